@@ -1,0 +1,49 @@
+# Everything sets itself up: `make demo`, `make test` and `make check` need Python 3.11+, make and a network.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+ONE    := TF_CPP_MIN_LOG_LEVEL=3 MLFLOW_DISABLE_TELEMETRY=true
+
+.PHONY: help setup demo test test-all lint types contracts check lock clean
+
+help:            ## this list
+	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+
+setup: $(STAMP)  ## a virtual environment with the locked, hash-checked dependencies
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "automl-cnn needs Python 3.11 or newer; found $$($(PYTHON) --version). Set PYTHON=python3.11"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup      ## make an image folder, search it for 3 minutes, predict its test images
+	$(ONE) $(BIN)/python -m automl_cnn.demo
+
+test: setup      ## the tests, without the slow ones
+	$(ONE) $(BIN)/python -m pytest
+
+test-all: setup  ## the slow ones too
+	$(ONE) $(BIN)/python -m pytest -m ''
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup
+	$(BIN)/mypy
+
+contracts: setup
+	$(BIN)/lint-imports
+
+check: lint types contracts  ## lint, types, import contracts, tests
+	$(MAKE) $(if $(CI),test-all,test)
+
+lock:            ## resolve the dependencies anew (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --extra cpu --extra dev --extra build pyproject.toml --output-file requirements.lock --custom-compile-command "make lock" --upgrade
+
+clean:           ## remove the virtual environment and what tools left
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache demo-data automl-cnn-runs
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

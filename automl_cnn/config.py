@@ -1,0 +1,113 @@
+"""What a user may set: flags override study.toml, which overrides the defaults here."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from automl_cnn.errors import ConfigError
+
+Metric = Literal["accuracy", "balanced_accuracy", "f1", "auc"]
+METRICS: tuple[Metric, ...] = ("accuracy", "balanced_accuracy", "f1", "auc")
+DEFAULT_BUDGET = 600.0
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def seconds(value: object) -> float:
+    """`90`, `"90s"`, `"10m"` or `"1h30m"` in seconds.
+
+    Raises:
+        ValueError: anything else, or nothing at all.
+    """
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        total = float(value)
+    else:
+        text = str(value).strip().lower().replace(" ", "")
+        parts = re.findall(r"(\d+(?:\.\d+)?)([smhd])", text)
+        if re.fullmatch(r"\d+(\.\d+)?", text):
+            total = float(text)
+        elif parts and "".join(number + unit for number, unit in parts) == text:
+            total = sum(float(number) * _UNITS[unit] for number, unit in parts)
+        else:
+            raise ValueError(f"{value!r} is no length of time: expected for example 90s, 10m or 1h30m")
+    if total <= 0:
+        raise ValueError(f"{value!r} is not above zero")
+    return total
+
+
+def _names(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(name.strip() for name in value.split(",") if name.strip())
+    return value
+
+
+Seconds = Annotated[float, BeforeValidator(seconds)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
+
+
+class StudyConfig(BaseModel):
+    """One study's settings. Every field is a key of study.toml and a flag of `automl-cnn search`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data: Path
+    budget: Seconds | None = None
+    trials: int | None = Field(None, ge=1)
+    seed: int = Field(0, ge=0, lt=2**31)
+    name: str | None = Field(None, pattern=r"^[\w][\w .-]{0,79}$")
+    store: Path = Path("automl-cnn-runs")
+    plugins_dir: Path | None = None
+    architectures: Names | None = None
+    optimizers: Names | None = None
+    regularizers: Names | None = None
+    metric: Metric = "accuracy"
+    class_weights: Literal["auto", "on", "off"] = "auto"
+    val_share: float = Field(0.15, ge=0.05, le=0.4)
+    test_share: float = Field(0.15, ge=0.05, le=0.4)
+    max_epochs: int = Field(60, ge=1)
+    max_size: int = Field(224, ge=8, le=1024)
+
+    @model_validator(mode="after")
+    def _some_limit(self) -> StudyConfig:
+        if self.budget is None and self.trials is None:
+            return self.model_copy(update={"budget": DEFAULT_BUDGET})
+        return self
+
+
+def study_config(settings: dict[str, Any], file: Path | None = None) -> StudyConfig:
+    """The validated settings: `settings` (None stands for "not given") over those of the TOML `file`.
+
+    Raises:
+        ConfigError: the file cannot be read, or a setting is unknown or out of range.
+    """
+    merged = read_toml(file) if file is not None else {}
+    merged.update({key: value for key, value in settings.items() if value is not None})
+    if "data" not in merged:
+        raise ConfigError("No images were named. Pass --data FOLDER (a folder with one subfolder per class).")
+    try:
+        return StudyConfig(**merged)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_sentence(dict(problem), file) for problem in error.errors())) from None
+
+
+def read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"The study file {file} cannot be read: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"The study file {file} is not valid TOML: {error}.") from None
+
+
+def _sentence(problem: dict[str, Any], file: Path | None) -> str:
+    place = ".".join(str(part) for part in problem["loc"]) or "settings"
+    where = f" (from {file} or a flag)" if file else ""
+    if problem["type"] == "extra_forbidden":
+        known = ", ".join(StudyConfig.model_fields)
+        return f"Unknown setting '{place}'{where}. Known: {known}."
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    return f"{place}{where}: received {problem['input']!r}; {message}."

@@ -1,0 +1,59 @@
+"""What can go wrong, and how it is said.
+
+    AutomlCnnError              everything this package raises on purpose
+    ├── ConfigError             a setting, a flag or a study.toml that cannot be used
+    ├── DataError               the images cannot be used as they are
+    ├── PluginError             a plugin is missing, broken or breaks its contract
+    │   └── SpaceError          a value outside a declared range
+    ├── BackendError            no Keras backend is installed
+    ├── StoreError              the store or a study in it cannot be read or written
+    └── TrialError              one trial could not be trained (the search goes on)
+
+Each message says what was found, what was expected and what to do about it, so that the
+command line can print it alone, without a traceback.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class AutomlCnnError(Exception):
+    """Base of every error this package raises on purpose."""
+
+
+class ConfigError(AutomlCnnError):
+    """A setting, a flag or a study file cannot be used."""
+
+
+class DataError(AutomlCnnError):
+    """The images cannot be used as they are."""
+
+
+class PluginError(AutomlCnnError):
+    """A plugin is missing, broken or breaks its contract."""
+
+
+class SpaceError(PluginError, ValueError):
+    """A value lies outside the range that a plugin declares."""
+
+
+class BackendError(AutomlCnnError):
+    """No Keras backend is installed."""
+
+
+class StoreError(AutomlCnnError):
+    """The store, or a study in it, cannot be read or written."""
+
+
+class TrialError(AutomlCnnError):
+    """One trial could not be trained; the search records the reason and goes on."""
+
+
+def did_you_mean(name: str, available: Iterable[str]) -> str:
+    """A sentence that names the nearest match and everything available."""
+    names = sorted(available)
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f"Did you mean '{near[0]}'? " if near else ""
+    return f"{hint}Available: {', '.join(names) or 'none'}."

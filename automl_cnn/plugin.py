@@ -1,0 +1,201 @@
+"""Everything that a plugin may import, beside `automl_cnn.blocks` and Keras.
+
+    from automl_cnn import blocks
+    from automl_cnn.plugin import Architecture, Choice, Int, Net
+
+    class TinyNet(Architecture):
+        \"\"\"Three plain stages. Choose it where a model must be tiny.\"\"\"
+
+        name = "tiny"
+        min_size = 16
+        stages = Int(1, 4, default=3)
+        kernel = Choice(3, 5)
+
+        def features(self, x, net: Net):
+            for stage in range(self.stages):
+                x = blocks.conv(x, net.width(16 * 2**stage), self.kernel, net=net)
+                x = blocks.max_pool(x, 2)
+            return x
+
+A class declares a space, an instance is one point of it: `TinyNet(stages=2)` works in a
+notebook, `TinyNet()` is the default and the first trial queued, `TinyNet(stages=9)` raises.
+
+`keras` here is the Keras module, imported at its first use (about 11 s with TensorFlow), so
+that listing plugins stays instant. A plain `import keras` works too, at that price.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from automl_cnn.errors import PluginError, SpaceError, did_you_mean
+from automl_cnn.space import Choice, Domain, Float, Int, Scalar
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+else:
+
+    class _Late:
+        """Stands for a module that is imported at its first use."""
+
+        def __init__(self, name: str) -> None:
+            self._name = name
+
+        def __getattr__(self, attribute: str) -> Any:
+            return getattr(importlib.import_module(self._name), attribute)
+
+    keras = _Late("keras")
+
+__all__ = ["Architecture", "Choice", "Float", "Int", "Net", "Optimizer", "Plugin", "Regularizer", "keras"]
+
+Tensor = Any  # a Keras tensor; Keras has no public type for it
+
+
+class Net(Protocol):
+    """What every network must honour; the framework hands one to `Architecture.features`.
+
+    An architecture that spells its channels `net.width(64)` and its repeats `net.depth(3)` can be
+    scaled by the search, and one that builds with `automl_cnn.blocks` is regularized by it.
+    """
+
+    @property
+    def input_size(self) -> int:
+        """Height and width of the (square) input, in pixels."""
+
+    @property
+    def classes(self) -> int:
+        """How many classes are told apart."""
+
+    def width(self, channels: int) -> int:
+        """`channels` times the width multiplier, rounded to a multiple of 8, never below 90 % (as EfficientNet does)."""
+
+    def depth(self, repeats: int) -> int:
+        """`repeats` times the depth multiplier, rounded up."""
+
+    def early_stride(self, index: int) -> int:
+        """The stride of the `index`-th early downsampling (1 or 2): 2, or 1 where the input is too small for it.
+
+        The first is taken from 64 px, the second from 128 px, so that a network made for
+        224 px still sees a map of at least 4x4 at 32 px.
+        """
+
+    def stem(self, x: Tensor, channels: int, kernel: int = 7) -> Tensor:
+        """The classic opening: a strided convolution with norm and ReLU, then a 3x3 max pooling; each without its stride on small images."""
+
+    def penalty(self) -> keras.regularizers.Regularizer | None:
+        """The active regularizers' kernel penalty; every kernel must ask for it (`automl_cnn.blocks` does)."""
+
+    def after_block(self, x: Tensor) -> Tensor:
+        """The active regularizers' block-level layers (dropout and the like); call it once at the end of each block."""
+
+    def before_dense(self, x: Tensor) -> Tensor:
+        """The active regularizers' layers in front of a dense layer; call it in a dense head."""
+
+
+class Plugin(ABC):
+    """Base of the three kinds. Public class attributes that are an Int, Float or Choice form the space."""
+
+    kind: ClassVar[str]
+    name: ClassVar[str]
+    _domains: ClassVar[dict[str, Domain]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        own = {key: value for key, value in vars(cls).items() if isinstance(value, Domain)}
+        cls._domains = {**cls._domains, **own}
+        name = vars(cls).get("name")
+        if name is not None and not re.fullmatch(r"[a-z][a-z0-9_]*", str(name)):
+            raise PluginError(f"{cls.__name__}.name is {name!r}: expected lower-case letters, digits and underscores, beginning with a letter.")
+
+    def __init__(self, **values: Scalar) -> None:
+        name = getattr(type(self), "name", type(self).__name__)
+        for key in values:
+            if key not in self._domains:
+                raise SpaceError(f"{name} has no parameter '{key}'. {did_you_mean(key, self._domains)}")
+        for key, domain in self._domains.items():
+            vars(self)[key] = domain.check(values.get(key, domain.default), f"{name}.{key}")
+
+    @classmethod
+    def domains(cls) -> dict[str, Domain]:
+        """The declared space, by parameter name, in the order of declaration."""
+        return dict(cls._domains)
+
+    @property
+    def values(self) -> dict[str, Scalar]:
+        """This instance's point of the space."""
+        return {key: vars(self)[key] for key in self._domains}
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in self.values.items())})"
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.values == other.values  # type: ignore[attr-defined]  # same type
+
+    def __hash__(self) -> int:
+        return hash((type(self), tuple(self.values.items())))
+
+
+class Architecture(Plugin):
+    """A family of networks. One required method: `features`.
+
+    The framework owns the input, the resizing and rescaling, the classifier, the loss and the
+    training. `min_size` is the smallest input, in pixels, at which every point of the space builds.
+    """
+
+    kind = "architecture"
+    min_size: ClassVar[int] = 32
+
+    @abstractmethod
+    def features(self, x: Tensor, net: Net) -> Tensor:
+        """The 4-D feature map (batch, height, width, channels) of `x`, which is scaled to -1..1."""
+
+    def head(self, x: Tensor, net: Net) -> Tensor:
+        """A 2-D tensor (batch, features) of the feature map, in front of the classifier. Default: global average pooling."""
+        from automl_cnn import blocks
+
+        return blocks.global_average_pool(x)
+
+
+class Optimizer(Plugin):
+    """An optimizer together with its learning-rate schedule. One required method: `build`."""
+
+    kind = "optimizer"
+
+    @abstractmethod
+    def build(self, steps: int) -> keras.optimizers.Optimizer:
+        """A fresh Keras optimizer for a training of `steps` batches in all."""
+
+
+class Regularizer(Plugin):
+    """A strategy against overfitting. Every hook does nothing by default; several can be active at once.
+
+    In a study's space a regularizer is a switch, off or on, with its own parameters behind it.
+    `default_on` says where the switch stands in the first trials.
+    """
+
+    kind = "regularizer"
+    default_on: ClassVar[bool] = False
+
+    def penalty(self) -> keras.regularizers.Regularizer | None:
+        """A penalty on every kernel."""
+        return None
+
+    def block(self, x: Tensor) -> Tensor:
+        """Layers at the end of each block of the network."""
+        return x
+
+    def dense(self, x: Tensor) -> Tensor:
+        """Layers in front of each dense layer, the classifier included."""
+        return x
+
+    def augment(self, images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """A training batch, changed at random; never used for validation or prediction.
+
+        `images` is (batch, height, width, channels), uint8 or float32 within 0..255, `labels` is (batch,
+        classes), float32, each row a distribution. Both may be new arrays; do not write into those given.
+        """
+        return images, labels

@@ -1,0 +1,159 @@
+"""What happened in a study, as plain frozen data that crosses every layer.
+
+A `Job` is a wish of the planner, a `Trial` is what became of it. Between the two an executor
+yields events: `Started`, `Progress`, `Epoch` and, last, `Finished`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from automl_cnn.space import Scalar
+
+
+class State(StrEnum):
+    """How a trial ended, or that it has not."""
+
+    RUNNING = "running"
+    COMPLETE = "complete"
+    PRUNED = "pruned"  # stopped half-way because it was hopeless
+    STOPPED = "stopped"  # stopped half-way by the budget or the user; its score counts
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Fidelity:
+    """How much is spent on one trial: at most so many epochs, and so many seconds if given."""
+
+    epochs: int
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """One configuration to train, and why. `stage` is one word: defaults, search, final."""
+
+    configuration: Mapping[str, Scalar]
+    fidelity: Fidelity
+    reason: str
+    stage: str = "search"
+    proposal: int | None = None  # the engine's own number, if an engine proposed it
+
+
+@dataclass(frozen=True)
+class Started:
+    """The network is built; `epochs` is what the worker plans to train."""
+
+    params: int
+    mult_adds: int
+    epochs: int
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A sign of life within an epoch (both counted from 1)."""
+
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch's curve points. `score` is the study's metric on the validation split, higher is better."""
+
+    number: int
+    epochs: int
+    seconds: float  # since the trial began
+    loss: float
+    accuracy: float  # on the training batches as trained, augmentation and dropout included
+    val_loss: float
+    val_accuracy: float
+    score: float
+    learning_rate: float
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The last event of a trial. `checkpoint` is the model file with the best epoch's weights."""
+
+    state: State
+    score: float | None = None
+    best_epoch: int | None = None
+    seconds: float = 0.0
+    images_per_second: float | None = None
+    checkpoint: str | None = None
+    failure: str | None = None  # one sentence, where state is FAILED
+    interval: tuple[float, float] | None = None  # 95 % of the validation score
+
+
+Event = Started | Progress | Epoch | Finished
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One configuration trained, or still being trained."""
+
+    number: int
+    configuration: Mapping[str, Scalar]
+    fidelity: Fidelity
+    reason: str
+    stage: str
+    state: State = State.RUNNING
+    score: float | None = None
+    interval: tuple[float, float] | None = None
+    epochs: tuple[Epoch, ...] = ()
+    best_epoch: int | None = None
+    params: int | None = None
+    mult_adds: int | None = None
+    seconds: float = 0.0
+    images_per_second: float | None = None
+    failure: str | None = None
+    started_at: float = 0.0  # seconds since 1970
+
+    @property
+    def architecture(self) -> str:
+        return str(self.configuration["architecture"])
+
+    @property
+    def scored(self) -> bool:
+        """Whether its score may be compared with others' at full length."""
+        return self.score is not None and self.state in (State.COMPLETE, State.STOPPED)
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """What a search found; `automl-cnn search --json` prints it."""
+
+    study: str
+    metric: str
+    configuration: Mapping[str, Scalar]
+    params: int
+    mult_adds: int
+    val_score: float
+    val_interval: tuple[float, float]
+    test_score: float | None
+    test_interval: tuple[float, float] | None
+    trials: int
+    seconds: float
+    model_path: str
+    trial: int
+    stopped_by: str  # budget, trials, user, exhausted
+    notes: tuple[str, ...] = ()
+    leaderboard: tuple[Trial, ...] = field(default=(), repr=False)
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready; the leaderboard is left out."""
+        names = [name for name in self.__dataclass_fields__ if name != "leaderboard"]
+        values = {name: getattr(self, name) for name in names}
+        return {name: dict(value) if isinstance(value, Mapping) else value for name, value in values.items()}
+
+
+def incumbent(trials: tuple[Trial, ...] | list[Trial]) -> Trial | None:
+    """The best trial so far; of equals, the one with fewer mult-adds. Pruned trials do not compete."""
+    scored = [trial for trial in trials if trial.scored]
+    return max(scored, key=lambda trial: (trial.score or 0.0, -(trial.mult_adds or 0), -trial.number), default=None)

@@ -1,0 +1,155 @@
+"""Entry points and a drop-in folder -> plugin classes.
+
+Built-ins are found exactly as anyone's plugins are: an entry point in one of the groups
+`automl_cnn.architectures`, `automl_cnn.optimizers`, `automl_cnn.regularizers`, or a class in a
+.py file of a folder that the user names. Two plugins of one kind with one name are an error.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import inspect
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from automl_cnn.errors import PluginError, did_you_mean
+from automl_cnn.plugin import Architecture, Optimizer, Plugin, Regularizer
+
+KINDS: Mapping[str, type[Plugin]] = {"architecture": Architecture, "optimizer": Optimizer, "regularizer": Regularizer}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One plugin and where it came from (a distribution's name, or a file)."""
+
+    plugin: type[Plugin]
+    source: str
+
+    @property
+    def summary(self) -> str:
+        """The first line of its docstring."""
+        return (inspect.getdoc(self.plugin) or "").strip().partition("\n")[0]
+
+
+@dataclass(frozen=True)
+class Registry:
+    """Plugin classes by kind and name. `broken` tells, by source, what could not be loaded."""
+
+    entries: Mapping[str, Mapping[str, Entry]]
+    broken: Mapping[str, str]
+
+    def names(self, kind: str) -> tuple[str, ...]:
+        return tuple(sorted(self.entries[kind]))
+
+    def get(self, kind: str, name: str) -> type[Plugin]:
+        """The class.
+
+        Raises:
+            PluginError: no such plugin; the message names the nearest and all installed.
+        """
+        return self.entry(kind, name).plugin
+
+    def entry(self, kind: str, name: str) -> Entry:
+        if name not in self.entries[kind]:
+            raise PluginError(f"No {kind} plugin named '{name}'. {did_you_mean(name, self.entries[kind])}{self._broken()}")
+        return self.entries[kind][name]
+
+    def find(self, name: str) -> Entry:
+        """A plugin of any kind by its name."""
+        found = [entries[name] for entries in self.entries.values() if name in entries]
+        if not found:
+            everything = [known for entries in self.entries.values() for known in entries]
+            raise PluginError(f"No plugin named '{name}'. {did_you_mean(name, everything)}{self._broken()}")
+        return found[0]
+
+    def only(self, kind: str, names: Iterable[str] | None) -> tuple[str, ...]:
+        """`names`, each of which must exist; every name of the kind where `names` is None."""
+        if names is None:
+            return self.names(kind)
+        return tuple(dict.fromkeys(self.get(kind, name).name for name in names))
+
+    def _broken(self) -> str:
+        return "".join(f"\nCould not load {source}: {why}" for source, why in self.broken.items())
+
+
+def load(plugins_dir: Path | None = None) -> Registry:
+    """Every installed plugin, and those in the .py files of `plugins_dir`.
+
+    A plugin that fails to load is set aside with its reason, so that one bad plugin never stops a search.
+
+    Raises:
+        PluginError: `plugins_dir` is no folder, or two plugins of one kind share a name.
+    """
+    entries: dict[str, dict[str, Entry]] = {kind: {} for kind in KINDS}
+    broken: dict[str, str] = {}
+    for kind in KINDS:
+        for point in importlib.metadata.entry_points(group=f"automl_cnn.{kind}s"):
+            source = point.dist.name if point.dist else point.value
+            try:
+                _add(entries, _checked(point.load(), kind, point.name), source)
+            except PluginError:
+                raise
+            except Exception as error:  # a stranger's module may raise anything
+                broken[f"{source}:{point.name}"] = f"{type(error).__name__}: {error}"
+    if plugins_dir is not None:
+        for path in _files(plugins_dir):
+            try:
+                module = _import(path)
+            except Exception as error:  # a stranger's module may raise anything
+                broken[str(path)] = f"{type(error).__name__}: {error}"
+                continue
+            found = list(_plugins_in(module))
+            if not found:
+                broken[str(path)] = "it defines no Architecture, Optimizer or Regularizer with a name"
+            for plugin in found:
+                _add(entries, plugin, str(path))
+    return Registry(entries, broken)
+
+
+def _add(entries: dict[str, dict[str, Entry]], plugin: type[Plugin], source: str) -> None:
+    known = entries[plugin.kind].get(plugin.name)
+    if known is not None:
+        raise PluginError(f"Two {plugin.kind} plugins are named '{plugin.name}': one from {known.source}, one from {source}. Rename one of them.")
+    entries[plugin.kind][plugin.name] = Entry(plugin, source)
+
+
+def _checked(loaded: object, kind: str, name: str) -> type[Plugin]:
+    if not (isinstance(loaded, type) and issubclass(loaded, KINDS[kind])):
+        raise TypeError(f"expected a subclass of {KINDS[kind].__name__}, found {loaded!r}")
+    if loaded.name != name:
+        raise TypeError(f"the entry point is called '{name}' but the class calls itself '{loaded.name}'")
+    return loaded
+
+
+def _files(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise PluginError(f"The plugins folder {folder} does not exist. Expected a folder with .py files.")
+    return sorted(path for path in folder.glob("*.py") if not path.name.startswith("_"))
+
+
+def _import(path: Path) -> ModuleType:
+    """The module of a drop-in file, under a name of its own that is the same in every process."""
+    digest = hashlib.blake2b(str(path.resolve()).encode(), digest_size=4).hexdigest()
+    name = f"automl_cnn_dropin_{path.stem}_{digest}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _plugins_in(module: ModuleType) -> Iterator[type[Plugin]]:
+    for value in vars(module).values():
+        if isinstance(value, type) and issubclass(value, tuple(KINDS.values())) and value.__module__ == module.__name__ and not inspect.isabstract(value) and "name" in vars(value):
+            yield value
