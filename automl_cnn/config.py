@@ -71,11 +71,12 @@ class StudyConfig(BaseModel):
     max_epochs: int = Field(60, ge=1)
     max_size: int = Field(224, ge=8, le=1024)
 
-    @model_validator(mode="after")
-    def _some_limit(self) -> StudyConfig:
-        if self.budget is None and self.trials is None:
-            return self.model_copy(update={"budget": DEFAULT_BUDGET})
-        return self
+    @model_validator(mode="before")
+    @classmethod
+    def _some_limit(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("budget") is None and values.get("trials") is None:
+            return {**values, "budget": DEFAULT_BUDGET}
+        return values
 
 
 def study_config(settings: dict[str, Any], file: Path | None = None) -> StudyConfig:
@@ -95,6 +96,7 @@ def study_config(settings: dict[str, Any], file: Path | None = None) -> StudyCon
 
 
 def read_toml(file: Path) -> dict[str, Any]:
+    """The settings of a study file, unchecked."""
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:

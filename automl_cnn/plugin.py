@@ -133,7 +133,7 @@ class Plugin(ABC):
         return f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in self.values.items())})"
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.values == other.values  # type: ignore[attr-defined]  # same type
+        return type(self) is type(other) and self.values == other.values
 
     def __hash__(self) -> int:
         return hash((type(self), tuple(self.values.items())))
@@ -155,9 +155,7 @@ class Architecture(Plugin):
 
     def head(self, x: Tensor, net: Net) -> Tensor:
         """A 2-D tensor (batch, features) of the feature map, in front of the classifier. Default: global average pooling."""
-        from automl_cnn import blocks
-
-        return blocks.global_average_pool(x)
+        return keras.layers.GlobalAveragePooling2D()(x)
 
 
 class Optimizer(Plugin):

@@ -151,5 +151,11 @@ def _import(path: Path) -> ModuleType:
 
 def _plugins_in(module: ModuleType) -> Iterator[type[Plugin]]:
     for value in vars(module).values():
-        if isinstance(value, type) and issubclass(value, tuple(KINDS.values())) and value.__module__ == module.__name__ and not inspect.isabstract(value) and "name" in vars(value):
+        if (
+            isinstance(value, type)
+            and issubclass(value, Plugin)
+            and value.__module__ == module.__name__
+            and not inspect.isabstract(value)
+            and "name" in vars(value)
+        ):
             yield value

@@ -76,7 +76,7 @@ class Int(Domain):
 
     low: int
     high: int
-    default: int = None  # type: ignore[assignment]  # None stands for `low` until __post_init__
+    default: Any = None  # an int; None stands for `low`
     step: int = 1
     log: bool = False
 
@@ -124,7 +124,7 @@ class Float(Domain):
 
     low: float
     high: float
-    default: float = None  # type: ignore[assignment]  # None stands for the middle until __post_init__
+    default: Any = None  # a float; None stands for the (geometric) middle
     log: bool = False
 
     def __post_init__(self) -> None:

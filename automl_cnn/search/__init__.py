@@ -1,0 +1,1 @@
+"""The search: planner, engines, executors and the loop that ties them."""

@@ -1,0 +1,1 @@
+"""Engines propose configurations: Optuna today."""

@@ -1,0 +1,1 @@
+"""Executors train them: one long-lived local process today."""
