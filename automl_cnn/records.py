@@ -13,6 +13,8 @@ from typing import Any
 
 from automl_cnn.space import Scalar
 
+INTERRUPTED = "interrupted"  # how the failure of a trial begins that was lost through no fault of its own
+
 
 class State(StrEnum):
     """How a trial ended, or that it has not."""

@@ -83,6 +83,8 @@ class Int(Domain):
     def __post_init__(self) -> None:
         if self.low > self.high or self.step < 1:
             raise SpaceError(f"Int({self.low}, {self.high}, step={self.step}) is empty: expected low <= high and step >= 1.")
+        if self.log and (self.low < 1 or self.step != 1):
+            raise SpaceError(f"Int({self.low}, {self.high}, step={self.step}, log=True): a logarithmic range needs low >= 1 and step = 1.")
         if self.default is None:
             object.__setattr__(self, "default", self.low)
         self.check(self.default, "default")
@@ -109,9 +111,8 @@ class Int(Domain):
         return tuple(dict.fromkeys((self.low, self.default, last)))
 
     def sample(self, rng: random.Random) -> int:
-        if self.log and self.low > 0:
-            drawn = round(math.exp(rng.uniform(math.log(self.low), math.log(self.high))))
-            return self.low + (min(max(drawn, self.low), self.high) - self.low) // self.step * self.step
+        if self.log:
+            return min(max(round(math.exp(rng.uniform(math.log(self.low), math.log(self.high)))), self.low), self.high)
         return rng.randrange(self.low, self.high + 1, self.step)
 
     def as_dict(self) -> dict[str, Any]:

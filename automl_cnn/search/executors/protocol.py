@@ -1,0 +1,59 @@
+"""What an executor is: it trains what it is told, somewhere else, and says what happens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from automl_cnn.config import Metric
+from automl_cnn.records import Event, Job
+from automl_cnn.space import Configuration
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What every trial of a study shares; a worker is given it once."""
+
+    dataset: str  # the file written by Dataset.save
+    metric: Metric
+    class_weights: str
+    seed: int
+    plugins_dir: str | None
+    checkpoints: str  # folder
+
+
+@dataclass(frozen=True)
+class TestScore:
+    """The one scoring of the test split."""
+
+    __test__ = False  # no test class, whatever pytest thinks
+
+    score: float
+    interval: tuple[float, float]
+
+
+class Executor(Protocol):
+    """Runs one job at a time in a process that may die without harm."""
+
+    def configure(self, setting: Setting) -> None:
+        """Say what every trial shares."""
+
+    def run(self, job: Job, number: int) -> Iterator[Event]:
+        """Train; yields events, `Finished` last, whatever happens."""
+
+    def stop(self) -> None:
+        """Ask the running trial to end at its next step and to keep its best epoch."""
+
+    def cost(self, configuration: Configuration) -> tuple[int, int]:
+        """Trainable parameters and mult-adds of a configuration's network, untrained.
+
+        Raises:
+            TrialError: it cannot be built.
+        """
+
+    def test(self, model: str) -> TestScore:
+        """Score a saved model on the test split."""
+
+    def close(self) -> None:
+        """End the process."""

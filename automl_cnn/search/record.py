@@ -1,0 +1,149 @@
+"""The one record of a study: trials, epochs, reasons and seconds, in Optuna's storage.
+
+What is not in it did not happen. Whoever proposed a trial, it is written here first, so that a
+study survives the death of any process and optuna-dashboard can read it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from optuna.trial import FrozenTrial, TrialState
+
+from automl_cnn.errors import StoreError
+from automl_cnn.records import INTERRUPTED, Epoch, Fidelity, Finished, Job, Started, State, Trial
+from automl_cnn.search.engines.optuna import distributions
+from automl_cnn.space import Space
+
+_STATES = {State.COMPLETE: TrialState.COMPLETE, State.STOPPED: TrialState.COMPLETE, State.PRUNED: TrialState.PRUNED, State.FAILED: TrialState.FAIL}
+FINGERPRINT = "fingerprint"
+SECONDS = "seconds"
+RESULT = "result"
+
+
+class Record:
+    """One study in a journal file that several studies share."""
+
+    def __init__(self, journal: Path, study: str) -> None:
+        """Open the study, or begin it.
+
+        Raises:
+            StoreError: the journal cannot be read or written.
+        """
+        self.name = study
+        try:
+            journal.parent.mkdir(parents=True, exist_ok=True)
+            self._storage = JournalStorage(JournalFileBackend(str(journal), lock_obj=JournalFileOpenLock(str(journal))))
+            self._study = optuna.create_study(storage=self._storage, study_name=study, direction="maximize", load_if_exists=True)
+        except (OSError, ValueError, KeyError) as error:
+            raise StoreError(f"The record {journal} cannot be opened: {error}. Expected a journal written by automl-cnn; move it away to begin anew.") from None
+        self._id = self._study._study_id
+        self._ids: dict[int, int] = {}
+
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        """Every trial so far, in order."""
+        frozen = self._storage.get_all_trials(self._id, deepcopy=False)
+        self._ids = {trial.number: trial._trial_id for trial in frozen}
+        return tuple(_trial(trial) for trial in frozen)
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What was kept about the study as a whole."""
+        return dict(self._study.user_attrs)
+
+    def keep(self, key: str, value: Any) -> None:
+        """Keep a JSON-ready fact about the study as a whole."""
+        self._storage.set_study_user_attr(self._id, key, value)
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock seconds that all sessions of the study have used."""
+        return float(sum(self.settings.get(SECONDS, {}).values()))
+
+    def use(self, session: str, seconds: float) -> None:
+        """Say how long this session has been at work."""
+        self.keep(SECONDS, {**self.settings.get(SECONDS, {}), session: round(seconds, 1)})
+
+    def start(self, job: Job, space: Space) -> int:
+        """A new running trial; its number."""
+        now = datetime.now()
+        template = FrozenTrial(
+            number=-1,
+            trial_id=-1,
+            state=TrialState.RUNNING,
+            value=None,
+            values=None,
+            datetime_start=now,
+            datetime_complete=None,
+            params=dict(job.configuration),
+            distributions=distributions(space, job.configuration),
+            user_attrs={"stage": job.stage, "reason": job.reason, "fidelity": dataclasses.asdict(job.fidelity), "started_at": time.time()},
+            system_attrs={},
+            intermediate_values={},
+        )
+        trial_id = self._storage.create_new_trial(self._id, template_trial=template)
+        number = self._storage.get_trial_number_from_id(trial_id)
+        self._ids[number] = trial_id
+        return number
+
+    def event(self, number: int, event: Started | Epoch) -> None:
+        """What the running trial told."""
+        trial_id = self._ids[number]
+        if isinstance(event, Started):
+            self._storage.set_trial_user_attr(trial_id, "params", event.params)
+            self._storage.set_trial_user_attr(trial_id, "mult_adds", event.mult_adds)
+        else:
+            self._storage.set_trial_user_attr(trial_id, f"epoch:{event.number}", dataclasses.astuple(event))
+            self._storage.set_trial_intermediate_value(trial_id, event.number, event.score)
+
+    def finish(self, number: int, outcome: Finished) -> None:
+        """How the trial ended; nothing about it changes any more."""
+        trial_id = self._ids[number]
+        kept = {key: value for key, value in dataclasses.asdict(outcome).items() if key != "checkpoint"}
+        self._storage.set_trial_user_attr(trial_id, "outcome", kept)
+        state = _STATES[outcome.state]
+        values = [outcome.score] if state is TrialState.COMPLETE and outcome.score is not None else None
+        self._storage.set_trial_state_values(trial_id, state, values)
+
+    def bury(self) -> int:
+        """Mark what a killed search left running as interrupted; how many there were."""
+        left = [trial for trial in self.trials if trial.state is State.RUNNING]
+        for trial in left:
+            self.finish(trial.number, Finished(State.FAILED, failure=f"{INTERRUPTED}: the search ended while it was trained"))
+        return len(left)
+
+
+def _trial(frozen: FrozenTrial) -> Trial:
+    attributes = frozen.user_attrs
+    outcome = attributes.get("outcome", {})
+    running = not frozen.state.is_finished()
+    epochs = sorted((Epoch(*json.loads(json.dumps(value))) for key, value in attributes.items() if key.startswith("epoch:")), key=lambda epoch: epoch.number)
+    span = outcome.get("interval")
+    return Trial(
+        number=frozen.number,
+        configuration=dict(frozen.params),
+        fidelity=Fidelity(**attributes["fidelity"]) if "fidelity" in attributes else Fidelity(0),
+        reason=attributes.get("reason", ""),
+        stage=attributes.get("stage", ""),
+        state=State.RUNNING if running else State(outcome.get("state", "failed")),
+        score=outcome.get("score"),
+        interval=(span[0], span[1]) if span else None,
+        epochs=tuple(epochs),
+        best_epoch=outcome.get("best_epoch"),
+        params=attributes.get("params"),
+        mult_adds=attributes.get("mult_adds"),
+        seconds=outcome.get("seconds") or 0.0,
+        images_per_second=outcome.get("images_per_second"),
+        failure=outcome.get("failure"),
+        started_at=attributes.get("started_at", 0.0),
+    )

@@ -1,0 +1,143 @@
+"""The planner is pure: simulated trials and a simulated clock drive it in milliseconds."""
+
+import dataclasses
+
+import pytest
+
+from automl_cnn.records import Epoch, Fidelity, Job, State, Trial, incumbent
+from automl_cnn.search.budget import Budget
+from automl_cnn.search.engines.protocol import Proposal
+from automl_cnn.search.planner import WANTED_EPOCHS, Planner, pace
+from automl_cnn.space import Choice, Parameter, Space
+
+SPACE = Space(
+    (
+        Parameter("architecture", Choice("big", "small", "slow")),
+        Parameter("resolution", Choice(32, 64, 96)),
+        Parameter("width", Choice(0.25, 0.5, 1.0, default=1.0)),
+    )
+)
+BASE = {"big": 400e6, "small": 50e6, "slow": 100e6}
+SPEED = {"big": 8e9, "small": 4e9, "slow": 1e9}
+IMAGES = 1000
+
+
+def cost(configuration):
+    return int(BASE[configuration["architecture"]] * configuration["width"] ** 2 * (configuration["resolution"] / 64) ** 2)
+
+
+class FakeEngine:
+    def __init__(self):
+        self.asked = 0
+
+    def ask(self):
+        self.asked += 1
+        return Proposal(self.asked, {"architecture": "big", "resolution": 96, "width": 1.0}, "fake")
+
+    def report(self, id, step, value):
+        return True
+
+    def tell(self, trial):
+        pass
+
+
+def trained(number: int, job: Job, score: float, budget: float | None) -> Trial:
+    configuration = job.configuration
+    seconds = budget if budget is not None else 10.0
+    epoch = Epoch(1, 1, seconds, 1.0, 0.5, 1.0, 0.5, score, 0.1)
+    speed = SPEED[configuration["architecture"]]
+    return Trial(
+        number,
+        configuration,
+        job.fidelity,
+        job.reason,
+        job.stage,
+        State.COMPLETE,
+        score,
+        epochs=(epoch,),
+        mult_adds=cost(configuration),
+        images_per_second=speed / cost(configuration),
+        seconds=seconds,
+    )
+
+
+def simulate(total: float | None, trials_limit: int | None = None, limit: int = 200):
+    planner = Planner(SPACE, FakeEngine(), cost, IMAGES, 60)
+    trials, used = [], 12.0
+    for number in range(limit):
+        budget = Budget(total, used, trials_limit)
+        job = planner.next(trials, budget)
+        if job is None:
+            break
+        spent = min(job.fidelity.seconds, budget.left) if job.fidelity.seconds else 10.0
+        trials.append(trained(number, job, 0.5 + 0.01 * (number % 7), spent))
+        used += spent
+    return trials, used
+
+
+@pytest.mark.parametrize("total", [60, 180, 480, 3600])
+def test_a_study_goes_through_its_stages_within_its_budget(total):
+    trials, used = simulate(total)
+    stages = [trial.stage for trial in trials]
+    assert stages[:3] == ["defaults"] * 3
+    assert {trial.architecture for trial in trials[:3]} == set(BASE)
+    assert stages[-1] == "final"
+    assert "search" in stages
+    assert used <= total
+    assert used >= 0.8 * total
+
+
+def test_defaults_are_made_to_fit_and_the_cheapest_comes_first():
+    trials, _ = simulate(480)
+    first = trials[0]
+    share = Budget(480, 12).slice(3)
+    assert first.fidelity.seconds == share
+    for trial in trials[1:3]:
+        slowest = min(SPEED[known.architecture] for known in trials[: trial.number])
+        fits = cost(trial.configuration) <= share * slowest / (IMAGES * WANTED_EPOCHS)
+        assert fits or (trial.configuration["width"], trial.configuration["resolution"]) == (0.25, 32)
+
+
+def test_a_proposal_that_would_not_fit_is_made_smaller():
+    planner = Planner(SPACE, FakeEngine(), cost, IMAGES, 60)
+    done, _ = simulate(480)
+    job = planner._proposal([trial for trial in done if trial.stage == "defaults"], 20.0)
+    assert cost(job.configuration) < cost({"architecture": "big", "resolution": 96, "width": 1.0})
+    assert job.configuration["architecture"] == "big"
+
+
+def test_without_a_budget_the_trials_are_counted():
+    trials, _ = simulate(None, trials_limit=7)
+    assert len(trials) == 7
+    assert all(trial.fidelity.seconds is None for trial in trials)
+    assert all(trial.stage != "final" for trial in trials)
+
+
+def test_an_interrupted_default_is_tried_again():
+    planner = Planner(SPACE, FakeEngine(), cost, IMAGES, 60)
+    job = planner.next([], Budget(480, 12))
+    lost = dataclasses.replace(trained(0, job, 0.5, 10), state=State.FAILED, score=None, failure="interrupted: killed")
+    again = planner.next([lost], Budget(480, 20))
+    assert again.configuration["architecture"] == job.configuration["architecture"]
+
+
+def test_a_failed_default_is_not_tried_again():
+    planner = Planner(SPACE, FakeEngine(), cost, IMAGES, 60)
+    job = planner.next([], Budget(480, 12))
+    failed = dataclasses.replace(trained(0, job, 0.5, 10), state=State.FAILED, score=None, failure="the loss became nan")
+    assert planner.next([failed], Budget(480, 20)).configuration["architecture"] != job.configuration["architecture"]
+
+
+def test_the_pace_of_a_stranger_is_guessed_on_the_careful_side():
+    job = Job({"architecture": "small", "resolution": 64, "width": 1.0}, Fidelity(10, 20), "", "defaults")
+    done = [trained(0, job, 0.5, 20)]
+    assert pace(done, "small") == pytest.approx(SPEED["small"])
+    assert pace(done, "big") < SPEED["small"]
+
+
+def test_of_equal_scores_the_cheaper_is_the_incumbent():
+    cheap = Job({"architecture": "small", "resolution": 32, "width": 0.25}, Fidelity(1), "", "search")
+    dear = Job({"architecture": "big", "resolution": 96, "width": 1.0}, Fidelity(1), "", "search")
+    assert incumbent([trained(0, dear, 0.7, 1), trained(1, cheap, 0.7, 1)]).number == 1
+    pruned = dataclasses.replace(trained(2, cheap, 0.9, 1), state=State.PRUNED)
+    assert incumbent([trained(0, dear, 0.7, 1), pruned]).number == 0
