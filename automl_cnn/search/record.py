@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import time
 from collections.abc import Mapping
 from datetime import datetime
@@ -42,7 +43,9 @@ class Record:
         self.name = study
         try:
             journal.parent.mkdir(parents=True, exist_ok=True)
-            self._storage = JournalStorage(JournalFileBackend(str(journal), lock_obj=JournalFileOpenLock(str(journal))))
+            lock = JournalFileOpenLock(str(journal))
+            _mend(journal, lock)
+            self._storage = JournalStorage(JournalFileBackend(str(journal), lock_obj=lock))
             self._study = optuna.create_study(storage=self._storage, study_name=study, direction="maximize", load_if_exists=True)
         except (OSError, ValueError, KeyError) as error:
             raise StoreError(f"The record {journal} cannot be opened: {error}. Expected a journal written by automl-cnn; move it away to begin anew.") from None
@@ -121,6 +124,26 @@ class Record:
         for trial in left:
             self.finish(trial.number, Finished(State.FAILED, failure=f"{INTERRUPTED}: the search ended while it was trained"))
         return len(left)
+
+
+def _mend(journal: Path, lock: JournalFileOpenLock) -> None:
+    """Cut off a last line that a power cut or a kill left half-written: Optuna would glue the next entry to it and never read on."""
+    if not journal.exists():
+        return
+    lock.acquire()
+    try:
+        with journal.open("r+b") as file:
+            end = file.seek(0, os.SEEK_END)
+            if end == 0:
+                return
+            file.seek(end - 1)
+            if file.read(1) == b"\n":
+                return
+            start = max(0, end - 2**24)
+            file.seek(start)
+            file.truncate(start + file.read().rfind(b"\n") + 1)
+    finally:
+        lock.release()
 
 
 def _trial(frozen: FrozenTrial) -> Trial:

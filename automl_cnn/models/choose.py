@@ -1,0 +1,53 @@
+"""A configuration -> the plugins it names, each at the point of its space that it gives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from automl_cnn.errors import ConfigError
+from automl_cnn.plugin import Architecture, Optimizer, Plugin, Regularizer
+from automl_cnn.space import Configuration
+
+if TYPE_CHECKING:
+    from automl_cnn.registry import Registry
+
+SWITCH = "regularizer."
+
+
+def plugins_of(configuration: Configuration, registry: Registry) -> tuple[Architecture, Optimizer, tuple[Regularizer, ...]]:
+    """The architecture, the optimizer and the regularizers that are on, in the order of their names.
+
+    Raises:
+        ConfigError: the configuration names no architecture or no optimizer.
+        PluginError: a named plugin does not exist, or lacks a parameter.
+        SpaceError: a parameter is out of its range.
+    """
+    optimizer = _named("optimizer", configuration, registry)
+    assert isinstance(optimizer, Optimizer)  # the registry keeps the kinds apart
+    return architecture_of(configuration, registry), optimizer, regularizers_of(configuration, registry)
+
+
+def architecture_of(configuration: Configuration, registry: Registry) -> Architecture:
+    """The architecture alone; raises as `plugins_of` does."""
+    architecture = _named("architecture", configuration, registry)
+    assert isinstance(architecture, Architecture)  # the registry keeps the kinds apart
+    return architecture
+
+
+def regularizers_of(configuration: Configuration, registry: Registry) -> tuple[Regularizer, ...]:
+    """The regularizers alone; raises as `plugins_of` does."""
+    names = sorted(key.removeprefix(SWITCH) for key, value in configuration.items() if key.startswith(SWITCH) and value)
+    plugins = [_point("regularizer", name, configuration, registry) for name in names]
+    return tuple(plugin for plugin in plugins if isinstance(plugin, Regularizer))  # all of them: the registry keeps the kinds apart
+
+
+def _named(kind: str, configuration: Configuration, registry: Registry) -> Plugin:
+    name = configuration.get(kind)
+    if not isinstance(name, str):
+        raise ConfigError(f"The configuration has {kind} = {name!r}: expected one of {', '.join(registry.names(kind))}.")
+    return _point(kind, name, configuration, registry)
+
+
+def _point(kind: str, name: str, configuration: Configuration, registry: Registry) -> Plugin:
+    prefix = f"{name}."
+    return registry.get(kind, name)(**{key.removeprefix(prefix): value for key, value in configuration.items() if key.startswith(prefix)})

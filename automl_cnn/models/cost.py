@@ -1,0 +1,91 @@
+"""What a network costs: weights and mult-adds, layer by layer.
+
+Mult-adds are the multiply-accumulates of one forward pass of one image, as the papers count
+them: convolutions and dense layers only, borders included.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from automl_cnn.errors import PluginError
+
+Shape = tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class LayerCost:
+    """One layer. `shape` is that of its output, the batch left out; a shared layer's mult-adds are those of all its uses."""
+
+    name: str
+    kind: str
+    shape: Shape
+    params: int
+    mult_adds: int
+
+
+@dataclass(frozen=True)
+class Cost:
+    """A whole network. `params` are the trainable ones: batch norm's moving statistics are not counted."""
+
+    params: int
+    mult_adds: int
+    layers: tuple[LayerCost, ...]
+
+
+def cost(model_or_layers: keras.Model | Iterable[keras.layers.Layer]) -> Cost:
+    """The exact cost of a built functional model, or of some of its layers.
+
+    Raises:
+        PluginError: a convolution's map has no fixed size, so that its mult-adds cannot be told.
+    """
+    layers = tuple(_layers(model_or_layers.layers if isinstance(model_or_layers, keras.Model) else model_or_layers))
+    costs = tuple(_layer(layer) for layer in layers)
+    weights = {id(weight): weight for layer in layers for weight in layer.trainable_variables}  # a shared weight counts once
+    return Cost(sum(_size(weight) for weight in weights.values()), sum(one.mult_adds for one in costs), costs)
+
+
+def _layers(layers: Iterable[Any]) -> Iterator[Any]:
+    for layer in layers:
+        if isinstance(layer, keras.Model):
+            yield from _layers(layer.layers)
+        else:
+            yield layer
+
+
+def _layer(layer: Any) -> LayerCost:
+    uses = [(_one(node.input_tensors), _one(node.output_tensors)) for node in layer._inbound_nodes]  # Keras has no public list of a layer's uses
+    params = sum(_size(weight) for weight in layer.trainable_variables)
+    return LayerCost(layer.name, type(layer).__name__, uses[-1][1][1:] if uses else (), params, sum(_mult_adds(layer, *use) for use in uses))
+
+
+def _mult_adds(layer: Any, given: Shape, made: Shape) -> int:
+    kinds = keras.layers
+    if isinstance(layer, (kinds.SeparableConv1D, kinds.SeparableConv2D)):
+        return _positions(layer, made) * (_size(layer.depthwise_kernel) + _size(layer.pointwise_kernel))
+    if isinstance(layer, (kinds.Conv1DTranspose, kinds.Conv2DTranspose, kinds.Conv3DTranspose)):
+        return _positions(layer, given) * _size(layer.kernel)
+    if isinstance(layer, (kinds.Conv1D, kinds.Conv2D, kinds.Conv3D, kinds.DepthwiseConv1D, kinds.DepthwiseConv2D, kinds.Dense)):
+        return _positions(layer, made) * _size(layer.kernel)
+    return 0
+
+
+def _positions(layer: Any, shape: Shape) -> int:
+    """At how many places the kernel is applied."""
+    axes = shape[2:] if getattr(layer, "data_format", None) == "channels_first" else shape[1:-1]
+    if None in axes:
+        raise PluginError(f"Layer '{layer.name}' works on a map of shape {shape}, whose size is not fixed: expected a map behind the model's Resize layer.")
+    return math.prod(axis for axis in axes if axis is not None)
+
+
+def _size(weight: Any) -> int:
+    return math.prod(int(axis) for axis in weight.shape)
+
+
+def _one(tensors: Any) -> Shape:
+    return tuple(tensors[0].shape) if tensors else ()

@@ -1,0 +1,198 @@
+"""The one folder that holds everything of a user's work, and where things lie in it.
+
+    automl-cnn-runs/
+      optuna.journal          the record of every study
+      mlflow.db  mlartifacts/ the view of it in MLflow
+      cache/                  decoded images
+      studies/NAME/           study.toml, report.html, worker.log, best/model.keras, trials/
+
+Folders come into being when they are asked for, so that a look into a store that does not exist
+leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from automl_cnn.errors import StoreError, did_you_mean
+
+MODEL = "model.keras"
+
+
+@dataclass(frozen=True)
+class StudyFolder:
+    """What one study leaves on disk. Reading a place creates nothing, save `best` and `trials`, which are folders to write to."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def best(self) -> Path:
+        """The folder of the best model so far."""
+        return writable(self.folder / "best")
+
+    @property
+    def model(self) -> Path:
+        """The best model so far; the file need not exist yet."""
+        return self.folder / "best" / MODEL
+
+    @property
+    def trials(self) -> Path:
+        """The folder of checkpoints not yet won or lost."""
+        return writable(self.folder / "trials")
+
+    @property
+    def report(self) -> Path:
+        return self.folder / "report.html"
+
+    @property
+    def toml(self) -> Path:
+        """What would repeat the study."""
+        return self.folder / "study.toml"
+
+    @property
+    def log(self) -> Path:
+        """What the worker processes print."""
+        return self.folder / "worker.log"
+
+
+@dataclass(frozen=True)
+class Store:
+    """A folder of studies, `automl-cnn-runs` unless the user says otherwise.
+
+    Raises:
+        StoreError: a folder that is asked for cannot be created or written to.
+    """
+
+    root: Path
+
+    @property
+    def mlflow_uri(self) -> str:
+        """MLflow's tracking URI: an SQLite file in the store."""
+        return f"sqlite:///{(writable(self.root).resolve() / 'mlflow.db').as_posix()}"
+
+    @property
+    def artifacts(self) -> Path:
+        """MLflow's files (an absolute folder)."""
+        return writable(self.root).resolve() / "mlartifacts"
+
+    @property
+    def journal(self) -> Path:
+        """The record of all studies, in Optuna's journal format."""
+        return writable(self.root) / "optuna.journal"
+
+    @property
+    def cache(self) -> Path:
+        """The folder of decoded images."""
+        return writable(self.root / "cache")
+
+    @property
+    def studies(self) -> tuple[str, ...]:
+        """The names of the studies begun here, the latest first. Creates nothing."""
+        try:
+            folders = [folder for folder in (self.root / "studies").iterdir() if folder.is_dir()]
+        except OSError:
+            return ()
+        return tuple(folder.name for folder in sorted(folders, key=_touched, reverse=True))
+
+    def study(self, name: str) -> StudyFolder:
+        """The folder of the study `name`, created if it is new.
+
+        Raises:
+            StoreError: the name is no file name, or the folder cannot be written to.
+        """
+        return StudyFolder(writable(self._place(name)))
+
+    def find(self, name: str) -> StudyFolder:
+        """The folder of a study that exists. Creates nothing.
+
+        Raises:
+            StoreError: there is none of that name; the message names those there are.
+        """
+        folder = self._place(name)
+        if not folder.is_dir():
+            raise StoreError(f"There is no study '{name}' in the store {self.root}. {did_you_mean(name, self.studies)}")
+        return StudyFolder(folder)
+
+    def latest_study(self) -> StudyFolder:
+        """The study last worked on. Creates nothing.
+
+        Raises:
+            StoreError: the store holds no study.
+        """
+        names = self.studies
+        if not names:
+            raise StoreError(f"There is no study in the store {self.root}. Run `automl-cnn search --data FOLDER` first, or name another --store.")
+        return self.find(names[0])
+
+    def _place(self, name: str) -> Path:
+        if not name.strip() or name.startswith(".") or any(sign in name for sign in '/\\:\0"'):
+            raise StoreError(f"{name!r} cannot name a study: expected letters, digits, spaces, dots, dashes and underscores, beginning with no dot.")
+        return self.root / "studies" / name
+
+
+def writable(folder: Path) -> Path:
+    """`folder`, created where it is missing.
+
+    Raises:
+        StoreError: it cannot be created or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"The folder {folder} cannot be created: {error.strerror}. {_ELSEWHERE}") from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise StoreError(f"The folder {folder} cannot be written to. {_ELSEWHERE}")
+    return folder
+
+
+def atomic_write_text(path: Path, text: str) -> None:
+    """Write a UTF-8 file in one step: whoever reads it sees the old text or the new, never a part.
+
+    Raises:
+        StoreError: the file cannot be written (a full disk, no permission).
+    """
+    writable(path.parent)
+    temporary: str | None = None
+    try:
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="\n", dir=path.parent, prefix=f".{path.name}-", delete=False) as out:
+            temporary = out.name
+            out.write(text)
+            out.flush()
+            os.fsync(out.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+        raise StoreError(f"{path} cannot be written: {error.strerror}. {_ELSEWHERE}") from None
+
+
+def free_bytes(path: Path) -> int:
+    """Bytes free on the disk that holds `path`, which need not exist yet."""
+    place = path.resolve()
+    while not place.exists():
+        place = place.parent
+    return shutil.disk_usage(place).free
+
+
+_ELSEWHERE = "Free some space or the permission, or choose another folder with --store."
+
+
+def _touched(folder: Path) -> float:
+    """When a study was last worked on: its newest file, one level deep."""
+    times = [folder.stat().st_mtime]
+    for pattern in ("*", "best/*"):
+        for path in folder.glob(pattern):
+            with contextlib.suppress(OSError):
+                times.append(path.stat().st_mtime)
+    return max(times)

@@ -1,0 +1,84 @@
+import dataclasses
+
+import pytest
+
+from automl_cnn.errors import StoreError
+from automl_cnn.records import Epoch, Fidelity, Finished, Job, Started, State
+from automl_cnn.search.record import Record
+from automl_cnn.space import Choice, Float, Int, Parameter, Space
+
+SPACE = Space(
+    (
+        Parameter("architecture", Choice("a", "b")),
+        Parameter("a.depth", Int(1, 5), (("architecture", "a"),)),
+        Parameter("regularizer.x", Choice(False, True)),
+        Parameter("rate", Float(1e-4, 1e-1, log=True)),
+    )
+)
+JOB = Job(SPACE.defaults(), Fidelity(10, 5.5), "default of a", "defaults")
+EPOCHS = tuple(Epoch(n, 2, 1.5 * n, 0.9, 0.6, 0.8, 0.7, 0.7 + n / 100, 0.01) for n in (1, 2))
+END = Finished(State.COMPLETE, 0.72, 2, 3.0, 120.5, "x.keras", None, (0.6, 0.8))
+
+
+def test_what_was_written_is_read_by_another_process(tmp_path):
+    journal = tmp_path / "store" / "optuna.journal"
+    record = Record(journal, "s")
+    number = record.start(JOB, SPACE)
+    record.event(number, Started(1000, 20000, 2))
+    for epoch in EPOCHS:
+        record.event(number, epoch)
+    record.finish(number, END)
+    record.start(JOB, SPACE)
+    record.keep("k", {"a": 1})
+
+    done, running = Record(journal, "s").trials
+    assert (done.configuration, done.fidelity, done.reason, done.stage) == (JOB.configuration, JOB.fidelity, JOB.reason, JOB.stage)
+    assert (done.state, done.score, done.interval, done.best_epoch, done.epochs) == (State.COMPLETE, 0.72, (0.6, 0.8), 2, EPOCHS)
+    assert (done.params, done.mult_adds, done.seconds, done.images_per_second) == (1000, 20000, 3.0, 120.5)
+    assert running.state is State.RUNNING
+    assert Record(journal, "s").settings["k"] == {"a": 1}
+    assert Record(journal, "other").trials == ()
+
+
+@pytest.mark.parametrize("state", [State.PRUNED, State.STOPPED, State.FAILED])
+def test_every_end_is_kept(tmp_path, state):
+    record = Record(tmp_path / "j", "s")
+    number = record.start(JOB, SPACE)
+    record.finish(number, dataclasses.replace(END, state=state, failure="why" if state is State.FAILED else None))
+    trial = record.trials[0]
+    assert trial.state is state
+    assert trial.failure == ("why" if state is State.FAILED else None)
+
+
+def test_what_a_kill_left_running_is_buried_as_interrupted(tmp_path):
+    Record(tmp_path / "j", "s").start(JOB, SPACE)
+    again = Record(tmp_path / "j", "s")
+    assert again.bury() == 1
+    assert again.trials[0].failure.startswith("interrupted")
+    assert again.bury() == 0
+
+
+def test_seconds_add_up_over_sessions(tmp_path):
+    record = Record(tmp_path / "j", "s")
+    record.use("one", 10)
+    record.use("one", 25)
+    record.use("two", 5)
+    assert Record(tmp_path / "j", "s").seconds == 30
+
+
+def test_a_half_written_last_line_is_survived(tmp_path):
+    record = Record(tmp_path / "j", "s")
+    number = record.start(JOB, SPACE)
+    record.finish(number, END)
+    with (tmp_path / "j").open("ab") as file:
+        file.write(b'{"op_code": 4, "wor')  # a power cut
+    again = Record(tmp_path / "j", "s")
+    assert again.trials[0].score == 0.72
+    again.start(JOB, SPACE)
+    assert len(Record(tmp_path / "j", "s").trials) == 2
+
+
+def test_something_else_than_a_journal_is_refused(tmp_path):
+    (tmp_path / "j").mkdir()
+    with pytest.raises(StoreError, match="cannot be opened"):
+        Record(tmp_path / "j", "s")
