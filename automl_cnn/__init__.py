@@ -1,8 +1,35 @@
 """automl-cnn: from a folder of images to the best convolutional network for it.
 
-from automl_cnn import search, load
-result = search("./images", budget="10m")
-load(result.model_path).predict(["photo.jpg"])
+    from automl_cnn import search, load
+
+    result = search("./images", budget="10m")
+    load(result.model_path).predict(["photo.jpg"])
+
+`ImageClassifier` is the same for arrays, with scikit-learn's conventions.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from automl_cnn.api import load, search
+    from automl_cnn.estimator import ImageClassifier
+
+__all__ = ["ImageClassifier", "__version__", "load", "search"]
+
+_HOMES = {"search": "automl_cnn.api", "load": "automl_cnn.api", "ImageClassifier": "automl_cnn.estimator"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'automl_cnn' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

@@ -22,8 +22,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from automl_cnn.errors import StoreError
 from automl_cnn.records import INTERRUPTED, Epoch, Fidelity, Finished, Job, Started, State, Trial
-from automl_cnn.search.engines.optuna import distributions
 from automl_cnn.space import Space
+from automl_cnn.study.engines.optuna import distributions
 
 _STATES = {State.COMPLETE: TrialState.COMPLETE, State.STOPPED: TrialState.COMPLETE, State.PRUNED: TrialState.PRUNED, State.FAILED: TrialState.FAIL}
 FINGERPRINT = "fingerprint"

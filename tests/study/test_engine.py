@@ -1,8 +1,8 @@
 import dataclasses
 
 from automl_cnn.records import Fidelity, State, Trial
-from automl_cnn.search.engines.optuna import OptunaEngine
 from automl_cnn.space import Choice, Float, Int, Parameter, Space
+from automl_cnn.study.engines.optuna import OptunaEngine
 
 SPACE = Space(
     (

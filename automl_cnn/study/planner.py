@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from automl_cnn.records import INTERRUPTED, Fidelity, Job, State, Trial, incumbent
-from automl_cnn.search.budget import Budget
-from automl_cnn.search.engines.protocol import Engine
 from automl_cnn.space import Choice, Configuration, Scalar, Space
+from automl_cnn.study.budget import Budget
+from automl_cnn.study.engines.protocol import Engine
 
 PACE = 4e9  # mult-adds trained per second before anything was measured (two cores, no GPU)
 WANTED_EPOCHS = 14  # a default is made as large as still leaves so many epochs

@@ -5,10 +5,10 @@ import dataclasses
 import pytest
 
 from automl_cnn.records import Epoch, Fidelity, Job, State, Trial, incumbent
-from automl_cnn.search.budget import Budget
-from automl_cnn.search.engines.protocol import Proposal
-from automl_cnn.search.planner import WANTED_EPOCHS, Planner, pace
 from automl_cnn.space import Choice, Parameter, Space
+from automl_cnn.study.budget import Budget
+from automl_cnn.study.engines.protocol import Proposal
+from automl_cnn.study.planner import WANTED_EPOCHS, Planner, pace
 
 SPACE = Space(
     (

@@ -4,8 +4,8 @@ import pytest
 
 from automl_cnn.errors import StoreError
 from automl_cnn.records import Epoch, Fidelity, Finished, Job, Started, State
-from automl_cnn.search.record import Record
 from automl_cnn.space import Choice, Float, Int, Parameter, Space
+from automl_cnn.study.record import Record
 
 SPACE = Space(
     (

@@ -15,8 +15,8 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from automl_cnn.records import State, Trial
-from automl_cnn.search.engines.protocol import Proposal
 from automl_cnn.space import Choice, Configuration, Domain, Float, Int, Scalar, Space
+from automl_cnn.study.engines.protocol import Proposal
 
 STARTUP = 8  # trials after which the model, not chance, proposes
 WARMUP_EPOCHS = 3

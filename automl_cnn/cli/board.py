@@ -1,0 +1,157 @@
+"""The search on one panel: time, the running trial, the best trials. Pure: a `View` in, a renderable out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from automl_cnn.cli.console import clock, compact, value, with_margin
+from automl_cnn.cli.words import STATES, short
+from automl_cnn.records import Job, State, Trial, incumbent
+
+SHOWN = 8  # trials on the leaderboard
+ROOMY = 100  # columns from which nothing need be abbreviated
+NARROW = {"trial": "no.", "mult-adds": "mult-\nadds"}  # column heads for lack of room
+COLOURS = {State.COMPLETE: "green", State.STOPPED: "yellow", State.PRUNED: "dim", State.FAILED: "red", State.RUNNING: "cyan"}
+_ORDER = {State.COMPLETE: 0, State.STOPPED: 0, State.PRUNED: 1, State.FAILED: 2, State.RUNNING: 3}
+
+
+@dataclass
+class Running:
+    """The trial under way; `done` is the share of its planned epochs."""
+
+    number: int
+    job: Job
+    seconds: float = 0.0
+    epoch: int = 0
+    epochs: int = 0
+    done: float = 0.0
+    score: float | None = None
+    params: int | None = None
+    mult_adds: int | None = None
+
+
+@dataclass
+class View:
+    """All that the panel shows."""
+
+    title: str
+    metric: str
+    elapsed: float = 0.0
+    budget: float | None = None
+    limit: int | None = None  # trials
+    trials: tuple[Trial, ...] = ()
+    running: Running | None = None
+    doing: str = "starting"
+    notes: list[str] = field(default_factory=list)
+
+
+def panel(view: View, width: int) -> Panel:
+    """The whole panel for a terminal of `width` columns."""
+    parts: list[RenderableType] = [_status(view, width)]
+    if any(trial.state is not State.RUNNING for trial in view.trials):
+        parts += [Text(), leaderboard(view.trials, width - 4)]
+    parts += [Text(note, style="yellow") for note in view.notes]
+    title = Text.assemble(("automl-cnn", "bold cyan not dim"), (f" · {view.title}", "not dim"))
+    return Panel(Group(*parts), title=title, title_align="left", border_style="dim", box=box.ROUNDED, padding=(0, 1), width=width)
+
+
+def leaderboard(trials: Sequence[Trial], width: int) -> Table:
+    """The best trials, the best first; those pruned and failed come last."""
+    roomy = width + 4 >= ROOMY
+    best = incumbent(list(trials))
+    table = Table(box=None, header_style="dim", padding=(0, 2 if roomy else 1, 0, 0), pad_edge=False, expand=not roomy)
+    heads = ("#", "trial", "architecture", "px", "width", "params", "mult-adds", "epochs", "score", "time", "state")
+    for head in heads:
+        left = head in ("architecture", "state")
+        shown = head if roomy else NARROW.get(head, head)
+        table.add_column(
+            shown,
+            justify="left" if left else "right",
+            no_wrap=True,
+            overflow="ellipsis",
+            vertical="bottom",
+            ratio=1 if head == "architecture" and not roomy else None,
+        )
+    for rank, trial in enumerate(ranked(trials)[:SHOWN], start=1):
+        top = best is not None and trial.number == best.number
+        cells = [
+            str(rank) if trial.scored else "-",
+            str(trial.number),
+            trial.architecture,
+            value(trial.configuration.get("resolution", "-")),
+            value(trial.configuration.get("width", "-")),
+            compact(trial.params),
+            compact(trial.mult_adds),
+            str(len(trial.epochs)),
+            with_margin(trial.score, trial.interval, 3 if roomy else 2),
+            clock(trial.seconds) if roomy or trial.seconds < 3600 else f"{trial.seconds // 3600:.0f}h{trial.seconds % 3600 // 60:02.0f}",
+        ]
+        style = "bold" if top else "" if trial.scored else "dim"
+        table.add_row(*(Text(cell, style=style) for cell in cells), Text(STATES[trial.state], style=COLOURS[trial.state]))
+    return table
+
+
+def ranked(trials: Sequence[Trial]) -> list[Trial]:
+    """Ended trials, the best first: by score, of equals the one with fewer mult-adds; pruned ones after, failed ones last."""
+    ended = [trial for trial in trials if trial.state is not State.RUNNING]
+    return sorted(ended, key=lambda trial: (_ORDER[trial.state], -(trial.score or 0.0), trial.mult_adds or 0, trial.number))
+
+
+def _status(view: View, width: int) -> Table:
+    """Best so far, time, and what is being done: a label, then what there is to say."""
+    grid = Table.grid(padding=(0, 2), expand=True)
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(ratio=1)
+    grid.add_row("best", _best(view))
+    grid.add_row("time", _time(view, width))
+    running = view.running
+    if running is None:
+        grid.add_row("now", Spinner("dots", Text(view.doing), style="cyan"))
+        return grid
+    heading = Text.assemble((short(running.job.configuration), "bold"), f"  {running.job.reason}", overflow="ellipsis", no_wrap=True)
+    grid.add_row(f"trial {running.number}", heading)
+    grid.add_row("epoch", _epoch(running, view.metric, width))
+    return grid
+
+
+def _best(view: View) -> Text:
+    best = incumbent(list(view.trials))
+    if best is None:
+        return Text("none yet", style="dim")
+    score = with_margin(best.score, best.interval)
+    return Text.assemble((f"{view.metric} {score}", "bold green"), f"  trial {best.number}: {short(best.configuration)}", overflow="ellipsis", no_wrap=True)
+
+
+def _time(view: View, width: int) -> RenderableType:
+    if view.budget is not None:
+        left = max(0.0, view.budget - view.elapsed)
+        return _bar(view.elapsed / view.budget, f"{clock(view.elapsed)} of {clock(view.budget)}, {clock(left)} left", width)
+    if view.limit is not None:
+        ended = len(ranked(view.trials))
+        return _bar(ended / view.limit, f"{clock(view.elapsed)}, {ended} of {view.limit} trials", width)
+    return Text(clock(view.elapsed))
+
+
+def _epoch(running: Running, metric: str, width: int) -> RenderableType:
+    if not running.epochs:
+        return Spinner("dots", Text(f"building the network, {clock(running.seconds)}"), style="cyan")
+    score = "" if running.score is None else f", last {metric} {running.score:.3f}"
+    return _bar(running.done, f"{running.epoch} of {running.epochs}{score}, {clock(running.seconds)}", width)
+
+
+def _bar(share: float, words: str, width: int) -> Table:
+    """A bar of the same length in every row, and words beside it."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(width=24 if width < ROOMY else 40)
+    grid.add_column(no_wrap=True, overflow="ellipsis")
+    grid.add_row(ProgressBar(total=1.0, completed=min(1.0, max(0.0, share)), complete_style="cyan", finished_style="cyan"), Text(words))
+    return grid

@@ -1,0 +1,64 @@
+"""The Typer application: its commands, its version, and how its errors are said."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+import automl_cnn
+from automl_cnn.cli import console, dashboard, export, plugins, predict, search
+from automl_cnn.errors import AutomlCnnError
+
+PANEL_SEARCH = "Find a model"
+PANEL_USE = "Use it"
+
+
+class _Group(TyperGroup):
+    """Says our own errors in a sentence, without a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except AutomlCnnError as error:
+            console.say_error(str(error))
+            raise typer.Exit(2) from None
+
+
+app = typer.Typer(
+    name="automl-cnn",
+    cls=_Group,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_show_locals=False,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"automl-cnn {automl_cnn.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")] = False,
+) -> None:
+    """Point it at a folder of images; get the best convolutional network for it, the evidence why, and a file to deploy."""
+
+
+app.command("search", rich_help_panel=PANEL_SEARCH)(search.search)
+app.add_typer(plugins.app, name="plugins", rich_help_panel=PANEL_SEARCH)
+app.command("predict", rich_help_panel=PANEL_USE)(predict.predict)
+app.command("dashboard", rich_help_panel=PANEL_USE)(dashboard.dashboard)
+app.command("export", rich_help_panel=PANEL_USE)(export.export)
+
+
+def main() -> None:
+    """Run the command line; exits the process with the command's code."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's greetings say nothing a user can act on
+    app(prog_name="automl-cnn")

@@ -1,0 +1,79 @@
+"""Where the command line writes, and how it spells numbers."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+PLAIN_WIDTH = 120  # columns where there is no terminal to ask
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Standard output, or standard error; a file or pipe gets lines of `PLAIN_WIDTH` columns without colour."""
+    found = Console(stderr=stderr, highlight=False)
+    return found if found.is_terminal else Console(stderr=stderr, highlight=False, width=PLAIN_WIDTH)
+
+
+def say_error(message: str) -> None:
+    """`error: ...` on standard error, its first line beside the word, the rest indented below."""
+    text = Text.assemble(("error: ", "bold red"), message.replace("\n", "\n       "))
+    console(stderr=True).print(text, soft_wrap=True)
+
+
+def say(message: str) -> None:
+    """A remark on standard error, which leaves standard output to data."""
+    console(stderr=True).print(Text(message), soft_wrap=True)
+
+
+def write_json(value: Mapping[str, Any] | list[Any]) -> None:
+    """One JSON document on standard output."""
+    sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")
+
+
+def compact(number: int | None) -> str:
+    """1,234,567 as `1.2M`: parameters and mult-adds; `-` where it is not known."""
+    if number is None:
+        return "-"
+    value = float(number)
+    for unit in ("", "k", "M", "G"):
+        if value < 999.5:
+            return f"{value:.0f}{unit}" if value >= 99.5 or unit == "" else f"{value:.1f}{unit}"
+        value /= 1000
+    return f"{value:.1f}T"
+
+
+def clock(seconds: float) -> str:
+    """Seconds as `4:05` or `1:02:03`."""
+    whole = max(0, round(seconds))
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 trial`, `3,210 images`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def with_margin(score: float | None, interval: tuple[float, float] | None, digits: int = 3) -> str:
+    """A score and half the width of its 95 % interval: `0.823 ± 0.041`; `-` where there is none."""
+    if score is None:
+        return "-"
+    return f"{score:.3f}" if interval is None else f"{score:.3f} ± {(interval[1] - interval[0]) / 2:.{digits}f}"
+
+
+def with_interval(score: float, interval: tuple[float, float] | None) -> str:
+    """`0.823 (95 % interval 0.78 to 0.86)`."""
+    return f"{score:.3f}" if interval is None else f"{score:.3f} (95 % interval {interval[0]:.2f} to {interval[1]:.2f})"
+
+
+def value(given: object) -> str:
+    """A configuration's value as one would say it: `on`, `0.00123`, `relu`."""
+    if isinstance(given, bool):
+        return "on" if given else "off"
+    return f"{given:.3g}" if isinstance(given, float) else str(given)

@@ -1,0 +1,24 @@
+"""`automl-cnn dashboard`: every run of a store in MLflow's own pages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from automl_cnn.config import StudyConfig
+
+STORE = StudyConfig.model_fields["store"].default
+
+
+def dashboard(
+    store: Annotated[Path, typer.Option(help="The folder that holds the studies.")] = STORE,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port to serve on; the next free one where it is busy.")] = 5000,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the pages in a web browser.")] = True,
+) -> None:
+    """Browse every study, trial and learning curve in MLflow."""
+    from automl_cnn.store import Store
+    from automl_cnn.track import serve
+
+    raise typer.Exit(serve(Store(store), port, browser))

@@ -1,0 +1,161 @@
+"""What a user sees of a running search: a panel on a terminal, lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from automl_cnn.cli.board import Running, View, panel
+from automl_cnn.cli.console import clock, plural
+from automl_cnn.cli.words import dataset_lines, outcome, short
+from automl_cnn.config import StudyConfig
+from automl_cnn.records import Epoch, Event, Job, Progress, Started, State, Trial, incumbent
+from automl_cnn.study.observer import NullObserver
+
+if TYPE_CHECKING:
+    from automl_cnn.data import Dataset
+
+EVERY = 5  # epochs between two lines of a log
+
+
+class Watch(NullObserver):
+    """Keeps the view up to date; a subclass shows it. Use it as a context manager around the search."""
+
+    def __init__(self, screen: Console, config: StudyConfig, started: float, now: Callable[[], float] = time.time) -> None:
+        self.screen = screen
+        self.now = now
+        self.view = View(title=config.name or config.data.resolve().name, metric=config.metric, budget=config.budget, limit=config.trials)
+        self.view.doing = "checking the images"
+        self._zero = started  # the moment at which the budget's clock would have stood at 0
+        self._trial_began = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        return None
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds used of the budget, now."""
+        return self.now() - self._zero
+
+    def line(self, text: str, style: str = "") -> None:
+        """One line, beginning with the time."""
+        self.screen.print(Text.assemble((f"{clock(self.elapsed):>7}  ", "dim"), (text, style)), soft_wrap=True)
+
+    def data(self, dataset: Dataset) -> None:
+        self.view.doing = "planning the first trial"
+        for text in dataset_lines(dataset):
+            self.line(text)
+
+    def resumed(self, trials: Sequence[Trial], seconds_used: float) -> None:
+        self.view.trials = tuple(trials)
+        self._zero -= seconds_used
+        best = incumbent(list(trials))
+        so_far = f", best {self.view.metric} {best.score:.3f}" if best is not None and best.score is not None else ""
+        self.line(f"going on with {plural(len(trials), 'trial')}, {clock(seconds_used)} used{so_far}")
+
+    def trial_started(self, job: Job, number: int) -> None:
+        self._trial_began = self.now()
+        self.view.running = Running(number, job)
+
+    def event(self, number: int, event: Event) -> None:
+        running = self.view.running
+        if running is None:
+            return
+        if isinstance(event, Started):
+            running.params, running.mult_adds, running.epochs = event.params, event.mult_adds, event.epochs
+        elif isinstance(event, Progress):
+            running.epoch, running.epochs = event.epoch, event.epochs
+            running.done = (event.epoch - 1 + event.step / max(1, event.steps)) / max(1, event.epochs)
+        elif isinstance(event, Epoch):
+            running.epoch, running.epochs, running.score = event.number, event.epochs, event.score
+            running.done = event.number / max(1, event.epochs)
+
+    def trial_finished(self, trial: Trial, trials: Sequence[Trial]) -> None:
+        self.view.running = None
+        self.view.doing = "planning the next trial"
+        self.view.trials = tuple(trials)
+
+    def clock(self, elapsed: float, budget: float | None) -> None:
+        self._zero = self.now() - elapsed
+        self.view.budget = budget
+
+    def finishing(self, text: str) -> None:
+        self.view.running = None
+        self.view.doing = text
+
+
+class Panel(Watch):
+    """On a terminal: one panel that redraws itself; what must stay is printed above it."""
+
+    def __enter__(self) -> Self:
+        self._live = Live(get_renderable=self.render, console=self.screen, refresh_per_second=4, transient=True)
+        self._live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._live.stop()
+        self._print_notes()
+
+    def render(self) -> RenderableType:
+        """The panel as of now."""
+        self.view.elapsed = self.elapsed
+        if self.view.running is not None:
+            self.view.running.seconds = self.now() - self._trial_began
+        return panel(self.view, self.screen.width)
+
+    def note(self, text: str) -> None:
+        self.view.notes.append(text)  # shown by the next redraw: printing from within a signal handler could meet another print
+
+    def trial_started(self, job: Job, number: int) -> None:
+        self._print_notes()
+        super().trial_started(job, number)
+
+    def trial_finished(self, trial: Trial, trials: Sequence[Trial]) -> None:
+        super().trial_finished(trial, trials)
+        self._print_notes()
+        if trial.state is State.FAILED:
+            self.line(f"trial {trial.number} ({short(trial.configuration)}) {outcome(trial, self.view.metric)}", "red")
+
+    def _print_notes(self) -> None:
+        while self.view.notes:
+            self.line(self.view.notes.pop(0), "yellow")
+
+
+class Lines(Watch):
+    """Anywhere else: a line when a trial starts and ends, and every fifth epoch."""
+
+    def note(self, text: str) -> None:
+        self.line(text)
+
+    def trial_started(self, job: Job, number: int) -> None:
+        super().trial_started(job, number)
+        self.line(f"trial {number} starts: {short(job.configuration)} ({job.reason})")
+
+    def event(self, number: int, event: Event) -> None:
+        super().event(number, event)
+        if isinstance(event, Epoch) and event.number % EVERY == 0:
+            self.line(f"trial {number} epoch {event.number} of {event.epochs}: {self.view.metric} {event.score:.3f}, loss {event.loss:.3f}")
+
+    def trial_finished(self, trial: Trial, trials: Sequence[Trial]) -> None:
+        super().trial_finished(trial, trials)
+        best = incumbent(list(trials))
+        crown = "; best so far" if best is not None and best.number == trial.number else ""
+        self.line(f"trial {trial.number} {outcome(trial, self.view.metric)}{crown}")
+
+    def finishing(self, text: str) -> None:
+        super().finishing(text)
+        self.line(text)
+
+
+def watch(screen: Console, config: StudyConfig, started: float) -> Watch:
+    """The observer that suits the screen; `started` is when the budget's clock began, in seconds since 1970."""
+    return Panel(screen, config, started) if screen.is_terminal and not screen.is_dumb_terminal else Lines(screen, config, started)

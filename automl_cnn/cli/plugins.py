@@ -1,0 +1,129 @@
+"""`automl-cnn plugins`: what takes part in a search, and one plugin in full."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from automl_cnn import registry
+from automl_cnn.cli import backend
+from automl_cnn.cli.console import compact, console, value, write_json
+from automl_cnn.plugin import Architecture, Plugin
+
+app = typer.Typer(no_args_is_help=True, help="What takes part in a search: architectures, optimizers, regularizers.")
+
+Folder = Annotated[Path | None, typer.Option("--plugins-dir", envvar="AUTOML_CNN_PLUGINS_DIR", help="A folder of plugins of your own (.py files).")]
+Json = Annotated[bool, typer.Option("--json", help="As JSON on standard output.")]
+
+
+@app.command("list")
+def list_(plugins_dir: Folder = None, as_json: Json = False) -> None:
+    """Every installed plugin, and what could not be loaded."""
+    found = registry.load(plugins_dir)
+    if as_json:
+        write_json({"plugins": [_brief(entry) for entries in found.entries.values() for _, entry in sorted(entries.items())], "broken": dict(found.broken)})
+        return
+    screen = console()
+    for kind in registry.KINDS:
+        screen.print(Text(f"{kind}s", style="bold"))
+        screen.print(_table([(name, found.entry(kind, name).summary, found.entry(kind, name).source) for name in found.names(kind)]))
+        screen.print()
+    if found.broken:
+        screen.print(Text("could not be loaded", style="bold red"))
+        screen.print(_table(list(found.broken.items())))
+        screen.print()
+    screen.print(Text("More of one: automl-cnn plugins show NAME", style="dim"))
+
+
+@app.command("show")
+def show(
+    *,
+    name: Annotated[str, typer.Argument(help="A plugin's name.")],
+    size: Annotated[int, typer.Option(min=8, max=1024, help="Height and width of the input, in pixels (architectures).")] = 224,
+    classes: Annotated[int, typer.Option(min=2, help="How many classes are told apart (architectures).")] = 1000,
+    width: Annotated[float, typer.Option(min=0.05, max=10, help="The width multiplier (architectures).")] = 1.0,
+    depth: Annotated[float, typer.Option(min=0.05, max=10, help="The depth multiplier (architectures).")] = 1.0,
+    layers: Annotated[bool, typer.Option("--layers", help="Every layer with its shape and cost (architectures).")] = False,
+    plugins_dir: Folder = None,
+    as_json: Json = False,
+) -> None:
+    """What a plugin is for, what may be varied, and what the default network costs."""
+    entry = registry.load(plugins_dir).find(name)
+    network = _network(entry.plugin, size, classes, width, depth) if issubclass(entry.plugin, Architecture) else None
+    if as_json:
+        about: dict[str, Any] = {**_brief(entry), "doc": _doc(entry.plugin), "space": {key: domain.as_dict() for key, domain in entry.plugin.domains().items()}}
+        if network is not None:
+            about["network"] = network if layers else {key: item for key, item in network.items() if key != "layers"}
+        write_json(about)
+        return
+    _print(console(), entry, network, layers)
+
+
+def _print(screen: Console, entry: registry.Entry, network: dict[str, Any] | None, layers: bool) -> None:
+    screen.print(Text.assemble((entry.plugin.name, "bold cyan"), f"  {entry.plugin.kind}, from {entry.source}\n"))
+    screen.print(Text(_doc(entry.plugin) + "\n"))
+    screen.print(Text("space", style="bold"))
+    rows = [(key, domain.describe(), value(domain.default)) for key, domain in entry.plugin.domains().items()]
+    screen.print(_table(rows, ("parameter", "range", "default")) if rows else Text("  nothing to vary"))
+    if network is None:
+        return
+    screen.print(Text("\nthe default network", style="bold"))
+    given = f"{network['size']} px, {network['classes']:,} classes, width {network['width']:g}, depth {network['depth']:g}"
+    costs = [(key.replace("_", "-"), f"{network[key]:,}", compact(network[key])) for key in ("params", "mult_adds")]
+    screen.print(_table([("at", given, ""), *costs]))
+    if layers and network["layers"]:
+        screen.print(Text("\nlayers", style="bold"))
+        head = tuple(network["layers"][0])
+        screen.print(_table([tuple(_cell(layer[key]) for key in head) for layer in network["layers"]], tuple(key.replace("_", "-") for key in head)))
+
+
+def _network(plugin: type[Architecture], size: int, classes: int, width: float, depth: float) -> dict[str, Any]:
+    """The default network's cost; builds it, which loads Keras."""
+    backend.require()
+    with backend.loading("Loading Keras, building the network"):
+        from automl_cnn.models.build import build
+        from automl_cnn.models.cost import cost
+
+        counted = cost(build(plugin(), classes=classes, channels=3, size=size, width=width, depth=depth))
+    return {
+        "size": size,
+        "classes": classes,
+        "width": width,
+        "depth": depth,
+        "params": counted.params,
+        "mult_adds": counted.mult_adds,
+        "layers": [dataclasses.asdict(layer) for layer in counted.layers],
+    }
+
+
+def _brief(entry: registry.Entry) -> dict[str, Any]:
+    return {"kind": entry.plugin.kind, "name": entry.plugin.name, "summary": entry.summary, "source": entry.source}
+
+
+def _doc(plugin: type[Plugin]) -> str:
+    return (inspect.getdoc(plugin) or "").strip()
+
+
+def _cell(given: object) -> str:
+    if isinstance(given, int) and not isinstance(given, bool):
+        return f"{given:,}"
+    return "x".join(str(part) for part in given) if isinstance(given, (tuple, list)) else str(given)
+
+
+def _table(rows: Sequence[tuple[str, ...]], head: tuple[str, ...] | None = None) -> Table:
+    """Rows without rules, two spaces in; the first column stands out."""
+    table = Table(box=None, show_header=head is not None, header_style="dim", padding=(0, 2), pad_edge=True)
+    for index in range(len(rows[0]) if rows else 1):
+        numeric = head is not None and head[index] in ("params", "mult-adds")
+        table.add_column(head[index] if head else "", style="cyan" if index == 0 else None, no_wrap=index == 0, justify="right" if numeric else "left")
+    for row in rows or [("none",)]:
+        table.add_row(*(Text(cell) for cell in row))
+    return table

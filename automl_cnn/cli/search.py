@@ -1,0 +1,96 @@
+"""`automl-cnn search`: flags -> settings -> one call."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from automl_cnn.cli import backend
+from automl_cnn.cli.console import console, write_json
+from automl_cnn.config import METRICS, StudyConfig, study_config
+
+DATA = "The images"
+LIMITS = "How long, and where"
+SPACE = "What is tried"
+OUTPUT = "Output"
+
+
+def _default(field: str) -> str:
+    """A default in words; the flags themselves default to None, so that a study.toml can tell what was given."""
+    return f" Default: {StudyConfig.model_fields[field].default}."
+
+
+def search(
+    *,
+    data: Annotated[Path | None, typer.Option(help="A folder with one subfolder of images per class.", rich_help_panel=DATA)] = None,
+    val_share: Annotated[float | None, typer.Option(help="Share of the images for validation." + _default("val_share"), rich_help_panel=DATA)] = None,
+    test_share: Annotated[
+        float | None, typer.Option(help="Share of the images scored once, at the end." + _default("test_share"), rich_help_panel=DATA)
+    ] = None,
+    class_weights: Annotated[str | None, typer.Option(help="auto, on or off: weigh rare classes up." + _default("class_weights"), rich_help_panel=DATA)] = None,
+    metric: Annotated[str | None, typer.Option(help=f"What is best: {', '.join(METRICS)}." + _default("metric"), rich_help_panel=DATA)] = None,
+    budget: Annotated[
+        str | None, typer.Option(help="Time for the whole command: 90s, 10m, 1h30m (default: 10m, unless --trials is given).", rich_help_panel=LIMITS)
+    ] = None,
+    trials: Annotated[int | None, typer.Option(help="At most so many trials.", rich_help_panel=LIMITS)] = None,
+    max_epochs: Annotated[int | None, typer.Option(help="Epochs a trial may take." + _default("max_epochs"), rich_help_panel=LIMITS)] = None,
+    seed: Annotated[int | None, typer.Option(help="The seed of splits, proposals and training." + _default("seed"), rich_help_panel=LIMITS)] = None,
+    name: Annotated[str | None, typer.Option(help="The study's name; the same name goes on where it ended.", rich_help_panel=LIMITS)] = None,
+    store: Annotated[Path | None, typer.Option(help="The folder that holds the studies." + _default("store"), rich_help_panel=LIMITS)] = None,
+    config: Annotated[Path | None, typer.Option(help="A study.toml with any of these settings; flags override it.", rich_help_panel=LIMITS)] = None,
+    architectures: Annotated[str | None, typer.Option(help="Only these, as in vgg,resnet (default: all).", rich_help_panel=SPACE)] = None,
+    optimizers: Annotated[str | None, typer.Option(help="Only these (default: all).", rich_help_panel=SPACE)] = None,
+    regularizers: Annotated[str | None, typer.Option(help="Only these (default: all).", rich_help_panel=SPACE)] = None,
+    max_size: Annotated[int | None, typer.Option(help="Largest input, in pixels." + _default("max_size"), rich_help_panel=SPACE)] = None,
+    plugins_dir: Annotated[
+        Path | None, typer.Option(envvar="AUTOML_CNN_PLUGINS_DIR", help="A folder of plugins of your own (.py files).", rich_help_panel=SPACE)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The result as one JSON object on standard output.", rich_help_panel=OUTPUT)] = False,
+    mlflow: Annotated[bool, typer.Option("--mlflow/--no-mlflow", help="Keep the runs in MLflow.", rich_help_panel=OUTPUT)] = True,
+) -> None:
+    """Find the best network for a folder of images, and keep it.
+
+    There is a best model so far from the first trial on. Ctrl-C ends the search well; the same
+    command again goes on where it ended.
+
+        automl-cnn search --data ./images --budget 10m
+    """
+    settings = study_config(
+        {
+            "data": data,
+            "budget": budget,
+            "trials": trials,
+            "seed": seed,
+            "name": name,
+            "store": store,
+            "plugins_dir": plugins_dir,
+            "architectures": architectures,
+            "optimizers": optimizers,
+            "regularizers": regularizers,
+            "metric": metric,
+            "class_weights": class_weights,
+            "val_share": val_share,
+            "test_share": test_share,
+            "max_epochs": max_epochs,
+            "max_size": max_size,
+        },
+        config,
+    )
+    backend.require()
+    import psutil
+
+    from automl_cnn.cli.live import watch
+    from automl_cnn.cli.summary import print_summary
+    from automl_cnn.study import run
+
+    started = psutil.Process().create_time()
+    screen = console(stderr=as_json)
+    with watch(screen, settings, started) as observer:
+        result = run(settings, observer=observer, track=mlflow, started=started)
+    print_summary(screen, result, settings.store, mlflow=mlflow)
+    if as_json:
+        write_json(result.as_dict())
+        sys.stdout.flush()

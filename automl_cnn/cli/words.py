@@ -1,0 +1,54 @@
+"""A data set, a configuration and a trial in a line each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
+
+from automl_cnn.cli.console import clock, compact, plural, value, with_margin
+from automl_cnn.records import State, Trial
+from automl_cnn.space import Scalar
+
+if TYPE_CHECKING:
+    from automl_cnn.data import Dataset
+
+SHOWN_SKIPPED = 5
+STATES = {State.COMPLETE: "done", State.PRUNED: "pruned", State.STOPPED: "stopped", State.FAILED: "failed", State.RUNNING: "running"}
+SPLITS: dict[Literal["train", "val", "test"], str] = {"train": "training", "val": "validation", "test": "test"}
+
+
+def dataset_lines(dataset: Dataset) -> list[str]:
+    """What was found in the images' folder, what was left out and why."""
+    sizes = ", ".join(f"{len(dataset.rows(split)):,} {word}" for split, word in SPLITS.items())
+    colour = "grey" if dataset.channels == 1 else "colour"
+    lines = [f"{dataset.name}: {plural(len(dataset.labels), 'image')} ({colour}) of {len(dataset.classes)} classes: {sizes}"]
+    if dataset.duplicates:
+        are = "is a copy of another" if dataset.duplicates == 1 else "are copies of others"
+        lines.append(f"{plural(dataset.duplicates, 'image')} {are}: copies stay in one split")
+    lines += [f"left out {item.path}: {item.reason}" for item in dataset.skipped[:SHOWN_SKIPPED]]
+    if len(dataset.skipped) > SHOWN_SKIPPED:
+        lines.append(f"left out {len(dataset.skipped) - SHOWN_SKIPPED:,} more unreadable files")
+    return [*lines, *dataset.notes]
+
+
+def short(configuration: Mapping[str, Scalar]) -> str:
+    """`vgg, 64 px, width 0.5`: the network of a configuration."""
+    parts = [str(configuration["architecture"])]
+    if "resolution" in configuration:
+        parts.append(f"{configuration['resolution']} px")
+    parts += [f"{key} {value(configuration[key])}" for key in ("width", "depth") if configuration.get(key, 1.0) != 1.0]
+    return ", ".join(parts)
+
+
+def outcome(trial: Trial, metric: str) -> str:
+    """How a trial ended, in a line."""
+    if trial.state is State.FAILED:
+        return f"failed after {clock(trial.seconds)}: {trial.failure or 'no reason given'}"
+    facts = [
+        f"{metric} {with_margin(trial.score, trial.interval)}",
+        plural(len(trial.epochs), "epoch"),
+        f"{compact(trial.params)} parameters",
+        f"{compact(trial.mult_adds)} mult-adds",
+        clock(trial.seconds),
+    ]
+    return f"{STATES[trial.state]}: {', '.join(facts)}"

@@ -1,0 +1,93 @@
+"""What a training is fed: batches of pixels and one-hot labels, the same again for the same seed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import keras
+import numpy as np
+
+Augmentation = Callable[[np.ndarray, np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray]]
+
+
+class Batches(keras.utils.PyDataset):
+    """`pixels[rows]` with their labels, batch by batch, for `model.fit(batches, shuffle=False)`.
+
+    A batch is (images uint8 (b, size, size, channels), labels float32 (b, classes)), with class weights
+    also the images' weights float32 (b,). The last batch may be smaller. With `shuffle`, every epoch has
+    another order, which follows from `seed` and the number of the epoch; so does the generator that
+    `augment` draws from, batch by batch, so that nothing depends on which thread reads first. Within a
+    batch the rows ascend, which spares a disk that holds more than the memory does.
+
+    Keras reads a few batches ahead on TensorFlow.
+    """
+
+    def __init__(
+        self,
+        pixels: np.ndarray,
+        rows: np.ndarray,
+        labels: np.ndarray,
+        classes: int,
+        batch_size: int,
+        *,
+        seed: int,
+        shuffle: bool,
+        augment: Augmentation | None = None,
+        class_weights: np.ndarray | None = None,
+    ) -> None:
+        super().__init__(workers=1, use_multiprocessing=False)
+        self.pixels = pixels
+        self.rows = np.asarray(rows)
+        self.labels = np.asarray(labels)
+        self.classes = classes
+        self.batch_size = batch_size
+        self.seed = seed
+        self.shuffle = shuffle
+        self.augment = augment
+        self.class_weights = None if class_weights is None else np.asarray(class_weights, np.float32)
+        self.epoch = 0
+        self._order = self._shuffled()
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.rows) / self.batch_size)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
+        if not 0 <= index < len(self):
+            raise IndexError(f"batch {index} of {len(self)}")
+        rows = np.sort(self._order[index * self.batch_size : (index + 1) * self.batch_size])
+        images = np.asarray(self.pixels[rows])
+        onehot = np.zeros((len(rows), self.classes), np.float32)
+        onehot[np.arange(len(rows)), self.labels[rows]] = 1
+        if self.augment is not None:
+            images, onehot = self.augment(images, onehot, np.random.default_rng((self.seed, self.epoch, index)))
+            images, onehot = _bytes(images), np.asarray(onehot, np.float32)
+        if self.class_weights is None:
+            return images, onehot
+        return images, onehot, onehot @ self.class_weights
+
+    def on_epoch_end(self) -> None:
+        """Called by Keras: the next epoch has another order."""
+        self.epoch += 1
+        self._order = self._shuffled()
+
+    def _shuffled(self) -> np.ndarray:
+        if not self.shuffle:
+            return self.rows
+        return np.random.default_rng((self.seed, self.epoch)).permutation(self.rows)
+
+
+def class_weights(labels: np.ndarray, classes: int) -> np.ndarray:
+    """float32 (classes,): each class weighs the same in sum, the mean over the samples is 1; 0 for a class without samples."""
+    counts = np.bincount(labels, minlength=classes)
+    present = counts > 0
+    weights = np.zeros(classes, np.float32)
+    weights[present] = len(labels) / (present.sum() * counts[present])
+    return weights
+
+
+def _bytes(images: np.ndarray) -> np.ndarray:
+    """Always uint8, so that every batch of a training has the same type whatever the augmentation did."""
+    if images.dtype == np.uint8:
+        return images
+    return np.asarray(np.clip(np.rint(images), 0, 255), np.uint8)

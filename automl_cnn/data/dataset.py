@@ -1,0 +1,102 @@
+"""`Dataset`: everything a search knows about its images, beside their pixels."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from automl_cnn.data.split import SPLITS
+from automl_cnn.errors import DataError
+
+SplitName = Literal["train", "val", "test"]
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file that was left out, and why, in one sentence."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images that were read, checked and split; row i of the pixel array, `paths`, `labels` and `splits` belong together.
+
+    `side` is the size in pixels of the stored squares, `native` the median shorter side of the files;
+    `array` is where the pixels lie (read them with `automl_cnn.data.pixels`); `fingerprint` changes with
+    any path, label or byte; `duplicates` counts the images that are a copy of another; `notes` are for the user.
+    """
+
+    name: str
+    folder: str
+    classes: tuple[str, ...]
+    channels: int  # 1 where every image is gray, else 3
+    side: int
+    paths: tuple[str, ...]
+    labels: np.ndarray  # int32 (n,)
+    splits: np.ndarray  # int8 (n,): 0 train, 1 val, 2 test
+    fingerprint: str
+    array: str
+    skipped: tuple[Skipped, ...] = ()
+    duplicates: int = 0
+    notes: tuple[str, ...] = ()
+    native: int = 0
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def rows(self, split: SplitName) -> np.ndarray:
+        """The rows of a split, ascending."""
+        return np.flatnonzero(self.splits == SPLITS[split])
+
+    def counts(self, split: SplitName) -> np.ndarray:
+        """How many images of each class a split holds, int64 (classes,)."""
+        return np.bincount(self.labels[self.rows(split)], minlength=len(self.classes))
+
+    @property
+    def imbalance(self) -> float:
+        """The largest class of the training split over the smallest; 1 where all are equal."""
+        counts = self.counts("train")
+        return float(counts.max() / max(1, counts.min()))
+
+    def save(self, path: Path) -> None:
+        """Write one JSON file; whoever reads it sees the old one or the new one, never a part."""
+        values = {**asdict(self), "labels": self.labels.tolist(), "splits": self.splits.tolist()}
+        write_atomically(Path(path), json.dumps(values).encode())
+
+    @classmethod
+    def load(cls, path: Path) -> Dataset:
+        """What `save` wrote.
+
+        Raises:
+            DataError: the file is missing or is no saved data set.
+        """
+        try:
+            values: dict[str, Any] = json.loads(Path(path).read_bytes())
+            values = {field.name: tuple(value) if isinstance(value := values[field.name], list) else value for field in fields(cls)}
+            values["labels"] = np.array(values["labels"], np.int32)
+            values["splits"] = np.array(values["splits"], np.int8)
+            values["skipped"] = tuple(Skipped(**skipped) for skipped in values["skipped"])
+            return cls(**values)
+        except OSError as error:
+            raise DataError(f"The data set's description {path} cannot be read: {error.strerror}. Run the search again to write it anew.") from None
+        except (ValueError, KeyError, TypeError):
+            raise DataError(f"{path} is no data set's description, as `Dataset.save` writes it. Run the search again to write it anew.") from None
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file under another name and rename it, so that nobody sees a part of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    try:
+        part.write_bytes(content)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)

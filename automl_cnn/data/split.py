@@ -1,0 +1,107 @@
+"""Which image trains, which chooses the model, and which judges it at the very end."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+
+from automl_cnn.errors import DataError
+
+TRAIN, VAL, TEST = 0, 1, 2
+SPLITS = {"train": TRAIN, "val": VAL, "test": TEST}
+Group = list[int]  # rows of equal images
+
+
+def split(  # noqa: PLR0917  # the order of the sentence: these labels, of these contents, given so
+    labels: Sequence[int] | np.ndarray,
+    digests: Sequence[str],
+    given: Sequence[str | None],
+    seed: int,
+    val_share: float,
+    test_share: float,
+    classes: Sequence[str] | None = None,
+) -> np.ndarray:
+    """int8 (n,): 0 train, 1 val, 2 test; stratified by class, the same for the same content and seed.
+
+    `given` holds "train", "val", "test" or None by image: what is given stays, and a split that is
+    missing altogether is carved from train (its share counts of train's images). Equal images (equal
+    digests) are carved into one split together, so that none is judged by its own copy; those that
+    appear under several labels all train. The order and names of the files do not matter: each image's
+    place follows from its content and the seed. `classes` are names for the messages.
+
+    Raises:
+        DataError: a class has too few different images to have one in each split.
+    """
+    labels = np.asarray(labels)
+    out = np.array([SPLITS[name or "train"] for name in given], np.int8)
+    present = {name for name in given if name}
+    shares = {code: share for name, code, share in (("test", TEST, test_share), ("val", VAL, val_share)) if name not in present}
+    groups = defaultdict[str, Group](list)
+    for row, digest in enumerate(digests):
+        groups[digest].append(row)
+    free = defaultdict[int, list[tuple[bytes, Group]]](list)  # by class: what may be moved out of train
+    for digest, rows in groups.items():
+        if shares and all(out[row] == TRAIN for row in rows) and len({int(labels[row]) for row in rows}) == 1:
+            free[int(labels[rows[0]])].append((hashlib.blake2b(digest.encode(), digest_size=8, salt=seed.to_bytes(8, "little")).digest(), rows))
+    for label in range(int(labels.max(initial=-1)) + 1 if classes is None else len(classes)):
+        shuffled = [rows for _, rows in sorted(free[label])]
+        stays = int(np.sum((labels == label) & (out == TRAIN))) - sum(map(len, shuffled))
+        name = str(label) if classes is None else classes[label]
+        mine = labels == label
+        enough = len(shuffled) >= len(shares) and len(shuffled) + (stays > 0) >= 1 + len(shares)
+        if not enough or any(code not in shares and not np.any(mine & (out == code)) for code in SPLITS.values()):
+            raise DataError(_too_few(name, out[mine], [digests[row] for row in np.flatnonzero(mine).tolist()], shares))
+        for code, taken in _deal(shuffled, shares, stays > 0).items():
+            out[[row for rows in taken for row in rows]] = code
+    return out
+
+
+def leaks(digests: Sequence[str], splits: np.ndarray) -> int:
+    """How many validation and test images are also, byte for byte, in train (as given splits may have it)."""
+    trained = {digest for digest, code in zip(digests, splits, strict=True) if code == TRAIN}
+    return sum(code != TRAIN and digest in trained for digest, code in zip(digests, splits, strict=True))
+
+
+def _deal(groups: list[Group], shares: dict[int, float], train_has_some: bool) -> dict[int, list[Group]]:
+    """The groups that go to each of the missing splits; each gets at least one, and train keeps at least one."""
+    total = sum(map(len, groups))
+    spare = total - (0 if train_has_some else 1)
+    wanted: dict[int, int] = {}
+    for code, share in shares.items():
+        still = len(shares) - len(wanted) - 1  # each split to come needs one image
+        wanted[code] = max(1, min(round(total * share), spare - still))
+        spare -= wanted[code]
+    dealt: dict[int, list[Group]] = {TRAIN: [], **{code: [] for code in shares}}
+    for rows in groups:
+        code = next((code for code in shares if wanted[code] >= len(rows)), TRAIN)
+        wanted[code] = wanted.get(code, 0) - len(rows)
+        dealt[code].append(rows)
+    for code in (*shares, *([] if train_has_some else [TRAIN])):
+        if not dealt[code]:  # only large groups of copies are left: take the smallest from where there are most
+            donor = max(dealt, key=lambda other: (len(dealt[other]) + (other == TRAIN and train_has_some), -other))
+            smallest = min(dealt[donor], key=len)
+            dealt[donor].remove(smallest)
+            dealt[code].append(smallest)
+    return {code: dealt[code] for code in shares}
+
+
+def _too_few(name: str, out: np.ndarray, digests: Sequence[str], shares: dict[int, float]) -> str:
+    """Why a class with these given splits cannot have an image in each, and what to do."""
+    different = len(set(digests))
+    copies = f", only {different} of them different" if different < len(digests) else ""
+    if len(shares) == 2:
+        return (
+            f"The class '{name}' has {len(digests)} readable image{'' if len(digests) == 1 else 's'}{copies}: expected at least 3 different ones "
+            "that are in no other class, one each to train, to validate and to test. Add images, or remove the class's folder."
+        )
+    empty = [given for given, code in SPLITS.items() if code not in shares and not np.any(out == code)]
+    if empty:
+        return f"The class '{name}' has no readable image in {' and '.join(empty)}. Add some there, or put all images in one folder per class."
+    carved = " and ".join(given for given, code in SPLITS.items() if code in shares)
+    return (
+        f"The class '{name}' has {int(np.sum(out == TRAIN))} readable images in train: expected at least {1 + len(shares)} different ones "
+        f"that are in no other class or split, since {carved} is taken from them. Add images, or remove the class's folder."
+    )

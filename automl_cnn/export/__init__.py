@@ -1,0 +1,1 @@
+"""Models that leave the search: one self-describing file, and its MLflow form."""

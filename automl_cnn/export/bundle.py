@@ -1,0 +1,192 @@
+"""The model file: a `.keras` archive that also knows its classes, its input and how good it is.
+
+    from automl_cnn.export import bundle
+
+    classifier = bundle.load(Path("automl-cnn-runs/studies/flowers/best/model.keras"))
+    classifier.predict(["photo.jpg"])            # ["tulip"]
+
+A `.keras` file is a zip archive; its extra member `automl_cnn.json` is the card. Keras reads the
+file as it would any other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from automl_cnn.errors import DataError, StoreError
+from automl_cnn.export.inputs import as_batches
+from automl_cnn.store import MODEL, Store
+
+if TYPE_CHECKING:
+    from automl_cnn.export.inputs import Images
+
+CARD = "automl_cnn.json"
+BATCH = 64
+
+
+def write_card(keras_file: Path, card: Mapping[str, Any]) -> None:
+    """Put `card` (JSON-ready) into the model file, in place of an earlier one. In one step, with every member stored uncompressed.
+
+    Raises:
+        StoreError: the file is no `.keras` file, or cannot be written.
+    """
+    text = json.dumps(card, indent=2, ensure_ascii=False)
+    temporary: str | None = None
+    try:
+        with zipfile.ZipFile(keras_file) as old, tempfile.NamedTemporaryFile(dir=keras_file.parent, prefix=".model-", suffix=".tmp", delete=False) as out:
+            temporary = out.name
+            with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as new:
+                for member in old.infolist():
+                    if member.filename != CARD:
+                        with old.open(member) as source, new.open(member.filename, "w", force_zip64=True) as target:
+                            shutil.copyfileobj(source, target, 1 << 20)
+                new.writestr(CARD, text)
+            out.flush()
+            os.fsync(out.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, keras_file)
+    except (OSError, zipfile.BadZipFile) as error:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+        raise StoreError(f"The model file {keras_file} cannot be rewritten: {error}. Expected a .keras file in a folder with free space.") from None
+
+
+def read_card(path: Path) -> dict[str, Any]:
+    """What the model file says about itself: classes, size (px), channels, metric, scores, configuration, versions.
+
+    Raises:
+        StoreError: there is no such file, or it was not written by automl-cnn.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            card = json.loads(archive.read(CARD))
+    except FileNotFoundError:
+        raise StoreError(f"There is no model file {path}. Expected a .keras file written by `automl-cnn search`.") from None
+    except KeyError:
+        raise StoreError(f"{path} is a Keras model without classes and input size (no '{CARD}' inside). Expected one written by `automl-cnn search`.") from None
+    except (OSError, zipfile.BadZipFile, ValueError) as error:
+        raise StoreError(f"The model file {path} cannot be read: {error}. It may be damaged or half copied: copy it again, or search anew.") from None
+    if not isinstance(card, dict) or not {"classes", "size", "channels"} <= card.keys():
+        raise StoreError(f"The card in {path} lacks the classes, the size or the channels. Expected a model written by `automl-cnn search`.")
+    return card
+
+
+def resolve(model: str | Path, store: Store) -> Path:
+    """The model file that is meant by a `.keras` file, a folder that holds one, or a study's name.
+
+    Raises:
+        StoreError: there is none; the message names what there is.
+    """
+    path = Path(model)
+    if path.is_file():
+        return path
+    for candidate in (path / "best" / MODEL, path / MODEL):
+        if candidate.is_file():
+            return candidate
+    text = str(model)
+    if path.suffix == ".keras":
+        raise StoreError(f"There is no model file {path}. {_what_there_is(store)}")
+    if text in store.studies:
+        found = store.find(text).model
+        if found.is_file():
+            return found
+        raise StoreError(f"The study '{text}' has no model yet ({found} does not exist): run its search until one network is trained.")
+    if path.is_dir():
+        raise StoreError(f"The folder {path} holds no model (neither best/{MODEL} nor {MODEL}). {_what_there_is(store)}")
+    raise StoreError(f"'{model}' is neither a .keras file, nor a study's folder, nor a study in the store {store.root}. {_what_there_is(store)}")
+
+
+def load_model(path: Path) -> Any:
+    """The Keras model in `path`, not compiled, loaded in safe mode (about 11 s where TensorFlow was not yet imported).
+
+    Raises:
+        StoreError: Keras cannot read it, or it was trained with a plugin's layers that are not installed.
+    """
+    import keras
+
+    import automl_cnn.models.layers  # noqa: F401  # registers the layers of ours
+
+    if not Path(path).is_file():
+        raise StoreError(f"There is no model file {path}. Expected a .keras file written by `automl-cnn search`.")
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # Keras raises whatever the archive makes it stumble over
+        reason = " ".join(str(error).split())[:300]
+        raise StoreError(f"Keras cannot load {path}: {reason}. If a plugin's own layers are inside, install or import that plugin first.") from error
+
+
+def load(path: Path) -> Classifier:
+    """The classifier in a model file.
+
+    Raises:
+        StoreError: the file is missing, damaged, or no model of automl-cnn's.
+    """
+    card = read_card(path)
+    return Classifier(load_model(path), card)
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A trained network, ready to predict. Made by `load`; `model` is the Keras model, `card` what is known about it."""
+
+    model: Any = field(repr=False)
+    card: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def classes(self) -> list[str]:
+        """The labels, in the order of the probabilities."""
+        return list(self.card["classes"])
+
+    @property
+    def size(self) -> int:
+        """Height and width, in pixels, to which images are brought."""
+        return int(self.card["size"])
+
+    @property
+    def channels(self) -> int:
+        """1 for grey, 3 for colour."""
+        return int(self.card["channels"])
+
+    def predict_proba(self, images: Images) -> np.ndarray:
+        """Class probabilities (images, classes), float32, in the order of `classes`.
+
+        `images` is a list of paths, encoded bytes, PIL images or arrays (height, width[, channels]), or one
+        array (images, height, width[, channels]): uint8, or floats within 0..1 or 0..255.
+
+        Raises:
+            DataError: an image cannot be read; the message names it.
+        """
+        import keras
+
+        parts: list[np.ndarray] = []
+        for batch in as_batches(images, self.size, self.channels, BATCH):
+            missing = BATCH - len(batch) if parts else 0  # a last batch of another shape would trace the model again
+            padded = np.concatenate([batch, np.zeros((missing, *batch.shape[1:]), batch.dtype)]) if missing else batch
+            parts.append(keras.ops.convert_to_numpy(self.model.predict_on_batch(padded))[: len(batch)])
+        if not parts:
+            raise DataError("There are no images to predict: received an empty list.")
+        return np.concatenate(parts)
+
+    def predict(self, images: Images) -> list[str]:
+        """The likeliest class of each image; `images` as for `predict_proba`."""
+        classes = self.classes
+        return [classes[index] for index in self.predict_proba(images).argmax(axis=1)]
+
+
+def _what_there_is(store: Store) -> str:
+    names = [name for name in store.studies if store.find(name).model.is_file()]
+    if not names:
+        return f"The store {store.root} holds no finished study; run `automl-cnn search --data FOLDER`, or name another --store."
+    return f"Studies with a model in {store.root}: {', '.join(names)}."

@@ -1,1 +1,0 @@
-"""The search: planner, engines, executors and the loop that ties them."""

@@ -1,0 +1,135 @@
+"""The worker process: imports Keras once, then trains what it is told until it is closed.
+
+Started as `python -m automl_cnn.study.executors.worker`, with the address and the key of a
+connection as two lines on standard input. It ends when the connection does, so that it never outlives the search.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import queue
+import signal
+import sys
+import threading
+import traceback
+from multiprocessing.connection import Client, Connection
+from pathlib import Path
+from typing import Any
+
+from automl_cnn.errors import AutomlCnnError
+from automl_cnn.records import Event, Finished, Job
+from automl_cnn.space import Configuration
+from automl_cnn.study.executors.protocol import Setting, TestScore
+
+
+def main() -> None:
+    """Serve one connection."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to answer
+    faulthandler.enable()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    address, key = (sys.stdin.readline().strip() for _ in range(2))
+    Worker(Client(address, authkey=bytes.fromhex(key))).serve()
+
+
+class Worker:
+    """Answers `configure`, `train`, `cost` and `test`; hears `stop` at any time."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection: Connection = connection
+        self._inbox: queue.Queue[tuple[str, Any]] = queue.Queue()
+        self._stop = threading.Event()
+        self._setting: Setting | None = None
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def serve(self) -> None:
+        from automl_cnn import train  # noqa: F401  # the 12 seconds of the start
+
+        self._connection.send(("ready", None))
+        while True:
+            word, payload = self._inbox.get()
+            if word == "close":
+                return
+            try:
+                answer = getattr(self, f"_{word}")(payload)
+                self._connection.send(("done", answer))
+            except AutomlCnnError as error:
+                self._connection.send(("failed", str(error)))
+            except MemoryError:
+                self._connection.send(("failed", "out of memory: a smaller batch, resolution or width may help"))
+            except Exception as error:  # a plugin or a backend may raise anything
+                traceback.print_exc()
+                self._connection.send(("failed", _sentence(error)))
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                word, payload = self._connection.recv()
+            except (EOFError, OSError):
+                os._exit(1)  # the search is gone
+            if word == "stop":
+                self._stop.set()
+            else:
+                self._stop.clear()
+                self._inbox.put((word, payload))
+
+    def _configure(self, setting: Setting) -> None:
+        from automl_cnn import registry
+        from automl_cnn.data import Dataset
+
+        self._setting = setting
+        self._registry = registry.load(Path(setting.plugins_dir) if setting.plugins_dir else None)
+        self._dataset = Dataset.load(Path(setting.dataset))
+
+    def _train(self, payload: tuple[Job, int]) -> Finished:
+        from automl_cnn.train import TrialSpec, train
+
+        job, number = payload
+        setting = self._ready()
+        spec = TrialSpec(
+            number=number,
+            configuration=job.configuration,
+            fidelity=job.fidelity,
+            metric=setting.metric,
+            class_weights=setting.class_weights,
+            seed=setting.seed * 1000 + number,
+            checkpoint=str(Path(setting.checkpoints) / f"trial-{number:04d}.keras"),
+        )
+        return train(spec, self._dataset, self._registry, self._emit)
+
+    def _cost(self, configuration: Configuration) -> tuple[int, int]:
+        from automl_cnn.models.estimate import estimate
+
+        paid = estimate(configuration, self._registry, classes=len(self._dataset.classes), channels=self._dataset.channels)
+        return paid.params, paid.mult_adds
+
+    def _test(self, model: str) -> TestScore:
+        from automl_cnn import metrics
+        from automl_cnn.data import pixels
+        from automl_cnn.export.bundle import load_model, read_card
+        from automl_cnn.train import predict
+
+        rows, setting = self._dataset.rows("test"), self._ready()
+        probabilities = predict(load_model(Path(model)), pixels(self._dataset, int(read_card(Path(model))["size"])), rows)
+        labels = self._dataset.labels[rows]
+        return TestScore(metrics.score(setting.metric, labels, probabilities), metrics.interval(setting.metric, labels, probabilities))
+
+    def _emit(self, event: Event) -> bool:
+        self._connection.send(("event", event))
+        return not self._stop.is_set()
+
+    def _ready(self) -> Setting:
+        if self._setting is None:
+            raise RuntimeError("the worker was not configured")
+        return self._setting
+
+
+def _sentence(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    if type(error).__name__ == "ResourceExhaustedError":
+        return "out of memory: a smaller batch, resolution or width may help"
+    return f"{type(error).__name__}: {text[:300]}"
+
+
+if __name__ == "__main__":
+    main()

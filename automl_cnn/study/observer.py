@@ -1,0 +1,63 @@
+"""Who watches a search: the terminal, a log, a test. It is told everything and decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from automl_cnn.data import Dataset
+    from automl_cnn.records import Event, Job, StudyResult, Trial
+
+
+class Observer(Protocol):
+    """Told what happens in a study, in this order; every method returns at once."""
+
+    def note(self, text: str) -> None:
+        """Something the user should know, at any time; also from within a signal handler."""
+
+    def data(self, dataset: Dataset) -> None:
+        """The images are scanned, checked and split."""
+
+    def resumed(self, trials: Sequence[Trial], seconds_used: float) -> None:
+        """The study was begun earlier: what it tried and the seconds of budget that took."""
+
+    def trial_started(self, job: Job, number: int) -> None:
+        """A trial is about to be trained."""
+
+    def event(self, number: int, event: Event) -> None:
+        """What the running trial told."""
+
+    def trial_finished(self, trial: Trial, trials: Sequence[Trial]) -> None:
+        """A trial ended; `trials` are all so far, it included."""
+
+    def clock(self, elapsed: float, budget: float | None) -> None:
+        """Seconds used of the budget (None: no limit)."""
+
+    def finishing(self, text: str) -> None:
+        """The search is over; `text` says what is being done to conclude it."""
+
+    def result(self, result: StudyResult) -> None:
+        """The study's result; the last call."""
+
+
+class NullObserver:
+    """Watches nothing. A base for observers that care about a few things only."""
+
+    def note(self, text: str) -> None: ...
+
+    def data(self, dataset: Dataset) -> None: ...
+
+    def resumed(self, trials: Sequence[Trial], seconds_used: float) -> None: ...
+
+    def trial_started(self, job: Job, number: int) -> None: ...
+
+    def event(self, number: int, event: Event) -> None: ...
+
+    def trial_finished(self, trial: Trial, trials: Sequence[Trial]) -> None: ...
+
+    def clock(self, elapsed: float, budget: float | None) -> None: ...
+
+    def finishing(self, text: str) -> None: ...
+
+    def result(self, result: StudyResult) -> None: ...

@@ -1,0 +1,56 @@
+"""MLflow as a view of a study: every trial, its curves, its reason, and the winner as a registered model.
+
+    tracker = Tracker(store, "flowers")
+    tracker.start(settings, dataset)             # the study's run, taken up again where there is one
+    tracker.trial(trial)                         # a run nested in it
+    tracker.finish(result, model_file, example)  # registered as "flowers", alias "champion"
+
+The record of a study is elsewhere; what MLflow lacks, `rebuild` writes. MLflow is imported at the
+first use (about 5 s), and nowhere else in this package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from automl_cnn.records import StudyResult, Trial
+from automl_cnn.track.serve import serve
+from automl_cnn.track.tracker import Tracker
+
+__all__ = ["NullTracker", "Tracker", "Tracking", "serve"]
+
+
+class Tracking(Protocol):
+    """Who wants to be told what a search does. No method raises: a search never fails for its view."""
+
+    def start(self, config: Mapping[str, Any], dataset_summary: Mapping[str, Any]) -> None:
+        """The study begins, or goes on. Both mappings are JSON-ready."""
+
+    def trial(self, trial: Trial) -> None:
+        """A trial ended. Telling it twice changes nothing."""
+
+    def finish(self, result: StudyResult, model_file: Path, example: np.ndarray) -> None:
+        """The search ended; `example` is one image, (1, height, width, channels), uint8."""
+
+    def rebuild(self, trials: Iterable[Trial]) -> None:
+        """Every trial so far: write those that are missing."""
+
+
+class NullTracker:
+    """Tells nobody; `automl-cnn search --no-track`."""
+
+    def start(self, config: Mapping[str, Any], dataset_summary: Mapping[str, Any]) -> None:
+        pass
+
+    def trial(self, trial: Trial) -> None:
+        pass
+
+    def finish(self, result: StudyResult, model_file: Path, example: np.ndarray) -> None:
+        pass
+
+    def rebuild(self, trials: Iterable[Trial]) -> None:
+        pass

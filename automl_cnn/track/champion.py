@@ -1,0 +1,104 @@
+"""The winner of a study as an MLflow model, registered under the study's name with the alias `champion`.
+
+mlflow models serve -m "models:/flowers@champion"
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from automl_cnn.records import StudyResult
+from automl_cnn.track.quiet import quiet_mlflow
+
+ALIAS = "champion"
+CODE = Path(__file__).parent.parent / "export" / "pyfunc.py"  # run by MLflow when the model is loaded
+CONTENT_TAG = "automl_cnn.content"
+BACKENDS = ("tensorflow", "tensorflow-cpu", "jax", "torch")
+
+
+def register(client: Any, *, experiment: str, run: str, trial_run: str, result: StudyResult, model_file: Path, example: np.ndarray, classes: list[str]) -> None:
+    """Log the model of `model_file` in `run` and make it the champion, unless the champion is that very model.
+
+    Keras is not imported: the signature is known, and the model is not loaded.
+    """
+    content = f"{run}/{result.trial}/{result.val_score!r}/{result.test_score!r}"
+    if _reigning(client, result.study) == content:
+        return
+    mlflow = quiet_mlflow()
+    from mlflow.entities import LoggedModelOutput
+    from mlflow.models import Model
+
+    name = str(result.configuration["architecture"])
+    figures = {"val_score": result.val_score, "test_score": result.test_score, "params": result.params, "mult_adds": result.mult_adds}
+    logged = client.create_logged_model(experiment, name=name, source_run_id=run, params={key: str(value) for key, value in result.configuration.items()})
+    client.log_outputs(run, [LoggedModelOutput(logged.model_id, 0)])
+    client.log_batch(run, metrics=_of_model(figures, logged.model_id))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model"
+        mlflow.pyfunc.save_model(
+            path=str(path),
+            python_model=str(CODE),
+            artifacts={"model": str(model_file)},
+            signature=_signature(example.shape[-1], classes),
+            input_example=np.asarray(example[:1], np.uint8),
+            pip_requirements=requirements(),
+            mlflow_model=Model(artifact_path=logged.artifact_location, run_id=run, model_uuid=logged.model_id, model_id=logged.model_id),
+        )
+        client.log_model_artifacts(logged.model_id, str(path))
+    client.finalize_logged_model(logged.model_id, "READY")
+    _registered(client, result.study)
+    tags = {CONTENT_TAG: content, "trial": str(result.trial), "trial_run": trial_run, "val_score": str(result.val_score)}
+    version = client.create_model_version(result.study, logged.artifact_location, run, tags=tags, model_id=logged.model_id, await_creation_for=0)
+    client.set_registered_model_alias(result.study, ALIAS, version.version)
+
+
+def requirements() -> list[str]:
+    """What serving the model needs: this package, Keras and the backend that is installed, each at its version."""
+    pinned = [f"automl-cnn=={importlib.metadata.version('automl-cnn')}", f"keras=={importlib.metadata.version('keras')}"]
+    for backend in BACKENDS:
+        try:
+            return [*pinned, f"{backend}=={importlib.metadata.version(backend)}"]
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return pinned
+
+
+def _signature(channels: int, classes: list[str]) -> Any:
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, DataType, Schema, TensorSpec
+
+    images = TensorSpec(np.dtype(np.uint8), (-1, -1, -1, channels))
+    return ModelSignature(inputs=Schema([images]), outputs=Schema([ColSpec(DataType.double, label) for label in classes]) if classes else None)
+
+
+def _of_model(figures: dict[str, Any], model_id: str) -> list[Any]:
+    import time
+
+    from mlflow.entities import Metric
+
+    now = int(time.time() * 1000)
+    return [Metric(name, float(value), now, 0, model_id=model_id) for name, value in figures.items() if value is not None]
+
+
+def _reigning(client: Any, study: str) -> str | None:
+    """What the present champion was made of, or None."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return str(client.get_model_version_by_alias(study, ALIAS).tags.get(CONTENT_TAG))
+    except MlflowException:
+        return None
+
+
+def _registered(client: Any, study: str) -> None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.get_registered_model(study)
+    except MlflowException:
+        client.create_registered_model(study, description=f"The best network of the study '{study}', found by automl-cnn.")

@@ -1,0 +1,231 @@
+"""A study in MLflow: one experiment, one run for the study, one nested run for each trial."""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec
+
+import numpy as np
+
+from automl_cnn.records import Epoch, State, StudyResult, Trial
+from automl_cnn.store import Store
+from automl_cnn.track import champion
+from automl_cnn.track.quiet import quiet_mlflow
+
+STUDY_TAG = "automl_cnn.study"
+TRIAL_TAG = "automl_cnn.trial"
+PARENT_TAG = "mlflow.parentRunId"
+NOTE = "A study of automl-cnn. The plus sign before a run opens its trials; `best_score` is what a trial counts for, `score` its curve."
+KIND = "custom_model_development"  # which pages MLflow shows: runs and charts, not chats
+CURVES = ("loss", "accuracy", "val_loss", "val_accuracy", "score", "learning_rate")
+STATUS = {State.COMPLETE: "FINISHED", State.STOPPED: "FINISHED", State.PRUNED: "KILLED", State.FAILED: "FAILED"}
+ENDED = ("FINISHED", "KILLED", "FAILED")
+METRICS_A_BATCH = 1000  # MLflow's own limits
+PARAMS_A_BATCH = 100
+
+P = ParamSpec("P")
+log = logging.getLogger("automl_cnn")
+
+
+def _never_raises(method: Callable[Concatenate[Tracker, P], None]) -> Callable[Concatenate[Tracker, P], None]:
+    """Whatever goes wrong in the view: said once, and the search goes on."""
+
+    @functools.wraps(method)
+    def guarded(self: Tracker, /, *args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            method(self, *args, **kwargs)
+        except Exception as error:  # MLflow, its database and its disk may raise anything
+            self._complain(error)
+
+    return guarded
+
+
+class Tracker:
+    """Writes one study through to the MLflow database of `store`. Nothing happens before `start`.
+
+    The study's run carries the tag `automl_cnn.study`, a trial's run `automl_cnn.trial` (its number),
+    `stage`, `reason`, `state` and, where it failed, `failure`. A pruned trial has MLflow's status
+    KILLED. `score` is the curve, epoch by epoch, and `best_score` what the trial counts for; on the
+    study's run, `best_score` is the incumbent's after each trial.
+    """
+
+    def __init__(self, store: Store, study: str) -> None:
+        self.store, self.study = store, study
+        self._settings: tuple[Mapping[str, Any], Mapping[str, Any]] | None = None
+        self._client: Any = None
+        self._experiment = ""
+        self._run = ""
+        self._trials: dict[int, tuple[str, bool]] = {}  # number -> run, and whether it is written to its end
+        self._best: float | None = None
+        self._complained = False
+
+    @_never_raises
+    def start(self, config: Mapping[str, Any], dataset_summary: Mapping[str, Any]) -> None:
+        self._settings = (config, dataset_summary)
+        self._open()
+
+    @_never_raises
+    def trial(self, trial: Trial) -> None:
+        if self._run:
+            self._write(trial)
+
+    @_never_raises
+    def rebuild(self, trials: Iterable[Trial]) -> None:
+        if not self._run:
+            self._open()
+        for trial in trials:
+            self._write(trial)
+
+    @_never_raises
+    def finish(self, result: StudyResult, model_file: Path, example: np.ndarray) -> None:
+        if not self._run:
+            self._open()
+        figures: dict[str, float | None] = {"val_score": result.val_score, "test_score": result.test_score}
+        for name, span in (("val", result.val_interval), ("test", result.test_interval)):
+            figures |= {f"{name}_score_low": span[0], f"{name}_score_high": span[1]} if span else {}
+        figures |= {"params": result.params, "mult_adds": result.mult_adds, "trials": result.trials, "seconds": result.seconds}
+        tags = {
+            "best_trial": result.trial,
+            "best_configuration": json.dumps(dict(result.configuration)),
+            "metric": result.metric,
+            "stopped_by": result.stopped_by,
+        }
+        self._log(self._run, metrics=self._points(figures, time.time()), tags=tags)
+        classes = list((self._settings or ({}, {}))[1].get("classes", ()))
+        champion.register(
+            self._client,
+            experiment=self._experiment,
+            run=self._run,
+            trial_run=self._trials.get(result.trial, ("", False))[0],
+            result=result,
+            model_file=model_file,
+            example=example,
+            classes=classes,
+        )
+        self._client.set_terminated(self._run, "FINISHED")
+
+    def _open(self) -> None:
+        """The study's run, found again or begun, and what is known of its trials."""
+        if self._settings is None:
+            raise RuntimeError("start was not called")
+        mlflow = quiet_mlflow()
+        self._client = client = mlflow.MlflowClient(self.store.mlflow_uri, self.store.mlflow_uri)
+        experiment = client.get_experiment_by_name(self.study)
+        if experiment is None:
+            self._experiment = client.create_experiment(
+                self.study,
+                f"{self.store.artifacts.as_uri()}/{self.study.replace(' ', '%20')}",
+                tags={"mlflow.experimentKind": KIND, "mlflow.note.content": NOTE},
+            )
+        else:
+            self._experiment = experiment.experiment_id
+            if experiment.lifecycle_stage == "deleted":
+                client.restore_experiment(self._experiment)
+        found = client.search_runs([self._experiment], f"tags.`{STUDY_TAG}` = '{self.study}'", max_results=1)
+        run = found[0] if found else client.create_run(self._experiment, run_name=self.study, tags={STUDY_TAG: self.study, "mlflow.source.name": "automl-cnn"})
+        if found:
+            client.update_run(run.info.run_id, status="RUNNING")
+        config, dataset = self._settings
+        new = {key: value for key, value in config.items() if key not in run.data.params and value is not None}
+        self._log(run.info.run_id, params=new, tags={"config": json.dumps(dict(config))})
+        self._dataset(run.info.run_id, dataset)
+        self._trials = self._known(run.info.run_id)
+        self._best = run.data.metrics.get("best_score")
+        self._run = run.info.run_id
+
+    def _known(self, parent: str) -> dict[int, tuple[str, bool]]:
+        known: dict[int, tuple[str, bool]] = {}
+        token = None
+        while True:
+            page = self._client.search_runs([self._experiment], f"tags.`{PARENT_TAG}` = '{parent}'", max_results=1000, page_token=token)
+            for run in page:
+                if TRIAL_TAG in run.data.tags:
+                    known[int(run.data.tags[TRIAL_TAG])] = (run.info.run_id, run.info.status in ENDED)
+            token = page.token
+            if not token:
+                return known
+
+    def _write(self, trial: Trial) -> None:
+        if trial.state is State.RUNNING:
+            return
+        run, complete = self._trials.get(trial.number, ("", False))
+        if complete:
+            return
+        if not run:
+            place = {PARENT_TAG: self._run, TRIAL_TAG: str(trial.number), "mlflow.source.name": "automl-cnn"}
+            name = f"{trial.number:03d} {trial.architecture}"
+            run = self._client.create_run(self._experiment, start_time=_ms(trial.started_at), run_name=name, tags=place).info.run_id
+            self._trials[trial.number] = (run, False)
+        ended = trial.started_at + trial.seconds
+        low, high = trial.interval or (None, None)
+        figures = {
+            "best_score": trial.score,
+            "best_score_low": low,
+            "best_score_high": high,
+            "best_epoch": trial.best_epoch,
+            "params": trial.params,
+            "mult_adds": trial.mult_adds,
+            "seconds": trial.seconds,
+            "images_per_second": trial.images_per_second,
+        }
+        tags = {"stage": trial.stage, "reason": trial.reason, "state": trial.state.value, "failure": trial.failure}
+        metrics = [point for epoch in trial.epochs for point in self._curves(epoch, trial.started_at)] + self._points(figures, ended)
+        params = {**trial.configuration, "fidelity.epochs": trial.fidelity.epochs}
+        self._log(run, metrics=metrics, params=params, tags=tags)
+        if trial.scored and trial.score is not None:
+            self._best = max(trial.score, self._best or 0.0)
+            self._log(self._run, metrics=self._points({"best_score": self._best}, ended, trial.number))
+        self._client.set_terminated(run, STATUS[trial.state], end_time=_ms(ended))
+        self._trials[trial.number] = (run, True)
+
+    def _curves(self, epoch: Epoch, began: float) -> list[Any]:
+        return self._points({name: getattr(epoch, name) for name in CURVES}, began + epoch.seconds, epoch.number)
+
+    def _points(self, figures: Mapping[str, float | None], moment: float, step: int = 0) -> list[Any]:
+        from mlflow.entities import Metric
+
+        return [Metric(name, float(value), _ms(moment), step) for name, value in figures.items() if value is not None]
+
+    def _log(self, run: str, *, metrics: list[Any] | None = None, params: Mapping[str, Any] | None = None, tags: Mapping[str, Any] | None = None) -> None:
+        """Write a lot at once, within MLflow's limits on a batch."""
+        from mlflow.entities import Param, RunTag
+
+        pairs = [Param(key, str(value)[:6000]) for key, value in (params or {}).items()]
+        notes = [RunTag(key, str(value)[:8000]) for key, value in (tags or {}).items() if value is not None]
+        if notes:
+            self._client.log_batch(run, tags=notes)
+        for start in range(0, len(pairs), PARAMS_A_BATCH):
+            self._client.log_batch(run, params=pairs[start : start + PARAMS_A_BATCH])
+        for start in range(0, len(metrics or []), METRICS_A_BATCH):
+            self._client.log_batch(run, metrics=(metrics or [])[start : start + METRICS_A_BATCH])
+
+    def _dataset(self, run: str, summary: Mapping[str, Any]) -> None:
+        """The images, as MLflow's data tab shows them: name, fingerprint, folder, classes, counts."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        schema = {"image": f"uint8 (height, width, {summary.get('channels', 3)})", "label": list(summary.get("classes", ()))}
+        entry = Dataset(
+            name=str(summary.get("name", self.study)),
+            digest=str(summary.get("fingerprint", ""))[:36],
+            source_type="local",
+            source=json.dumps({"uri": str(summary.get("folder", ""))}),
+            schema=json.dumps(schema)[:65_000],
+            profile=json.dumps({key: summary[key] for key in ("images", "splits", "skipped", "duplicates", "native") if key in summary}),
+        )
+        self._client.log_inputs(run, datasets=[DatasetInput(entry, [InputTag("mlflow.data.context", "training")])])
+
+    def _complain(self, error: Exception) -> None:
+        if self._complained:
+            return
+        self._complained = True
+        reason = (" ".join(str(error).split()) or type(error).__name__)[:300]
+        log.warning("MLflow could not be written (%s). The search goes on without it; its own record in %s is complete.", reason, self.store.root)
+
+
+def _ms(seconds: float) -> int:
+    return int(seconds * 1000)

@@ -1,0 +1,132 @@
+import os
+import unicodedata
+
+import pytest
+
+from automl_cnn.data.scan import natural, scan
+from automl_cnn.errors import DataError
+
+
+def make(root, *paths):
+    for path in paths:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        if path.endswith("/"):
+            (root / path).mkdir(exist_ok=True)
+        else:
+            (root / path).write_bytes(b"never read")
+    return root
+
+
+def test_class_folders_in_natural_order_with_subfolders_and_odd_names(tmp_path):
+    make(tmp_path, "class 10/b.JPG", "class 2/deep/er/a.webp", "class 2/x10.png", "class 2/x9.png", "ünï/ñ 1.TIFF", "class 10/notes.txt", "class 10/noend")
+    found = scan(tmp_path)
+    assert found.classes == ("class 2", "class 10", "ünï")
+    assert found.files == (
+        ("class 2/deep/er/a.webp", 0, None),
+        ("class 2/x9.png", 0, None),
+        ("class 2/x10.png", 0, None),
+        ("class 10/b.JPG", 1, None),
+        ("ünï/ñ 1.TIFF", 2, None),
+    )
+    assert found.notes == ()
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "jpeg", "png", "gif", "bmp", "webp", "tif", "tiff", "PNG", "Jpg"])
+def test_suffixes(tmp_path, suffix):
+    make(tmp_path, f"a/1.{suffix}", f"b/2.{suffix}")
+    assert len(scan(tmp_path).files) == 2
+
+
+def test_hidden_things_are_ignored(tmp_path):
+    make(tmp_path, "a/1.png", "b/2.png", "a/.3.png", "a/._1.png", ".git/4.png", "__MACOSX/a/5.png", "b/.cache/6.png")
+    assert [path for path, _, _ in scan(tmp_path).files] == ["a/1.png", "b/2.png"]
+
+
+@pytest.mark.parametrize(
+    ("train", "val", "test"), [("train", "val", "test"), ("Training", "VALID", "Testing"), ("TRAIN", "validation", "Test"), ("train", "dev", None)]
+)
+def test_split_folders(tmp_path, train, val, test):
+    for folder in filter(None, (train, val, test)):
+        make(tmp_path, f"{folder}/cat/1.png", f"{folder}/dog/1.png")
+    found = scan(tmp_path)
+    assert found.classes == ("cat", "dog")
+    assert (f"{val}/dog/1.png", 1, "val") in found.files
+    assert {split for _, _, split in found.files} == {"train", "val"} | ({"test"} if test else set())
+
+
+def test_a_class_named_train_is_a_class(tmp_path):
+    make(tmp_path, "train/1.png", "bus/1.png")
+    assert scan(tmp_path).classes == ("bus", "train")
+    make(tmp_path / "more", "train/steam/1.png", "bus/1.png")
+    found = scan(tmp_path / "more")
+    assert found.classes == ("bus", "train")
+    assert "taken for a class" in found.notes[0]
+
+
+def test_notes_tell_what_was_left_out(tmp_path):
+    make(tmp_path, "a/1.png", "b/2.png", "empty/", "text only/x.txt", "stray.png")
+    notes = " ".join(scan(tmp_path).notes)
+    assert "empty, text only" in notes
+    assert "stray.png" in notes
+
+
+def test_broken_links_are_found_and_loops_end(tmp_path):
+    make(tmp_path, "a/1.png", "b/2.png")
+    (tmp_path / "a" / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    (tmp_path / "b" / "loop").symlink_to(tmp_path)
+    (tmp_path / "c").symlink_to(make(tmp_path / ".elsewhere", "3.png"))
+    assert [path for path, _, _ in scan(tmp_path).files] == ["a/1.png", "a/gone.png", "b/2.png", "c/3.png"]
+
+
+@pytest.mark.parametrize(
+    ("paths", "reason"),
+    [
+        ((), "no images and no subfolders"),
+        (("a/", "b/"), "no images in its 2 subfolders"),
+        (("1.png", "2.png"), "one folder per class"),
+        (("a/1.png",), "single class, 'a'"),
+        (("a/1.png", "b/"), "These are empty: b"),
+        (("images/cat/1.png", "images/dog/1.png"), r"cat, dog: if these are the classes, pass .*images"),
+        (("Cat/1.png", "cat/2.png"), "'Cat' and 'cat' .* differ only by case"),
+        (("train/Cat/1.png", "train/dog/1.png", "val/cat/1.png", "val/dog/1.png"), "differ only by case"),
+        (("train/cat/1.png", "train/dog/1.png", "val/cat/1.png", "val/dgo/1.png"), "train has no images of dgo; val has no images of dog"),
+        (("train/cat/1.png", "train/dog/1.png", "test/cat/1.png", "test/dog/"), "test has no images of dog"),
+    ],
+)
+def test_layouts_that_cannot_be_used(tmp_path, paths, reason):
+    with pytest.raises(DataError, match=reason):
+        scan(make(tmp_path, *paths))
+
+
+def test_two_spellings_of_one_accent(tmp_path):
+    names = [unicodedata.normalize(form, "café") for form in ("NFC", "NFD")]
+    make(tmp_path, *(f"{name}/1.png" for name in names))
+    if len(os.listdir(tmp_path)) < 2:
+        pytest.skip("this file system does not tell the two apart")
+    with pytest.raises(DataError, match="accents"):
+        scan(tmp_path)
+
+
+def test_missing_path_and_file(tmp_path):
+    with pytest.raises(DataError, match=r"There is no folder .*nowhere"):
+        scan(tmp_path / "nowhere")
+    with pytest.raises(DataError, match="is a file"):
+        scan(make(tmp_path, "x.zip") / "x.zip")
+
+
+def test_unreadable_folder(tmp_path, monkeypatch):
+    make(tmp_path, "a/1.png", "b/2.png")
+    honest = os.scandir
+
+    def scandir(path):
+        if str(path).endswith("b"):
+            raise PermissionError(13, "Permission denied")
+        return honest(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)  # a chmod would not stop root
+    with pytest.raises(DataError, match=r"b cannot be read: Permission denied\. Check"):
+        scan(tmp_path)
+
+
+def test_natural_order():
+    assert sorted(["a10", "A9", "b", "10", "9", "a²"], key=natural) == ["9", "10", "A9", "a10", "a²", "b"]

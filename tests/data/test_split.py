@@ -1,0 +1,99 @@
+import numpy as np
+import pytest
+
+from automl_cnn.data.split import TEST, TRAIN, VAL, leaks, split
+from automl_cnn.errors import DataError
+
+LABELS = np.repeat([0, 1, 2], [100, 40, 7])
+DIGESTS = [f"digest {row}" for row in range(len(LABELS))]
+FREE = [None] * len(LABELS)
+
+
+def test_stratified_by_class():
+    codes = split(LABELS, DIGESTS, FREE, 0, 0.15, 0.25)
+    assert codes.dtype == np.int8
+    counts = [np.bincount(codes[label == LABELS], minlength=3).tolist() for label in range(3)]
+    assert counts == [[60, 15, 25], [24, 6, 10], [4, 1, 2]]
+
+
+def test_same_seed_same_split_whatever_the_order_of_the_files():
+    codes = split(LABELS, DIGESTS, FREE, 3, 0.15, 0.15)
+    assert np.array_equal(codes, split(LABELS, DIGESTS, FREE, 3, 0.15, 0.15))
+    assert not np.array_equal(codes, split(LABELS, DIGESTS, FREE, 4, 0.15, 0.15))
+    order = np.random.default_rng(0).permutation(len(LABELS))
+    assert np.array_equal(codes[order], split(LABELS[order], [DIGESTS[row] for row in order], FREE, 3, 0.15, 0.15))
+
+
+@pytest.mark.parametrize(("given", "carved"), [(("train", "val"), TEST), (("train", "test"), VAL)])
+def test_given_splits_stay_and_the_missing_one_is_carved_from_train(given, carved):
+    names = [given[row % 2] for row in range(len(LABELS))]
+    codes = split(LABELS, DIGESTS, names, 0, 0.2, 0.2)
+    second = np.array(names) == given[1]
+    assert set(codes[second]) == {VAL + TEST - carved}
+    assert set(codes[~second]) == {TRAIN, carved}
+    assert np.sum(codes[(LABELS == 0) & ~second] == carved) == 10  # a fifth of the fifty in train
+
+
+def test_all_given_is_kept():
+    names = [("train", "val", "test")[row % 3] for row in range(len(LABELS))]
+    assert split(LABELS, DIGESTS, names, 0, 0.2, 0.2).tolist() == [row % 3 for row in range(len(LABELS))]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_copies_stay_together(seed):
+    digests = [f"digest {row // 3}" for row in range(100)] + DIGESTS[100:]
+    codes = split(LABELS, digests, FREE, seed, 0.15, 0.15)
+    assert all(len({code for code, other in zip(codes, digests, strict=True) if other == digest}) == 1 for digest in digests)
+    assert leaks(digests, codes) == 0
+    assert 10 <= np.sum(codes[LABELS == 0] == TEST) <= 15
+
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("sizes", [(1, 1, 1), (9, 1, 1), (5, 5, 5), (2, 2, 3), (30, 2, 2, 1), (1, 50, 50)])
+@pytest.mark.parametrize("shares", [(0.15, 0.15), (0.4, 0.4), (0.4, 0.05)])
+def test_every_class_has_an_image_in_each_split(seed, sizes, shares):
+    digests = [f"{seed} {group}" for group, size in enumerate(sizes) for _ in range(size)]
+    codes = split([0] * len(digests), digests, [None] * len(digests), seed, *shares)
+    assert set(codes.tolist()) == {TRAIN, VAL, TEST}
+
+
+def test_an_image_under_two_labels_only_trains():
+    digests = [*DIGESTS[:-1], DIGESTS[0]]
+    codes = split(LABELS, digests, FREE, 0, 0.4, 0.4)
+    assert codes[0] == codes[-1] == TRAIN
+
+
+def test_a_training_copy_of_a_given_validation_image_never_becomes_a_test_image():
+    digests = [*DIGESTS[:50], *DIGESTS[:50], *DIGESTS[100:]]
+    names = ["val"] * 50 + ["train"] * 50 + [("train", "val")[row % 2] for row in range(47)]
+    names[60:100] = ["train"] * 40
+    digests[60:100] = [f"own {row}" for row in range(40)]
+    codes = split(LABELS, digests, names, 0, 0.4, 0.4)
+    assert set(codes[50:60]) == {TRAIN}
+    assert leaks(digests, codes) == 10
+
+
+@pytest.mark.parametrize(
+    ("count", "digests", "given", "reason"),
+    [
+        (2, "ab", [None] * 2, r"class 'rare' has 2 readable images: expected at least 3 .* Add images"),
+        (0, "", [], "class 'rare' has 0 readable images"),
+        (4, "aabb", [None] * 4, "4 readable images, only 2 of them different"),
+        (3, "abc", ["train", "train", "test"], None),
+        (2, "ab", ["train", "test"], r"'rare' has 1 readable images in train.*at least 2 .*val is taken"),
+        (2, "ab", ["train", "train"], "'rare' has no readable image in test"),
+    ],
+)
+def test_too_few_images(count, digests, given, reason):
+    splits = sorted({name or "" for name in given}) if given and given[0] else [None]
+    if splits != [None]:
+        splits = ["train", "test"]
+    common = [(f"common {row}", splits[row % len(splits)]) for row in range(20)]
+    labels = [0] * 20 + [1] * count
+    every = [name for name, _ in common] + list(digests)
+    names = [name for _, name in common] + given
+    if reason is None:
+        assert set(split(labels, every, names, 0, 0.2, 0.2, ("common", "rare"))[20:]) == {TRAIN, VAL, TEST}
+        return
+    with pytest.raises(DataError, match=reason):
+        split(labels, every, names, 0, 0.2, 0.2, ("common", "rare"))

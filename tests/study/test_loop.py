@@ -1,0 +1,186 @@
+"""The loop, driven by fakes through simulated learning curves, in milliseconds."""
+
+from pathlib import Path
+
+import pytest
+
+from automl_cnn.records import Epoch, Finished, Progress, Started, State, incumbent
+from automl_cnn.space import Choice, Float, Parameter, Space
+from automl_cnn.study.budget import Budget
+from automl_cnn.study.engines.optuna import OptunaEngine
+from automl_cnn.study.loop import GIVE_UP, Loop
+from automl_cnn.study.observer import NullObserver
+from automl_cnn.study.planner import Planner
+from automl_cnn.study.record import Record
+from automl_cnn.track import NullTracker
+
+SPACE = Space(
+    (
+        Parameter("architecture", Choice("good", "bad")),
+        Parameter("resolution", Choice(32, 64)),
+        Parameter("width", Choice(0.5, 1.0, default=1.0)),
+        Parameter("rate", Float(1e-4, 1e-1, log=True)),
+    )
+)
+
+
+class Clock:
+    def __init__(self):
+        self.now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+class FakeExecutor:
+    """Trains by formula; a configuration's learning curve is known, and so is the time it takes."""
+
+    def __init__(self, clock, folder, *, fails=lambda configuration: None, epoch_seconds=2.0):
+        self.clock, self.folder, self.fails, self.epoch_seconds = clock, folder, fails, epoch_seconds
+        self.stopped = False
+        self.jobs = []
+        self.at_epoch = lambda number, epoch: None
+
+    def run(self, job, number):
+        self.stopped = False
+        self.jobs.append(job)
+        failure = self.fails(job.configuration)
+        if failure:
+            yield Finished(State.FAILED, failure=failure)
+            return
+        limit = job.fidelity.seconds or 1e9
+        epochs = max(1, min(job.fidelity.epochs, int(limit / self.epoch_seconds)))
+        yield Started(1000, 1_000_000, epochs)
+        top = (0.9 if job.configuration["architecture"] == "good" else 0.5) - abs(job.configuration["rate"] - 0.01)
+        best, last = 0.0, 0
+        for epoch in range(1, epochs + 1):
+            self.clock.now += self.epoch_seconds
+            best, last = max(best, top * (1 - 0.5**epoch)), epoch
+            yield Progress(epoch, epochs, 1, 1)
+            yield Epoch(epoch, epochs, epoch * self.epoch_seconds, 1.0, 0.5, 1.0, 0.5, best, 0.01)
+            self.at_epoch(number, epoch)
+            if self.stopped:
+                break
+        path = Path(self.folder) / f"trial-{number:04d}.keras"
+        path.write_text(str(number))
+        state = State.STOPPED if self.stopped and last < epochs else State.COMPLETE
+        yield Finished(state, best, last, last * self.epoch_seconds, 500.0, str(path), None, (best - 0.05, best + 0.05))
+
+    def stop(self):
+        self.stopped = True
+
+
+class Study:
+    def __init__(self, tmp_path, *, total=None, trials=None, **executor):
+        self.folder = tmp_path / "checkpoints"
+        self.folder.mkdir(exist_ok=True)
+        self.clock = Clock()
+        self.executor = FakeExecutor(self.clock, self.folder, **executor)
+        self.record = Record(tmp_path / "j", "s")
+        self.engine = OptunaEngine(SPACE, 0)
+        self.promoted = []
+        before, began = self.record.seconds, self.clock.now
+        self.loop = Loop(
+            self.record,
+            Planner(SPACE, self.engine, lambda configuration: 1_000_000, 100, 60),
+            self.engine,
+            self.executor,
+            NullTracker(),
+            NullObserver(),
+            lambda: Budget(total, before + self.clock.now - began, trials),
+            self.promote,
+            f"session-{before}",
+            began,
+            clock=self.clock,
+        )
+
+    def promote(self, trial, checkpoint):
+        self.promoted.append(trial.number)
+        checkpoint.replace(self.folder.parent / "best.keras")
+
+
+def test_it_finds_the_better_network_and_keeps_only_its_model(tmp_path):
+    study = Study(tmp_path, trials=12)
+    assert study.loop.run() == "trials"
+    best = incumbent(study.record.trials)
+    assert best.architecture == "good"
+    assert study.promoted[-1] == best.number
+    assert (tmp_path / "best.keras").read_text() == str(best.number)
+    assert list(study.folder.iterdir()) == []
+
+
+def test_hopeless_trials_are_stopped_half_way(tmp_path):
+    study = Study(tmp_path, trials=30)
+    study.loop.run()
+    pruned = [trial for trial in study.record.trials if trial.state is State.PRUNED]
+    assert pruned
+    assert all(len(trial.epochs) < 30 for trial in pruned)
+    assert all(trial.stage == "search" for trial in pruned)
+
+
+@pytest.mark.parametrize("total", [60, 300, 1200])
+def test_the_budget_is_kept_and_used(tmp_path, total):
+    study = Study(tmp_path, total=total)
+    assert study.loop.run() == "budget"
+    used = study.clock.now - 1000
+    assert 0.75 * total <= used <= total
+
+
+def test_a_failing_plugin_does_not_end_the_search(tmp_path):
+    study = Study(tmp_path, trials=8, fails=lambda c: "it raised" if c["architecture"] == "bad" else None)
+    study.loop.run()
+    failed = [trial for trial in study.record.trials if trial.state is State.FAILED]
+    assert failed
+    assert {trial.failure for trial in failed} == {"it raised"}
+    assert incumbent(study.record.trials).architecture == "good"
+
+
+def test_a_search_in_which_everything_fails_ends(tmp_path):
+    study = Study(tmp_path, total=600, fails=lambda c: "no")
+    assert study.loop.run() == "exhausted"
+    assert len(study.record.trials) == GIVE_UP
+
+
+def test_an_interruption_keeps_the_running_trials_best_epoch(tmp_path):
+    study = Study(tmp_path, total=600)
+    study.executor.at_epoch = lambda number, epoch: study.loop.interrupt() if (number, epoch) == (1, 3) else None
+    assert study.loop.run() == "user"
+    assert [trial.state for trial in study.record.trials] == [State.COMPLETE, State.STOPPED]
+    assert study.record.trials[1].best_epoch == 3
+
+
+def test_a_killed_study_goes_on_and_its_used_time_counts(tmp_path):
+    class Killed(BaseException):
+        pass
+
+    def kill(number, epoch):
+        if (number, epoch) == (2, 2):
+            raise Killed
+
+    first = Study(tmp_path, total=300)
+    first.executor.at_epoch = kill
+    with pytest.raises(Killed):
+        first.loop.run()
+    used = first.clock.now - 1000
+    again = Study(tmp_path, total=300)
+    assert again.record.bury() == 1
+    assert again.record.seconds == pytest.approx(used)
+    again.loop.run()
+    trials = again.record.trials
+    assert [trial.number for trial in trials[:3] if trial.scored] == [0, 1]
+    assert (again.clock.now - 1000) + used <= 300
+    assert trials[-1].stage == "final"
+
+
+def test_what_is_not_in_the_record_did_not_happen(tmp_path):
+    """The record comes first: an observer that fails finds the trial already written."""
+    study = Study(tmp_path, trials=3)
+
+    class Fails(NullObserver):
+        def trial_finished(self, trial, trials):
+            raise RuntimeError("a display that breaks")
+
+    study.loop.observer = Fails()
+    with pytest.raises(RuntimeError):
+        study.loop.run()
+    assert study.record.trials[0].scored
