@@ -47,6 +47,7 @@ class Batches(keras.utils.PyDataset):
         self.augment = augment
         self.class_weights = None if class_weights is None else np.asarray(class_weights, np.float32)
         self.epoch = 0
+        self._begun = False
         self._order = self._shuffled()
 
     def __len__(self) -> int:
@@ -66,10 +67,15 @@ class Batches(keras.utils.PyDataset):
             return images, onehot
         return images, onehot, onehot @ self.class_weights
 
-    def on_epoch_end(self) -> None:
-        """Called by Keras: the next epoch has another order."""
-        self.epoch += 1
-        self._order = self._shuffled()
+    def on_epoch_begin(self) -> None:
+        """Called by Keras before each epoch; from the second on there is another order.
+
+        (`on_epoch_end` would not do: Keras also calls it when it resets, before the first epoch.)
+        """
+        if self._begun:
+            self.epoch += 1
+            self._order = self._shuffled()
+        self._begun = True
 
     def _shuffled(self) -> np.ndarray:
         if not self.shuffle:
