@@ -28,7 +28,10 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Fidelity:
-    """How much is spent on one trial: at most so many epochs, and so many seconds if given."""
+    """How much is spent on one trial: at most so many epochs, and so many seconds of training if given.
+
+    The seconds count from the end of the first step, since building and compiling teach the network nothing.
+    """
 
     epochs: int
     seconds: float | None = None
@@ -46,11 +49,19 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Started:
-    """The network is built; `epochs` is what the worker plans to train."""
+class NetCost:
+    """What a network costs, known before it is trained; `kernels` counts its layers with kernels."""
 
     params: int
     mult_adds: int
+    kernels: int
+
+
+@dataclass(frozen=True)
+class Started:
+    """The network is built; `epochs` is what the worker plans to train."""
+
+    cost: NetCost
     epochs: int
 
 
@@ -78,6 +89,11 @@ class Epoch:
     score: float
     learning_rate: float
 
+    @property
+    def tenth(self) -> int:
+        """How far the training has come, in tenths, 1 to 10: what trials of different lengths are compared at."""
+        return min(10, max(1, round(10 * self.number / max(1, self.epochs))))
+
 
 @dataclass(frozen=True)
 class Finished:
@@ -87,6 +103,7 @@ class Finished:
     score: float | None = None
     best_epoch: int | None = None
     seconds: float = 0.0
+    setup: float | None = None  # seconds until the first step was done: building and compiling
     images_per_second: float | None = None
     checkpoint: str | None = None
     failure: str | None = None  # one sentence, where state is FAILED
@@ -112,7 +129,9 @@ class Trial:
     best_epoch: int | None = None
     params: int | None = None
     mult_adds: int | None = None
+    kernels: int | None = None
     seconds: float = 0.0
+    setup: float | None = None
     images_per_second: float | None = None
     failure: str | None = None
     started_at: float = 0.0  # seconds since 1970

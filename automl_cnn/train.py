@@ -1,7 +1,7 @@
 """One configuration -> one trial: build, fit, keep the best epoch, save.
 
-A training is planned in epochs and, where the fidelity names seconds, cut to what fits: after
-the first epoch the pace is known and the number of epochs is planned anew. The learning-rate
+A training is planned in epochs and, where the fidelity names seconds, cut to what fits: after a
+few steps, and again after every epoch, the pace is known and the number of epochs planned anew. The learning-rate
 schedule follows the plan without compiling again, because the trainer sets the rate itself at
 every step, read off the optimizer plugin's schedule at the same share of progress.
 """
@@ -36,6 +36,7 @@ NOMINAL_STEPS = 1000  # the resolution at which a schedule is read off
 HEARTBEAT = 0.5  # seconds between two signs of life
 IMBALANCED = 1.5  # largest class over smallest from which "auto" weights the classes
 PREDICT_BATCH = 128
+EARLY_PLANS = (3, 10)  # steps after which the pace is known well enough to plan by
 
 Emit = Callable[[Event], bool]  # hands on an event; False asks the training to stop
 
@@ -65,7 +66,6 @@ def train(spec: TrialSpec, dataset: Dataset, registry: Registry, emit: Emit) -> 
     keras.utils.set_random_seed(spec.seed)
     model = from_configuration(spec.configuration, registry, classes=len(dataset.classes), channels=dataset.channels, seed=spec.seed)
     _, optimizer_plugin, regularizers = plugins_of(spec.configuration, registry)
-    paid = cost(model)
     optimizer, rates = _with_own_rate(optimizer_plugin.build(NOMINAL_STEPS))
     model.compile(
         optimizer=optimizer,
@@ -96,7 +96,7 @@ def train(spec: TrialSpec, dataset: Dataset, registry: Registry, emit: Emit) -> 
         class_weights=class_weights(dataset.labels[rows], len(dataset.classes)) if weighted else None,
     )
     watch = _Watch(spec=spec, net=model, rates=rates, images=images, dataset=dataset, steps=len(batches), began=began, emit=emit)
-    emit(Started(paid.params, paid.mult_adds, watch.epochs))
+    emit(Started(cost(model).summary, watch.epochs))
     try:
         model.fit(batches, epochs=spec.fidelity.epochs, callbacks=[watch], verbose=0, shuffle=False)
         return _finish(spec, model, watch, dataset, began)
@@ -137,7 +137,7 @@ class _Best:
     epoch: int
     score: float
     loss: float
-    interval: tuple[float, float]
+    probabilities: np.ndarray
 
 
 class _Watch(keras.callbacks.Callback):
@@ -155,38 +155,48 @@ class _Watch(keras.callbacks.Callback):
         self.best: _Best | None = None
         self.asked_to_stop = False
         self.out_of_time = False
+        self.setup: float | None = None
         self.fit_seconds = 0.0
         self.timed_steps = 0
         self._beat = 0.0
-        self._epoch_began = 0.0
-        self._last_step = 0.0
+        self._step_ended = 0.0
 
     @property
     def elapsed(self) -> float:
+        """Seconds since the trial began."""
         return time.monotonic() - self.began
+
+    @property
+    def left(self) -> float:
+        """Seconds of training left; infinite without a limit."""
+        limit = self.spec.fidelity.seconds
+        return math.inf if limit is None else limit - (self.elapsed - (self.setup or self.elapsed))
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self.epoch = epoch + 1
-        self._epoch_began = time.monotonic()
+        self._step_ended = time.monotonic()
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
         progress = self.done / max(1, self.epochs * self.steps)
         self.net.optimizer.learning_rate = self.rates[min(int(progress * NOMINAL_STEPS), NOMINAL_STEPS - 1)]
-        self._last_step = time.monotonic()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         now = time.monotonic()
         self.done += 1
-        if self.done > 1:  # the first step compiles
-            self.fit_seconds += now - self._last_step
+        if self.setup is None:  # the first step compiles
+            self.setup = self.elapsed
+        else:
+            self.fit_seconds += now - self._step_ended  # waiting for the batch included
             self.timed_steps += 1
+            if self.timed_steps in EARLY_PLANS:
+                self._plan(self.fit_seconds / self.timed_steps * self.steps)
+        self._step_ended = now
         if now - self._beat >= HEARTBEAT:
             self._beat = now
             self._check(logs)
             if not self.emit(Progress(self.epoch, self.epochs, batch + 1, self.steps)):
                 self.asked_to_stop = True
-        limit = self.spec.fidelity.seconds
-        if limit is not None and self.elapsed > limit:
+        if self.left <= 0:
             self.out_of_time = True
         if self.asked_to_stop or self.out_of_time:
             self.net.stop_training = True
@@ -195,15 +205,15 @@ class _Watch(keras.callbacks.Callback):
         self._check(logs)
         if self.asked_to_stop and self.best is not None:
             return  # a part of an epoch is not worth scoring when somebody waits
-        fit_seconds = time.monotonic() - self._epoch_began
         probabilities = predict(self.net, self.images, self.rows)
         score = metrics.score(self.spec.metric, self.labels, probabilities)
         loss = metrics.cross_entropy(self.labels, probabilities)
         if not math.isfinite(loss):
             raise TrialError(f"the validation loss became {loss} in epoch {self.epoch}: a lower learning rate may help")
         if self.best is None or (score, -loss) > (self.best.score, -self.best.loss):
-            self.best = _Best(self.net.get_weights(), self.epoch, score, loss, metrics.interval(self.spec.metric, self.labels, probabilities, draws=200))
-        self._plan(fit_seconds)
+            self.best = _Best(self.net.get_weights(), self.epoch, score, loss, probabilities)
+        if self.setup is not None and self.timed_steps:
+            self._plan((self.elapsed - self.setup) / self.timed_steps * self.steps)  # scoring included
         logs = logs or {}
         event = Epoch(
             number=self.epoch,
@@ -222,14 +232,12 @@ class _Watch(keras.callbacks.Callback):
         if self.asked_to_stop or self.out_of_time or self.epoch >= self.epochs or self.epoch - self.best.epoch >= patience:
             self.net.stop_training = True
 
-    def _plan(self, fit_seconds: float) -> None:
-        """How many epochs fit, once the pace is known; the first epoch's compilation is not counted in it."""
-        limit = self.spec.fidelity.seconds
-        if limit is None or self.timed_steps == 0:
+    def _plan(self, epoch_seconds: float) -> None:
+        """How many epochs fit, at so many seconds each."""
+        if math.isinf(self.left):
             return
-        scoring = time.monotonic() - self._epoch_began - fit_seconds if self.epoch > 1 else 0.0
-        pace = self.fit_seconds / self.timed_steps * self.steps + scoring
-        fits = self.epoch + int((limit - self.elapsed) / max(pace, 1e-6))
+        within = 1 - (self.done % self.steps) / self.steps if self.done % self.steps else 0.0  # what is left of this epoch
+        fits = self.epoch + math.floor(self.left / max(epoch_seconds, 1e-6) - within)
         self.epochs = max(self.epoch, min(self.spec.fidelity.epochs, fits))
 
     def _check(self, logs: dict[str, float] | None) -> None:
@@ -248,9 +256,10 @@ def _finish(spec: TrialSpec, model: Any, watch: _Watch, dataset: Dataset, began:
     return Finished(
         state=State.STOPPED if watch.asked_to_stop else State.COMPLETE,
         score=watch.best.score,
-        interval=watch.best.interval,
+        interval=metrics.interval(spec.metric, watch.labels, watch.best.probabilities),
         best_epoch=watch.best.epoch,
         seconds=time.monotonic() - began,
+        setup=watch.setup,
         images_per_second=images_per_second,
         checkpoint=spec.checkpoint,
     )

@@ -71,7 +71,7 @@ class Watch(NullObserver):
         if running is None:
             return
         if isinstance(event, Started):
-            running.params, running.mult_adds, running.epochs = event.params, event.mult_adds, event.epochs
+            running.params, running.mult_adds, running.epochs = event.cost.params, event.cost.mult_adds, event.epochs
         elif isinstance(event, Progress):
             running.epoch, running.epochs = event.epoch, event.epochs
             running.done = (event.epoch - 1 + event.step / max(1, event.steps)) / max(1, event.epochs)

@@ -171,7 +171,7 @@ class Classifier:
         import keras
 
         parts: list[np.ndarray] = []
-        for batch in as_batches(images, self.size, self.channels, BATCH):
+        for batch in as_batches(images, self.size, self.channels, BATCH, stored=int(self.card.get("stored", self.size))):
             missing = BATCH - len(batch) if parts else 0  # a last batch of another shape would trace the model again
             padded = np.concatenate([batch, np.zeros((missing, *batch.shape[1:]), batch.dtype)]) if missing else batch
             parts.append(keras.ops.convert_to_numpy(self.model.predict_on_batch(padded))[: len(batch)])

@@ -19,8 +19,11 @@ Images = Image | Sequence[Image]
 GRAY = np.array([299, 587, 114]) / 1000  # ITU-R 601 luma, as Pillow's mode L
 
 
-def as_batches(images: Images, size: int, channels: int, batch: int) -> Iterator[np.ndarray]:
+def as_batches(images: Images, size: int, channels: int, batch: int, *, stored: int) -> Iterator[np.ndarray]:
     """uint8 arrays (at most `batch`, size, size, channels), decoded a batch at a time.
+
+    `stored` is the square, in pixels, at which training kept its images: they take the same road here,
+    file to `stored` to `size`, so that the network sees the very pixels it would have been trained on.
 
     Raises:
         DataError: an image cannot be used; the message names it.
@@ -30,12 +33,12 @@ def as_batches(images: Images, size: int, channels: int, batch: int) -> Iterator
             return
         stack = as_uint8(images)  # as a whole, so that floats are read alike in every batch
         for start in range(0, len(stack), batch):
-            yield _fit(stack[start : start + batch], size, channels)
+            yield resize_array(_fit(stack[start : start + batch], stored, channels), size)
         return
     listed: list[Any] = [images] if _is_one(images) else [*cast(Sequence[Any], images)]
     with ThreadPoolExecutor() as pool:
         for start in range(0, len(listed), batch):
-            yield np.stack(list(pool.map(partial(_pixels, size=size, channels=channels), listed[start : start + batch])))
+            yield resize_array(np.stack(list(pool.map(partial(_pixels, size=stored, channels=channels), listed[start : start + batch]))), size)
 
 
 def _is_one(images: Any) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 import keras
 
 from automl_cnn.errors import PluginError
+from automl_cnn.records import NetCost
 
 Shape = tuple[int | None, ...]
 
@@ -36,6 +37,11 @@ class Cost:
     params: int
     mult_adds: int
     layers: tuple[LayerCost, ...]
+
+    @property
+    def summary(self) -> NetCost:
+        """The totals, as they are recorded."""
+        return NetCost(self.params, self.mult_adds, sum(layer.mult_adds > 0 for layer in self.layers))
 
 
 def cost(model_or_layers: keras.Model | Iterable[keras.layers.Layer]) -> Cost:

@@ -69,7 +69,7 @@ class Loop:
                 outcome = event
             elif self.interrupted:
                 self.executor.stop()
-            if isinstance(event, Epoch) and job.proposal is not None and not pruned and not self.engine.report(job.proposal, event.number, event.score):
+            if isinstance(event, Epoch) and job.proposal is not None and not pruned and not self.engine.report(job.proposal, event.tenth, event.score):
                 pruned = True
                 self.executor.stop()
             self.observer.event(number, event)

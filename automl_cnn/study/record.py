@@ -103,8 +103,8 @@ class Record:
         """What the running trial told."""
         trial_id = self._ids[number]
         if isinstance(event, Started):
-            self._storage.set_trial_user_attr(trial_id, "params", event.params)
-            self._storage.set_trial_user_attr(trial_id, "mult_adds", event.mult_adds)
+            for key, value in dataclasses.asdict(event.cost).items():
+                self._storage.set_trial_user_attr(trial_id, key, value)
         else:
             self._storage.set_trial_user_attr(trial_id, f"epoch:{event.number}", dataclasses.astuple(event))
             self._storage.set_trial_intermediate_value(trial_id, event.number, event.score)
@@ -165,7 +165,9 @@ def _trial(frozen: FrozenTrial) -> Trial:
         best_epoch=outcome.get("best_epoch"),
         params=attributes.get("params"),
         mult_adds=attributes.get("mult_adds"),
+        kernels=attributes.get("kernels"),
         seconds=outcome.get("seconds") or 0.0,
+        setup=outcome.get("setup"),
         images_per_second=outcome.get("images_per_second"),
         failure=outcome.get("failure"),
         started_at=attributes.get("started_at", 0.0),

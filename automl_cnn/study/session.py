@@ -24,7 +24,7 @@ from automl_cnn.config import StudyConfig
 from automl_cnn.data import Dataset, pixels, prepare
 from automl_cnn.errors import ConfigError, StoreError, TrialError
 from automl_cnn.export.bundle import read_card, write_card
-from automl_cnn.records import StudyResult, Trial, incumbent
+from automl_cnn.records import NetCost, StudyResult, Trial, incumbent
 from automl_cnn.space import Configuration
 from automl_cnn.store import Store, atomic_write_text
 from automl_cnn.study.budget import Budget
@@ -108,7 +108,7 @@ class _Study:
     best: Path
     checkpoints: Path
     used_before: float = 0.0
-    _costs: dict[str, tuple[int, int]] = dataclasses.field(default_factory=dict)
+    _costs: dict[str, NetCost] = dataclasses.field(default_factory=dict)
 
     def search(self, planner: Planner, engine: OptunaEngine) -> StudyResult:
         self.record.bury()
@@ -117,7 +117,7 @@ class _Study:
         earlier = self.record.trials
         if earlier:
             self.observer.resumed(earlier, self.used_before)
-        self._costs = {key: (value[0], value[1]) for key, value in self.record.settings.get("costs", {}).items()}
+        self._costs = {key: NetCost(*value) for key, value in self.record.settings.get("costs", {}).items()}
         session = uuid.uuid4().hex[:8]
         loop = Loop(self.record, planner, engine, self.executor, self.tracker, self.observer, self.budget, self.promote, session, self.started)
         with _interruptible(loop):
@@ -129,8 +129,8 @@ class _Study:
     def budget(self) -> Budget:
         return Budget(self.config.budget, self.used_before + time.time() - self.started, self.config.trials)
 
-    def cost(self, configuration: Configuration) -> int:
-        """Mult-adds; asked of the worker once for each network, and kept in the record."""
+    def cost(self, configuration: Configuration) -> NetCost:
+        """Asked of the worker once for each network, and kept in the record."""
         keys = {key: value for key, value in configuration.items() if not key.startswith(("regularizer", "optimizer", "batch_size"))}
         architecture = str(configuration["architecture"])
         kept = {key: value for key, value in keys.items() if key in ("architecture", "resolution", "width", "depth") or key.startswith(f"{architecture}.")}
@@ -139,9 +139,9 @@ class _Study:
             try:
                 self._costs[key] = self.executor.cost(configuration)
             except TrialError:
-                self._costs[key] = (0, 1)  # its trial will say what is wrong with it
-            self.record.keep("costs", {known: list(value) for known, value in self._costs.items()})
-        return self._costs[key][1]
+                self._costs[key] = NetCost(0, 1, 1)  # its trial will say what is wrong with it
+            self.record.keep("costs", {known: list(dataclasses.astuple(value)) for known, value in self._costs.items()})
+        return self._costs[key]
 
     def promote(self, trial: Trial, checkpoint: Path) -> None:
         """Make a checkpoint the best model on disk, labels and settings inside, in one step."""
@@ -153,6 +153,7 @@ class _Study:
         return {
             "classes": list(self.dataset.classes),
             "size": int(trial.configuration["resolution"]),
+            "stored": self.dataset.side,
             "channels": self.dataset.channels,
             "metric": self.config.metric,
             "study": self.name,

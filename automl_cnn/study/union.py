@@ -16,6 +16,7 @@ from automl_cnn.registry import Registry
 from automl_cnn.space import Choice, Parameter, Space
 
 RESOLUTIONS = (16, 24, 32, 48, 64, 96, 128, 160, 192, 224, 256, 320, 384, 448, 512)
+THUMBNAIL = 32  # px; below it photos are not told apart
 WIDTHS = (0.25, 0.35, 0.5, 0.75, 1.0, 1.4)
 DEPTHS = (0.5, 0.75, 1.0, 1.4)
 BATCH_SIZES = (16, 32, 64, 128)
@@ -63,7 +64,7 @@ def study_space(
 
 
 def resolutions(native: int, max_size: int, min_size: int) -> tuple[int, ...]:
-    """The square sizes worth trying: none above what the photos hold, since enlarging adds no detail.
+    """The square sizes worth trying: none above what the photos hold, since enlarging adds no detail, and no thumbnails of photos.
 
     Where even the smallest size an architecture takes is above that, that size alone is left.
 
@@ -73,7 +74,8 @@ def resolutions(native: int, max_size: int, min_size: int) -> tuple[int, ...]:
     if max_size < min_size:
         raise ConfigError(f"max_size = {max_size} px, but the chosen architectures need at least {min_size} px. Raise --max-size or choose others.")
     top = next((size for size in RESOLUTIONS if size >= native), RESOLUTIONS[-1])
-    return tuple(size for size in RESOLUTIONS if min_size <= size <= min(top, max_size)) or (min_size,)
+    least = max(min_size, min(native, THUMBNAIL))
+    return tuple(size for size in RESOLUTIONS if least <= size <= min(top, max_size)) or (min_size,)
 
 
 def _own(plugin: type[Plugin], switch: str, value: str | bool) -> list[Parameter]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from automl_cnn.records import Epoch, Fidelity, Job, Progress, Started, State, StudyResult, Trial
+from automl_cnn.records import Epoch, Fidelity, Job, NetCost, Progress, Started, State, StudyResult, Trial
 
 
 def epoch(number: int, score: float, epochs: int = 12) -> Epoch:
@@ -88,7 +88,7 @@ class FakeSearch:
         observer.clock(72.0, config.budget)
         job = Job(ENDED[1].configuration, Fidelity(12), "default of vgg", "defaults")
         observer.trial_started(job, 1)
-        observer.event(1, Started(14_700_000, 1_200_000_000, 12))
+        observer.event(1, Started(NetCost(14_700_000, 1_200_000_000, 9), 12))
         for number in range(1, 7):
             observer.event(1, Progress(number, 12, 5, 10))
             observer.event(1, epoch(number, number / 10))

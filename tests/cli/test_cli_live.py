@@ -11,7 +11,7 @@ from automl_cnn.cli.board import ranked
 from automl_cnn.cli.console import clock, compact, with_margin
 from automl_cnn.cli.live import Lines, Panel, watch
 from automl_cnn.config import study_config
-from automl_cnn.records import Epoch, Fidelity, Job, Progress, Started
+from automl_cnn.records import Epoch, Fidelity, Job, NetCost, Progress, Started
 
 CONFIG = study_config({"data": Path("flowers"), "budget": "10m"})
 
@@ -38,7 +38,7 @@ def underway(width: int, now: Time) -> Panel:
     observer.view.trials = TRIALS
     observer.clock(252.0, 600.0)
     observer.trial_started(Job(ENDED[1].configuration, Fidelity(60), "like trial 2, with a little more width and depth"), 7)
-    observer.event(7, Started(14_700_000, 1_200_000_000, 12))
+    observer.event(7, Started(NetCost(14_700_000, 1_200_000_000, 9), 12))
     observer.event(7, epoch(3, 0.712))
     observer.event(7, Progress(4, 12, 10, 20))
     now.now += 18.0

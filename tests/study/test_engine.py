@@ -1,8 +1,9 @@
 import dataclasses
+import random
 
 from automl_cnn.records import Fidelity, State, Trial
 from automl_cnn.space import Choice, Float, Int, Parameter, Space
-from automl_cnn.study.engines.optuna import OptunaEngine
+from automl_cnn.study.engines.optuna import OptunaEngine, variation
 
 SPACE = Space(
     (
@@ -64,3 +65,22 @@ def test_a_hopeless_trial_is_stopped_and_a_good_one_is_not():
     assert not all(engine.report(hopeless.id, step, 0.1) for step in range(1, 8))
     hopeful = engine.ask()
     assert all(engine.report(hopeful.id, step, 0.5 + 0.04 * step) for step in range(1, 8))
+
+
+def test_the_first_proposals_vary_the_best_so_far():
+    engine = OptunaEngine(SPACE, 0)
+    best = {"architecture": "a", "a.depth": 3, "rate": 0.01}
+    engine.tell(trial(0, best))
+    proposal = engine.ask()
+    assert proposal.configuration["architecture"] == "a"
+    assert proposal.configuration != best
+    assert proposal.reason == "a variation of the best so far"
+
+
+def test_a_variation_changes_something_and_stays_valid():
+    space = Space((*SPACE.parameters, Parameter("regularizer.x", Choice(False, True)), Parameter("x.rate", Float(0, 1, 0.3), (("regularizer.x", True),))))
+    start = space.defaults({"architecture": "a"})
+    seen = [variation(space, start, random.Random(seed)) for seed in range(60)]
+    assert all(space.check(one) != start for one in seen)
+    assert all(one["architecture"] == "a" for one in seen)
+    assert {one.get("x.rate") for one in seen} == {None, 0.3}

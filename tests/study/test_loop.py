@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from automl_cnn.records import Epoch, Finished, Progress, Started, State, incumbent
+from automl_cnn.records import Epoch, Finished, NetCost, Progress, Started, State, incumbent
 from automl_cnn.space import Choice, Float, Parameter, Space
 from automl_cnn.study.budget import Budget
 from automl_cnn.study.engines.optuna import OptunaEngine
@@ -35,8 +35,8 @@ class Clock:
 class FakeExecutor:
     """Trains by formula; a configuration's learning curve is known, and so is the time it takes."""
 
-    def __init__(self, clock, folder, *, fails=lambda configuration: None, epoch_seconds=2.0):
-        self.clock, self.folder, self.fails, self.epoch_seconds = clock, folder, fails, epoch_seconds
+    def __init__(self, clock, folder, *, fails=lambda configuration: None, epoch_seconds=2.0, setup=3.0):
+        self.clock, self.folder, self.fails, self.epoch_seconds, self.setup = clock, folder, fails, epoch_seconds, setup
         self.stopped = False
         self.jobs = []
         self.at_epoch = lambda number, epoch: None
@@ -50,7 +50,8 @@ class FakeExecutor:
             return
         limit = job.fidelity.seconds or 1e9
         epochs = max(1, min(job.fidelity.epochs, int(limit / self.epoch_seconds)))
-        yield Started(1000, 1_000_000, epochs)
+        self.clock.now += self.setup
+        yield Started(NetCost(1000, 1_000_000, 5), epochs)
         top = (0.9 if job.configuration["architecture"] == "good" else 0.5) - abs(job.configuration["rate"] - 0.01)
         best, last = 0.0, 0
         for epoch in range(1, epochs + 1):
@@ -64,7 +65,16 @@ class FakeExecutor:
         path = Path(self.folder) / f"trial-{number:04d}.keras"
         path.write_text(str(number))
         state = State.STOPPED if self.stopped and last < epochs else State.COMPLETE
-        yield Finished(state, best, last, last * self.epoch_seconds, 500.0, str(path), None, (best - 0.05, best + 0.05))
+        yield Finished(
+            state,
+            best,
+            last,
+            self.setup + last * self.epoch_seconds,
+            setup=self.setup,
+            images_per_second=500.0,
+            checkpoint=str(path),
+            interval=(best - 0.05, best + 0.05),
+        )
 
     def stop(self):
         self.stopped = True
@@ -82,7 +92,7 @@ class Study:
         before, began = self.record.seconds, self.clock.now
         self.loop = Loop(
             self.record,
-            Planner(SPACE, self.engine, lambda configuration: 1_000_000, 100, 60),
+            Planner(SPACE, self.engine, lambda configuration: NetCost(1000, 1_000_000, 5), 100, 60),
             self.engine,
             self.executor,
             NullTracker(),

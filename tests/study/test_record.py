@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 
 from automl_cnn.errors import StoreError
-from automl_cnn.records import Epoch, Fidelity, Finished, Job, Started, State
+from automl_cnn.records import Epoch, Fidelity, Finished, Job, NetCost, Started, State
 from automl_cnn.space import Choice, Float, Int, Parameter, Space
 from automl_cnn.study.record import Record
 
@@ -17,14 +17,14 @@ SPACE = Space(
 )
 JOB = Job(SPACE.defaults(), Fidelity(10, 5.5), "default of a", "defaults")
 EPOCHS = tuple(Epoch(n, 2, 1.5 * n, 0.9, 0.6, 0.8, 0.7, 0.7 + n / 100, 0.01) for n in (1, 2))
-END = Finished(State.COMPLETE, 0.72, 2, 3.0, 120.5, "x.keras", None, (0.6, 0.8))
+END = Finished(State.COMPLETE, 0.72, 2, 3.0, setup=1.5, images_per_second=120.5, checkpoint="x.keras", interval=(0.6, 0.8))
 
 
 def test_what_was_written_is_read_by_another_process(tmp_path):
     journal = tmp_path / "store" / "optuna.journal"
     record = Record(journal, "s")
     number = record.start(JOB, SPACE)
-    record.event(number, Started(1000, 20000, 2))
+    record.event(number, Started(NetCost(1000, 20000, 7), 2))
     for epoch in EPOCHS:
         record.event(number, epoch)
     record.finish(number, END)
@@ -34,7 +34,7 @@ def test_what_was_written_is_read_by_another_process(tmp_path):
     done, running = Record(journal, "s").trials
     assert (done.configuration, done.fidelity, done.reason, done.stage) == (JOB.configuration, JOB.fidelity, JOB.reason, JOB.stage)
     assert (done.state, done.score, done.interval, done.best_epoch, done.epochs) == (State.COMPLETE, 0.72, (0.6, 0.8), 2, EPOCHS)
-    assert (done.params, done.mult_adds, done.seconds, done.images_per_second) == (1000, 20000, 3.0, 120.5)
+    assert (done.params, done.mult_adds, done.kernels, done.seconds, done.setup, done.images_per_second) == (1000, 20000, 7, 3.0, 1.5, 120.5)
     assert running.state is State.RUNNING
     assert Record(journal, "s").settings["k"] == {"a": 1}
     assert Record(journal, "other").trials == ()

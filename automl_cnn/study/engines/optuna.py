@@ -7,8 +7,9 @@ number of trials told, so that a search that was killed and begun again proposes
 
 from __future__ import annotations
 
+import random
 import warnings
-from typing import Any
+from typing import Any, cast
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
@@ -19,7 +20,8 @@ from automl_cnn.space import Choice, Configuration, Domain, Float, Int, Scalar, 
 from automl_cnn.study.engines.protocol import Proposal
 
 STARTUP = 8  # trials after which the model, not chance, proposes
-WARMUP_EPOCHS = 3
+WARMUP = 3  # tenths of a training within which nothing is called hopeless
+CHANGED = 0.25  # the share of the best configuration's parameters that a variation draws anew
 KEPT_SHARE = 40.0  # percent of the rivals that a trial must not fall behind
 LEAST_RIVALS = 3  # how many others a trial must be compared with before it may be called hopeless
 
@@ -34,29 +36,36 @@ class OptunaEngine:
         self.seed = seed
         self._told = 0
         self._known: list[FrozenTrial] = []
-        self._open: dict[int, optuna.Trial] = {}
+        self._open: dict[int, optuna.Trial] = {}  # the last proposal, by its number
+        self._heard = 0  # the last step that was reported of it
 
     def ask(self) -> Proposal:
-        """A configuration; the first few at random, then by TPE. Asking twice without a telling gives the same one."""
+        """A configuration: variations of the best at first, then by TPE. Asking twice without a telling gives the same one."""
         seed = (self.seed * 1_000_003 + self._told * 7919) % 2**32
+        best = max((known for known in self._known if known.value is not None), key=lambda known: known.value or 0.0, default=None)
+        early = self._told < STARTUP
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             sampler = optuna.samplers.TPESampler(seed=seed, group=True, n_startup_trials=STARTUP)
-        pruner = optuna.pruners.PercentilePruner(KEPT_SHARE, n_startup_trials=LEAST_RIVALS, n_warmup_steps=WARMUP_EPOCHS, n_min_trials=LEAST_RIVALS)
+        pruner = optuna.pruners.PercentilePruner(KEPT_SHARE, n_startup_trials=LEAST_RIVALS, n_warmup_steps=WARMUP, n_min_trials=LEAST_RIVALS)
         study = optuna.create_study(direction="maximize", sampler=sampler, pruner=pruner)
         study.add_trials(self._known)
+        if early and best is not None:
+            study.enqueue_trial(variation(self.space, best.params, random.Random(seed)))
         trial = study.ask()
         configuration: dict[str, Scalar] = {}
         for parameter in self.space:
             if parameter.active(configuration):
                 configuration[parameter.name] = _suggest(trial, parameter.name, parameter.domain)
-        self._open = {self._told: trial}
-        return Proposal(self._told, configuration, "proposed by Optuna's TPE" if self._told >= STARTUP else "at random, to learn the space")
+        self._open, self._heard = {self._told: trial}, 0
+        reason = "proposed by TPE" if not early else "at random" if best is None else "a variation of the best so far"
+        return Proposal(self._told, configuration, reason)
 
     def report(self, id: int, step: int, value: float) -> bool:
         trial = self._open.get(id)
-        if trial is None:
+        if trial is None or step <= self._heard:
             return True
+        self._heard = step
         trial.report(value, step)
         return not trial.should_prune()
 
@@ -71,9 +80,35 @@ class OptunaEngine:
                 value=None if pruned else trial.score,
                 params=dict(trial.configuration),
                 distributions=distributions(self.space, trial.configuration),
-                intermediate_values={epoch.number: epoch.score for epoch in trial.epochs},
+                intermediate_values={epoch.tenth: epoch.score for epoch in trial.epochs},
             )
         )
+
+
+def variation(space: Space, configuration: Configuration, rng: random.Random) -> dict[str, Scalar]:
+    """The configuration with about a quarter of its parameters drawn anew, at least one; the architecture stays.
+
+    With few trials to learn from, a step away from what works beats a leap into a large space.
+    """
+    free = [name for name in configuration if name != "architecture" and len(space[name].domain.edges()) > 1]
+    drawn = {name for name in free if rng.random() < CHANGED} or set(rng.sample(free, min(1, len(free))))
+    changed: dict[str, Scalar] = {}
+    for parameter in space:
+        if parameter.active(changed):
+            keep = parameter.name in configuration and parameter.name not in drawn
+            changed[parameter.name] = configuration[parameter.name] if keep else _another(parameter.domain, configuration.get(parameter.name), rng)
+    return changed
+
+
+def _another(domain: Domain, old: Scalar | None, rng: random.Random) -> Scalar:
+    """A value at random, another than the old one where there is another; the default where there was none."""
+    if old is None:
+        return cast(Scalar, domain.default)
+    for _ in range(10):
+        value = domain.sample(rng)
+        if value != old:
+            return value
+    return old
 
 
 def distributions(space: Space, configuration: Configuration) -> dict[str, BaseDistribution]:

@@ -25,7 +25,7 @@ class Engine(Protocol):
         """A configuration worth trying next."""
 
     def report(self, id: int, step: int, value: float) -> bool:
-        """Hear the score after an epoch; False means that the trial is hopeless."""
+        """Hear the score after so many tenths of the training; False means that the trial is hopeless."""
 
     def tell(self, trial: Trial) -> None:
         """Hear how a trial ended, whether or not the engine proposed it."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from automl_cnn.errors import TrialError
-from automl_cnn.records import Event, Finished, Job, State
+from automl_cnn.records import Event, Finished, Job, NetCost, State
 from automl_cnn.space import Configuration
 from automl_cnn.study.executors.protocol import Setting, TestScore
 
@@ -53,9 +53,9 @@ class LocalExecutor:
             with contextlib.suppress(OSError):
                 self._connection.send(("stop", None))
 
-    def cost(self, configuration: Configuration) -> tuple[int, int]:
-        params, mult_adds = self._answer("cost", configuration)
-        return params, mult_adds
+    def cost(self, configuration: Configuration) -> NetCost:
+        answer: NetCost = self._answer("cost", configuration)
+        return answer
 
     def test(self, model: str) -> TestScore:
         answer: TestScore = self._answer("test", model)

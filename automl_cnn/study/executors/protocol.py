@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from automl_cnn.config import Metric
-from automl_cnn.records import Event, Job
+from automl_cnn.records import Event, Job, NetCost
 from automl_cnn.space import Configuration
 
 
@@ -45,8 +45,8 @@ class Executor(Protocol):
     def stop(self) -> None:
         """Ask the running trial to end at its next step and to keep its best epoch."""
 
-    def cost(self, configuration: Configuration) -> tuple[int, int]:
-        """Trainable parameters and mult-adds of a configuration's network, untrained.
+    def cost(self, configuration: Configuration) -> NetCost:
+        """What a configuration's network costs, untrained.
 
         Raises:
             TrialError: it cannot be built.

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from automl_cnn.errors import AutomlCnnError
-from automl_cnn.records import Event, Finished, Job
+from automl_cnn.records import Event, Finished, Job, NetCost
 from automl_cnn.space import Configuration
 from automl_cnn.study.executors.protocol import Setting, TestScore
 
@@ -97,11 +97,11 @@ class Worker:
         )
         return train(spec, self._dataset, self._registry, self._emit)
 
-    def _cost(self, configuration: Configuration) -> tuple[int, int]:
+    def _cost(self, configuration: Configuration) -> NetCost:
         from automl_cnn.models.estimate import estimate
 
         paid = estimate(configuration, self._registry, classes=len(self._dataset.classes), channels=self._dataset.channels)
-        return paid.params, paid.mult_adds
+        return paid.summary
 
     def _test(self, model: str) -> TestScore:
         from automl_cnn import metrics
