@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,24 +13,8 @@ from pathlib import Path
 
 import pytest
 
-PLUGIN = '''
-from automl_cnn import blocks
-from automl_cnn.plugin import Architecture, Int
-
-
-class TinyNet(Architecture):
-    """Three plain stages."""
-
-    name = "tiny"
-    min_size = 16
-    stages = Int(1, 4, default=3)
-
-    def features(self, x, net):
-        for stage in range(self.stages):
-            x = blocks.conv(x, net.width(16 * 2**stage), 3, net=net)
-            x = blocks.max_pool(x, 2)
-        return x
-'''
+README = Path(__file__).parent.parent / "README.md"
+PLUGIN = next(block for block in re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL) if "class TinyNet" in block)
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ import tomli_w
 
 from automl_cnn import registry as plugins
 from automl_cnn.config import StudyConfig
-from automl_cnn.data import Dataset, pixels, prepare
+from automl_cnn.data import Dataset, pixels, prepare, scan
 from automl_cnn.errors import ConfigError, StoreError, TrialError
 from automl_cnn.export.bundle import read_card, write_card
 from automl_cnn.records import NetCost, StudyResult, Trial, incumbent
@@ -60,6 +60,8 @@ def run(
         observer.note(f"Plugin left out: {source}: {why}")
     for kind in plugins.KINDS:
         found.only(kind, getattr(config, f"{kind}s"))
+    if dataset is None:
+        scan(config.data)  # names only: a folder that cannot be used is told before anything is started
     store = Store(config.store)
     name = config.name or _name(config)
     folder = store.study(name)

@@ -65,6 +65,8 @@ class LocalExecutor:
         if self._connection is not None:
             with contextlib.suppress(OSError):
                 self._connection.send(("close", None))
+        elif self._process is not None:
+            self._process.kill()  # it is still importing Keras, for nobody
         if self._process is not None:
             try:
                 self._process.wait(timeout=5)

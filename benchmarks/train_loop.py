@@ -1,0 +1,112 @@
+"""What a trial costs beside a bare `model.fit`, and whether the worker's memory grows.
+
+    python benchmarks/train_loop.py [--rounds 3] [--trials 20]
+
+Both train the same network on the same images in the same process, by turns; the bare fit has them
+in memory, the trial reads them through the memory-mapped cache, sets the rate at every step, watches
+the clock and reports. Ratios of one run; the absolute figures depend on the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import psutil
+
+from automl_cnn import registry
+from automl_cnn.data import pixels, prepare_arrays
+from automl_cnn.models.build import from_configuration
+from automl_cnn.records import Fidelity
+from automl_cnn.train import TrialSpec, train
+
+NETWORKS = {
+    "vgg": {"architecture": "vgg", "resolution": 32, "width": 0.5},
+    "resnet": {"architecture": "resnet", "resolution": 64, "width": 0.25},
+    "mobilenet_v2": {"architecture": "mobilenet_v2", "resolution": 64, "width": 0.5},
+}
+BATCH = 32
+EPOCHS = 3
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--trials", type=int, default=20)
+    options.add_argument("--images", type=int, default=1200)
+    chosen = options.parse_args()
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (chosen.images, 64, 64, 3), dtype=np.uint8)
+    labels = np.arange(chosen.images) % 5
+    plugins = registry.load()
+    with tempfile.TemporaryDirectory() as folder:
+        dataset = prepare_arrays(images, labels, Path(folder))
+        print(f"{'network':<14}{'bare fit':>12}{'trial':>12}{'ratio':>8}{'augmented':>12}{'ratio':>8}   (training images/s, medians of {chosen.rounds})")
+        for name, network in NETWORKS.items():
+            runs = [
+                (bare(network, dataset, plugins), trial(network, dataset, plugins, folder), trial(network, dataset, plugins, folder, augment=True))
+                for _ in range(chosen.rounds)
+            ]
+            base, plain, augmented = (statistics.median(column) for column in zip(*runs, strict=True))
+            ratios = [statistics.median(run[column] / run[0] for run in runs) for column in (1, 2)]
+            print(f"{name:<14}{base:>12.0f}{plain:>12.0f}{ratios[0]:>8.2f}{augmented:>12.0f}{ratios[1]:>8.2f}", flush=True)
+        memory(dataset, plugins, folder, chosen.trials)
+
+
+def bare(network: dict, dataset, plugins) -> float:
+    """Images a second of `model.fit` on arrays in memory, the first (compiling) epoch left out."""
+    model = from_configuration(network, plugins, classes=len(dataset.classes), channels=dataset.channels, seed=0)
+    model.compile(
+        optimizer=keras.optimizers.Adam(1e-3, global_clipnorm=5.0),
+        loss="categorical_crossentropy",
+        weighted_metrics=[keras.metrics.CategoricalAccuracy()],
+        jit_compile=False,
+    )
+    rows = dataset.rows("train")
+    x = np.array(pixels(dataset, network["resolution"])[rows])
+    y = np.eye(len(dataset.classes), dtype="float32")[dataset.labels[rows]]
+    model.fit(x, y, batch_size=BATCH, epochs=1, verbose=0)
+    began = time.perf_counter()
+    model.fit(x, y, batch_size=BATCH, epochs=EPOCHS - 1, verbose=0)
+    speed = len(rows) * (EPOCHS - 1) / (time.perf_counter() - began)
+    keras.backend.clear_session()
+    return speed
+
+
+def trial(network: dict, dataset, plugins, folder: str, *, augment: bool = False) -> float:
+    """Images a second of a trial, waiting for batches included, scoring left out."""
+    configuration = {**network, "depth": 1.0, "batch_size": BATCH, "optimizer": "adam", "regularizer.augment": augment}
+    spec = TrialSpec(0, configuration, Fidelity(EPOCHS), "accuracy", "auto", 0, f"{folder}/x.keras")
+    return train(spec, dataset, plugins, lambda event: True).images_per_second or 0.0
+
+
+def memory(dataset, plugins, folder: str, trials: int) -> None:
+    """The process's resident memory after each of so many trials of different networks."""
+    me = psutil.Process()
+    sizes = []
+    for number in range(trials):
+        network = list(NETWORKS.values())[number % len(NETWORKS)]
+        configuration = {
+            **network,
+            "resolution": 32,
+            "width": 0.25,
+            "depth": 1.0,
+            "batch_size": BATCH,
+            "optimizer": "adam",
+            "regularizer.augment": number % 2 == 0,
+        }
+        spec = TrialSpec(number, configuration, Fidelity(1), "accuracy", "auto", number, f"{folder}/x.keras")
+        train(spec, dataset, plugins, lambda event: True)
+        sizes.append(me.memory_info().rss / 2**20)
+        print(f"memory after trial {number + 1:>3}: {sizes[-1]:.0f} MiB", flush=True)
+    half = len(sizes) // 2
+    print(f"growth over the second half: {(sizes[-1] - sizes[half]) / max(1, len(sizes) - 1 - half):+.1f} MiB a trial")
+
+
+if __name__ == "__main__":
+    main()
