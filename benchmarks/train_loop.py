@@ -26,7 +26,7 @@ from automl_cnn.records import Fidelity
 from automl_cnn.train import TrialSpec, train
 
 NETWORKS = {
-    "vgg": {"architecture": "vgg", "resolution": 32, "width": 0.5},
+    "vgg": {"architecture": "vgg", "resolution": 32, "width": 0.25},
     "resnet": {"architecture": "resnet", "resolution": 64, "width": 0.25},
     "mobilenet_v2": {"architecture": "mobilenet_v2", "resolution": 64, "width": 0.5},
 }
@@ -38,7 +38,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--trials", type=int, default=20)
-    options.add_argument("--images", type=int, default=1200)
+    options.add_argument("--images", type=int, default=640)
     chosen = options.parse_args()
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (chosen.images, 64, 64, 3), dtype=np.uint8)

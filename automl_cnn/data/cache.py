@@ -14,7 +14,7 @@ from automl_cnn.data import arrays
 from automl_cnn.data.dataset import Dataset, Skipped
 from automl_cnn.data.decode import as_uint8, resize_array
 from automl_cnn.data.decoded import Decoded, Probe, Report, decode, key_of, line_of, look, path_of, recall, side_for
-from automl_cnn.data.scan import scan
+from automl_cnn.data.scan import scan, told_apart
 from automl_cnn.data.split import leaks, split
 from automl_cnn.errors import DataError
 
@@ -54,7 +54,7 @@ def prepare(
     report(steps, steps)
     good = [row for row, (path, _, _) in enumerate(found.files) if path not in decoded.bad]
     return _dataset(
-        name=found.folder.resolve().name,
+        name=told_apart(found.folder),
         folder=str(found.folder.resolve()),
         classes=found.classes,
         files=[found.files[row] for row in good],
@@ -174,7 +174,7 @@ def _dataset(
     if leaked := leaks(digests, splits):
         notes = (*notes, f"{leaked:,} validation or test images are copies of training images: their scores will look better than they are.")
     if torn := sum(len(found) > 1 for found in seen.values()):
-        notes = (*notes, f"{torn:,} images appear, byte for byte, under several classes: at least one label of each is wrong.")
+        notes = (*notes, f"{torn:,} image{'s appear' if torn != 1 else ' appears'}, byte for byte, under several classes: at least one of the labels is wrong.")
     return Dataset(
         name=name,
         folder=folder,

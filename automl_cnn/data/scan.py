@@ -28,6 +28,7 @@ SPLIT_NAMES = {
     "testing": "test",
 }
 IGNORED = frozenset({"__MACOSX"})
+VAGUE = frozenset({"train", "training", "data", "images", "dataset"})  # folder names that do not tell one set from another
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,12 @@ def scan(folder: Path) -> Scan:
     files = [(path, index[branch.name], split) for split, branches in splits for branch in branches if branch.name in index for path in branch.all()]
     files.sort(key=lambda file: (file[1], natural(file[0])))
     return Scan(folder, classes, tuple(files), tuple(notes))
+
+
+def told_apart(folder: Path) -> str:
+    """A name for the images in a folder: its own, with its parent's where it alone says little (`flowers-train`)."""
+    path = folder.resolve()
+    return f"{path.parent.name}-{path.name}" if path.name.lower() in VAGUE and path.parent.name else path.name
 
 
 def natural(name: str) -> tuple[tuple[tuple[int, int, str], ...], str]:

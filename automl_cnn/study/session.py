@@ -21,7 +21,7 @@ import tomli_w
 
 from automl_cnn import registry as plugins
 from automl_cnn.config import StudyConfig
-from automl_cnn.data import Dataset, pixels, prepare, scan
+from automl_cnn.data import Dataset, pixels, prepare, scan, told_apart
 from automl_cnn.errors import ConfigError, StoreError, TrialError
 from automl_cnn.export.bundle import read_card, write_card
 from automl_cnn.records import NetCost, StudyResult, Trial, incumbent
@@ -243,9 +243,7 @@ def _name(config: StudyConfig) -> str:
     identity = json.loads(config.model_dump_json(include=set(IDENTITY)))
     identity["data"] = str(config.data.resolve())
     digest = hashlib.blake2b(json.dumps(identity, sort_keys=True).encode(), digest_size=3).hexdigest()
-    folder = config.data.resolve()
-    stem = folder.name if folder.name.lower() not in ("train", "data", "images", "training") else f"{folder.parent.name}-{folder.name}"
-    plain = re.sub(r"[^\w.-]+", "-", stem).strip("-.") or "study"
+    plain = re.sub(r"[^\w.-]+", "-", told_apart(config.data)).strip("-.") or "study"
     return f"{plain}-{digest}"
 
 

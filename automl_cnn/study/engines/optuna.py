@@ -21,6 +21,7 @@ from automl_cnn.study.engines.protocol import Proposal
 
 STARTUP = 8  # trials after which the model, not chance, proposes
 WARMUP = 3  # tenths of a training within which nothing is called hopeless
+MOST_WORDS = 3  # changes told by name
 CHANGED = 0.25  # the share of the best configuration's parameters that a variation draws anew
 KEPT_SHARE = 40.0  # percent of the rivals that a trial must not fall behind
 LEAST_RIVALS = 3  # how many others a trial must be compared with before it may be called hopeless
@@ -58,7 +59,7 @@ class OptunaEngine:
             if parameter.active(configuration):
                 configuration[parameter.name] = _suggest(trial, parameter.name, parameter.domain)
         self._open, self._heard = {self._told: trial}, 0
-        reason = "proposed by TPE" if not early else "at random" if best is None else "a variation of the best so far"
+        reason = "proposed by TPE" if not early else "at random" if best is None else f"the best so far with {changes(best.params, configuration)}"
         return Proposal(self._told, configuration, reason)
 
     def report(self, id: int, step: int, value: float) -> bool:
@@ -98,6 +99,17 @@ def variation(space: Space, configuration: Configuration, rng: random.Random) ->
             keep = parameter.name in configuration and parameter.name not in drawn
             changed[parameter.name] = configuration[parameter.name] if keep else _another(parameter.domain, configuration.get(parameter.name), rng)
     return changed
+
+
+def changes(old: Configuration, new: Configuration) -> str:
+    """What differs, in words; a parameter that only exists because of another's change is left out."""
+    changed = [name for name in new if name in old and new[name] != old[name]]
+    words = [f"{name} {_word(new[name])}" for name in changed[:MOST_WORDS]]
+    return ", ".join(words) + (f" and {len(changed) - MOST_WORDS} more" if len(changed) > MOST_WORDS else "") if words else "other values"
+
+
+def _word(value: Scalar) -> str:
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _another(domain: Domain, old: Scalar | None, rng: random.Random) -> Scalar:
