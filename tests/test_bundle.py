@@ -140,30 +140,37 @@ def test_what_is_no_image_is_refused(tmp_path):
     refused = (["nowhere.png"], [b"text"], [3], np.zeros(3), np.zeros((1, 8, 8, 5), np.uint8), np.full((1, 8, 8), -1.0), np.full((1, 8, 8), np.nan))
     (tmp_path / "text.png").write_bytes(b"no picture")
     with pytest.raises(DataError, match=r"text\.png cannot be used"):
-        list(inputs.as_batches([tmp_path / "text.png"], 8, 3, 64))
+        list(inputs.as_batches([tmp_path / "text.png"], 8, 3, 64, stored=8))
     for images in refused:
         with pytest.raises(DataError):
-            list(inputs.as_batches(images, 8, 3, 64))
+            list(inputs.as_batches(images, 8, 3, 64, stored=8))
 
 
 def test_batches_have_the_trained_form(images):
-    grey = [batch.shape for batch in inputs.as_batches(images[..., 0], 8, 1, 64)]
+    grey = [batch.shape for batch in inputs.as_batches(images[..., 0], 8, 1, 64, stored=8)]
     assert grey == [(64, 8, 8, 1), (6, 8, 8, 1)]
-    colour = list(inputs.as_batches(images[:3, ..., 0].astype(float), 8, 3, 64))
+    colour = list(inputs.as_batches(images[:3, ..., 0].astype(float), 8, 3, 64, stored=8))
     np.testing.assert_array_equal(colour[0], np.repeat(images[:3, ..., :1], 3, axis=-1))
-    assert next(inputs.as_batches(images[:2, :5], 8, 3, 64)).shape == (2, 8, 8, 3)
+    assert next(inputs.as_batches(images[:2, :5], 8, 3, 64, stored=8)).shape == (2, 8, 8, 3)
 
 
 def test_colours_become_gray_as_pillow_would(images):
     expected = [np.asarray(Image.fromarray(pixels).convert("L"), int) for pixels in images[:4]]
-    gray = next(inputs.as_batches(images[:4], 8, 1, 64))
+    gray = next(inputs.as_batches(images[:4], 8, 1, 64, stored=8))
     assert np.abs(gray[..., 0].astype(int) - expected).max() <= 1
 
 
 def test_an_upright_photo_stays_upright(images):
     photo = Image.fromarray(images[0])
     photo.getexif()[0x0112] = 3  # lies on its head
-    np.testing.assert_array_equal(next(inputs.as_batches(photo, 8, 3, 64))[0], images[0, ::-1, ::-1])
+    np.testing.assert_array_equal(next(inputs.as_batches(photo, 8, 3, 64, stored=8))[0], images[0, ::-1, ::-1])
+
+
+def test_images_take_the_road_of_training(images):
+    """Training keeps its images at the stored size and shrinks those: prediction must not shrink the original at once."""
+    large = np.kron(images[:1], np.ones((1, 5, 5, 1), np.uint8))
+    kept = inputs.resize_array(large, 20)
+    np.testing.assert_array_equal(next(inputs.as_batches(large, 8, 3, 64, stored=20)), inputs.resize_array(kept, 8))
 
 
 def test_no_image_at_all_is_an_error(file):
