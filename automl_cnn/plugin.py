@@ -13,8 +13,9 @@
 
         def features(self, x, net: Net):
             for stage in range(self.stages):
-                x = blocks.conv(x, net.width(16 * 2**stage), self.kernel, net=net)
-                x = blocks.max_pool(x, 2)
+                for _ in range(net.depth(1)):
+                    x = blocks.conv(x, net.width(16 * 2**stage), self.kernel, net=net)
+                x = blocks.max_pool(net.after_block(x), 2)
             return x
 
 A class declares a space, an instance is one point of it: `TinyNet(stages=2)` works in a
@@ -29,9 +30,12 @@ from __future__ import annotations
 import importlib
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from automl_cnn.errors import PluginError, SpaceError, did_you_mean
+from automl_cnn.records import Epoch
 from automl_cnn.space import Choice, Domain, Float, Int, Scalar
 
 if TYPE_CHECKING:
@@ -50,9 +54,57 @@ else:
 
     keras = _Late("keras")
 
-__all__ = ["Architecture", "Choice", "Float", "Int", "Net", "Optimizer", "Plugin", "Regularizer", "keras"]
+__all__ = ["Architecture", "Choice", "Epoch", "Float", "Inputs", "Int", "Net", "Optimizer", "Plugin", "Pretrained", "Regularizer", "keras"]
 
 Tensor = Any  # a Keras tensor; Keras has no public type for it
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """How pixels 0..255 are brought to what a network expects: times `scale` plus `offset`, for red, green and blue.
+
+    `bgr` says that its first kernel wants blue first; the framework then turns the kernel, not the pixels.
+    """
+
+    scale: tuple[float, float, float] = (1 / 127.5,) * 3
+    offset: tuple[float, float, float] = (-1.0,) * 3
+    bgr: bool = False
+
+    @classmethod
+    def torch(cls) -> Inputs:
+        """0..1, less ImageNet's mean colour, in its standard deviations."""
+        mean, deviation = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+        return cls(tuple(1 / (255 * d) for d in deviation), tuple(-m / d for m, d in zip(mean, deviation, strict=True)))  # type: ignore[arg-type]  # three each
+
+    @classmethod
+    def caffe(cls) -> Inputs:
+        """0..255, less ImageNet's mean colour, blue first."""
+        return cls((1.0,) * 3, (-123.68, -116.779, -103.939), bgr=True)
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """Weights learned on ImageNet that an architecture can start from.
+
+    `point` are the architecture's parameters, `width` and `depth` the multipliers that the weights
+    were trained with, `size` the pixels. `source` says where they are found:
+
+        package:NAME/FILE       a file inside an installed package (`*` stands for any letters), in PyTorch's format
+        keras:FUNCTION          the weights of `keras.applications.FUNCTION`, downloaded where they are not yet
+
+    `distribution` names what to install to have a package; `top_1` is the accuracy on ImageNet.
+    """
+
+    name: str
+    source: str
+    point: Mapping[str, Scalar] = field(default_factory=dict)
+    width: float = 1.0
+    depth: float = 1.0
+    size: int = 224
+    inputs: Inputs = Inputs()
+    epsilon: float = 1e-3  # of the batch norms
+    distribution: str = ""
+    top_1: float | None = None
 
 
 class Net(Protocol):
@@ -92,6 +144,12 @@ class Net(Protocol):
     def after_block(self, x: Tensor) -> Tensor:
         """The active regularizers' block-level layers (dropout and the like); call it once at the end of each block."""
 
+    def after_branch(self, x: Tensor) -> Tensor:
+        """The active regularizers' layers on a residual branch, before it is added (`blocks.residual` calls it)."""
+
+    def auxiliary(self, x: Tensor, weight: float = 0.3) -> None:
+        """Put a second classifier on `x`, (batch, features), whose loss counts `weight` times while training; the trained model is without it."""
+
     def before_dense(self, x: Tensor) -> Tensor:
         """The active regularizers' layers in front of a dense layer; call it in a dense head."""
 
@@ -119,6 +177,13 @@ class Plugin(ABC):
         for key, domain in self._domains.items():
             vars(self)[key] = domain.check(values.get(key, domain.default), f"{name}.{key}")
 
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in self._domains:
+            raise PluginError(
+                f"{type(self).__name__}.{name} cannot be changed: an instance is one point of its space. Make another: {type(self).__name__}({name}={value!r})."
+            )
+        super().__setattr__(name, value)
+
     @classmethod
     def domains(cls) -> dict[str, Domain]:
         """The declared space, by parameter name, in the order of declaration."""
@@ -143,11 +208,13 @@ class Architecture(Plugin):
     """A family of networks. One required method: `features`.
 
     The framework owns the input, the resizing and rescaling, the classifier, the loss and the
-    training. `min_size` is the smallest input, in pixels, at which every point of the space builds.
+    training. `min_size` is the smallest input, in pixels, at which every point of the space builds;
+    `pretrained` are the weights it can start from, the best to begin with first.
     """
 
     kind = "architecture"
     min_size: ClassVar[int] = 32
+    pretrained: ClassVar[tuple[Pretrained, ...]] = ()
 
     @abstractmethod
     def features(self, x: Tensor, net: Net) -> Tensor:
@@ -186,9 +253,31 @@ class Regularizer(Plugin):
         """Layers at the end of each block of the network."""
         return x
 
+    def branch(self, x: Tensor) -> Tensor:
+        """Layers on each residual branch, before it is added to what it corrects."""
+        return x
+
     def dense(self, x: Tensor) -> Tensor:
         """Layers in front of each dense layer, the classifier included."""
         return x
+
+    def built(self, model: keras.Model) -> None:
+        """The whole network stands: a last change to the layers that this plugin added (rates that depend on how many there are)."""
+
+    def optimizer(self, optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+        """The optimizer before training begins; change it, or return another."""
+        return optimizer
+
+    def callbacks(self) -> Sequence[keras.callbacks.Callback]:
+        """Keras callbacks for one training; at the end of an epoch they run before the validation images are scored."""
+        return ()
+
+    def stop(self, epochs: Sequence[Epoch]) -> bool:
+        """Whether to end the training early, after the last of `epochs` (their `number` of `epochs` planned, `score`, `val_loss` and so on).
+
+        The best epoch's weights are kept in any case.
+        """
+        return False
 
     def augment(self, images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """A training batch, changed at random; never used for validation or prediction.

@@ -208,14 +208,16 @@ class Choice(Domain, Generic[T]):
 
 @dataclass(frozen=True)
 class Parameter:
-    """A named domain that exists only while every parameter in `when` has the given value."""
+    """A named domain that exists only while every parameter in `when` has the given value, and none in `unless` has."""
 
     name: str
     domain: Domain
     when: tuple[tuple[str, Scalar], ...] = ()
+    unless: tuple[tuple[str, Scalar], ...] = ()
 
     def active(self, configuration: Configuration) -> bool:
-        return all(name in configuration and configuration[name] == value for name, value in self.when)
+        needed = all(name in configuration and configuration[name] == value for name, value in self.when)
+        return needed and not any(name in configuration and configuration[name] == value for name, value in self.unless)
 
 
 @dataclass(frozen=True)
@@ -230,7 +232,7 @@ class Space:
         for parameter in self.parameters:
             if parameter.name in index:
                 raise SpaceError(f"Parameter '{parameter.name}' is declared twice.")
-            for needed, _ in parameter.when:
+            for needed, _ in (*parameter.when, *parameter.unless):
                 if needed not in index:
                     raise SpaceError(f"Parameter '{parameter.name}' depends on '{needed}', which does not come before it.")
             index[parameter.name] = parameter
@@ -291,5 +293,11 @@ class Space:
             if name not in self._index:
                 raise SpaceError(f"Unknown parameter '{name}'. {did_you_mean(name, self._index)}")
             if name not in accepted:
-                needs = " and ".join(f"{key} = {value!r}" for key, value in self._index[name].when)
-                raise SpaceError(f"'{name}' has no effect here: it needs {needs}.")
+                raise SpaceError(f"'{name}' has no effect here: {self._why_not(name, accepted)}.")
+
+    def _why_not(self, name: str, accepted: Configuration) -> str:
+        parameter = self._index[name]
+        against = [f"{key} is {value!r}" for key, value in parameter.unless if key in accepted and accepted[key] == value]
+        if against:
+            return " and ".join(against)
+        return "it needs " + " and ".join(f"{key} = {value!r}" for key, value in parameter.when)

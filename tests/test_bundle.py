@@ -17,7 +17,7 @@ CARD = {"classes": ["cat", "dög", "owl"], "size": 8, "channels": 3, "metric": "
 def model():
     import keras
 
-    from automl_cnn.models.layers import Resize
+    from automl_cnn.layers import Resize
 
     keras.utils.set_random_seed(1)
     image = keras.Input((None, None, 3), dtype="uint8")

@@ -11,7 +11,20 @@ HEAVY = ("tensorflow", "keras", "mlflow", "sklearn", "pandas", "optuna", "keras_
 
 def test_the_public_names_are_pinned():
     assert automl_cnn.__all__ == ["ImageClassifier", "__version__", "load", "search"]
-    assert plugin.__all__ == ["Architecture", "Choice", "Float", "Int", "Net", "Optimizer", "Plugin", "Regularizer", "keras"]
+    assert plugin.__all__ == [
+        "Architecture",
+        "Choice",
+        "Epoch",
+        "Float",
+        "Inputs",
+        "Int",
+        "Net",
+        "Optimizer",
+        "Plugin",
+        "Pretrained",
+        "Regularizer",
+        "keras",
+    ]
 
 
 def test_importing_the_package_and_loading_the_registry_import_nothing_heavy():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -15,7 +16,8 @@ class Batches(keras.utils.PyDataset):
     """`pixels[rows]` with their labels, batch by batch, for `model.fit(batches, shuffle=False)`.
 
     A batch is (images uint8 (b, size, size, channels), labels float32 (b, classes)), with class weights
-    also the images' weights float32 (b,). The last batch may be smaller. With `shuffle`, every epoch has
+    also the images' weights float32 (b,); for a network of several `outputs`, the labels and the weights
+    are given as often. The last batch may be smaller. With `shuffle`, every epoch has
     another order, which follows from `seed` and the number of the epoch; so does the generator that
     `augment` draws from, batch by batch, so that nothing depends on which thread reads first. Within a
     batch the rows ascend, which spares a disk that holds more than the memory does.
@@ -35,6 +37,7 @@ class Batches(keras.utils.PyDataset):
         shuffle: bool,
         augment: Augmentation | None = None,
         class_weights: np.ndarray | None = None,
+        outputs: int = 1,
     ) -> None:
         super().__init__(workers=1, use_multiprocessing=False)
         self.pixels = pixels
@@ -46,6 +49,7 @@ class Batches(keras.utils.PyDataset):
         self.shuffle = shuffle
         self.augment = augment
         self.class_weights = None if class_weights is None else np.asarray(class_weights, np.float32)
+        self.outputs = outputs
         self.epoch = 0
         self._begun = False
         self._order = self._shuffled()
@@ -53,7 +57,7 @@ class Batches(keras.utils.PyDataset):
     def __len__(self) -> int:
         return math.ceil(len(self.rows) / self.batch_size)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
         if not 0 <= index < len(self):
             raise IndexError(f"batch {index} of {len(self)}")
         rows = np.sort(self._order[index * self.batch_size : (index + 1) * self.batch_size])
@@ -63,9 +67,11 @@ class Batches(keras.utils.PyDataset):
         if self.augment is not None:
             images, onehot = self.augment(images, onehot, np.random.default_rng((self.seed, self.epoch, index)))
             images, onehot = _bytes(images), np.asarray(onehot, np.float32)
+        labels = onehot if self.outputs == 1 else (onehot,) * self.outputs
         if self.class_weights is None:
-            return images, onehot
-        return images, onehot, onehot @ self.class_weights
+            return images, labels
+        weights = onehot @ self.class_weights
+        return images, labels, weights if self.outputs == 1 else (weights,) * self.outputs
 
     def on_epoch_begin(self) -> None:
         """Called by Keras before each epoch; from the second on there is another order.

@@ -116,7 +116,7 @@ def load_model(path: Path) -> Any:
     """
     import keras
 
-    import automl_cnn.models.layers  # noqa: F401  # registers the layers of ours
+    import automl_cnn.layers  # noqa: F401  # registers the layers of ours
 
     if not Path(path).is_file():
         raise StoreError(f"There is no model file {path}. Expected a .keras file written by `automl-cnn search`.")

@@ -14,18 +14,25 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from automl_cnn.layers import Resize
     from automl_cnn.models.build import from_configuration
     from automl_cnn.models.choose import plugins_of
     from automl_cnn.models.cost import Cost, LayerCost
-    from automl_cnn.models.layers import Resize
     from automl_cnn.models.net import BuildNet
 
 __all__ = ["BuildNet", "Cost", "LayerCost", "Resize", "from_configuration", "plugins_of"]
 
-_HOME = {"BuildNet": "net", "Cost": "cost", "LayerCost": "cost", "Resize": "layers", "from_configuration": "build", "plugins_of": "choose"}
+_HOME = {
+    "BuildNet": "models.net",
+    "Cost": "models.cost",
+    "LayerCost": "models.cost",
+    "Resize": "layers",
+    "from_configuration": "models.build",
+    "plugins_of": "models.choose",
+}
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    return getattr(importlib.import_module(f"automl_cnn.{_HOME[name]}"), name)

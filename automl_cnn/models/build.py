@@ -10,22 +10,35 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import keras
 
 from automl_cnn.errors import ConfigError, PluginError
-from automl_cnn.models.choose import architecture_of, regularizers_of
-from automl_cnn.models.layers import Resize
+from automl_cnn.layers import Resize
+from automl_cnn.models.choose import architecture_of, pretrained_of, regularizers_of
 from automl_cnn.models.net import BuildNet
-from automl_cnn.plugin import Architecture, Regularizer
+from automl_cnn.plugin import Architecture, Inputs, Pretrained, Regularizer
 from automl_cnn.space import Configuration
 
 if TYPE_CHECKING:
     from automl_cnn.registry import Registry
 
 
-def build(
+@dataclass(frozen=True)
+class Network:
+    """`model` is what is kept; `training` is the same network with its auxiliary classifiers as further outputs.
+
+    `loss_weights` has one number for each output of `training`. The two share their weights.
+    """
+
+    model: keras.Model
+    training: keras.Model
+    loss_weights: tuple[float, ...]
+
+
+def network(
     architecture: Architecture,
     *,
     classes: int,
@@ -34,12 +47,15 @@ def build(
     width: float = 1.0,
     depth: float = 1.0,
     regularizers: Sequence[Regularizer] = (),
+    pretrained: Pretrained | None = None,
     seed: int = 0,
-) -> keras.Model:
+) -> Network:
     """The classifier: (batch, any, any, channels) pixels within 0..255 -> (batch, classes) probabilities.
 
     `size` is the square, in pixels, that the network sees; `width` and `depth` are the multipliers
-    of compound scaling. Equal arguments give equal weights.
+    of compound scaling. With `pretrained`, the network has the form those weights fit (its own
+    multipliers and strides, colours as they were trained with, gray images thrice), and its weights are
+    still drawn at random: `automl_cnn.models.pretrained.load` puts them in. Equal arguments give equal weights.
 
     Raises:
         PluginError: `size` is below the architecture's `min_size`, or the plugin fails or returns
@@ -49,28 +65,42 @@ def build(
         raise PluginError(
             f"{architecture.name} needs images of at least {architecture.min_size} px, but size = {size}. Raise the size or choose another architecture."
         )
-    net = BuildNet(input_size=size, classes=classes, width=width, depth=depth, regularizers=regularizers)
+    if pretrained is not None:
+        width, depth = pretrained.width, pretrained.depth
+    net = BuildNet(input_size=size, classes=classes, width=width, depth=depth, regularizers=regularizers, keep_strides=pretrained is not None)
     where = f"{architecture!r} at {size} px, width {width:g}, depth {depth:g}"
     with _seeded(seed):
         pixels = keras.Input((None, None, channels), name="pixels")
-        x = Resize(size, name="resize")(pixels)
-        x = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="rescale")(x)
+        x = _scaled(Resize(size, name="resize")(pixels), pretrained.inputs if pretrained else None)
         with _blaming(f"{where}: features"):
             x = _a_map(architecture.features(x, net), f"{where}: features")
         with _blaming(f"{where}: head"):
             x = _a_row(architecture.head(x, net), f"{where}: head")
         with _blaming(f"{where}: a regularizer's dense hook"):
             x = _a_row(net.before_dense(x), f"{where}: a regularizer's dense hook")
-        x = keras.layers.Dense(classes, kernel_regularizer=net.penalty(), name="classifier")(x)
-        probabilities = keras.layers.Softmax(dtype="float32", name="probabilities")(x)
-        return keras.Model(pixels, probabilities, name=architecture.name)
+        probabilities = _classified(x, net, "classifier", "probabilities")
+        auxiliary = [_classified(row, net, f"auxiliary_classifier_{number}", f"auxiliary_{number}") for number, (row, _) in enumerate(net.auxiliaries, 1)]
+        built = Network(
+            model=keras.Model(pixels, probabilities, name=architecture.name),
+            training=keras.Model(pixels, [probabilities, *auxiliary] if auxiliary else probabilities, name=f"{architecture.name}_training"),
+            loss_weights=(1.0, *(weight for _, weight in net.auxiliaries)),
+        )
+    with _blaming(f"{where}: a regularizer's built hook"):
+        for regularizer in regularizers:
+            regularizer.built(built.training)
+    return built
 
 
-def from_configuration(configuration: Configuration, registry: Registry, *, classes: int, channels: int, seed: int) -> keras.Model:
-    """The model of one trial.
+def build(architecture: Architecture, **given: Any) -> keras.Model:
+    """The classifier alone, of the arguments of `network`."""
+    return network(architecture, **given).model
 
-    Reads `architecture`, `resolution`, `width` and `depth` (1 where missing), `regularizer.<name>`
-    (on or off) and `<plugin>.<parameter>`; other keys do not touch the model.
+
+def network_of(configuration: Configuration, registry: Registry, *, classes: int, channels: int, seed: int) -> Network:
+    """The network of one trial, its pretrained weights not yet loaded.
+
+    Reads `architecture`, `resolution`, `width` and `depth` (1 where missing), `pretrained.<architecture>`,
+    `regularizer.<name>` (on or off) and `<plugin>.<parameter>`; other keys do not touch the model.
 
     Raises:
         ConfigError: `architecture` or `resolution` is missing.
@@ -78,7 +108,7 @@ def from_configuration(configuration: Configuration, registry: Registry, *, clas
     """
     if "resolution" not in configuration:
         raise ConfigError("The configuration has no 'resolution': expected the input size in pixels.")
-    return build(
+    return network(
         architecture_of(configuration, registry),
         classes=classes,
         channels=channels,
@@ -86,8 +116,29 @@ def from_configuration(configuration: Configuration, registry: Registry, *, clas
         width=float(configuration.get("width", 1.0)),
         depth=float(configuration.get("depth", 1.0)),
         regularizers=regularizers_of(configuration, registry),
+        pretrained=pretrained_of(configuration, registry),
         seed=seed,
     )
+
+
+def from_configuration(configuration: Configuration, registry: Registry, *, classes: int, channels: int, seed: int) -> keras.Model:
+    """The model of one trial alone; as `network_of`."""
+    return network_of(configuration, registry, classes=classes, channels=channels, seed=seed).model
+
+
+def _scaled(x: Any, inputs: Inputs | None) -> Any:
+    """Pixels as the network expects them: -1..1, or what its pretrained weights were trained with."""
+    if inputs is not None and x.shape[-1] == 1:
+        x = keras.layers.Concatenate(name="gray_as_colour")([x, x, x])
+    known = inputs or Inputs()
+    alike = len(set(known.scale)) == len(set(known.offset)) == 1
+    scale, offset = (known.scale[0], known.offset[0]) if alike else (list(known.scale), list(known.offset))
+    return keras.layers.Rescaling(scale, offset=offset, name="rescale")(x)
+
+
+def _classified(x: Any, net: BuildNet, dense: str, softmax: str) -> Any:
+    x = keras.layers.Dense(net.classes, kernel_regularizer=net.penalty(), name=dense)(x)
+    return keras.layers.Softmax(dtype="float32", name=softmax)(x)
 
 
 @contextmanager

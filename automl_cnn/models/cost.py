@@ -1,4 +1,4 @@
-"""What a network costs: weights and mult-adds, layer by layer.
+"""What a network costs: weights, mult-adds and memory, layer by layer.
 
 Mult-adds are the multiply-accumulates of one forward pass of one image, as the papers count
 them: convolutions and dense layers only, borders included.
@@ -21,22 +21,39 @@ Shape = tuple[int | None, ...]
 
 @dataclass(frozen=True)
 class LayerCost:
-    """One layer. `shape` is that of its output, the batch left out; a shared layer's mult-adds are those of all its uses."""
+    """One layer. `shape` is that of its output, the batch left out; a shared layer's mult-adds and activations are those of all its uses.
+
+    `activations` counts the values of the output, per image.
+    """
 
     name: str
     kind: str
     shape: Shape
     params: int
     mult_adds: int
+    activations: int
 
 
 @dataclass(frozen=True)
 class Cost:
-    """A whole network. `params` are the trainable ones: batch norm's moving statistics are not counted."""
+    """A whole network. `params` are the trainable ones: batch norm's moving statistics are not counted.
+
+    `activations` counts the values of all layers' outputs, per image: with float32, four bytes each
+    have to be kept for the backward pass while training, if the backend fuses and recomputes nothing.
+    """
 
     params: int
     mult_adds: int
     layers: tuple[LayerCost, ...]
+
+    @property
+    def activations(self) -> int:
+        return sum(layer.activations for layer in self.layers)
+
+    @property
+    def memory(self) -> int:
+        """Bytes per image while training, the activations in float32."""
+        return 4 * self.activations
 
     @property
     def summary(self) -> NetCost:
@@ -48,7 +65,7 @@ def cost(model_or_layers: keras.Model | Iterable[keras.layers.Layer]) -> Cost:
     """The exact cost of a built functional model, or of some of its layers.
 
     Raises:
-        PluginError: a convolution's map has no fixed size, so that its mult-adds cannot be told.
+        PluginError: a layer's map has no fixed size, so that its cost cannot be told.
     """
     layers = tuple(_layers(model_or_layers.layers if isinstance(model_or_layers, keras.Model) else model_or_layers))
     costs = tuple(_layer(layer) for layer in layers)
@@ -67,7 +84,8 @@ def _layers(layers: Iterable[Any]) -> Iterator[Any]:
 def _layer(layer: Any) -> LayerCost:
     uses = [(_one(node.input_tensors), _one(node.output_tensors)) for node in layer._inbound_nodes]  # Keras has no public list of a layer's uses
     params = sum(_size(weight) for weight in layer.trainable_variables)
-    return LayerCost(layer.name, type(layer).__name__, uses[-1][1][1:] if uses else (), params, sum(_mult_adds(layer, *use) for use in uses))
+    shape = uses[-1][1][1:] if uses else ()
+    return LayerCost(layer.name, type(layer).__name__, shape, params, sum(_mult_adds(layer, *use) for use in uses), _activations(layer))
 
 
 def _mult_adds(layer: Any, given: Shape, made: Shape) -> int:
@@ -81,11 +99,21 @@ def _mult_adds(layer: Any, given: Shape, made: Shape) -> int:
     return 0
 
 
+def _activations(layer: Any) -> int:
+    """The values of its output, of all its uses; pixels as they come in are not computed."""
+    if isinstance(layer, keras.layers.InputLayer):
+        return 0
+    return sum(_known(layer, tuple(tensor.shape)[1:]) for node in layer._inbound_nodes for tensor in node.output_tensors)
+
+
 def _positions(layer: Any, shape: Shape) -> int:
     """At how many places the kernel is applied."""
-    axes = shape[2:] if getattr(layer, "data_format", None) == "channels_first" else shape[1:-1]
+    return _known(layer, shape[2:] if getattr(layer, "data_format", None) == "channels_first" else shape[1:-1])
+
+
+def _known(layer: Any, axes: Shape) -> int:
     if None in axes:
-        raise PluginError(f"Layer '{layer.name}' works on a map of shape {shape}, whose size is not fixed: expected a map behind the model's Resize layer.")
+        raise PluginError(f"Layer '{layer.name}' works on a map of {axes}, whose size is not fixed: expected a map behind the model's Resize layer.")
     return math.prod(axis for axis in axes if axis is not None)
 
 

@@ -1,25 +1,31 @@
 """The study's search space: the union of every plugin's declared space and the framework's own.
 
-architecture, <architecture>.<parameter>…      active for that architecture
-resolution, width, depth, batch_size           every network has them
+architecture                                   the network
+pretrained.<architecture>, finetune.<…>        where it has weights to begin with: which, and what is done with them
+<architecture>.<parameter>…                    active for that architecture, unless pretrained weights fix them
+resolution, width, depth, batch_size           every network has them (pretrained ones have their own width and depth)
 optimizer, <optimizer>.<parameter>…
 regularizer.<name> (on or off), <name>.<parameter>…
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from automl_cnn.errors import ConfigError
 from automl_cnn.plugin import Plugin
 from automl_cnn.registry import Registry
-from automl_cnn.space import Choice, Parameter, Space
+from automl_cnn.space import Choice, Float, Parameter, Scalar, Space
+from automl_cnn.transfer import FINETUNE, MODES, NONE, PRETRAINED, PROBE, RATE
 
 RESOLUTIONS = (16, 24, 32, 48, 64, 96, 128, 160, 192, 224, 256, 320, 384, 448, 512)
 THUMBNAIL = 32  # px; below it photos are not told apart
 WIDTHS = (0.25, 0.35, 0.5, 0.75, 1.0, 1.4)
 DEPTHS = (0.5, 0.75, 1.0, 1.4)
 BATCH_SIZES = (16, 32, 64, 128)
+TRANSFER_SIZES = (96, 128, 160, 192, 224)  # px; pretrained networks know things at this scale, even where the images are smaller
+
+Condition = tuple[tuple[str, Scalar], ...]
 
 
 def study_space(
@@ -31,8 +37,11 @@ def study_space(
     architectures: Iterable[str] | None = None,
     optimizers: Iterable[str] | None = None,
     regularizers: Iterable[str] | None = None,
+    weights: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Space:
     """The space of a study on `images` training images whose shorter side is `native` px.
+
+    `weights` names, by architecture, the pretrained weights that may be begun with.
 
     Raises:
         PluginError: a named plugin does not exist.
@@ -43,24 +52,42 @@ def study_space(
         if not chosen[kind]:
             raise ConfigError(f"No {kind} is left to search. Expected at least one of: {', '.join(registry.names(kind))}.")
     sizes = resolutions(native, max_size, max(registry.get("architecture", name).min_size for name in chosen["architecture"]))  # type: ignore[attr-defined]  # the registry keeps kinds apart
+    starts = {name: names for name, names in (weights or {}).items() if name in chosen["architecture"] and names}
+    if starts:
+        sizes = tuple(sorted({*sizes, *(size for size in TRANSFER_SIZES if size <= max_size)}))
     batches = tuple(size for size in BATCH_SIZES if size <= max(16, images // 8))
+    loaded: Condition = tuple((f"{PRETRAINED}{name}", entry) for name, entries in starts.items() for entry in entries)
+    probed: Condition = tuple((f"{FINETUNE}{name}", PROBE) for name in starts)
     parameters = [Parameter("architecture", Choice(*chosen["architecture"]))]
+    for name, entries in starts.items():
+        parameters += _transfer(name, entries)
     for name in chosen["architecture"]:
-        parameters += _own(registry.get("architecture", name), "architecture", name)
+        parameters += _own(registry.get("architecture", name), (("architecture", name),), loaded if name in starts else ())
     parameters += [
         Parameter("resolution", Choice(*sizes)),
-        Parameter("width", Choice(*WIDTHS, default=1.0)),
-        Parameter("depth", Choice(*DEPTHS, default=1.0)),
-        Parameter("batch_size", Choice(*batches, default=min(32, max(batches)))),
-        Parameter("optimizer", Choice(*chosen["optimizer"], default="adam" if "adam" in chosen["optimizer"] else None)),
+        Parameter("width", Choice(*WIDTHS, default=1.0), unless=loaded),
+        Parameter("depth", Choice(*DEPTHS, default=1.0), unless=loaded),
+        Parameter("batch_size", Choice(*batches, default=min(32, max(batches))), unless=probed),
+        Parameter("optimizer", Choice(*chosen["optimizer"], default="adam" if "adam" in chosen["optimizer"] else None), unless=probed),
     ]
     for name in chosen["optimizer"]:
-        parameters += _own(registry.get("optimizer", name), "optimizer", name)
+        parameters += _own(registry.get("optimizer", name), (("optimizer", name),))
     for name in chosen["regularizer"]:
         plugin = registry.get("regularizer", name)
-        parameters.append(Parameter(f"regularizer.{name}", Choice(False, True, default=plugin.default_on)))  # type: ignore[attr-defined]  # as above
-        parameters += _own(plugin, f"regularizer.{name}", True)
+        parameters.append(Parameter(f"regularizer.{name}", Choice(False, True, default=plugin.default_on), unless=probed))  # type: ignore[attr-defined]  # as above
+        parameters += _own(plugin, ((f"regularizer.{name}", True),))
     return Space(tuple(parameters))
+
+
+def _transfer(name: str, entries: tuple[str, ...]) -> list[Parameter]:
+    """Which weights an architecture begins with, and what is done with them."""
+    here: Condition = (("architecture", name),)
+    scratch: Condition = ((f"{PRETRAINED}{name}", NONE),)
+    return [
+        Parameter(f"{PRETRAINED}{name}", Choice(*entries, NONE), here),
+        Parameter(f"{FINETUNE}{name}", Choice(*MODES), here, scratch),
+        Parameter(f"{RATE}{name}", Float(0.01, 1.0, default=0.1, log=True), here, (*scratch, (f"{FINETUNE}{name}", PROBE))),
+    ]
 
 
 def resolutions(native: int, max_size: int, min_size: int) -> tuple[int, ...]:
@@ -73,10 +100,14 @@ def resolutions(native: int, max_size: int, min_size: int) -> tuple[int, ...]:
     """
     if max_size < min_size:
         raise ConfigError(f"max_size = {max_size} px, but the chosen architectures need at least {min_size} px. Raise --max-size or choose others.")
-    top = next((size for size in RESOLUTIONS if size >= native), RESOLUTIONS[-1])
     least = max(min_size, min(native, THUMBNAIL))
-    return tuple(size for size in RESOLUTIONS if least <= size <= min(top, max_size)) or (min_size,)
+    return tuple(size for size in RESOLUTIONS if least <= size <= worth_enlarging(native, max_size)) or (min_size,)
 
 
-def _own(plugin: type[Plugin], switch: str, value: str | bool) -> list[Parameter]:
-    return [Parameter(f"{plugin.name}.{key}", domain, ((switch, value),)) for key, domain in plugin.domains().items()]
+def worth_enlarging(native: int, max_size: int) -> int:
+    """The largest input, in pixels, worth learning from scratch at."""
+    return min(max_size, next((size for size in RESOLUTIONS if size >= native), RESOLUTIONS[-1]))
+
+
+def _own(plugin: type[Plugin], when: Condition, unless: Condition = ()) -> list[Parameter]:
+    return [Parameter(f"{plugin.name}.{key}", domain, when, unless) for key, domain in plugin.domains().items()]

@@ -6,6 +6,7 @@ import pytest
 from automl_cnn_plugins.architectures.mobilenet_v2 import MobileNetV2
 from automl_cnn_plugins.regularizers.dropout import Dropout
 from automl_cnn_plugins.regularizers.l2 import L2
+from automl_cnn_plugins.regularizers.spatial_dropout import SpatialDropout
 
 import automl_cnn.models as shop
 from automl_cnn import blocks, registry
@@ -80,7 +81,7 @@ def test_resize_leaves_its_own_size_alone_and_keeps_the_mean():
 
 @pytest.mark.parametrize("size", [16, 21])
 def test_a_call_without_training_neither_learns_nor_looks_at_its_neighbours(size):
-    model = small(MobileNetV2(), width=0.25, regularizers=[Dropout(block_rate=0.2)])
+    model = small(MobileNetV2(), width=0.25, regularizers=[SpatialDropout(rate=0.2)])
     before = [keras.ops.convert_to_numpy(weight).copy() for weight in model.weights]
     images = photos(4, size)
     together = keras.ops.convert_to_numpy(model(images))

@@ -1,114 +1,214 @@
 import keras
 import numpy as np
 import pytest
-from automl_cnn_plugins.regularizers.augment import Augment
+from automl_cnn_plugins.architectures.mobilenet_v2 import MobileNetV2
+from automl_cnn_plugins.architectures.resnet import ResNet
+from automl_cnn_plugins.architectures.simple_cnn import SimpleCNN
 from automl_cnn_plugins.regularizers.dropout import Dropout
+from automl_cnn_plugins.regularizers.early_stopping import EarlyStopping
+from automl_cnn_plugins.regularizers.ema import EMA
+from automl_cnn_plugins.regularizers.l1 import L1
 from automl_cnn_plugins.regularizers.l2 import L2
+from automl_cnn_plugins.regularizers.spatial_dropout import SpatialDropout
+from automl_cnn_plugins.regularizers.stochastic_depth import StochasticDepth
+from automl_cnn_plugins.regularizers.weight_decay import WeightDecay
 
-STILL = {"flip": "none", "shift": 0.0, "zoom": 0.0, "rotation": 0.0, "colour": 0.0}
-ROUNDING = 1  # Pillow's bilinear sampling rounds down
-EDGES = [{key: value} for key, domain in Augment.domains().items() for value in domain.edges()]
-
-
-def batch(count=6, size=(12, 12), channels=3, dtype=np.uint8):
-    rng = np.random.default_rng(0)
-    return rng.integers(0, 256, (count, *size, channels)).astype(dtype), np.eye(count, dtype=np.float32)
+from automl_cnn import layers, registry
+from automl_cnn.models.build import network
+from automl_cnn.records import Epoch
 
 
-def changed(images, labels, seed=0, **values):
-    return Augment(**values).augment(images, labels, np.random.default_rng(seed))
+def test_only_augmentation_and_early_stopping_are_on_by_default():
+    plugins = registry.load()
+    assert [name for name in plugins.names("regularizer") if plugins.get("regularizer", name).default_on] == ["augment", "early_stopping"]
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-@pytest.mark.parametrize("edge", EDGES, ids=str)
-def test_type_shape_range_and_labels_stay_and_nothing_given_is_written(edge, dtype, channels):
-    images, labels = batch(channels=channels, dtype=dtype)
-    before = images.copy()
-    images.setflags(write=False)
-    labels.setflags(write=False)
-    found, same = changed(images, labels, **edge)
-    assert (found.dtype, found.shape) == (images.dtype, images.shape)
-    assert 0 <= found.min() <= found.max() <= 255
-    np.testing.assert_array_equal(same, labels)
-    np.testing.assert_array_equal(images, before)
+def layered(hook, shape, values):
+    given = keras.Input(shape)
+    model = keras.Model(given, hook(given))
+    return keras.ops.convert_to_numpy(model(values)), keras.ops.convert_to_numpy(model(values, training=True))
 
 
-def test_the_generator_decides():
-    images, labels = batch()
-    first, again, other = (changed(images, labels, seed)[0] for seed in (0, 0, 1))
-    np.testing.assert_array_equal(first, again)
-    assert (first != other).any()
-    assert (first != images).any()
+def test_dropout_drops_values_only_while_training():
+    still, dropped = layered(Dropout(rate=0.5).dense, (500,), keras.ops.ones((4, 500)))
+    assert (still == 1).all()
+    assert set(np.unique(dropped)) == {0.0, 2.0}
+    assert (dropped == 0).mean() == pytest.approx(0.5, abs=0.1)
 
 
-@pytest.mark.parametrize("size", [(12, 12), (10, 15)])
-@pytest.mark.parametrize("tiny", [{}, {"shift": 1e-9}, {"zoom": 1e-9}])
-def test_no_strength_changes_nothing(size, tiny):
-    images, labels = batch(size=size)
-    np.testing.assert_allclose(changed(images, labels, **{**STILL, **tiny})[0].astype(int), images, atol=ROUNDING)
+def test_spatial_dropout_drops_whole_channels_only_while_training():
+    still, dropped = layered(SpatialDropout(rate=0.25).block, (4, 4, 400), keras.ops.ones((2, 4, 4, 400)))
+    assert (still == 1).all()
+    assert (dropped == dropped[:, :1, :1]).all()
+    assert (dropped == 0).mean() == pytest.approx(0.25, abs=0.07)
 
 
-@pytest.mark.parametrize("way", [{}, {"shift": 1e-9}], ids=["slices", "affine"])
-def test_flips_mirror_whole_images(way):
-    images, labels = batch(40)
-    found, _ = changed(images, labels, **{**STILL, **way, "flip": "both"})
-    kinds = {"as it was": lambda i: i, "left-right": lambda i: i[:, ::-1], "up-down": lambda i: i[::-1], "both": lambda i: i[::-1, ::-1]}
-    seen = [name for image, new in zip(images, found, strict=True) for name, flip in kinds.items() if np.allclose(flip(image), new, atol=ROUNDING, rtol=0)]
-    assert len(seen) == len(images)
-    assert set(seen) == set(kinds)
-
-
-def test_a_horizontal_flip_never_turns_upside_down():
-    images, labels = batch(30)
-    found, _ = changed(images, labels, **{**STILL, "flip": "horizontal"})
-    turned = [np.array_equal(new, image[:, ::-1]) for image, new in zip(images, found, strict=True)]
-    kept = [np.array_equal(new, image) for image, new in zip(images, found, strict=True)]
-    assert all(a or b for a, b in zip(turned, kept, strict=True))
-    assert any(turned)
-    assert any(kept)
-
-
-@pytest.mark.parametrize("values", [{}, {"shift": 0.0}, {"zoom": 0.0}, {"rotation": 0.0}], ids=str)
-def test_no_black_comes_in_at_the_border(values):
-    images, labels = np.full((8, 16, 16, 3), 200, np.uint8), np.eye(8, dtype=np.float32)
-    found, _ = changed(images, labels, **{**STILL, "shift": 0.25, "zoom": 0.5, "rotation": 30.0, **values})
-    np.testing.assert_allclose(found, images, atol=ROUNDING)
-
-
-def test_a_shift_moves_at_most_its_share():
-    images = np.zeros((50, 20, 20, 1), np.uint8)
-    images[:, 10, 10] = 255
-    found, _ = changed(images, np.eye(50, dtype=np.float32), **{**STILL, "shift": 0.1})
-    rows, columns = np.nonzero(found.max(axis=(0, 3)))
-    assert {abs(rows - 10).max(), abs(columns - 10).max()} <= {2, 3}
-    assert len(set(rows)) > 2
-
-
-def test_colour_changes_brightness_but_no_edges():
-    images = np.zeros((20, 8, 8, 3), np.uint8) + np.array([60, 120, 180], np.uint8)
-    found, _ = changed(images, np.eye(20, dtype=np.float32), **{**STILL, "colour": 0.3})
-    assert (found == found[:, :1, :1]).all()
-    assert found.mean(axis=(1, 2, 3)).std() > 5
-    assert (np.diff(found[:, 0, 0].astype(int)) > 0).all()
-
-
-def test_dropout_acts_only_while_training():
-    x = keras.ops.ones((4, 50))
-    layer_in = keras.Input((50,))
-    model = keras.Model(layer_in, Dropout(rate=0.5).dense(layer_in))
-    assert (keras.ops.convert_to_numpy(model(x)) == 1).all()
-    assert (keras.ops.convert_to_numpy(model(x, training=True)) == 0).any()
-
-
-def test_block_dropout_drops_whole_channels_and_zero_adds_no_layer():
-    given = keras.Input((4, 4, 64))
-    found = keras.ops.convert_to_numpy(keras.Model(given, Dropout(block_rate=0.3).block(given))(keras.ops.ones((1, 4, 4, 64)), training=True))
-    assert (found == found[:, :1, :1]).all()
-    assert 0 < (found == 0).mean() < 1
-    assert Dropout(rate=0.0).block(given) is given
+def test_a_rate_of_zero_adds_no_layer():
+    given = keras.Input((4, 4, 8))
+    assert SpatialDropout(rate=0.0).block(given) is given
     assert Dropout(rate=0.0).dense(given) is given
 
 
-def test_l2_is_the_strength_times_the_squares():
-    assert float(L2(strength=1e-3).penalty()(keras.ops.full((2, 2), 3.0))) == pytest.approx(0.036)
+def test_penalties_are_what_they_are_called():
+    kernel = keras.ops.convert_to_tensor([[3.0, -1.0]])
+    assert float(L1(strength=1e-3).penalty()(kernel)) == pytest.approx(0.004)
+    assert float(L2(strength=1e-3).penalty()(kernel)) == pytest.approx(0.010)
+
+
+def rates(architecture, *regularizers):
+    net = network(architecture, classes=3, channels=3, size=32, width=0.25, depth=0.5, regularizers=regularizers)
+    return [layer.rate for layer in net.training.layers if isinstance(layer, layers.StochasticDepth)]
+
+
+@pytest.mark.parametrize("architecture", [ResNet(), ResNet(variant=50), MobileNetV2()], ids=lambda one: f"{one.name}{one.values.get('variant', '')}")
+def test_stochastic_depth_grows_in_a_straight_line_to_the_last_branch(architecture):
+    found = rates(architecture, StochasticDepth(rate=0.4))
+    assert len(found) >= 4
+    np.testing.assert_allclose(found, 0.4 * np.arange(1, len(found) + 1) / len(found))
+
+
+def test_graded_rates_act_and_are_saved(tmp_path):
+    net = network(ResNet(), classes=3, channels=3, size=16, width=0.25, depth=0.5, regularizers=(StochasticDepth(rate=0.5),))
+    net.model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    kept = [layer for layer in loaded.layers if isinstance(layer, layers.StochasticDepth)]
+    assert [layer.rate for layer in kept] == pytest.approx([0.5 * number / len(kept) for number in range(1, len(kept) + 1)])
+    first, last = (np.asarray(layer(keras.ops.ones((4000, 1)), training=True)) for layer in (kept[0], kept[-1]))
+    assert ((first == 0).mean(), (last == 0).mean()) == pytest.approx((0.5 / len(kept), 0.5), abs=0.03)
+    np.testing.assert_allclose(np.unique(last), [0, 2])
+
+
+def test_a_network_without_branches_is_left_alone():
+    assert rates(SimpleCNN(), StochasticDepth()) == []
+
+
+def epochs(*points, planned=30):
+    """One epoch for each (score, validation loss)."""
+    return tuple(
+        Epoch(
+            number=number,
+            epochs=planned,
+            seconds=1.0 * number,
+            loss=1.0,
+            accuracy=0.5,
+            val_loss=loss,
+            val_accuracy=score,
+            score=score,
+            learning_rate=0.1,
+        )
+        for number, (score, loss) in enumerate(points, 1)
+    )
+
+
+def ended(history, **values):
+    """The number of the epoch after which it stops; None if never."""
+    return next((number for number in range(1, len(history) + 1) if EarlyStopping(**values).stop(history[:number])), None)
+
+
+def test_it_stops_a_third_of_the_plan_after_the_best_epoch():
+    assert ended(epochs((0.5, 1.0), (0.6, 1.0), *[(0.5, 0.9)] * 28)) == 2 + 10
+    assert ended(epochs((0.5, 1.0), (0.6, 1.0), *[(0.5, 0.9)] * 28), patience=0.5) == 2 + 15
+
+
+def test_of_equal_scores_the_lower_loss_is_better_and_of_equal_epochs_the_first():
+    assert ended(epochs((0.6, 1.0), *[(0.6, 0.9)] * 29)) == 2 + 10
+    assert ended(epochs((0.6, 0.9), *[(0.6, 1.0)] * 29)) == 1 + 10
+    assert ended(epochs(*[(0.6, 0.9)] * 30)) == 1 + 10
+
+
+@pytest.mark.parametrize("planned", [1, 8, 12, 24])
+def test_patience_is_never_below_eight_epochs(planned):
+    assert ended(epochs((0.6, 1.0), *[(0.5, 1.0)] * 20, planned=planned), patience=0.1) == 1 + 8
+
+
+def test_as_long_as_it_gets_better_it_goes_on():
+    assert ended(epochs(*[(number / 100, 1.0) for number in range(60)], planned=60)) is None
+    assert ended(epochs(*[(0.5, 1 / number) for number in range(1, 61)], planned=60)) is None
+    assert EarlyStopping().stop(()) is False
+
+
+def test_the_default_patience_is_exactly_a_third():
+    for planned in range(1, 600):
+        patience = max(8, planned // 3)
+        history = epochs((0.6, 1.0), *[(0.5, 1.0)] * patience, planned=planned)
+        assert not EarlyStopping().stop(history[:patience])
+        assert EarlyStopping().stop(history)
+
+
+def test_a_plan_that_shrinks_shortens_the_patience():
+    history = epochs((0.6, 1.0), *[(0.5, 1.0)] * 10, planned=90)
+    assert not EarlyStopping().stop(history)
+    assert EarlyStopping().stop((*history[:-1], epochs(*[(0.5, 1.0)] * 11, planned=30)[-1]))
+
+
+def small_model(seed=0):
+    keras.utils.set_random_seed(seed)
+    return keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, bias_initializer="ones"), keras.layers.Dense(2, bias_initializer="ones")])
+
+
+DATA = np.random.default_rng(0).normal(size=(40, 3)).astype("float32"), np.random.default_rng(1).normal(size=(40, 2)).astype("float32")
+
+
+@pytest.mark.parametrize("own", [keras.optimizers.SGD(0.1), keras.optimizers.Adam(0.1), keras.optimizers.AdamW(0.1, weight_decay=0.3)])
+def test_weight_decay_shrinks_kernels_alone_and_replaces_the_optimizers_own(own):
+    optimizer = WeightDecay(strength=0.05).optimizer(own)
+    model = small_model()
+    before = [keras.ops.convert_to_numpy(weight).copy() for weight in model.trainable_variables]
+    optimizer.apply([keras.ops.zeros_like(weight) for weight in model.trainable_variables], model.trainable_variables)
+    for weight, old in zip(model.trainable_variables, before, strict=True):
+        share = 1 - 0.1 * 0.05 if weight.name == "kernel" else 1
+        np.testing.assert_allclose(keras.ops.convert_to_numpy(weight), old * share, rtol=1e-5)
+
+
+class Watching(keras.callbacks.Callback):
+    """The weights after every step, at the beginning of every epoch, and as later callbacks see them at its end."""
+
+    def __init__(self):
+        super().__init__()
+        self.steps, self.begun, self.ended = [], [], []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.begun.append(self.model.get_weights())
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.steps.append(self.model.get_weights())
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.ended.append(self.model.get_weights())
+
+
+@pytest.mark.parametrize("momentum", [0.9, 0.995])
+@pytest.mark.parametrize("also", [(), (WeightDecay(),)], ids=["alone", "with weight decay"])
+def test_an_epoch_ends_on_averaged_weights_and_the_next_goes_on_with_the_raw_ones(momentum, also):
+    watching, model = Watching(), small_model()
+    plugin = EMA(momentum=momentum)
+    optimizer = keras.optimizers.Adam(0.05)
+    for regularizer in (plugin, *also):
+        optimizer = regularizer.optimizer(optimizer)
+    model.compile(optimizer=optimizer, loss="mse", jit_compile=False)
+    model.fit(*DATA, batch_size=2, epochs=3, shuffle=False, verbose=0, callbacks=[*plugin.callbacks(), watching])
+    assert len(watching.steps) == 60
+    average = watching.steps[0]
+    for step, weights in enumerate(watching.steps):
+        share = min(momentum, (1 + step) / (10 + step)) if step else 0.0
+        average = [share * old + (1 - share) * new for old, new in zip(average, weights, strict=True)]
+        if step % 20 == 19:
+            for found, wanted, raw in zip(watching.ended[step // 20], average, weights, strict=True):
+                np.testing.assert_allclose(found, wanted, atol=1e-5)
+                assert np.abs(found - raw).max() > 1e-4
+    for epoch in (1, 2):
+        for found, wanted in zip(watching.begun[epoch], watching.steps[20 * epoch - 1], strict=True):
+            np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+
+def test_averaging_changes_nothing_of_the_training_itself():
+    plain, averaged = Watching(), Watching()
+    for watching, plugins in ((plain, ()), (averaged, (EMA(),))):
+        model = small_model()
+        optimizer = keras.optimizers.SGD(0.05, momentum=0.9)
+        for plugin in plugins:
+            optimizer = plugin.optimizer(optimizer)
+        model.compile(optimizer=optimizer, loss="mse", jit_compile=False)
+        model.fit(*DATA, batch_size=8, epochs=2, shuffle=False, verbose=0, callbacks=[*(one for plugin in plugins for one in plugin.callbacks()), watching])
+    for one, other in zip(plain.steps[-1], averaged.steps[-1], strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)

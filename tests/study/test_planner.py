@@ -158,3 +158,99 @@ def test_of_equal_scores_the_cheaper_is_the_incumbent():
     assert incumbent([trained(0, dear, 0.7, 1), trained(1, cheap, 0.7, 1)]).number == 1
     pruned = dataclasses.replace(trained(2, cheap, 0.9, 1), state=State.PRUNED)
     assert incumbent([trained(0, dear, 0.7, 1), pruned]).number == 0
+
+
+TRANSFER = Space(
+    (
+        Parameter("architecture", Choice("big", "small")),
+        Parameter("pretrained.small", Choice("known", "none"), (("architecture", "small"),)),
+        Parameter("finetune.small", Choice("probe", "head_first"), (("architecture", "small"),), (("pretrained.small", "none"),)),
+        Parameter("resolution", Choice(32, 64, 96, 160, 224)),
+        Parameter("width", Choice(0.25, 0.5, 1.0, default=1.0), unless=(("pretrained.small", "known"),)),
+    )
+)
+
+
+class TransferEngine(FakeEngine):
+    def ask(self):
+        self.asked += 1
+        return Proposal(self.asked, TRANSFER.defaults({"architecture": "big", "resolution": 224}), "fake")
+
+
+def transfer_cost(configuration):
+    return NetCost(1000, mult_adds({"width": 1.0, **configuration}), KERNELS[configuration["architecture"]])
+
+
+def transferred(total, scores):
+    """A study with pretrained weights on photos of 64 px; `scores` says what a configuration is worth."""
+    planner = Planner(TRANSFER, TransferEngine(), transfer_cost, IMAGES, 60, largest=64)
+    trials, used = [], 12.0
+    for number in range(100):
+        job = planner.next(trials, Budget(total, used))
+        if job is None:
+            break
+        trial = dataclasses.replace(
+            trained(number, Job({"width": 1.0, **job.configuration}, job.fidelity, job.reason, job.stage), scores(job), job.fidelity.seconds),
+            configuration=job.configuration,
+        )
+        trials.append(trial)
+        used += min(trial.seconds + 3, Budget(total, used).left)
+    return trials, used
+
+
+def is_known(job):
+    return job.configuration.get("pretrained.small") == "known"
+
+
+def test_what_is_known_already_is_tried_first_read_and_then_trained_on():
+    trials, used = transferred(480, lambda job: 0.8 if is_known(job) else 0.5)
+    assert [trial.configuration.get("finetune.small") for trial in trials[:2]] == ["probe", "head_first"]
+    assert "width" not in trials[0].configuration
+    assert {trial.architecture for trial in trials[2:4]} == {"big", "small"}
+    assert used <= 480
+
+
+def test_a_probe_that_leads_is_trained_on_at_the_end():
+    trials, _ = transferred(480, lambda job: 0.9 if job.configuration.get("finetune.small") == "probe" else 0.5)
+    assert trials[-1].stage == "final"
+    assert trials[-1].configuration["finetune.small"] == "head_first"
+    assert "trained on" in trials[-1].reason
+
+
+def test_only_pretrained_networks_see_enlarged_photos_and_they_see_no_thumbnails():
+    trials, _ = transferred(3600, lambda job: 0.8 if is_known(job) else 0.5)
+    assert all(trial.configuration["resolution"] <= 64 for trial in trials if not is_known(trial))
+    assert all(trial.configuration["resolution"] >= 96 for trial in trials if is_known(trial))
+    assert {is_known(trial) for trial in trials} == {True, False}
+
+
+def test_a_short_budget_tries_fewer_defaults():
+    many = Space((Parameter("architecture", Choice(*BASE, *(f"net{number}" for number in range(9)))), *SPACE.parameters[1:]))
+    engine = FakeEngine()
+
+    def same_cost(configuration):
+        return NetCost(1000, 10_000_000, 10)
+
+    for total, least, most in ((180, 3, 3), (480, 4, 6), (3600, 12, 12)):
+        planner, trials, used = Planner(many, engine, same_cost, IMAGES, 60), [], 12.0
+        while (job := planner.next(trials, Budget(total, used))) and job.stage == "defaults":
+            trials.append(
+                dataclasses.replace(
+                    trained(len(trials), Job({**job.configuration, "architecture": "big"}, job.fidelity, "", "defaults"), 0.5, job.fidelity.seconds),
+                    configuration=job.configuration,
+                )
+            )
+            used += trials[-1].seconds
+        assert least <= len(trials) <= most
+
+
+def test_a_proposal_that_asks_for_a_part_of_a_training_gets_that_part():
+    class Hasty(FakeEngine):
+        def ask(self):
+            return dataclasses.replace(super().ask(), share=0.25)
+
+    whole, part = (Planner(SPACE, engine, cost, IMAGES, 60).next(simulate(480)[0][:3], Budget(480, 100)) for engine in (FakeEngine(), Hasty()))
+    assert whole.stage == part.stage == "search"
+    assert part.configuration == whole.configuration
+    assert part.fidelity.seconds == pytest.approx(whole.fidelity.seconds / 4)
+    assert (whole.fidelity.epochs, part.fidelity.epochs) == (60, 15)

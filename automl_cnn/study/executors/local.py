@@ -57,6 +57,9 @@ class LocalExecutor:
         answer: NetCost = self._answer("cost", configuration)
         return answer
 
+    def fetch(self, architecture: str, weights: str) -> None:
+        self._answer("fetch", (architecture, weights))
+
     def test(self, model: str) -> TestScore:
         answer: TestScore = self._answer("test", model)
         return answer

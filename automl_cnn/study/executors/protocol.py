@@ -21,6 +21,7 @@ class Setting:
     seed: int
     plugins_dir: str | None
     checkpoints: str  # folder
+    weights: str | None = None  # a file of the user's with pretrained weights
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,13 @@ class Executor(Protocol):
 
         Raises:
             TrialError: it cannot be built.
+        """
+
+    def fetch(self, architecture: str, weights: str) -> None:
+        """Download pretrained weights.
+
+        Raises:
+            TrialError: they cannot be had.
         """
 
     def test(self, model: str) -> TestScore:

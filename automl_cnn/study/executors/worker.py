@@ -94,6 +94,7 @@ class Worker:
             class_weights=setting.class_weights,
             seed=setting.seed * 1000 + number,
             checkpoint=str(Path(setting.checkpoints) / f"trial-{number:04d}.keras"),
+            weights=setting.weights,
         )
         return train(spec, self._dataset, self._registry, self._emit)
 
@@ -102,6 +103,16 @@ class Worker:
 
         paid = estimate(configuration, self._registry, classes=len(self._dataset.classes), channels=self._dataset.channels)
         return paid.summary
+
+    def _fetch(self, payload: tuple[str, str]) -> None:
+        from automl_cnn.models import pretrained
+        from automl_cnn.models.choose import pretrained_of
+        from automl_cnn.transfer import PRETRAINED
+
+        architecture, name = payload
+        entry = pretrained_of({"architecture": architecture, f"{PRETRAINED}{architecture}": name}, self._registry)
+        if entry is not None:
+            pretrained.download(entry)
 
     def _test(self, model: str) -> TestScore:
         from automl_cnn import metrics

@@ -1,7 +1,7 @@
 """MobileNetV2: cheap depthwise convolutions between thin linear bottlenecks."""
 
 from automl_cnn import blocks
-from automl_cnn.plugin import Architecture, Choice
+from automl_cnn.plugin import Architecture, Choice, Pretrained
 
 #          channels, repeats, stride; the first has no expansion
 STAGES = ((16, 1, 1), (24, 2, 2), (32, 3, 2), (64, 4, 2), (96, 3, 1), (160, 3, 2), (320, 1, 1))
@@ -9,7 +9,7 @@ HEAD = 1280
 
 
 class MobileNetV2(Architecture):
-    """Inverted residuals. The most accuracy per mult-add of the built-ins: choose it for phones and small CPUs.
+    """Inverted residuals. Much accuracy for few mult-adds and weights: choose it for phones and small CPUs.
 
     The channels are widened `expansion` times inside each block. As in the paper, the last layer
     keeps its 1280 channels below width 1. The first and the second downsampling are left out below
@@ -20,6 +20,14 @@ class MobileNetV2(Architecture):
 
     name = "mobilenet_v2"
     min_size = 16
+    pretrained = (
+        Pretrained("mobilenet_v2", "keras:MobileNetV2", top_1=0.713),
+        Pretrained("mobilenet_v2_140", "keras:MobileNetV2?alpha=1.4", width=1.4, top_1=0.747),
+        Pretrained("mobilenet_v2_130", "keras:MobileNetV2?alpha=1.3", width=1.3, top_1=0.744),
+        Pretrained("mobilenet_v2_075", "keras:MobileNetV2?alpha=0.75", width=0.75, top_1=0.698),
+        Pretrained("mobilenet_v2_050", "keras:MobileNetV2?alpha=0.5", width=0.5, top_1=0.654),
+        Pretrained("mobilenet_v2_035", "keras:MobileNetV2?alpha=0.35", width=0.35, top_1=0.603),
+    )
     expansion = Choice(6, 4, 3)
 
     def features(self, x, net):

@@ -8,8 +8,8 @@ class Adam(Optimizer):
     """Steps scaled by each gradient's recent size. The safe first choice: fast progress at its default rate.
 
     Choose it for short trainings and for networks without batch norm. The rate rises over the first
-    `warm_up` share of the steps and then falls to 0 along a cosine, or stays. Gradients are clipped
-    to a global norm of 5.
+    `warm_up` share of the steps and then follows `schedule` (see `blocks.learning_rate`). Gradients
+    are clipped to a global norm of 5.
 
     Kingma and Ba 2015, https://arxiv.org/abs/1412.6980
     """
@@ -17,7 +17,7 @@ class Adam(Optimizer):
     name = "adam"
     learning_rate = Float(1e-4, 3e-2, default=2e-3, log=True)
     beta_1 = Float(0.8, 0.99, default=0.9)
-    schedule = Choice("cosine", "constant")
+    schedule = Choice("cosine", "constant", "step", "one_cycle")
     warm_up = Float(0.0, 0.2, default=0.05)
 
     def build(self, steps):

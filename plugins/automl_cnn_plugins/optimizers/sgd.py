@@ -8,9 +8,10 @@ class SGD(Optimizer):
     """Gradient descent with momentum: an average over about 1 / (1 - momentum) steps. Often the best at the end of a long training.
 
     Choose it where there is time for many epochs; it is more sensitive to its learning rate than
-    Adam. The rate rises over the first `warm_up` share of the steps and then falls to 0 along a
-    cosine, or stays. Gradients are clipped to a global norm of 5, which only matters when a
-    training is about to diverge.
+    Adam. `momentum` 0 is plain gradient descent, which wants a rate about ten times higher;
+    `nesterov` looks one step ahead. The rate rises over the first `warm_up` share of the steps and
+    then follows `schedule` (see `blocks.learning_rate`). Gradients are clipped to a global norm of
+    5, which only matters when a training is about to diverge.
 
     Sutskever et al. 2013, https://proceedings.mlr.press/v28/sutskever13.html
     """
@@ -19,7 +20,7 @@ class SGD(Optimizer):
     learning_rate = Float(1e-3, 1.0, default=0.05, log=True)
     momentum = Float(0.0, 0.99, default=0.9)
     nesterov = Choice(True, False)
-    schedule = Choice("cosine", "constant")
+    schedule = Choice("cosine", "constant", "step", "one_cycle")
     warm_up = Float(0.0, 0.2, default=0.05)
 
     def build(self, steps):

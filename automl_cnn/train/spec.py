@@ -1,0 +1,26 @@
+"""What a worker needs to train one trial."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from automl_cnn.config import Metric
+from automl_cnn.records import Event, Fidelity
+from automl_cnn.space import Configuration
+
+Emit = Callable[[Event], bool]  # hands on an event; False asks the training to stop
+
+
+@dataclass(frozen=True)
+class TrialSpec:
+    """One trial: its configuration, how long, how it is scored, and where its best epoch's model goes."""
+
+    number: int
+    configuration: Configuration
+    fidelity: Fidelity
+    metric: Metric
+    class_weights: str  # auto, on, off
+    seed: int
+    checkpoint: str
+    weights: str | None = None  # a file of the user's with pretrained weights, in place of the architecture's own source

@@ -1,0 +1,227 @@
+"""Training: the network and its data brought together, the plan of epochs, the best one kept.
+
+A training is planned in epochs and, where the fidelity names seconds, cut to what fits: after a
+few steps, and again after every epoch, the pace is known and the number of epochs planned anew. The
+learning-rate schedule follows the plan without compiling again, because the trainer sets the rate
+itself at every step, read off the optimizer plugin's schedule at the same share of progress.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from automl_cnn import metrics, transfer
+from automl_cnn.data import Dataset, pixels
+from automl_cnn.data.batches import Batches, class_weights
+from automl_cnn.errors import TrialError
+from automl_cnn.models import pretrained
+from automl_cnn.models.build import Network, network_of
+from automl_cnn.models.choose import optimizer_of, pretrained_of, regularizers_of
+from automl_cnn.models.cost import cost
+from automl_cnn.plugin import Regularizer
+from automl_cnn.records import Epoch, Finished, Progress, Started, State
+from automl_cnn.registry import Registry
+from automl_cnn.train import probe
+from automl_cnn.train.rates import NOMINAL_STEPS, factors_of, slower, with_own_rate
+from automl_cnn.train.spec import Emit, TrialSpec
+from automl_cnn.train.watch import Watch, predict
+
+KEEPS_NORMS = ("head_first", "gradual")  # a classifier that was probed on the stored statistics would not fit those of a few small batches
+IMBALANCED = 1.5  # largest class over smallest from which "auto" weights the classes
+
+
+def train(spec: TrialSpec, dataset: Dataset, registry: Registry, emit: Emit) -> Finished:
+    """Train `spec` on the dataset's training split and score it on its validation split.
+
+    Raises:
+        TrialError: the training diverged.
+        PluginError: the configuration cannot be built, or its pretrained weights not be had.
+    """
+    began = time.monotonic()
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(spec.seed)
+    net = network_of(spec.configuration, registry, classes=len(dataset.classes), channels=dataset.channels, seed=spec.seed)
+    try:
+        return _Trial(spec, dataset, registry, emit, net=net, began=began).run()
+    finally:
+        del net
+        keras.backend.clear_session()
+        gc.collect()
+
+
+class _Trial:
+    """One training, from the network that was built for it."""
+
+    def __init__(self, spec: TrialSpec, dataset: Dataset, registry: Registry, emit: Emit, *, net: Network, began: float) -> None:
+        self.spec, self.dataset, self.registry, self.emit, self.net, self.began = spec, dataset, registry, emit, net, began
+        self.images = pixels(dataset, int(spec.configuration["resolution"]))
+        self.rows = dataset.rows("train")
+        self.mode = transfer.mode_of(spec.configuration)
+        self.balanced = spec.class_weights == "on" or (spec.class_weights == "auto" and dataset.imbalance >= IMBALANCED)
+
+    def run(self) -> Finished:
+        entry = pretrained_of(self.spec.configuration, self.registry)
+        if entry is not None:
+            pretrained.load(self.net.model, entry, file=Path(self.spec.weights) if self.spec.weights else None)
+        if self.mode == transfer.PROBE:
+            return self._probe()
+        return self._fit()
+
+    def _probe(self) -> Finished:
+        self.emit(Started(cost(self.net.model).summary, 1))
+        setup = time.monotonic() - self.began
+        clock = probe.Stopwatch(self.spec.fidelity.seconds)
+        seen, labels = self._read_features(clock)
+        speed = len(seen) / clock.seconds
+        probe.fit(self.net.model, seen, labels, balanced=self.balanced, seed=self.spec.seed)
+        held = self.dataset.rows("val")
+        truth, probabilities = self.dataset.labels[held], predict(self.net.model, self.images, held)
+        score, loss = metrics.score(self.spec.metric, truth, probabilities), metrics.cross_entropy(truth, probabilities)
+        layer = self.net.model.get_layer(probe.CLASSIFIER)
+        own = _softmax(seen @ keras.ops.convert_to_numpy(layer.kernel) + keras.ops.convert_to_numpy(layer.bias))
+        self.emit(
+            Epoch(
+                number=1,
+                epochs=1,
+                seconds=time.monotonic() - self.began,
+                loss=metrics.cross_entropy(labels, own),
+                accuracy=float(np.mean(own.argmax(axis=1) == labels)),
+                val_loss=loss,
+                val_accuracy=float(np.mean(probabilities.argmax(axis=1) == truth)),
+                score=score,
+                learning_rate=0.0,
+            )
+        )
+        return self._saved(State.COMPLETE, score, 1, truth, probabilities, setup=setup, images_per_second=speed)
+
+    def _fit(self) -> Finished:
+        configuration = self.spec.configuration
+        self.emit(Started(cost(self.net.model).summary, self.spec.fidelity.epochs))
+        norms = self._norms() if self.mode in KEEPS_NORMS else []
+        for norm in norms:
+            norm.trainable = False  # in Keras this also makes it go by its stored statistics
+        regularizers = regularizers_of(configuration, self.registry)
+        optimizer, rates = with_own_rate(optimizer_of(configuration, self.registry).build(NOMINAL_STEPS))
+        if self.mode is not None:
+            optimizer = slower(optimizer, self.net.training, self._factors())
+        for regularizer in regularizers:
+            optimizer = regularizer.optimizer(optimizer)
+        outputs = len(self.net.loss_weights)
+        accuracy = [keras.metrics.CategoricalAccuracy(name="accuracy")]
+        self.net.training.compile(
+            optimizer=optimizer,
+            loss=["categorical_crossentropy"] * outputs if outputs > 1 else "categorical_crossentropy",
+            loss_weights=list(self.net.loss_weights) if outputs > 1 else None,
+            weighted_metrics=[accuracy, *([] for _ in range(outputs - 1))] if outputs > 1 else accuracy,
+            jit_compile=_jit(),
+        )
+        batches = self._batches(regularizers, outputs)
+        clock = probe.Stopwatch(self.spec.fidelity.seconds)
+        if self.mode in ("head_first", "gradual"):
+            probe.fit(self.net.model, *self._read_features(clock), balanced=self.balanced, seed=self.spec.seed)
+        watch = Watch(
+            spec=self.spec,
+            model=self.net.model,
+            rates=rates,
+            images=self.images,
+            dataset=self.dataset,
+            steps=len(batches),
+            began=self.began,
+            before=clock.seconds,
+            emit=self.emit,
+            stop=lambda epochs: any(regularizer.stop(epochs) for regularizer in regularizers),
+        )
+        callbacks = [callback for regularizer in regularizers for callback in regularizer.callbacks()]
+        self.net.training.fit(batches, epochs=self.spec.fidelity.epochs, callbacks=[*callbacks, watch], verbose=0, shuffle=False)
+        if watch.best is None:
+            raise TrialError("it was stopped before its first epoch was scored")
+        for norm in norms:
+            norm.trainable = True
+        self.net.model.set_weights(watch.best.weights)
+        speed = watch.timed_steps * int(configuration["batch_size"]) / watch.fit_seconds if watch.fit_seconds else None
+        state = State.STOPPED if watch.asked_to_stop else State.COMPLETE
+        best = watch.best
+        return self._saved(state, best.score, best.epoch, watch.labels, best.probabilities, setup=watch.setup, images_per_second=speed)
+
+    def _norms(self) -> list[Any]:
+        return [layer for layer in self.net.training.layers if isinstance(layer, keras.layers.BatchNormalization)]
+
+    def _factors(self) -> dict[str, float]:
+        """Each layer's share of the optimizer's rate, from the pretrained weights' lowest layer up."""
+        names = [layer.name for layer in self.net.training.layers if layer.trainable_variables and layer.name != probe.CLASSIFIER]
+        return factors_of(names, probe.CLASSIFIER, mode=str(self.mode), rate=transfer.rate_of(self.spec.configuration), lowest=transfer.LOWEST)
+
+    def _read_features(self, clock: probe.Stopwatch) -> tuple[np.ndarray, np.ndarray]:
+        """The features of as many training images as time allows, in random order, and their labels."""
+        rows = np.random.default_rng(self.spec.seed).permutation(self.rows)
+        stopped = False
+
+        def watching(done: int, of: int) -> bool:
+            nonlocal stopped
+            stopped = stopped or not self.emit(Progress(1, 1, done, of))
+            return not stopped and not clock.over
+
+        seen = probe.features(self.net.model, self.images, rows, watching)
+        if stopped:
+            raise TrialError("it was stopped before its features were read")
+        return seen, self.dataset.labels[rows[: len(seen)]]
+
+    def _batches(self, regularizers: tuple[Regularizer, ...], outputs: int) -> Batches:
+        augmenting = [regularizer for regularizer in regularizers if type(regularizer).augment is not Regularizer.augment]
+
+        def augment(batch: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+            for regularizer in augmenting:
+                batch, labels = regularizer.augment(batch, labels, rng)
+            return batch, labels
+
+        return Batches(
+            self.images,
+            self.rows,
+            self.dataset.labels,
+            len(self.dataset.classes),
+            int(self.spec.configuration["batch_size"]),
+            seed=self.spec.seed,
+            shuffle=True,
+            augment=augment if augmenting else None,
+            class_weights=class_weights(self.dataset.labels[self.rows], len(self.dataset.classes)) if self.balanced else None,
+            outputs=outputs,
+        )
+
+    def _saved(
+        self,
+        state: State,
+        score: float,
+        epoch: int,
+        truth: np.ndarray,
+        probabilities: np.ndarray,
+        *,
+        setup: float | None,
+        images_per_second: float | None,
+    ) -> Finished:
+        Path(self.spec.checkpoint).parent.mkdir(parents=True, exist_ok=True)
+        self.net.model.save(self.spec.checkpoint)
+        return Finished(
+            state=state,
+            score=score,
+            interval=metrics.interval(self.spec.metric, truth, probabilities),
+            best_epoch=epoch,
+            seconds=time.monotonic() - self.began,
+            setup=setup,
+            images_per_second=images_per_second,
+            checkpoint=self.spec.checkpoint,
+        )
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
+
+
+def _jit() -> str | bool:
+    return False if keras.backend.backend() == "tensorflow" else "auto"  # XLA makes depthwise nets 8 times slower on a CPU

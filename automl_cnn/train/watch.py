@@ -1,0 +1,165 @@
+"""What happens within a training: the rate of every step, the plan of the epochs, their scores, the best of them."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from automl_cnn import metrics
+from automl_cnn.data import Dataset
+from automl_cnn.errors import TrialError
+from automl_cnn.records import Epoch, Progress
+from automl_cnn.train.rates import NOMINAL_STEPS
+from automl_cnn.train.spec import Emit, TrialSpec
+
+HEARTBEAT = 0.5  # seconds between two signs of life
+PREDICT_BATCH = 128
+EARLY_PLANS = (3, 10)  # steps after which the pace is known well enough to plan by
+
+
+def predict(model: Any, images: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Class probabilities (rows, classes) of `images[rows]`, batch by batch."""
+    parts = [
+        keras.ops.convert_to_numpy(model.predict_on_batch(np.asarray(images[rows[start : start + PREDICT_BATCH]])))
+        for start in range(0, len(rows), PREDICT_BATCH)
+    ]
+    return np.concatenate(parts)
+
+
+@dataclass
+class Best:
+    """The best epoch so far."""
+
+    weights: list[np.ndarray]
+    epoch: int
+    score: float
+    loss: float
+    probabilities: np.ndarray
+
+
+class Watch(keras.callbacks.Callback):
+    """Sets the rate, plans the epochs, scores each, keeps the best, and knows when to stop."""
+
+    def __init__(
+        self,
+        *,
+        spec: TrialSpec,
+        model: Any,
+        rates: np.ndarray,
+        images: np.ndarray,
+        dataset: Dataset,
+        steps: int,
+        began: float,
+        before: float,
+        emit: Emit,
+        stop: Callable[[Sequence[Epoch]], bool],
+    ) -> None:
+        """`model` is what is scored and kept; `before` are seconds of the fidelity that were spent already, `stop` says when more epochs are in vain."""
+        super().__init__()
+        self.spec, self.kept, self.rates, self.images, self.dataset = spec, model, rates, images, dataset
+        self.steps, self.began, self.before, self.emit, self.stop = steps, began, before, emit, stop
+        self.history: list[Epoch] = []
+        self.rows = dataset.rows("val")
+        self.labels = dataset.labels[self.rows]
+        self.epochs = spec.fidelity.epochs
+        self.epoch = 0
+        self.done = 0
+        self.best: Best | None = None
+        self.asked_to_stop = False
+        self.out_of_time = False
+        self.setup: float | None = None
+        self.fit_seconds = 0.0
+        self.timed_steps = 0
+        self._beat = 0.0
+        self._step_ended = 0.0
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the trial began."""
+        return time.monotonic() - self.began
+
+    @property
+    def left(self) -> float:
+        """Seconds of training left; infinite without a limit."""
+        limit = self.spec.fidelity.seconds
+        spent = self.before if self.setup is None else self.elapsed - self.setup
+        return math.inf if limit is None else limit - spent
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self.epoch = epoch + 1
+        self._step_ended = time.monotonic()
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        progress = self.done / max(1, self.epochs * self.steps)
+        self.model.optimizer.learning_rate = self.rates[min(int(progress * NOMINAL_STEPS), NOMINAL_STEPS - 1)]
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        now = time.monotonic()
+        self.done += 1
+        if self.setup is None:  # the first step compiles
+            self.setup = self.elapsed - self.before
+        else:
+            self.fit_seconds += now - self._step_ended  # waiting for the batch included
+            self.timed_steps += 1
+            if self.timed_steps in EARLY_PLANS:
+                self._plan(self.fit_seconds / self.timed_steps * self.steps)
+        self._step_ended = now
+        if now - self._beat >= HEARTBEAT:
+            self._beat = now
+            self._check(logs)
+            if not self.emit(Progress(self.epoch, self.epochs, batch + 1, self.steps)):
+                self.asked_to_stop = True
+        if self.left <= 0:
+            self.out_of_time = True
+        if self.asked_to_stop or self.out_of_time:
+            self.model.stop_training = True
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self._check(logs)
+        if self.asked_to_stop and self.best is not None:
+            return  # a part of an epoch is not worth scoring when somebody waits
+        probabilities = predict(self.kept, self.images, self.rows)
+        score = metrics.score(self.spec.metric, self.labels, probabilities)
+        loss = metrics.cross_entropy(self.labels, probabilities)
+        if not math.isfinite(loss):
+            raise TrialError(f"the validation loss became {loss} in epoch {self.epoch}: a lower learning rate may help")
+        if self.best is None or (score, -loss) > (self.best.score, -self.best.loss):
+            self.best = Best(self.kept.get_weights(), self.epoch, score, loss, probabilities)
+        if self.setup is not None and self.timed_steps:
+            self._plan((self.elapsed - self.setup - self.before) / self.timed_steps * self.steps)  # scoring included
+        logs = logs or {}
+        event = Epoch(
+            number=self.epoch,
+            epochs=self.epochs,
+            seconds=self.elapsed,
+            loss=float(logs.get("loss", math.nan)),
+            accuracy=float(logs.get("accuracy", logs.get("probabilities_accuracy", math.nan))),  # the longer name beside auxiliary classifiers
+            val_loss=loss,
+            val_accuracy=float(np.mean(probabilities.argmax(axis=1) == self.labels)),
+            score=score,
+            learning_rate=float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
+        )
+        if not self.emit(event):
+            self.asked_to_stop = True
+        self.history.append(event)
+        if self.asked_to_stop or self.out_of_time or self.epoch >= self.epochs or self.stop(self.history):
+            self.model.stop_training = True
+
+    def _plan(self, epoch_seconds: float) -> None:
+        """How many epochs fit, at so many seconds each."""
+        if math.isinf(self.left):
+            return
+        within = 1 - (self.done % self.steps) / self.steps if self.done % self.steps else 0.0  # what is left of this epoch
+        fits = self.epoch + math.floor(self.left / max(epoch_seconds, 1e-6) - within)
+        self.epochs = max(self.epoch, min(self.spec.fidelity.epochs, fits))
+
+    def _check(self, logs: dict[str, float] | None) -> None:
+        loss = float((logs or {}).get("loss", 0.0))
+        if not math.isfinite(loss):
+            raise TrialError(f"the loss became {loss} in epoch {self.epoch}: a lower learning rate may help")

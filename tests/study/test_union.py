@@ -1,0 +1,72 @@
+import random
+
+import pytest
+
+from automl_cnn import registry
+from automl_cnn.errors import ConfigError, SpaceError
+from automl_cnn.study.union import resolutions, study_space, worth_enlarging
+from automl_cnn.transfer import is_probe, mode_of, rate_of, weights_of
+
+PLUGINS = registry.load()
+LITE = {"efficientnet_lite": ("lite0", "lite1")}
+
+
+def space(**given):
+    plain = {"native": 200, "images": 700, "max_size": 224, "architectures": ("vgg", "efficientnet_lite")}
+    return study_space(PLUGINS, **{**plain, **given})
+
+
+def test_a_probe_has_nothing_else_to_choose_than_its_resolution():
+    found = space(weights=LITE).defaults({"architecture": "efficientnet_lite"})
+    assert set(found) == {"architecture", "pretrained.efficientnet_lite", "finetune.efficientnet_lite", "resolution"}
+    assert is_probe(found)
+    assert weights_of(found) == "lite0"
+
+
+def test_pretrained_weights_fix_the_form_of_the_network_and_leave_the_rest_free():
+    found = space(weights=LITE).defaults({"architecture": "efficientnet_lite", "finetune.efficientnet_lite": "gradual"})
+    assert "width" not in found
+    assert "depth" not in found
+    assert {"optimizer", "batch_size", "regularizer.augment", "finetune_rate.efficientnet_lite"} <= set(found)
+    assert mode_of(found) == "gradual"
+    assert rate_of(found) == pytest.approx(0.1)
+
+
+def test_from_scratch_everything_is_free():
+    found = space(weights=LITE).defaults({"architecture": "efficientnet_lite", "pretrained.efficientnet_lite": "none"})
+    assert {"width", "depth", "optimizer"} <= set(found)
+    assert not any(name.startswith("finetune") for name in found)
+    assert weights_of(found) is mode_of(found) is None
+    assert rate_of(found) == 1
+
+
+def test_without_weights_no_parameter_speaks_of_them():
+    assert not any(parameter.name.startswith(("pretrained", "finetune")) for parameter in space())
+
+
+def test_pretrained_parameters_are_refused_where_they_have_no_effect():
+    with pytest.raises(SpaceError, match=r"pretrained\.efficientnet_lite is 'lite0'"):
+        space(weights=LITE).defaults({"architecture": "efficientnet_lite", "width": 0.5})
+
+
+def test_every_configuration_that_is_drawn_is_one_of_the_space():
+    whole, rng = space(weights=LITE), random.Random(0)
+    for _ in range(200):
+        drawn = whole.sample(rng)
+        assert whole.check(drawn) == drawn
+
+
+def test_small_images_are_enlarged_for_pretrained_networks_only():
+    def sizes(**given):
+        return space(native=32, **given)["resolution"].domain.options
+
+    assert max(sizes()) == worth_enlarging(32, 224) == 32
+    assert max(sizes(weights=LITE)) == 224
+    assert max(sizes(weights=LITE, max_size=128)) == 128
+
+
+def test_sizes_go_up_to_what_the_photos_hold():
+    assert resolutions(100, 224, 16) == (32, 48, 64, 96, 128)
+    assert resolutions(28, 224, 16) == (32,)
+    with pytest.raises(ConfigError, match="at least 64 px"):
+        resolutions(200, 32, 64)

@@ -1,0 +1,176 @@
+import keras
+import numpy as np
+import pytest
+
+from automl_cnn.data import pixels
+from automl_cnn.errors import PluginError, TrialError
+from automl_cnn.models import pretrained
+from automl_cnn.records import Epoch, Finished, Progress, Started, State
+from automl_cnn.train import predict, train
+
+BEGINS = {"pretrained.small": "given", "finetune_rate.small": 0.1}
+
+
+class Heard(list):
+    """Hears the events; says stop after so many epochs."""
+
+    def __init__(self, stop_after=None):
+        super().__init__()
+        self.stop_after = stop_after
+
+    def __call__(self, event):
+        self.append(event)
+        return self.stop_after is None or len(self.epochs) < self.stop_after
+
+    @property
+    def epochs(self):
+        return [event for event in self if isinstance(event, Epoch)]
+
+
+@pytest.fixture
+def loaded(monkeypatch):
+    """What was asked of the pretrained weights' loader; the weights stay random."""
+    asked = []
+    monkeypatch.setattr(pretrained, "load", lambda model, entry, *, file=None, top=False: asked.append((entry.name, file)))
+    return asked
+
+
+def weights_of(path):
+    model = keras.saving.load_model(path, safe_mode=True)
+    return model, {layer.name: [np.array(weight) for weight in layer.get_weights()] for layer in model.layers if layer.get_weights()}
+
+
+def test_a_trial_learns_and_keeps_the_model_it_scored(dataset, plugins, spec):
+    heard = Heard()
+    found = train(spec(epochs=12), dataset, plugins, heard)
+    assert isinstance(heard[0], Started)
+    assert [epoch.number for epoch in heard.epochs] == list(range(1, len(heard.epochs) + 1))
+    assert found.state is State.COMPLETE
+    assert found.score == max(epoch.score for epoch in heard.epochs) > 0.6
+    model, _ = weights_of(found.checkpoint)
+    rows = dataset.rows("val")
+    said = predict(model, pixels(dataset, 8), rows).argmax(axis=1)
+    assert np.mean(said == dataset.labels[rows]) == pytest.approx(found.score)
+
+
+def test_equal_seeds_give_equal_curves(dataset, plugins, spec):
+    first, second, other = (Heard() for _ in range(3))
+    train(spec(), dataset, plugins, first)
+    train(spec(), dataset, plugins, second)
+    train(spec(seed=1), dataset, plugins, other)
+    assert [epoch.loss for epoch in first.epochs] == [epoch.loss for epoch in second.epochs]
+    assert [epoch.loss for epoch in first.epochs] != [epoch.loss for epoch in other.epochs]
+
+
+def test_auxiliary_heads_train_and_then_vanish(dataset, plugins, spec):
+    plain, helped = Heard(), Heard()
+    train(spec(epochs=1), dataset, plugins, plain)
+    found = train(spec({"small.auxiliary": True}, epochs=1), dataset, plugins, helped)
+    assert helped.epochs[0].loss > plain.epochs[0].loss  # the second head's loss comes on top
+    assert 0 <= helped.epochs[0].accuracy <= 1
+    model, _ = weights_of(found.checkpoint)
+    assert not any("auxiliary" in layer.name for layer in model.layers)
+    assert model.output_names == ["probabilities"]
+    assert helped[0] == plain[0]  # the cost is that of the model that is kept
+
+
+def test_class_weights_reach_every_head(dataset, plugins, spec):
+    heard = Heard()
+    train(spec({"small.auxiliary": True}, epochs=1, class_weights="on"), dataset, plugins, heard)
+    assert np.isfinite(heard.epochs[0].loss)
+
+
+def test_a_regularizer_may_end_it(dataset, plugins, spec):
+    heard = Heard()
+    found = train(spec({"regularizer.impatient": True}, epochs=9), dataset, plugins, heard)
+    assert len(heard.epochs) == 2
+    assert found.state is State.COMPLETE
+
+
+def test_whoever_hears_the_events_may_end_it(dataset, plugins, spec):
+    heard = Heard(stop_after=1)
+    found = train(spec(epochs=9), dataset, plugins, heard)
+    assert found.state is State.STOPPED
+    assert len(heard.epochs) == 1
+
+
+def test_several_regularizers_at_once_train_and_save(dataset, plugins, spec):
+    chosen = {f"regularizer.{name}": True for name in plugins.names("regularizer") if name not in ("impatient", "early_stopping")}
+    found = train(spec(chosen), dataset, plugins, Heard())
+    model, _ = weights_of(found.checkpoint)
+    assert np.isfinite(found.score)
+    assert model.output_shape == (None, 3)
+
+
+def test_averaged_weights_are_those_that_are_scored_and_kept(dataset, plugins, spec):
+    plain, averaged = Heard(), Heard()
+    train(spec(epochs=2), dataset, plugins, plain)
+    found = train(spec({"regularizer.ema": True}, epochs=2), dataset, plugins, averaged)
+    assert plain.epochs[0].loss == pytest.approx(averaged.epochs[0].loss, rel=1e-5)  # it trains alike
+    assert plain.epochs[0].val_loss != pytest.approx(averaged.epochs[0].val_loss, rel=1e-3)
+    model, _ = weights_of(found.checkpoint)
+    rows = dataset.rows("val")
+    assert np.mean(predict(model, pixels(dataset, 8), rows).argmax(axis=1) == dataset.labels[rows]) == pytest.approx(found.score)
+
+
+def test_a_probe_leaves_the_features_as_they_are(dataset, plugins, spec, loaded):
+    heard = Heard()
+    found = train(spec({**BEGINS, "finetune.small": "probe"}), dataset, plugins, heard)
+    assert loaded == [("given", None)]
+    assert len(heard.epochs) == 1
+    assert isinstance(heard[0], Started)
+    assert found.score > 0.6
+    from automl_cnn.models.build import from_configuration
+
+    _, kept = weights_of(found.checkpoint)
+    fresh = from_configuration(spec(BEGINS).configuration, plugins, classes=3, channels=1, seed=0)
+    for layer in fresh.layers:
+        if layer.get_weights() and layer.name != "classifier":
+            for new, old in zip(kept[layer.name], layer.get_weights(), strict=True):
+                np.testing.assert_array_equal(new, old)
+
+
+@pytest.mark.parametrize("mode", ["head_first", "gradual", "all"])
+def test_fine_tuning_moves_every_layer_and_the_lower_ones_less(dataset, plugins, spec, loaded, mode):
+    heard = Heard()
+    found = train(spec({**BEGINS, "finetune.small": mode, "optimizer": "adam", "adam.schedule": "constant"}, epochs=2), dataset, plugins, heard)
+    from automl_cnn.models.build import from_configuration
+
+    _, kept = weights_of(found.checkpoint)
+    fresh = from_configuration(spec(BEGINS).configuration, plugins, classes=3, channels=1, seed=0)
+    convolutions = [layer for layer in fresh.layers if isinstance(layer, keras.layers.Conv2D)]
+    moves = [np.abs(kept[layer.name][0] - layer.get_weights()[0]).mean() for layer in convolutions]
+    norm = next(layer for layer in fresh.layers if isinstance(layer, keras.layers.BatchNormalization))
+    means = kept[norm.name][2]
+    assert (means != norm.get_weights()[2]).any() == (mode == "all")
+    assert isinstance(heard[0], Started)
+    assert heard[0].cost.params == sum(weight.size for layer in fresh.layers for weight in map(np.array, layer.trainable_variables))
+    assert min(moves) > 0
+    if mode == "gradual":
+        assert moves[0] < 0.5 * moves[-1]
+    if mode != "all":
+        assert heard.epochs[0].val_accuracy > 0.6  # it begins with the probe
+    assert any(isinstance(event, Progress) for event in heard) or mode == "all"
+
+
+def test_the_users_file_is_handed_to_the_loader(dataset, plugins, spec, loaded, tmp_path):
+    train(spec({**BEGINS, "finetune.small": "probe"}, weights=str(tmp_path / "mine.pth")), dataset, plugins, Heard())
+    assert loaded == [("given", tmp_path / "mine.pth")]
+
+
+def test_a_probe_that_is_stopped_says_so(dataset, plugins, spec, loaded):
+    with pytest.raises(TrialError, match="stopped"):
+        train(spec({**BEGINS, "finetune.small": "probe"}), dataset, plugins, lambda event: isinstance(event, Started))
+
+
+def test_weights_that_are_not_there_are_an_error_that_names_them(dataset, plugins, spec):
+    with pytest.raises(PluginError, match="no pretrained weights named 'imagenet'"):
+        train(spec({"pretrained.small": "imagenet"}), dataset, plugins, Heard())
+
+
+def test_time_cuts_the_epochs(dataset, plugins, spec):
+    heard = Heard()
+    found = train(spec(epochs=10_000, seconds=1.5), dataset, plugins, heard)
+    assert isinstance(found, Finished)
+    assert 1 <= len(heard.epochs) < 10_000
+    assert heard.epochs[-1].epochs < 10_000
