@@ -6,7 +6,7 @@
     automl-cnn dashboard                     browse every run
     automl-cnn export NAME --out DIR         ship it
 
-Exit codes: 0 done, 2 something must be changed first (the message says what), 130 interrupted.
+Exit codes: 0 done, 1 a plugin breaks a rule (`plugins check`), 2 something must be changed first (the message says what), 130 interrupted.
 """
 
 from __future__ import annotations

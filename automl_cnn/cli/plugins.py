@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from automl_cnn import registry
 from automl_cnn.cli import backend
 from automl_cnn.cli.console import compact, console, value, write_json
-from automl_cnn.plugin import Architecture, Plugin
+from automl_cnn.cli.plugins_check import check
+from automl_cnn.cli.plugins_new import new
+from automl_cnn.cli.tables import Folder, Json, table
+from automl_cnn.plugin import Architecture, Plugin, Pretrained
 
 app = typer.Typer(no_args_is_help=True, help="What takes part in a search: architectures, optimizers, regularizers.")
-
-Folder = Annotated[Path | None, typer.Option("--plugins-dir", envvar="AUTOML_CNN_PLUGINS_DIR", help="A folder of plugins of your own (.py files).")]
-Json = Annotated[bool, typer.Option("--json", help="As JSON on standard output.")]
 
 
 @app.command("list")
@@ -34,11 +31,11 @@ def list_(plugins_dir: Folder = None, as_json: Json = False) -> None:
     screen = console()
     for kind in registry.KINDS:
         screen.print(Text(f"{kind}s", style="bold"))
-        screen.print(_table([(name, found.entry(kind, name).summary, found.entry(kind, name).source) for name in found.names(kind)]))
+        screen.print(table([(name, found.entry(kind, name).summary, found.entry(kind, name).source) for name in found.names(kind)]))
         screen.print()
     if found.broken:
         screen.print(Text("could not be loaded", style="bold red"))
-        screen.print(_table(list(found.broken.items())))
+        screen.print(table(list(found.broken.items())))
         screen.print()
     screen.print(Text("More of one: automl-cnn plugins show NAME", style="dim"))
 
@@ -60,6 +57,8 @@ def show(
     network = _network(entry.plugin, size, classes, width, depth) if issubclass(entry.plugin, Architecture) else None
     if as_json:
         about: dict[str, Any] = {**_brief(entry), "doc": _doc(entry.plugin), "space": {key: domain.as_dict() for key, domain in entry.plugin.domains().items()}}
+        if issubclass(entry.plugin, Architecture):
+            about["pretrained"] = [_weights(weights) for weights in entry.plugin.pretrained]
         if network is not None:
             about["network"] = network if layers else {key: item for key, item in network.items() if key != "layers"}
         write_json(about)
@@ -72,17 +71,22 @@ def _print(screen: Console, entry: registry.Entry, network: dict[str, Any] | Non
     screen.print(Text(_doc(entry.plugin) + "\n"))
     screen.print(Text("space", style="bold"))
     rows = [(key, domain.describe(), value(domain.default)) for key, domain in entry.plugin.domains().items()]
-    screen.print(_table(rows, ("parameter", "range", "default")) if rows else Text("  nothing to vary"))
+    screen.print(table(rows, ("parameter", "range", "default")) if rows else Text("  nothing to vary"))
+    if issubclass(entry.plugin, Architecture) and entry.plugin.pretrained:
+        screen.print(Text("\npretrained weights", style="bold"))
+        head = ("name", "point", "size", "top-1", "source")
+        screen.print(table([_row(weights) for weights in entry.plugin.pretrained], head))
     if network is None:
         return
     screen.print(Text("\nthe default network", style="bold"))
     given = f"{network['size']} px, {network['classes']:,} classes, width {network['width']:g}, depth {network['depth']:g}"
-    costs = [(key.replace("_", "-"), f"{network[key]:,}", compact(network[key])) for key in ("params", "mult_adds")]
-    screen.print(_table([("at", given, ""), *costs]))
+    costs = [(key.replace("_", "-"), f"{network[key]:,}", compact(network[key])) for key in ("params", "mult_adds", "activations")]
+    memory = ("memory", f"{network['memory_per_image'] / 1e6:,.1f} MB per image while training", "float32")
+    screen.print(table([("at", given, ""), *costs, memory]))
     if layers and network["layers"]:
         screen.print(Text("\nlayers", style="bold"))
         head = tuple(network["layers"][0])
-        screen.print(_table([tuple(_cell(layer[key]) for key in head) for layer in network["layers"]], tuple(key.replace("_", "-") for key in head)))
+        screen.print(table([tuple(_cell(layer[key]) for key in head) for layer in network["layers"]], tuple(key.replace("_", "-") for key in head)))
 
 
 def _network(plugin: type[Architecture], size: int, classes: int, width: float, depth: float) -> dict[str, Any]:
@@ -100,8 +104,30 @@ def _network(plugin: type[Architecture], size: int, classes: int, width: float, 
         "depth": depth,
         "params": counted.params,
         "mult_adds": counted.mult_adds,
+        "activations": counted.activations,
+        "memory_per_image": counted.memory,
         "layers": [dataclasses.asdict(layer) for layer in counted.layers],
     }
+
+
+def _weights(weights: Pretrained) -> dict[str, Any]:
+    return {
+        "name": weights.name,
+        "point": dict(weights.point),
+        "width": weights.width,
+        "depth": weights.depth,
+        "size": weights.size,
+        "top_1": weights.top_1,
+        "source": weights.source,
+        "distribution": weights.distribution,
+    }
+
+
+def _row(weights: Pretrained) -> tuple[str, ...]:
+    point = [f"{key} {value(given)}" for key, given in weights.point.items()]
+    point += [f"{key} {given:g}" for key, given in (("width", weights.width), ("depth", weights.depth)) if given != 1]
+    top_1 = "-" if weights.top_1 is None else f"{weights.top_1:.3f}"
+    return weights.name, ", ".join(point) or "default", f"{weights.size} px", top_1, weights.distribution or weights.source
 
 
 def _brief(entry: registry.Entry) -> dict[str, Any]:
@@ -118,12 +144,5 @@ def _cell(given: object) -> str:
     return "x".join(str(part) for part in given) if isinstance(given, (tuple, list)) else str(given)
 
 
-def _table(rows: Sequence[tuple[str, ...]], head: tuple[str, ...] | None = None) -> Table:
-    """Rows without rules, two spaces in; the first column stands out."""
-    table = Table(box=None, show_header=head is not None, header_style="dim", padding=(0, 2), pad_edge=True)
-    for index in range(len(rows[0]) if rows else 1):
-        numeric = head is not None and head[index] in ("params", "mult-adds")
-        table.add_column(head[index] if head else "", style="cyan" if index == 0 else None, no_wrap=index == 0, justify="right" if numeric else "left")
-    for row in rows or [("none",)]:
-        table.add_row(*(Text(cell) for cell in row))
-    return table
+app.command("check")(check)
+app.command("new")(new)

@@ -198,6 +198,7 @@ def builder(monkeypatch):
         shape: tuple[int | None, ...]
         params: int
         mult_adds: int
+        activations: int
 
     built = []
 
@@ -205,7 +206,9 @@ def builder(monkeypatch):
         built.append((architecture.values, options))
         return "net"
 
-    counted = SimpleNamespace(params=1234567, mult_adds=987654321, layers=(Layer("conv", (56, 56, 64), 1728, 5_419_008),))
+    counted = SimpleNamespace(
+        params=1234567, mult_adds=987654321, activations=200704, memory=802816, layers=(Layer("conv", (56, 56, 64), 1728, 5_419_008, 200_704),)
+    )
     module(monkeypatch, "automl_cnn.models.build", build=build)
     module(monkeypatch, "automl_cnn.models.cost", cost=lambda model: counted)
     monkeypatch.setattr("automl_cnn.cli.backend._installed", lambda name: name == "jax")
@@ -227,13 +230,15 @@ space
   act          one of 'relu', 'gelu'    relu
 
 the default network
-  at           112 px, 10 classes, width 0.5, depth 1
-  params       1,234,567                                 1.2M
-  mult-adds    987,654,321                               988M
+  at             112 px, 10 classes, width 0.5, depth 1
+  params         1,234,567                                 1.2M
+  mult-adds      987,654,321                               988M
+  activations    200,704                                   201k
+  memory         0.8 MB per image while training           float32
 
 layers
-  name    shape       params    mult-adds
-  conv    56x56x64     1,728    5,419,008
+  name    shape       params    mult-adds    activations
+  conv    56x56x64     1,728    5,419,008        200,704
 """
 
 
@@ -248,7 +253,16 @@ def test_plugins_show(cli, folder, builder):
 def test_plugins_show_as_json(cli, folder, builder):
     shown = json.loads(cli("plugins", "show", "tiny", "--plugins-dir", folder, "--json").stdout)
     assert shown["space"]["blocks"] == {"type": "int", "low": 1, "high": 5, "step": 1, "log": False, "default": 3}
-    assert shown["network"] == {"size": 224, "classes": 1000, "width": 1.0, "depth": 1.0, "params": 1234567, "mult_adds": 987654321}
+    assert shown["network"] == {
+        "size": 224,
+        "classes": 1000,
+        "width": 1.0,
+        "depth": 1.0,
+        "params": 1234567,
+        "mult_adds": 987654321,
+        "activations": 200704,
+        "memory_per_image": 802816,
+    }
 
 
 def test_plugins_show_builds_nothing_for_other_kinds(cli, folder, builder):

@@ -1,0 +1,97 @@
+"""`automl-cnn plugins check`: whether a plugin keeps the rules, and if not, which."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from automl_cnn import registry
+from automl_cnn.cli import backend
+from automl_cnn.cli.console import console, plural, write_json
+from automl_cnn.cli.tables import Folder, Json, table
+from automl_cnn.errors import PluginError
+from automl_cnn.plugin import Plugin
+
+if TYPE_CHECKING:
+    from automl_cnn.testing import Report, Result
+
+
+def check(
+    *,
+    what: Annotated[str, typer.Argument(metavar="FILE_OR_NAME", help="A .py file with plugins, or the name of an installed one.")],
+    plugins_dir: Folder = None,
+    as_json: Json = False,
+) -> None:
+    """Put every rule to a plugin; the exit code is 1 if it breaks one."""
+    plugins = _plugins(what, plugins_dir)
+    backend.require()
+    with backend.loading(f"Checking {', '.join(plugin.name for plugin in plugins)}"):
+        from automl_cnn.testing import check_plugin
+
+        reports = [check_plugin(plugin) for plugin in plugins]
+    if as_json:
+        write_json({"passed": all(report.passed for report in reports), "plugins": [_as_dict(report) for report in reports]})
+    else:
+        screen = console()
+        for report in reports:
+            _print(screen, report)
+    if not all(report.passed for report in reports):
+        raise typer.Exit(1)
+
+
+def _plugins(what: str, plugins_dir: Path | None) -> list[type[Plugin]]:
+    """The plugins of a file, or those of that name.
+
+    Raises:
+        PluginError: there is no such file or plugin, or the file cannot be imported or has no plugin.
+    """
+    path = Path(what)
+    if path.suffix != ".py":
+        found = registry.load(plugins_dir)
+        return [entries[what].plugin for entries in found.entries.values() if what in entries] or [found.find(what).plugin]
+    if not path.is_file():
+        raise PluginError(f"There is no file {path}. Expected a .py file with plugins, or the name of an installed one; `automl-cnn plugins new` writes one.")
+    try:
+        module = registry._import(path)
+    except Exception as error:  # a stranger's module may raise anything
+        raise PluginError(f"{path} cannot be imported: {type(error).__name__}: {error}. Expected a file that Python can import as it stands.") from error
+    plugins = list(registry._plugins_in(module))
+    if not plugins:
+        raise PluginError(f"{path} defines no Architecture, Optimizer or Regularizer with a name. Expected a subclass with its method and `name = ...`.")
+    return plugins
+
+
+def _print(screen: Console, report: Report) -> None:
+    screen.print(Text.assemble((report.plugin.name, "bold cyan"), f"  {report.plugin.kind}\n"))
+    screen.print(table([(result.name, _outcome(result), _message(result)) for result in report.results], ("check", "outcome", "message")))
+    passed = sum(result.passed for result in report.results)
+    words = f"\n{passed} of {plural(len(report.results), 'check')} passed in {report.seconds:.1f} s"
+    screen.print(Text(words, style="green" if report.passed else "bold red"))
+    screen.print()
+
+
+def _outcome(result: Result) -> Text:
+    if result.failed:
+        return Text("FAILED", style="bold red")
+    return Text(result.outcome, style="green" if result.passed else "yellow")
+
+
+def _message(result: Result) -> str:
+    """What is wrong; the check's name is in the row already."""
+    return result.message.removeprefix(f"{result.name}: ")
+
+
+def _as_dict(report: Report) -> dict[str, Any]:
+    return {
+        "name": report.plugin.name,
+        "kind": report.plugin.kind,
+        "passed": report.passed,
+        "seconds": round(report.seconds, 3),
+        "checks": [
+            {"name": one.name, "rule": one.rule, "outcome": one.outcome, "message": _message(one), "seconds": round(one.seconds, 3)} for one in report.results
+        ],
+    }

@@ -1,0 +1,16 @@
+"""Whether a plugin keeps the rules: one decorator yields small named checks, each a pytest id.
+
+    from automl_cnn.testing import parametrize_with_checks
+    from my_plugins import MyNet, MyOptimizer
+
+    @parametrize_with_checks([MyNet, MyOptimizer])
+    def test_the_rules_are_kept(check):
+        check()
+
+`checks_of` lists the checks of one plugin, `check_plugin` runs them all and tells what it found; so
+does `automl-cnn plugins check FILE_OR_NAME`. Keras is imported when a check that needs it runs.
+"""
+
+from automl_cnn.testing.kit import Broken, Check, Report, Result, check_plugin, checks_of, parametrize_with_checks
+
+__all__ = ["Broken", "Check", "Report", "Result", "check_plugin", "checks_of", "parametrize_with_checks"]

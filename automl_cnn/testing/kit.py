@@ -1,0 +1,150 @@
+"""Rules and a plugin -> checks -> a report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from automl_cnn.errors import PluginError
+from automl_cnn.plugin import Architecture, Optimizer, Plugin, Regularizer, keras
+from automl_cnn.testing import architectures, common, optimizers, regularizers
+from automl_cnn.testing.rules import Broken, Rule, Subject, plainly
+
+__all__ = ["Broken", "Check", "Report", "Result", "check_plugin", "checks_of", "parametrize_with_checks"]
+
+OF_KIND: tuple[tuple[type[Plugin], tuple[Rule, ...]], ...] = (
+    (Architecture, architectures.RULES),
+    (Optimizer, optimizers.RULES),
+    (Regularizer, regularizers.RULES),
+)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One rule put to one plugin. Call it: it returns nothing, or raises `Broken`, an AssertionError.
+
+    `rule` is a sentence; a check tells nothing of its own while one of those named in `after` fails.
+    """
+
+    plugin: type[Plugin]
+    name: str
+    rule: str
+    run: Callable[[], None]
+    after: tuple[str, ...] = ()
+
+    def __call__(self) -> None:
+        __tracebackhide__ = True  # pytest shows the test and the message, not the kit
+        self.run()
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a check. `outcome` is "passed", "failed" or "not checked"; the message says why."""
+
+    name: str
+    rule: str
+    outcome: str
+    message: str
+    seconds: float
+
+    @property
+    def passed(self) -> bool:
+        return self.outcome == "passed"
+
+    @property
+    def failed(self) -> bool:
+        return self.outcome == "failed"
+
+
+@dataclass(frozen=True)
+class Report:
+    """Every check of one plugin. `str` of it lists what failed."""
+
+    plugin: type[Plugin]
+    results: tuple[Result, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every check passed."""
+        return all(result.passed for result in self.results)
+
+    @property
+    def failed(self) -> tuple[Result, ...]:
+        return tuple(result for result in self.results if result.failed)
+
+    @property
+    def seconds(self) -> float:
+        return sum(result.seconds for result in self.results)
+
+    def __str__(self) -> str:
+        head = f"{_called(self.plugin)}: {len(self.results)} checks in {self.seconds:.1f} s, {len(self.failed)} failed"
+        return "\n".join([head, *(f"  {result.message}" for result in self.failed)])
+
+
+def checks_of(plugin_class: type[Plugin]) -> list[Check]:
+    """The checks of a plugin, cheap ones first. Nothing runs yet; what is dear to build is shared among them.
+
+    Raises:
+        PluginError: it is no Architecture, Optimizer or Regularizer.
+    """
+    rules = next((rules for kind, rules in OF_KIND if isinstance(plugin_class, type) and issubclass(plugin_class, kind)), None)
+    if rules is None:
+        raise PluginError(f"{plugin_class!r} is no plugin: expected a subclass of Architecture, Optimizer or Regularizer (the class, not an instance).")
+    subject = Subject(plugin_class)
+    return [Check(plugin_class, one.name, one.sentence, partial(_run, one, subject), one.after) for one in (*common.RULES, *rules)]
+
+
+def parametrize_with_checks(plugin_classes: Iterable[type[Plugin]]) -> Any:
+    """Decorate a test function of one argument, `check`: it becomes one test per plugin and rule, `resnet-every_kernel_is_penalized`."""
+    import pytest
+
+    checks = [check for plugin in plugin_classes for check in checks_of(plugin)]
+    return pytest.mark.parametrize("check", [pytest.param(check, id=f"{_called(check.plugin)}-{check.name}") for check in checks])
+
+
+def check_plugin(plugin_class: type[Plugin]) -> Report:
+    """Run every check; raises nothing of the plugin's.
+
+    Raises:
+        PluginError: it is no Architecture, Optimizer or Regularizer.
+    """
+    checks = checks_of(plugin_class)
+    keras.backend.backend()  # imported now, its seconds are no check's
+    results: list[Result] = []
+    lost: set[str] = set()
+    for check in checks:
+        began = time.perf_counter()
+        waits = next((name for name in check.after if name in lost), None)
+        if waits is not None:
+            outcome, message = "not checked", f"It tells nothing while {waits} fails."
+        else:
+            try:
+                check()
+                outcome, message = "passed", ""
+            except Broken as error:
+                outcome, message = "failed", str(error)
+        if outcome != "passed":
+            lost.add(check.name)
+        results.append(Result(check.name, check.rule, outcome, message, time.perf_counter() - began))
+    return Report(plugin_class, tuple(results))
+
+
+def _run(one: Rule, subject: Subject) -> None:
+    __tracebackhide__ = True
+    try:
+        one.check(subject)
+    except Broken as error:
+        raise Broken(f"{one.name}: {error}") from None
+    except Exception as error:  # a stranger's plugin may raise anything
+        raise Broken(f"{one.name}: {_told(error)}. Expected: {one.sentence}") from error
+
+
+def _told(error: Exception) -> str:
+    return f"Found {plainly(error)}" if isinstance(error, PluginError) else f"Found that it raises {type(error).__name__}: {plainly(error)}"
+
+
+def _called(plugin: type[Plugin]) -> str:
+    return str(getattr(plugin, "name", plugin.__name__))
