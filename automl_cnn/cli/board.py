@@ -16,6 +16,7 @@ from rich.text import Text
 from automl_cnn.cli.console import clock, compact, value, with_margin
 from automl_cnn.cli.words import STATES, short
 from automl_cnn.records import Job, State, Trial, incumbent
+from automl_cnn.transfer import name_of
 
 SHOWN = 8  # trials on the leaderboard
 ROOMY = 100  # columns from which nothing need be abbreviated
@@ -64,14 +65,14 @@ def panel(view: View, width: int) -> Panel:
     return Panel(Group(*parts), title=title, title_align="left", border_style="dim", box=box.ROUNDED, padding=(0, 1), width=width)
 
 
-def leaderboard(trials: Sequence[Trial], width: int) -> Table:
-    """The best trials, the best first; those pruned and failed come last."""
+def leaderboard(trials: Sequence[Trial], width: int, shown: int | None = SHOWN) -> Table:
+    """The best `shown` trials (None: all), the best first; those pruned and failed come last."""
     roomy = width + 4 >= ROOMY
     best = incumbent(list(trials))
     table = Table(box=None, header_style="dim", padding=(0, 2 if roomy else 1, 0, 0), pad_edge=False, expand=not roomy)
-    heads = ("#", "trial", "architecture", "px", "width", "params", "mult-adds", "epochs", "score", "time", "state")
+    heads = ("#", "trial", "network", "px", "width", "params", "mult-adds", "epochs", "score", "time", "state")
     for head in heads:
-        left = head in ("architecture", "state")
+        left = head in ("network", "state")
         shown = head if roomy else NARROW.get(head, head)
         table.add_column(
             shown,
@@ -79,14 +80,14 @@ def leaderboard(trials: Sequence[Trial], width: int) -> Table:
             no_wrap=True,
             overflow="ellipsis",
             vertical="bottom",
-            ratio=1 if head == "architecture" and not roomy else None,
+            ratio=1 if head == "network" and not roomy else None,
         )
-    for rank, trial in enumerate(ranked(trials)[:SHOWN], start=1):
+    for rank, trial in enumerate(ranked(trials)[:shown], start=1):
         top = best is not None and trial.number == best.number
         cells = [
             str(rank) if trial.scored else "-",
             str(trial.number),
-            trial.architecture,
+            name_of(trial.configuration),
             value(trial.configuration.get("resolution", "-")),
             value(trial.configuration.get("width", "-")),
             compact(trial.params),

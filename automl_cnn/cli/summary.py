@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
@@ -14,6 +15,7 @@ from automl_cnn.cli.board import leaderboard
 from automl_cnn.cli.console import clock, compact, plural, value, with_interval
 from automl_cnn.cli.dashboard import STORE
 from automl_cnn.records import StudyResult
+from automl_cnn.transfer import name_of
 
 ENDED = {
     "budget": "the budget is used",
@@ -30,27 +32,28 @@ def print_summary(screen: Console, result: StudyResult, store: Path, *, mlflow: 
 
 
 def _parts(result: StudyResult, store: Path, width: int, *, mlflow: bool) -> list[RenderableType]:
-    architecture = result.configuration["architecture"]
     parts: list[RenderableType] = []
     if result.leaderboard:
         parts += [Text(), leaderboard(result.leaderboard, width)]
     parts += [
         Text(),
         Rule(Text(f"{result.study}", style="bold"), style="dim"),
-        _fact(
-            "winner", f"{architecture} (trial {result.trial} of {result.trials}), {compact(result.params)} parameters, {compact(result.mult_adds)} mult-adds"
+        fact(
+            "winner",
+            f"{name_of(result.configuration)} (trial {result.trial} of {result.trials}), "
+            f"{compact(result.params)} parameters, {compact(result.mult_adds)} mult-adds",
         ),
-        _fact("validation", f"{result.metric} {with_interval(result.val_score, result.val_interval)}"),
+        fact("validation", f"{result.metric} {with_interval(result.val_score, result.val_interval)}"),
     ]
     if result.test_score is not None:
-        parts.append(_fact("test", f"{result.metric} {with_interval(result.test_score, result.test_interval)}, on images never looked at before", "bold green"))
+        parts.append(fact("test", f"{result.metric} {with_interval(result.test_score, result.test_interval)}, on images never looked at before", "bold green"))
     parts += [
-        _fact("model", result.model_path),
-        _fact("ended", f"{ENDED.get(result.stopped_by, result.stopped_by)}; {plural(result.trials, 'trial')} in {clock(result.seconds)}"),
-        *(_fact("note", note, "yellow") for note in result.notes),
+        fact("model", result.model_path),
+        fact("ended", f"{ENDED.get(result.stopped_by, result.stopped_by)}; {plural(result.trials, 'trial')} in {clock(result.seconds)}"),
+        *(fact("note", note, "yellow") for note in result.notes),
         Text(),
         Text("configuration", style="bold"),
-        _configuration(result),
+        pairs(result.configuration),
         Text(),
         Text("next", style="bold"),
         _commands(result, store, mlflow=mlflow),
@@ -58,30 +61,37 @@ def _parts(result: StudyResult, store: Path, width: int, *, mlflow: bool) -> lis
     return parts
 
 
-def _fact(label: str, words: str, style: str = "") -> Text:
+def fact(label: str, words: str, style: str = "") -> Text:
+    """A line that begins with what it is about."""
     return Text.assemble((f"{label:<12}", "dim"), (words, style))
 
 
-def _configuration(result: StudyResult) -> Table:
+def pairs(values: Mapping[str, object]) -> Table:
     """Names and values, two pairs a line, read down."""
-    pairs = [(name, value(given)) for name, given in result.configuration.items()]
-    half = (len(pairs) + 1) // 2
+    cells = [(name, value(given)) for name, given in values.items()]
+    half = (len(cells) + 1) // 2
     grid = Table.grid(padding=(0, 2))
     for style in ("cyan", "", "cyan", ""):
         grid.add_column(style=style, overflow="fold")
     for index in range(half):
-        left, right = pairs[index], pairs[index + half] if index + half < len(pairs) else ("", "")
+        left, right = cells[index], cells[index + half] if index + half < len(cells) else ("", "")
         grid.add_row(f"  {left[0]}", left[1], right[0], right[1])
     return grid
 
 
 def _commands(result: StudyResult, store: Path, *, mlflow: bool) -> Group:
-    """Commands that work as they stand, whatever the names."""
-    name = shlex.quote(result.study)
-    place = "" if store == STORE else f" --store {shlex.quote(str(store))}"
-    commands = [(f"automl-cnn predict {name} photo.jpg{place}", "label images")]
+    commands = [("predict", "photo.jpg", "label images"), ("export", "--out exported", "the files to deploy")]
     if mlflow:
-        commands.append((f"automl-cnn dashboard{place}", "browse every trial"))
-    commands.append((f"automl-cnn export {name} --out exported{place}", "the files to deploy"))
-    longest = max(len(command) for command, _ in commands)
-    return Group(*(Text.assemble("  ", (command.ljust(longest), "cyan"), (f"   {purpose}", "dim")) for command, purpose in commands))
+        commands.insert(1, ("dashboard", "", "browse every trial"))
+    return next_commands(result.study, store, commands)
+
+
+def next_commands(study: str, store: Path, commands: Sequence[tuple[str, str, str]]) -> Group:
+    """Commands that work as they stand, whatever the names: what to do with the study, what follows its name, what for."""
+    place = "" if store == STORE else f" --store {shlex.quote(str(store))}"
+    lines = []
+    for command, rest, purpose in commands:
+        name = "" if command == "dashboard" else f" {shlex.quote(study)}"
+        lines.append((f"automl-cnn {command}{name}{rest and f' {rest}'}{place}", purpose))
+    longest = max(len(line) for line, _ in lines)
+    return Group(*(Text.assemble("  ", (line.ljust(longest), "cyan"), (f"   {purpose}", "dim")) for line, purpose in lines))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from automl_cnn.cli.console import clock, compact, plural, value, with_margin
 from automl_cnn.records import State, Trial
 from automl_cnn.space import Scalar
+from automl_cnn.transfer import name_of
 
 if TYPE_CHECKING:
     from automl_cnn.data import Dataset
@@ -33,7 +34,7 @@ def dataset_lines(dataset: Dataset) -> list[str]:
 
 def short(configuration: Mapping[str, Scalar]) -> str:
     """`vgg, 64 px, width 0.5`: the network of a configuration."""
-    parts = [str(configuration["architecture"])]
+    parts = [name_of(configuration)]
     if "resolution" in configuration:
         parts.append(f"{configuration['resolution']} px")
     parts += [f"{key} {value(configuration[key])}" for key in ("width", "depth") if configuration.get(key, 1.0) != 1.0]
