@@ -9,10 +9,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from automl_cnn import quantities
 from automl_cnn.errors import ConfigError
 
 Metric = Literal["accuracy", "balanced_accuracy", "f1", "auc"]
 METRICS: tuple[Metric, ...] = ("accuracy", "balanced_accuracy", "f1", "auc")
+SAMPLERS: dict[str, tuple[str, ...]] = {
+    "optuna": ("tpe", "gp", "cmaes", "nsga2", "nsga3", "random"),
+    "keras-tuner": ("bayesian", "hyperband", "random", "grid"),
+}  # by engine, the default first
+PRUNERS: dict[str, tuple[str, ...]] = {"optuna": ("percentile", "median", "hyperband", "successive_halving", "none"), "keras-tuner": ("none",)}
 DEFAULT_BUDGET = 600.0
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -46,6 +52,9 @@ def _names(value: object) -> object:
 
 
 Seconds = Annotated[float, BeforeValidator(seconds)]
+Count = Annotated[float, BeforeValidator(quantities.count)]
+Size = Annotated[float, BeforeValidator(quantities.size)]
+Milliseconds = Annotated[float, BeforeValidator(quantities.milliseconds)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 
 
@@ -64,12 +73,48 @@ class StudyConfig(BaseModel):
     architectures: Names | None = None
     optimizers: Names | None = None
     regularizers: Names | None = None
+    pretrained: str = Field("auto", pattern=r"^[\w./-]+$")
+    weights: Path | None = None
     metric: Metric = "accuracy"
     class_weights: Literal["auto", "on", "off"] = "auto"
     val_share: float = Field(0.15, ge=0.05, le=0.4)
     test_share: float = Field(0.15, ge=0.05, le=0.4)
+    engine: Literal["optuna", "keras-tuner"] = "optuna"
+    sampler: str = SAMPLERS["optuna"][0]
+    pruner: str = PRUNERS["optuna"][0]
     max_epochs: int = Field(60, ge=1)
-    max_size: int = Field(224, ge=8, le=1024)
+    max_resolution: int = Field(224, ge=8, le=1024)
+    max_params: Count | None = None
+    max_mult_adds: Count | None = None
+    max_size: Size | None = None
+    max_latency: Milliseconds | None = None
+
+    @model_validator(mode="after")
+    def _weights_of_what(self) -> StudyConfig:
+        if self.weights is not None and self.pretrained in ("auto", "none"):
+            raise ValueError(f"weights = {self.weights} needs pretrained = NAME, which says what network they are for (automl-cnn plugins show ARCHITECTURE)")
+        return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _engines_own(cls, values: Any) -> Any:
+        """What is not said of sampler and pruner is what the engine does by default."""
+        if not isinstance(values, dict) or values.get("engine", "optuna") not in SAMPLERS:
+            return values
+        engine = values.get("engine", "optuna")
+        return {**values, **{key: known[engine][0] for key, known in (("sampler", SAMPLERS), ("pruner", PRUNERS)) if values.get(key) is None}}
+
+    @model_validator(mode="after")
+    def _known_to_the_engine(self) -> StudyConfig:
+        for key, value, known in (("sampler", self.sampler, SAMPLERS), ("pruner", self.pruner, PRUNERS)):
+            if value in known[self.engine]:
+                continue
+            if key == "pruner" and self.engine == "keras-tuner":
+                raise ValueError(f"pruner = {value}: KerasTuner's oracles cannot stop a trial half-way; leave the pruner out, or set engine = optuna")
+            others = [engine for engine in known if value in known[engine]]
+            whose = f", which belongs to engine = {others[0]}" if others else ""
+            raise ValueError(f"the engine {self.engine} has no {key} {value!r}{whose}; expected one of {', '.join(known[self.engine])}")
+        return self
 
     @model_validator(mode="before")
     @classmethod

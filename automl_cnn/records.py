@@ -6,6 +6,7 @@ yields events: `Started`, `Progress`, `Epoch` and, last, `Finished`.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -14,6 +15,7 @@ from typing import Any
 from automl_cnn.space import Scalar
 
 INTERRUPTED = "interrupted"  # how the failure of a trial begins that was lost through no fault of its own
+OUT_OF_MEMORY = "out of memory"  # how one begins that needed too much of it
 
 
 class State(StrEnum):
@@ -31,30 +33,37 @@ class Fidelity:
     """How much is spent on one trial: at most so many epochs, and so many seconds of training if given.
 
     The seconds count from the end of the first step, since building and compiling teach the network nothing.
+    `rung` says how often it was promoted before.
     """
 
     epochs: int
     seconds: float | None = None
+    rung: int = 0
 
 
 @dataclass(frozen=True)
 class Job:
-    """One configuration to train, and why. `stage` is one word: defaults, search, final."""
+    """One configuration to train, and why. `stage` is one word: defaults, search, promotion, retry, final.
+
+    It goes on from the best epoch of the trial `continue_from`, which has the same configuration but for the batch size.
+    """
 
     configuration: Mapping[str, Scalar]
     fidelity: Fidelity
     reason: str
     stage: str = "search"
     proposal: int | None = None  # the engine's own number, if an engine proposed it
+    continue_from: int | None = None
 
 
 @dataclass(frozen=True)
 class NetCost:
-    """What a network costs, known before it is trained; `kernels` counts its layers with kernels."""
+    """What a network costs, known before it is trained; `kernels` counts its layers with kernels, `weights` all numbers in its file."""
 
     params: int
     mult_adds: int
     kernels: int
+    weights: int = 0
 
 
 @dataclass(frozen=True)
@@ -135,6 +144,7 @@ class Trial:
     images_per_second: float | None = None
     failure: str | None = None
     started_at: float = 0.0  # seconds since 1970
+    continue_from: int | None = None
 
     @property
     def architecture(self) -> str:
@@ -144,6 +154,17 @@ class Trial:
     def scored(self) -> bool:
         """Whether its score may be compared with others' at full length."""
         return self.score is not None and self.state in (State.COMPLETE, State.STOPPED)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How far a model's probabilities can be believed, on the validation images: mean negative log-likelihood and expected calibration error."""
+
+    temperature: float
+    loss: float
+    loss_after: float
+    error: float
+    error_after: float
 
 
 @dataclass(frozen=True)
@@ -165,12 +186,15 @@ class StudyResult:
     trial: int
     stopped_by: str  # budget, trials, user, exhausted
     notes: tuple[str, ...] = ()
+    baseline: float | None = None  # the validation score of always answering the most frequent class
+    calibration: Calibration | None = None
     leaderboard: tuple[Trial, ...] = field(default=(), repr=False)
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready; the leaderboard is left out."""
         names = [name for name in self.__dataclass_fields__ if name != "leaderboard"]
         values = {name: getattr(self, name) for name in names}
+        values["calibration"] = dataclasses.asdict(self.calibration) if self.calibration is not None else None
         return {name: dict(value) if isinstance(value, Mapping) else value for name, value in values.items()}
 
 

@@ -4,7 +4,8 @@
       optuna.journal          the record of every study
       mlflow.db  mlartifacts/ the view of it in MLflow
       cache/                  decoded images
-      studies/NAME/           study.toml, report.html, worker.log, best/model.keras, trials/
+      studies/NAME/           study.toml, report.html, worker.log, best/model.keras, trials/,
+                              running.lock while a search is at work
 
 Folders come into being when they are asked for, so that a look into a store that does not exist
 leaves nothing behind.
@@ -63,6 +64,26 @@ class StudyFolder:
         """What the worker processes print."""
         return self.folder / "worker.log"
 
+    @property
+    def lock(self) -> Path:
+        """Which process is at work on the study; the file is there while one is."""
+        return self.folder / "running.lock"
+
+    @property
+    def manifest(self) -> Path:
+        """The data set: paths, labels, splits."""
+        return self.folder / "dataset.json"
+
+    @property
+    def touched(self) -> float:
+        """When the study was last worked on, in seconds since 1970."""
+        return _touched(self.folder)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all its files."""
+        return size(self.folder)
+
 
 @dataclass(frozen=True)
 class Store:
@@ -86,8 +107,8 @@ class Store:
 
     @property
     def journal(self) -> Path:
-        """The record of all studies, in Optuna's journal format."""
-        return writable(self.root) / "optuna.journal"
+        """The record of all studies, in Optuna's journal format; the file need not exist yet."""
+        return self.root / "optuna.journal"
 
     @property
     def cache(self) -> Path:
@@ -175,6 +196,33 @@ def atomic_write_text(path: Path, text: str) -> None:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
         raise StoreError(f"{path} cannot be written: {error.strerror}. {_ELSEWHERE}") from None
+
+
+def size(folder: Path) -> int:
+    """Bytes of all files in a folder; 0 where there is none."""
+    total = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(OSError):  # a file may go while one looks
+            total += path.lstat().st_size if not path.is_dir() else 0
+    return total
+
+
+def remove(folder: Path) -> int:
+    """Remove a folder and all in it; the bytes that were freed.
+
+    Raises:
+        StoreError: something in it cannot be removed.
+    """
+    before = size(folder)
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        return before
+    except OSError as error:
+        raise StoreError(
+            f"{error.filename or folder} cannot be removed: {error.strerror}. Free the permission, or close what uses it, and try again."
+        ) from None
+    return before
 
 
 def free_bytes(path: Path) -> int:

@@ -20,6 +20,7 @@ RATE = "finetune_rate."
 NONE = "none"
 PROBE = "probe"
 MODES = (PROBE, "head_first", "gradual", "all")
+TRAIN_ON = "head_first"  # what follows a probe
 LOWEST = 0.1  # with "gradual", the rate of the lowest layer as a share of the highest's
 
 

@@ -39,3 +39,9 @@ def test_a_limit_is_always_set():
 def test_a_bad_setting_is_named(settings, words):
     with pytest.raises(ConfigError, match=words):
         study_config(settings)
+
+
+def test_a_file_of_weights_needs_the_name_of_what_is_in_it():
+    with pytest.raises(ConfigError, match="needs pretrained = NAME"):
+        study_config({"data": "images", "weights": "mine.pth"})
+    assert study_config({"data": "images", "weights": "mine.pth", "pretrained": "lite0"}).pretrained == "lite0"

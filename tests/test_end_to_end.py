@@ -94,6 +94,31 @@ def test_mlflow_holds_every_run_and_the_champion(home, digits, searched):
     assert client.get_model_version_by_alias("main", "champion").version
 
 
+def test_what_is_known_of_imagenet_is_tried_first(home, digits):
+    words = ("--architectures", "efficientnet_lite", "--max-resolution", 96, "--trials", 1, "--no-mlflow", "--json")
+    result = json.loads(run(home, "search", "--data", digits, "--name", "known", *words).stdout)
+    assert result["configuration"]["pretrained.efficientnet_lite"] == "lite0"
+    assert result["configuration"]["finetune.efficientnet_lite"] == "probe"
+    assert result["val_score"] > 0.8
+    rows = list(csv.DictReader(io.StringIO(run(home, "predict", "known", digits).stdout)))
+    assert sum(Path(row["path"]).parent.name == row["label"] for row in rows) > 72 * 0.85
+
+
+def test_weights_that_cannot_be_had_are_said_and_the_search_goes_on(home, digits):
+    words = ("--architectures", "mobilenet", "--pretrained", "mobilenet", "--max-epochs", 1, "--trials", 1, "--no-mlflow", "--json")
+    done = subprocess.run(
+        command("search", "--data", digits, "--name", "offline", *words),
+        cwd=home,
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=True,
+        env={**os.environ, "KERAS_HOME": str(home / "no-keras"), "HTTPS_PROXY": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"},
+    )
+    assert "goes on without the pretrained weights 'mobilenet'" in done.stderr
+    assert json.loads(done.stdout)["configuration"]["architecture"] == "mobilenet"
+
+
 def test_a_killed_search_goes_on(home, digits):
     words = command("search", "--data", digits, "--name", "killed", "--budget", "75s", "--no-mlflow", *TINY)
     with (home / "killed.log").open("w") as log:

@@ -4,6 +4,7 @@
     automl-cnn plugins list                  what takes part in a search
     automl-cnn predict NAME photo.jpg        use the model
     automl-cnn dashboard                     browse every run
+    automl-cnn studies                       what was searched so far
     automl-cnn export NAME --out DIR         ship it
 
 Exit codes: 0 done, 1 a plugin breaks a rule (`plugins check`), 2 something must be changed first (the message says what), 130 interrupted.

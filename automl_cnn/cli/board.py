@@ -65,8 +65,8 @@ def panel(view: View, width: int) -> Panel:
     return Panel(Group(*parts), title=title, title_align="left", border_style="dim", box=box.ROUNDED, padding=(0, 1), width=width)
 
 
-def leaderboard(trials: Sequence[Trial], width: int, shown: int | None = SHOWN) -> Table:
-    """The best `shown` trials (None: all), the best first; those pruned and failed come last."""
+def leaderboard(trials: Sequence[Trial], width: int, most: int | None = SHOWN) -> Table:
+    """The best `most` trials (None: all), the best first; those pruned and failed come last."""
     roomy = width + 4 >= ROOMY
     best = incumbent(list(trials))
     table = Table(box=None, header_style="dim", padding=(0, 2 if roomy else 1, 0, 0), pad_edge=False, expand=not roomy)
@@ -82,7 +82,7 @@ def leaderboard(trials: Sequence[Trial], width: int, shown: int | None = SHOWN) 
             vertical="bottom",
             ratio=1 if head == "network" and not roomy else None,
         )
-    for rank, trial in enumerate(ranked(trials)[:shown], start=1):
+    for rank, trial in enumerate(ranked(trials)[:most], start=1):
         top = best is not None and trial.number == best.number
         cells = [
             str(rank) if trial.scored else "-",

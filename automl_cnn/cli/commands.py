@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 import automl_cnn
-from automl_cnn.cli import console, dashboard, export, plugins, predict, search
+from automl_cnn.cli import console, dashboard, export, plugins, predict, search, studies
 from automl_cnn.errors import AutomlCnnError
 
 PANEL_SEARCH = "Find a model"
@@ -55,6 +55,7 @@ app.command("search", rich_help_panel=PANEL_SEARCH)(search.search)
 app.add_typer(plugins.app, name="plugins", rich_help_panel=PANEL_SEARCH)
 app.command("predict", rich_help_panel=PANEL_USE)(predict.predict)
 app.command("dashboard", rich_help_panel=PANEL_USE)(dashboard.dashboard)
+app.add_typer(studies.app, name="studies", rich_help_panel=PANEL_USE)
 app.command("export", rich_help_panel=PANEL_USE)(export.export)
 
 

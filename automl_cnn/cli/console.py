@@ -47,6 +47,14 @@ def compact(number: int | None) -> str:
     return f"{value:.1f}T"
 
 
+def bytes_(number: int) -> str:
+    """1,234,567 as `1.2 MB`."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if number >= size:
+            return f"{number / size:.1f} {unit}"
+    return f"{number} B"
+
+
 def clock(seconds: float) -> str:
     """Seconds as `4:05` or `1:02:03`."""
     whole = max(0, round(seconds))

@@ -10,17 +10,23 @@ import typer
 
 from automl_cnn.cli import backend
 from automl_cnn.cli.console import console, write_json
-from automl_cnn.config import METRICS, StudyConfig, study_config
+from automl_cnn.config import METRICS, PRUNERS, SAMPLERS, StudyConfig, study_config
 
 DATA = "The images"
 LIMITS = "How long, and where"
 SPACE = "What is tried"
+DEPLOY = "What the model may cost"
+ENGINE = "What proposes it"
 OUTPUT = "Output"
 
 
 def _default(field: str) -> str:
     """A default in words; the flags themselves default to None, so that a study.toml can tell what was given."""
     return f" Default: {StudyConfig.model_fields[field].default}."
+
+
+def _either(by_engine: dict[str, tuple[str, ...]]) -> str:
+    return "; ".join(f"{engine}: {', '.join(names)}" for engine, names in by_engine.items()) + " (the first is the default)."
 
 
 def search(
@@ -44,7 +50,21 @@ def search(
     architectures: Annotated[str | None, typer.Option(help="Only these, as in vgg,resnet (default: all).", rich_help_panel=SPACE)] = None,
     optimizers: Annotated[str | None, typer.Option(help="Only these (default: all).", rich_help_panel=SPACE)] = None,
     regularizers: Annotated[str | None, typer.Option(help="Only these (default: all).", rich_help_panel=SPACE)] = None,
-    max_size: Annotated[int | None, typer.Option(help="Largest input, in pixels." + _default("max_size"), rich_help_panel=SPACE)] = None,
+    pretrained: Annotated[
+        str | None,
+        typer.Option(
+            help="Weights to begin with: auto (those on this machine), none, or a name such as lite0." + _default("pretrained"), rich_help_panel=SPACE
+        ),
+    ] = None,
+    weights: Annotated[Path | None, typer.Option(help="A file with the weights that --pretrained NAME names.", rich_help_panel=SPACE)] = None,
+    max_resolution: Annotated[int | None, typer.Option(help="Largest input, in pixels." + _default("max_resolution"), rich_help_panel=SPACE)] = None,
+    max_params: Annotated[str | None, typer.Option(help="At most so many parameters: 500k, 1.5M.", rich_help_panel=DEPLOY)] = None,
+    max_mult_adds: Annotated[str | None, typer.Option(help="At most so many multiply-accumulates for an image: 300M.", rich_help_panel=DEPLOY)] = None,
+    max_size: Annotated[str | None, typer.Option(help="The model file's size at most: 5MB.", rich_help_panel=DEPLOY)] = None,
+    max_latency: Annotated[str | None, typer.Option(help="At most so long for one image, on this machine: 20ms.", rich_help_panel=DEPLOY)] = None,
+    engine: Annotated[str | None, typer.Option(help=f"{' or '.join(SAMPLERS)}." + _default("engine"), rich_help_panel=ENGINE)] = None,
+    sampler: Annotated[str | None, typer.Option(help=f"How configurations are chosen. {_either(SAMPLERS)}", rich_help_panel=ENGINE)] = None,
+    pruner: Annotated[str | None, typer.Option(help=f"Which trials are stopped half-way. {_either(PRUNERS)}", rich_help_panel=ENGINE)] = None,
     plugins_dir: Annotated[
         Path | None, typer.Option(envvar="AUTOML_CNN_PLUGINS_DIR", help="A folder of plugins of your own (.py files).", rich_help_panel=SPACE)
     ] = None,
@@ -70,15 +90,29 @@ def search(
             "architectures": architectures,
             "optimizers": optimizers,
             "regularizers": regularizers,
+            "pretrained": pretrained,
+            "weights": weights,
             "metric": metric,
             "class_weights": class_weights,
             "val_share": val_share,
             "test_share": test_share,
+            "engine": engine,
+            "sampler": sampler,
+            "pruner": pruner,
             "max_epochs": max_epochs,
+            "max_resolution": max_resolution,
+            "max_params": max_params,
+            "max_mult_adds": max_mult_adds,
             "max_size": max_size,
+            "max_latency": max_latency,
         },
         config,
     )
+    go(settings, as_json=as_json, mlflow=mlflow)
+
+
+def go(settings: StudyConfig, *, as_json: bool, mlflow: bool) -> None:
+    """Search before the user's eyes, and say what was found."""
     backend.require()
     import psutil
 

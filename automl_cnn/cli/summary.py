@@ -47,6 +47,12 @@ def _parts(result: StudyResult, store: Path, width: int, *, mlflow: bool) -> lis
     ]
     if result.test_score is not None:
         parts.append(fact("test", f"{result.metric} {with_interval(result.test_score, result.test_interval)}, on images never looked at before", "bold green"))
+    if result.baseline is not None:
+        parts.append(fact("baseline", f"{result.metric} {result.baseline:.3f}, for always answering the most frequent class"))
+    calibration = result.calibration
+    if calibration is not None and calibration.temperature != 1:
+        off = f"confidence was off by {calibration.error:.3f} on average, now by {calibration.error_after:.3f}"
+        parts.append(fact("calibration", f"{off} (temperature {calibration.temperature:.2f})"))
     parts += [
         fact("model", result.model_path),
         fact("ended", f"{ENDED.get(result.stopped_by, result.stopped_by)}; {plural(result.trials, 'trial')} in {clock(result.seconds)}"),

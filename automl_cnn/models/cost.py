@@ -45,6 +45,7 @@ class Cost:
     params: int
     mult_adds: int
     layers: tuple[LayerCost, ...]
+    weights: int = 0  # all numbers in the model's file, moving statistics included
 
     @property
     def activations(self) -> int:
@@ -58,7 +59,7 @@ class Cost:
     @property
     def summary(self) -> NetCost:
         """The totals, as they are recorded."""
-        return NetCost(self.params, self.mult_adds, sum(layer.mult_adds > 0 for layer in self.layers))
+        return NetCost(self.params, self.mult_adds, sum(layer.mult_adds > 0 for layer in self.layers), self.weights)
 
 
 def cost(model_or_layers: keras.Model | Iterable[keras.layers.Layer]) -> Cost:
@@ -69,8 +70,10 @@ def cost(model_or_layers: keras.Model | Iterable[keras.layers.Layer]) -> Cost:
     """
     layers = tuple(_layers(model_or_layers.layers if isinstance(model_or_layers, keras.Model) else model_or_layers))
     costs = tuple(_layer(layer) for layer in layers)
-    weights = {id(weight): weight for layer in layers for weight in layer.trainable_variables}  # a shared weight counts once
-    return Cost(sum(_size(weight) for weight in weights.values()), sum(one.mult_adds for one in costs), costs)
+    trained = {id(weight): weight for layer in layers for weight in layer.trainable_variables}  # a shared weight counts once
+    stored = {id(weight): weight for layer in layers for weight in layer.weights}
+    params, weights = (sum(_size(weight) for weight in some.values()) for some in (trained, stored))
+    return Cost(params, sum(one.mult_adds for one in costs), costs, weights)
 
 
 def _layers(layers: Iterable[Any]) -> Iterator[Any]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from automl_cnn.records import Epoch, Finished, Job, Progress, Started, State, Trial, incumbent
 from automl_cnn.study.budget import Budget
@@ -17,6 +16,7 @@ from automl_cnn.study.planner import Planner
 from automl_cnn.study.record import Record
 from automl_cnn.track import Tracking
 
+GRACE = 15.0  # seconds beyond the budget that a silent trial is waited for
 GIVE_UP = 5  # failed trials in a row, and none ever scored
 
 
@@ -31,7 +31,7 @@ class Loop:
     tracker: Tracking
     observer: Observer
     budget: Callable[[], Budget]
-    promote: Callable[[Trial, Path], None]  # makes a checkpoint the study's best model
+    shelve: Callable[[Sequence[Trial]], None]  # puts the best model in its place and deletes losers'
     session: str
     began: float  # seconds since 1970
     interrupted: bool = False
@@ -47,6 +47,8 @@ class Loop:
             if len(trials) >= GIVE_UP and incumbent(trials) is None and all(trial.state is State.FAILED for trial in trials[-GIVE_UP:]):
                 return "exhausted"
             job = self.planner.next(trials, budget)
+            if job is None and trials and incumbent(trials) is None:
+                return "exhausted"
             if job is None:
                 return "trials" if budget.trials is not None and len(trials) >= budget.trials else "budget"
             self._train(job)
@@ -58,11 +60,11 @@ class Loop:
         self.executor.stop()
 
     def _train(self, job: Job) -> None:
-        number = self.record.start(job, self.planner.space)
+        number = self.record.start(job, self.planner.sizing.space)
         self.observer.trial_started(job, number)
         outcome = Finished(State.FAILED, failure="it gave no result")
         pruned = False
-        for event in self.executor.run(job, number):
+        for event in self.executor.run(job, number, lambda: max(0.0, self.budget().left) + GRACE):
             if isinstance(event, (Started, Epoch)):
                 self.record.event(number, event)
             if isinstance(event, Finished):
@@ -80,17 +82,10 @@ class Loop:
     def _conclude(self, number: int, outcome: Finished, *, pruned: bool) -> None:
         if pruned:
             outcome = dataclasses.replace(outcome, state=State.PRUNED)
-        before = incumbent(self.record.trials)
         self.record.finish(number, outcome)
         trials = self.record.trials
         trial = trials[number]
-        best = incumbent(trials)
-        checkpoint = Path(outcome.checkpoint) if outcome.checkpoint else None
-        if checkpoint is not None and checkpoint.exists():
-            if best is not None and best.number == number and (before is None or before.number != number):
-                self.promote(trial, checkpoint)
-            else:
-                checkpoint.unlink()
+        self.shelve(trials)
         self.engine.tell(trial)
         self.tracker.trial(trial)
         self.observer.trial_finished(trial, trials)

@@ -6,11 +6,12 @@ study survives the death of any process and optuna-dashboard can read it.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ _STATES = {State.COMPLETE: TrialState.COMPLETE, State.STOPPED: TrialState.COMPLE
 FINGERPRINT = "fingerprint"
 SECONDS = "seconds"
 RESULT = "result"
+WEIGHTS = "weights"
+DATA = "data"
 
 
 class Record:
@@ -40,17 +43,47 @@ class Record:
         Raises:
             StoreError: the journal cannot be read or written.
         """
-        self.name = study
-        try:
+        with _opening(journal):
             journal.parent.mkdir(parents=True, exist_ok=True)
             lock = JournalFileOpenLock(str(journal))
             _mend(journal, lock)
-            self._storage = JournalStorage(JournalFileBackend(str(journal), lock_obj=lock))
-            self._study = optuna.create_study(storage=self._storage, study_name=study, direction="maximize", load_if_exists=True)
-        except (OSError, ValueError, KeyError) as error:
-            raise StoreError(f"The record {journal} cannot be opened: {error}. Expected a journal written by automl-cnn; move it away to begin anew.") from None
-        self._id = self._study._study_id
+            storage = JournalStorage(JournalFileBackend(str(journal), lock_obj=lock))
+            self._attach(storage, optuna.create_study(storage=storage, study_name=study, direction="maximize", load_if_exists=True))
+
+    def _attach(self, storage: JournalStorage, study: optuna.Study) -> None:
+        self.name = study.study_name
+        self._storage, self._study, self._id = storage, study, study._study_id
         self._ids: dict[int, int] = {}
+
+    @classmethod
+    def all(cls, journal: Path) -> dict[str, Record]:
+        """Every study in a journal, by name, to be read. Writes nothing; a journal that does not exist holds none.
+
+        Raises:
+            StoreError: the journal cannot be read.
+        """
+        if not journal.exists():
+            return {}
+        found: dict[str, Record] = {}
+        with _opening(journal):
+            storage = JournalStorage(JournalFileBackend(str(journal), lock_obj=JournalFileOpenLock(str(journal))))
+            for name in optuna.get_all_study_names(storage):
+                record = found[name] = cls.__new__(cls)
+                record._attach(storage, optuna.load_study(study_name=name, storage=storage))
+        return found
+
+    @staticmethod
+    def delete(journal: Path, study: str) -> None:
+        """Remove a study from a journal; nothing happens where it holds none of that name.
+
+        Raises:
+            StoreError: the journal cannot be read or written.
+        """
+        if study not in Record.all(journal):
+            return
+        record = Record(journal, study)  # mends the journal, as whoever writes to it must
+        with _opening(journal):
+            record._storage.delete_study(record._id)
 
     @property
     def trials(self) -> tuple[Trial, ...]:
@@ -90,7 +123,13 @@ class Record:
             datetime_complete=None,
             params=dict(job.configuration),
             distributions=distributions(space, job.configuration),
-            user_attrs={"stage": job.stage, "reason": job.reason, "fidelity": dataclasses.asdict(job.fidelity), "started_at": time.time()},
+            user_attrs={
+                "stage": job.stage,
+                "reason": job.reason,
+                "fidelity": dataclasses.asdict(job.fidelity),
+                "started_at": time.time(),
+                "continue_from": job.continue_from,
+            },
             system_attrs={},
             intermediate_values={},
         )
@@ -124,6 +163,14 @@ class Record:
         for trial in left:
             self.finish(trial.number, Finished(State.FAILED, failure=f"{INTERRUPTED}: the search ended while it was trained"))
         return len(left)
+
+
+@contextlib.contextmanager
+def _opening(journal: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, KeyError) as error:
+        raise StoreError(f"The record {journal} cannot be opened: {error}. Expected a journal written by automl-cnn; move it away to begin anew.") from None
 
 
 def _mend(journal: Path, lock: JournalFileOpenLock) -> None:
@@ -171,4 +218,5 @@ def _trial(frozen: FrozenTrial) -> Trial:
         images_per_second=outcome.get("images_per_second"),
         failure=outcome.get("failure"),
         started_at=attributes.get("started_at", 0.0),
+        continue_from=attributes.get("continue_from"),
     )

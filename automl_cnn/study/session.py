@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 import importlib.metadata
 import json
-import re
 import signal
 import threading
 import time
@@ -17,28 +15,32 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tomli_w
 
+from automl_cnn import metrics
 from automl_cnn import registry as plugins
 from automl_cnn.config import StudyConfig
-from automl_cnn.data import Dataset, pixels, prepare, scan, told_apart
-from automl_cnn.errors import ConfigError, StoreError, TrialError
+from automl_cnn.data import Dataset, pixels, prepare, scan
+from automl_cnn.errors import TrialError
 from automl_cnn.export.bundle import read_card, write_card
-from automl_cnn.records import NetCost, StudyResult, Trial, incumbent
-from automl_cnn.space import Configuration
-from automl_cnn.store import Store, atomic_write_text
+from automl_cnn.records import Calibration, StudyResult, Trial, incumbent
+from automl_cnn.store import Store, StudyFolder
 from automl_cnn.study.budget import Budget
-from automl_cnn.study.engines.optuna import OptunaEngine
+from automl_cnn.study.engines import Engine, engine_for, require
 from automl_cnn.study.executors.local import LocalExecutor
 from automl_cnn.study.executors.protocol import Executor, Setting, TestScore
+from automl_cnn.study.identity import name_of, same_study, summary, write_toml
+from automl_cnn.study.limits import Limits
+from automl_cnn.study.lock import held
 from automl_cnn.study.loop import Loop
 from automl_cnn.study.observer import NullObserver, Observer
 from automl_cnn.study.planner import Planner
-from automl_cnn.study.record import FINGERPRINT, RESULT, Record
-from automl_cnn.study.union import study_space
+from automl_cnn.study.prices import Prices
+from automl_cnn.study.record import DATA, RESULT, WEIGHTS, Record
+from automl_cnn.study.shelf import Shelf
+from automl_cnn.study.stages import Sizing
+from automl_cnn.study.union import study_space, worth_enlarging
+from automl_cnn.study.weights import Found, choose
 from automl_cnn.track import NullTracker, Tracker, Tracking
-
-IDENTITY = ("data", "seed", "metric", "architectures", "optimizers", "regularizers", "class_weights", "val_share", "test_share", "max_size")
 
 
 def run(
@@ -55,6 +57,7 @@ def run(
     """
     started = time.time() if started is None else started
     observer = observer or NullObserver()
+    require(config)
     found = plugins.load(config.plugins_dir)
     for source, why in found.broken.items():
         observer.note(f"Plugin left out: {source}: {why}")
@@ -63,36 +66,80 @@ def run(
     if dataset is None:
         scan(config.data)  # names only: a folder that cannot be used is told before anything is started
     store = Store(config.store)
-    name = config.name or _name(config)
+    name = config.name or name_of(config)
     folder = store.study(name)
+    with held(folder.lock, name):
+        return _search(config, found, store, folder, observer=observer, track=track, started=started, dataset=dataset)
+
+
+def _search(
+    config: StudyConfig,
+    found: plugins.Registry,
+    store: Store,
+    folder: StudyFolder,
+    *,
+    observer: Observer,
+    track: bool,
+    started: float,
+    dataset: Dataset | None,
+) -> StudyResult:
+    name = folder.name
     record = Record(store.journal, name)
     executor = LocalExecutor(folder.log)
     try:
         if dataset is None:
-            dataset = prepare(config.data, store.cache, seed=config.seed, val_share=config.val_share, test_share=config.test_share, max_size=config.max_size)
+            dataset = prepare(
+                config.data,
+                store.cache,
+                seed=config.seed,
+                val_share=config.val_share,
+                test_share=config.test_share,
+                max_size=config.max_resolution,
+            )
         observer.data(dataset)
-        _same_study(record, config, dataset, name)
-        manifest = folder.folder / "dataset.json"
+        same_study(record, config, dataset, name)
+        record.keep(DATA, summary(dataset))
+        manifest = folder.manifest
         dataset.save(manifest)
-        _write_toml(folder.toml, config, name)
+        write_toml(folder.toml, config, name)
         executor.configure(
             Setting(
-                str(manifest), config.metric, config.class_weights, config.seed, str(config.plugins_dir) if config.plugins_dir else None, str(folder.trials)
+                dataset=str(manifest),
+                metric=config.metric,
+                class_weights=config.class_weights,
+                seed=config.seed,
+                plugins_dir=str(config.plugins_dir) if config.plugins_dir else None,
+                checkpoints=str(folder.trials),
+                weights=str(config.weights.resolve()) if config.weights else None,
             )
         )
+        weights = _weights(found, config, record, executor, observer)
         space = study_space(
             found,
             native=dataset.native,
             images=len(dataset.rows("train")),
-            max_size=config.max_size,
+            max_resolution=config.max_resolution,
             architectures=config.architectures,
             optimizers=config.optimizers,
             regularizers=config.regularizers,
+            weights=weights,
         )
         tracker: Tracking = Tracker(store, name) if track else NullTracker()
         tracker.start(json.loads(config.model_dump_json()), summary(dataset))
-        study = _Study(config, name, record, executor, tracker, observer, dataset, started, folder.best / "model.keras", folder.trials)
-        return study.search(Planner(space, engine := OptunaEngine(space, config.seed), study.cost, len(dataset.rows("train")), config.max_epochs), engine)
+        study = _Study(config, name, record, executor, tracker, observer, dataset, started, folder)
+        engine = engine_for(config, space)
+        if engine.note:
+            observer.note(engine.note)
+        prices = Prices(record, executor)
+        limits = Limits(
+            params=int(config.max_params) if config.max_params else None,
+            mult_adds=int(config.max_mult_adds) if config.max_mult_adds else None,
+            bytes=int(config.max_size) if config.max_size else None,
+            latency=config.max_latency,
+            measure=prices.latency,
+        )
+        sizing = Sizing(space, prices.cost, len(dataset.rows("train")), worth_enlarging(dataset.native, config.max_resolution), limits)
+        return study.search(Planner(sizing, engine, config.max_epochs), engine)
     finally:
         executor.close()
 
@@ -107,21 +154,26 @@ class _Study:
     observer: Observer
     dataset: Dataset
     started: float
-    best: Path
-    checkpoints: Path
+    folder: StudyFolder
     used_before: float = 0.0
-    _costs: dict[str, NetCost] = dataclasses.field(default_factory=dict)
 
-    def search(self, planner: Planner, engine: OptunaEngine) -> StudyResult:
+    @property
+    def best(self) -> Path:
+        return self.folder.model
+
+    @property
+    def shelf(self) -> Shelf:
+        return Shelf(self.best, self.folder.trials, self.card)
+
+    def search(self, planner: Planner, engine: Engine) -> StudyResult:
         self.record.bury()
-        self._recover()
+        self.shelf.put(self.record.trials)
         self.used_before = self.record.seconds
         earlier = self.record.trials
         if earlier:
             self.observer.resumed(earlier, self.used_before)
-        self._costs = {key: NetCost(*value) for key, value in self.record.settings.get("costs", {}).items()}
         session = uuid.uuid4().hex[:8]
-        loop = Loop(self.record, planner, engine, self.executor, self.tracker, self.observer, self.budget, self.promote, session, self.started)
+        loop = Loop(self.record, planner, engine, self.executor, self.tracker, self.observer, self.budget, self.shelf.put, session, self.started)
         with _interruptible(loop):
             stopped_by = loop.run()
         result = self.finish(stopped_by)
@@ -130,26 +182,6 @@ class _Study:
 
     def budget(self) -> Budget:
         return Budget(self.config.budget, self.used_before + time.time() - self.started, self.config.trials)
-
-    def cost(self, configuration: Configuration) -> NetCost:
-        """Asked of the worker once for each network, and kept in the record."""
-        keys = {key: value for key, value in configuration.items() if not key.startswith(("regularizer", "optimizer", "batch_size"))}
-        architecture = str(configuration["architecture"])
-        kept = {key: value for key, value in keys.items() if key in ("architecture", "resolution", "width", "depth") or key.startswith(f"{architecture}.")}
-        key = json.dumps(kept, sort_keys=True)
-        if key not in self._costs:
-            try:
-                self._costs[key] = self.executor.cost(configuration)
-            except TrialError:
-                self._costs[key] = NetCost(0, 1, 1)  # its trial will say what is wrong with it
-            self.record.keep("costs", {known: list(dataclasses.astuple(value)) for known, value in self._costs.items()})
-        return self._costs[key]
-
-    def promote(self, trial: Trial, checkpoint: Path) -> None:
-        """Make a checkpoint the best model on disk, labels and settings inside, in one step."""
-        write_card(checkpoint, self.card(trial))
-        self.best.parent.mkdir(parents=True, exist_ok=True)
-        checkpoint.replace(self.best)
 
     def card(self, trial: Trial) -> dict[str, Any]:
         return {
@@ -175,8 +207,9 @@ class _Study:
         if best is None:
             reasons = sorted({trial.failure or "no reason" for trial in trials})
             raise TrialError("No network could be trained.\n" + "\n".join(reasons[:5] or ["No time was left for a single trial: raise --budget."]))
+        calibration = self._calibrated()
         self.observer.finishing("scoring the test images once")
-        test = self._test(best)
+        test = self._test()
         result = StudyResult(
             study=self.name,
             metric=self.config.metric,
@@ -193,8 +226,10 @@ class _Study:
             trial=best.number,
             stopped_by=stopped_by,
             leaderboard=trials,
+            baseline=self._baseline(),
+            calibration=calibration,
         )
-        write_card(self.best, {**self.card(best), "test_score": result.test_score, "test_interval": result.test_interval})
+        write_card(self.best, {**read_card(self.best), "test_score": result.test_score, "test_interval": result.test_interval})
         self.observer.finishing("registering the model in MLflow")
         self.tracker.rebuild(trials)
         rows = self.dataset.rows("test")[:1]
@@ -204,70 +239,46 @@ class _Study:
         self.observer.result(result)
         return result
 
-    def _test(self, best: Trial) -> TestScore | None:
+    def _baseline(self) -> float:
+        """What answering the most frequent class every time would score on the validation images."""
+        labels = self.dataset.labels[self.dataset.rows("val")]
+        always = np.zeros((len(labels), len(self.dataset.classes)))
+        always[:, int(self.dataset.counts("train").argmax())] = 1.0
+        return metrics.score(self.config.metric, labels, always)
+
+    def _calibrated(self) -> Calibration | None:
+        """Set the best model's temperature, unless that was done already."""
+        if "temperature" in read_card(self.best):
+            return None
+        self.observer.finishing("calibrating the probabilities on the validation images")
+        try:
+            return self.executor.calibrate(str(self.best))
+        except TrialError as error:
+            self.observer.note(f"The probabilities could not be calibrated: {error}")
+            return None
+
+    def _test(self) -> TestScore | None:
         try:
             return self.executor.test(str(self.best))
         except TrialError as error:
             self.observer.note(f"The test images could not be scored: {error}")
             return None
 
-    def _recover(self) -> None:
-        """Put right what a kill between two steps left: an incumbent not yet in its place, checkpoints of losers."""
-        best = incumbent(self.record.trials)
-        for checkpoint in sorted(self.checkpoints.glob("*.keras")):
-            placed = self.best.exists() and best is not None and read_card(self.best).get("trial") == best.number
-            if best is not None and checkpoint.stem == f"trial-{best.number:04d}" and not placed:
-                self.promote(best, checkpoint)
-            else:
-                checkpoint.unlink()
 
-
-def summary(dataset: Dataset) -> dict[str, Any]:
-    """A data set in figures, JSON-ready."""
-    return {
-        "name": dataset.name,
-        "folder": dataset.folder,
-        "fingerprint": dataset.fingerprint,
-        "classes": list(dataset.classes),
-        "images": len(dataset.labels),
-        "splits": {split: [int(count) for count in dataset.counts(split)] for split in ("train", "val", "test")},
-        "skipped": len(dataset.skipped),
-        "duplicates": dataset.duplicates,
-        "channels": dataset.channels,
-        "native": int(dataset.native),
-    }
-
-
-def _name(config: StudyConfig) -> str:
-    """The name of a study that was given none: the same settings on the same folder are the same study."""
-    identity = json.loads(config.model_dump_json(include=set(IDENTITY)))
-    identity["data"] = str(config.data.resolve())
-    digest = hashlib.blake2b(json.dumps(identity, sort_keys=True).encode(), digest_size=3).hexdigest()
-    plain = re.sub(r"[^\w.-]+", "-", told_apart(config.data)).strip("-.") or "study"
-    return f"{plain}-{digest}"
-
-
-def _same_study(record: Record, config: StudyConfig, dataset: Dataset, name: str) -> None:
-    """Refuse to mix two searches under one name."""
-    identity = json.loads(config.model_dump_json(include=set(IDENTITY) - {"data"}))
-    known = record.settings.get("identity")
+def _weights(found: plugins.Registry, config: StudyConfig, record: Record, executor: Executor, observer: Observer) -> Found:
+    """The pretrained weights of the study, the same in every session of it, since they shape its space."""
+    known = record.settings.get(WEIGHTS)
     if known is None:
-        record.keep("identity", identity)
-        record.keep(FINGERPRINT, dataset.fingerprint)
-        return
-    changed = [f"{key} was {known.get(key)!r}, now {value!r}" for key, value in identity.items() if known.get(key) != value]
-    if changed:
-        raise ConfigError(f"The study '{name}' exists with other settings: {'; '.join(changed)}. Choose another --name, or the settings it began with.")
-    if record.settings.get(FINGERPRINT) != dataset.fingerprint:
-        raise StoreError(f"The images changed since the study '{name}' began, so its scores would not compare. Choose another --name for a new study.")
-
-
-def _write_toml(path: Path, config: StudyConfig, name: str) -> None:
-    values = {key: value for key, value in json.loads(config.model_dump_json()).items() if value is not None}
-    values["name"] = name
-    values["data"] = str(config.data.resolve())
-    values["store"] = str(config.store.resolve())
-    atomic_write_text(path, tomli_w.dumps(values))
+        known = choose(
+            found,
+            found.only("architecture", config.architectures),
+            config.pretrained,
+            file=str(config.weights) if config.weights else None,
+            fetch=executor.fetch,
+            note=observer.note,
+        )
+        record.keep(WEIGHTS, known)
+    return {architecture: tuple(names) for architecture, names in known.items()}
 
 
 @contextlib.contextmanager

@@ -33,7 +33,7 @@ def study_space(
     *,
     native: int,
     images: int,
-    max_size: int,
+    max_resolution: int,
     architectures: Iterable[str] | None = None,
     optimizers: Iterable[str] | None = None,
     regularizers: Iterable[str] | None = None,
@@ -45,16 +45,16 @@ def study_space(
 
     Raises:
         PluginError: a named plugin does not exist.
-        ConfigError: a kind is left without any plugin, or no architecture takes images of `max_size`.
+        ConfigError: a kind is left without any plugin, or no architecture takes images of `max_resolution`.
     """
     chosen = {kind: registry.only(kind, names) for kind, names in (("architecture", architectures), ("optimizer", optimizers), ("regularizer", regularizers))}
     for kind in ("architecture", "optimizer"):
         if not chosen[kind]:
             raise ConfigError(f"No {kind} is left to search. Expected at least one of: {', '.join(registry.names(kind))}.")
-    sizes = resolutions(native, max_size, max(registry.get("architecture", name).min_size for name in chosen["architecture"]))  # type: ignore[attr-defined]  # the registry keeps kinds apart
+    sizes = resolutions(native, max_resolution, max(registry.get("architecture", name).min_size for name in chosen["architecture"]))  # type: ignore[attr-defined]  # the registry keeps kinds apart
     starts = {name: names for name, names in (weights or {}).items() if name in chosen["architecture"] and names}
     if starts:
-        sizes = tuple(sorted({*sizes, *(size for size in TRANSFER_SIZES if size <= max_size)}))
+        sizes = tuple(sorted({*sizes, *(size for size in TRANSFER_SIZES if size <= max_resolution)}))
     batches = tuple(size for size in BATCH_SIZES if size <= max(16, images // 8))
     loaded: Condition = tuple((f"{PRETRAINED}{name}", entry) for name, entries in starts.items() for entry in entries)
     probed: Condition = tuple((f"{FINETUNE}{name}", PROBE) for name in starts)
@@ -90,23 +90,25 @@ def _transfer(name: str, entries: tuple[str, ...]) -> list[Parameter]:
     ]
 
 
-def resolutions(native: int, max_size: int, min_size: int) -> tuple[int, ...]:
+def resolutions(native: int, max_resolution: int, min_size: int) -> tuple[int, ...]:
     """The square sizes worth trying: none above what the photos hold, since enlarging adds no detail, and no thumbnails of photos.
 
     Where even the smallest size an architecture takes is above that, that size alone is left.
 
     Raises:
-        ConfigError: `max_size` is below `min_size`.
+        ConfigError: `max_resolution` is below `min_size`.
     """
-    if max_size < min_size:
-        raise ConfigError(f"max_size = {max_size} px, but the chosen architectures need at least {min_size} px. Raise --max-size or choose others.")
+    if max_resolution < min_size:
+        raise ConfigError(
+            f"max_resolution = {max_resolution} px, but the chosen architectures need at least {min_size} px. Raise --max-resolution or choose others."
+        )
     least = max(min_size, min(native, THUMBNAIL))
-    return tuple(size for size in RESOLUTIONS if least <= size <= worth_enlarging(native, max_size)) or (min_size,)
+    return tuple(size for size in RESOLUTIONS if least <= size <= worth_enlarging(native, max_resolution)) or (min_size,)
 
 
-def worth_enlarging(native: int, max_size: int) -> int:
+def worth_enlarging(native: int, max_resolution: int) -> int:
     """The largest input, in pixels, worth learning from scratch at."""
-    return min(max_size, next((size for size in RESOLUTIONS if size >= native), RESOLUTIONS[-1]))
+    return min(max_resolution, next((size for size in RESOLUTIONS if size >= native), RESOLUTIONS[-1]))
 
 
 def _own(plugin: type[Plugin], when: Condition, unless: Condition = ()) -> list[Parameter]:

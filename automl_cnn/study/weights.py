@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from automl_cnn.errors import ConfigError, PluginError, TrialError, did_you_mean
-import automl_cnn.models.pretrained as pretrained
+from automl_cnn.models.pretrained import available, what_to_install
 from automl_cnn.plugin import Pretrained
 from automl_cnn.registry import Registry
 
@@ -37,7 +37,7 @@ def choose(
     if wanted == AUTO:
         found: Found = {}
         for architecture, entry in entries:
-            if pretrained.available(entry):
+            if available(entry):
                 found[architecture] = (*found.get(architecture, ()), entry.name)
         return found
     chosen = [(architecture, entry) for architecture, entry in entries if wanted in (entry.name, f"{architecture}/{entry.name}")]
@@ -47,11 +47,11 @@ def choose(
     if len(chosen) > 1:
         raise ConfigError(f"Several architectures have weights named '{wanted}'. Say which: {', '.join(f'{name}/{entry.name}' for name, entry in chosen)}.")
     architecture, entry = chosen[0]
-    if file is None and not pretrained.available(entry):
+    if file is None and not available(entry):
         try:
             fetch(architecture, entry.name)
         except (TrialError, PluginError) as error:
-            note(f"The search goes on without the pretrained weights '{wanted}': {error} {pretrained.what_to_install(entry)}")
+            note(f"The search goes on without the pretrained weights '{wanted}': {error} {what_to_install(entry)}")
             return {}
     return {architecture: (entry.name,)}
 

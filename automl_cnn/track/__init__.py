@@ -18,10 +18,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from automl_cnn.records import StudyResult, Trial
+from automl_cnn.track.forget import forget
 from automl_cnn.track.serve import serve
 from automl_cnn.track.tracker import Tracker
 
-__all__ = ["NullTracker", "Tracker", "Tracking", "serve"]
+__all__ = ["NullTracker", "Tracker", "Tracking", "forget", "serve"]
 
 
 class Tracking(Protocol):

@@ -16,6 +16,7 @@ from automl_cnn.records import Epoch, State, StudyResult, Trial
 from automl_cnn.store import Store
 from automl_cnn.track import champion
 from automl_cnn.track.quiet import quiet_mlflow
+from automl_cnn.transfer import name_of
 
 STUDY_TAG = "automl_cnn.study"
 TRIAL_TAG = "automl_cnn.trial"
@@ -158,7 +159,7 @@ class Tracker:
             return
         if not run:
             place = {PARENT_TAG: self._run, TRIAL_TAG: str(trial.number), "mlflow.source.name": "automl-cnn"}
-            name = f"{trial.number:03d} {trial.architecture}"
+            name = f"{trial.number:03d} {name_of(trial.configuration)}"
             run = self._client.create_run(self._experiment, start_time=_ms(trial.started_at), run_name=name, tags=place).info.run_id
             self._trials[trial.number] = (run, False)
         ended = trial.started_at + trial.seconds

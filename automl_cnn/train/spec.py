@@ -23,4 +23,5 @@ class TrialSpec:
     class_weights: str  # auto, on, off
     seed: int
     checkpoint: str
+    start: str | None = None  # the model file of an earlier trial of the same network, to go on from
     weights: str | None = None  # a file of the user's with pretrained weights, in place of the architecture's own source

@@ -33,6 +33,7 @@ from automl_cnn.train.spec import Emit, TrialSpec
 from automl_cnn.train.watch import Watch, predict
 
 KEEPS_NORMS = ("head_first", "gradual")  # a classifier that was probed on the stored statistics would not fit those of a few small batches
+RESTART = 0.5  # the rate of a training that goes on from an earlier one, as a share of the first's
 IMBALANCED = 1.5  # largest class over smallest from which "auto" weights the classes
 
 
@@ -67,11 +68,20 @@ class _Trial:
 
     def run(self) -> Finished:
         entry = pretrained_of(self.spec.configuration, self.registry)
-        if entry is not None:
+        if self.spec.start is not None:
+            self._go_on(self.spec.start)
+        elif entry is not None:
             pretrained.load(self.net.model, entry, file=Path(self.spec.weights) if self.spec.weights else None)
         if self.mode == transfer.PROBE:
             return self._probe()
         return self._fit()
+
+    def _go_on(self, file: str) -> None:
+        """Take over the weights of an earlier trial of the same network."""
+        earlier = keras.saving.load_model(file, compile=False, safe_mode=True)
+        if [weight.shape for weight in earlier.weights] != [weight.shape for weight in self.net.model.weights]:
+            raise TrialError(f"the model in {file} is not of the same network, so it cannot be trained on")
+        self.net.model.set_weights(earlier.get_weights())
 
     def _probe(self) -> Finished:
         self.emit(Started(cost(self.net.model).summary, 1))
@@ -123,12 +133,12 @@ class _Trial:
         )
         batches = self._batches(regularizers, outputs)
         clock = probe.Stopwatch(self.spec.fidelity.seconds)
-        if self.mode in ("head_first", "gradual"):
+        if self.mode in ("head_first", "gradual") and self.spec.start is None:
             probe.fit(self.net.model, *self._read_features(clock), balanced=self.balanced, seed=self.spec.seed)
         watch = Watch(
             spec=self.spec,
             model=self.net.model,
-            rates=rates,
+            rates=rates if self.spec.start is None else rates * RESTART,
             images=self.images,
             dataset=self.dataset,
             steps=len(batches),

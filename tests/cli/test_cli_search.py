@@ -55,12 +55,21 @@ def test_flags_become_settings(cli, fake_search, tmp_path):
         "--architectures": "vgg,resnet",
         "--optimizers": "adam",
         "--regularizers": "l2",
+        "--pretrained": "lite0",
+        "--weights": str(tmp_path / "mine.pth"),
         "--metric": "f1",
         "--class-weights": "on",
         "--val-share": 0.2,
         "--test-share": 0.1,
+        "--engine": "keras-tuner",
+        "--sampler": "hyperband",
+        "--pruner": "none",
         "--max-epochs": 9,
-        "--max-size": 64,
+        "--max-resolution": 64,
+        "--max-params": "1.5M",
+        "--max-mult-adds": "300M",
+        "--max-size": "5MB",
+        "--max-latency": "20ms",
     }
     done = cli("search", *(part for pair in flags.items() for part in pair), "--no-mlflow")
     assert done.exit_code == 0, done.output
@@ -75,12 +84,21 @@ def test_flags_become_settings(cli, fake_search, tmp_path):
         architectures=("vgg", "resnet"),
         optimizers=("adam",),
         regularizers=("l2",),
+        pretrained="lite0",
+        weights=tmp_path / "mine.pth",
         metric="f1",
         class_weights="on",
         val_share=0.2,
         test_share=0.1,
+        engine="keras-tuner",
+        sampler="hyperband",
+        pruner="none",
         max_epochs=9,
-        max_size=64,
+        max_resolution=64,
+        max_params=1.5e6,
+        max_mult_adds=300e6,
+        max_size=5e6,
+        max_latency=20,
     )
     assert fake_search.options["track"] is False
     assert fake_search.options["started"] > 1e9
@@ -123,7 +141,7 @@ PLAIN = """\
    T  trial 4 failed after 1:05: out of memory at batch 128
    T  scoring the test images once
 
-#  trial  architecture         px  width  params  mult-adds  epochs          score     time  state
+#  trial  network              px  width  params  mult-adds  epochs          score     time  state
 1      2  inception_resnet_v2  96    0.5    2.3M       123M       6  0.873 ± 0.040  1:02:05  done
 2      0  mobilenet_v2         96    0.5    2.3M       123M       6  0.823 ± 0.040     1:05  done
 3      1  vgg                  96    0.5   14.7M       1.2G       6  0.712 ± 0.040     1:05  done

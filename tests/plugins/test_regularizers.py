@@ -105,15 +105,15 @@ def ended(history, **values):
     return next((number for number in range(1, len(history) + 1) if EarlyStopping(**values).stop(history[:number])), None)
 
 
-def test_it_stops_a_third_of_the_plan_after_the_best_epoch():
-    assert ended(epochs((0.5, 1.0), (0.6, 1.0), *[(0.5, 0.9)] * 28)) == 2 + 10
+def test_it_stops_so_much_of_the_plan_after_the_best_epoch():
+    assert ended(epochs((0.5, 1.0), (0.6, 1.0), *[(0.5, 0.9)] * 28)) == 2 + 18
     assert ended(epochs((0.5, 1.0), (0.6, 1.0), *[(0.5, 0.9)] * 28), patience=0.5) == 2 + 15
 
 
 def test_of_equal_scores_the_lower_loss_is_better_and_of_equal_epochs_the_first():
-    assert ended(epochs((0.6, 1.0), *[(0.6, 0.9)] * 29)) == 2 + 10
-    assert ended(epochs((0.6, 0.9), *[(0.6, 1.0)] * 29)) == 1 + 10
-    assert ended(epochs(*[(0.6, 0.9)] * 30)) == 1 + 10
+    assert ended(epochs((0.6, 1.0), *[(0.6, 0.9)] * 29)) == 2 + 18
+    assert ended(epochs((0.6, 0.9), *[(0.6, 1.0)] * 29)) == 1 + 18
+    assert ended(epochs(*[(0.6, 0.9)] * 30)) == 1 + 18
 
 
 @pytest.mark.parametrize("planned", [1, 8, 12, 24])
@@ -127,9 +127,9 @@ def test_as_long_as_it_gets_better_it_goes_on():
     assert EarlyStopping().stop(()) is False
 
 
-def test_the_default_patience_is_exactly_a_third():
+def test_the_default_patience_is_three_fifths_of_the_plan():
     for planned in range(1, 600):
-        patience = max(8, planned // 3)
+        patience = max(8, planned * 3 // 5)
         history = epochs((0.6, 1.0), *[(0.5, 1.0)] * patience, planned=planned)
         assert not EarlyStopping().stop(history[:patience])
         assert EarlyStopping().stop(history)
@@ -138,7 +138,7 @@ def test_the_default_patience_is_exactly_a_third():
 def test_a_plan_that_shrinks_shortens_the_patience():
     history = epochs((0.6, 1.0), *[(0.5, 1.0)] * 10, planned=90)
     assert not EarlyStopping().stop(history)
-    assert EarlyStopping().stop((*history[:-1], epochs(*[(0.5, 1.0)] * 11, planned=30)[-1]))
+    assert EarlyStopping().stop((*history[:-1], epochs(*[(0.5, 1.0)] * 11, planned=15)[-1]))
 
 
 def small_model(seed=0):

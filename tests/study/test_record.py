@@ -82,3 +82,37 @@ def test_something_else_than_a_journal_is_refused(tmp_path):
     (tmp_path / "j").mkdir()
     with pytest.raises(StoreError, match="cannot be opened"):
         Record(tmp_path / "j", "s")
+
+
+def test_all_studies_are_read_without_a_trace(tmp_path):
+    journal = tmp_path / "store" / "j"
+    assert Record.all(journal) == {}
+    assert not journal.parent.exists()
+    first = Record(journal, "one")
+    first.finish(first.start(JOB, SPACE), END)
+    Record(journal, "two").keep("k", 1)
+    with journal.open("ab") as file:
+        file.write(b'{"op_code": 4, "wor')  # a search is writing just now
+    before = journal.read_bytes()
+    found = Record.all(journal)
+    assert [(name, len(record.trials)) for name, record in found.items()] == [("one", 1), ("two", 0)]
+    assert found["one"].trials[0].score == 0.72
+    assert found["two"].settings == {"k": 1}
+    assert journal.read_bytes() == before
+
+
+def test_a_deleted_study_begins_anew_and_others_stay(tmp_path):
+    journal = tmp_path / "j"
+    for name in ("gone", "kept"):
+        record = Record(journal, name)
+        record.keep("k", name)
+        record.start(JOB, SPACE)
+    with journal.open("ab") as file:
+        file.write(b'{"op_code": 4, "wor')  # a power cut
+    Record.delete(journal, "gone")
+    Record.delete(journal, "never there")
+    assert list(Record.all(journal)) == ["kept"]
+    again = Record(journal, "gone")
+    assert (again.trials, again.settings) == ((), {})
+    assert again.start(JOB, SPACE) == 0
+    assert len(Record(journal, "kept").trials) == 1

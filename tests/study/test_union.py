@@ -12,7 +12,7 @@ LITE = {"efficientnet_lite": ("lite0", "lite1")}
 
 
 def space(**given):
-    plain = {"native": 200, "images": 700, "max_size": 224, "architectures": ("vgg", "efficientnet_lite")}
+    plain = {"native": 200, "images": 700, "max_resolution": 224, "architectures": ("vgg", "efficientnet_lite")}
     return study_space(PLUGINS, **{**plain, **given})
 
 
@@ -62,7 +62,7 @@ def test_small_images_are_enlarged_for_pretrained_networks_only():
 
     assert max(sizes()) == worth_enlarging(32, 224) == 32
     assert max(sizes(weights=LITE)) == 224
-    assert max(sizes(weights=LITE, max_size=128)) == 128
+    assert max(sizes(weights=LITE, max_resolution=128)) == 128
 
 
 def test_sizes_go_up_to_what_the_photos_hold():

@@ -3,8 +3,8 @@ from typing import ClassVar
 import pytest
 
 from automl_cnn.errors import ConfigError, TrialError
-from automl_cnn.models import pretrained
 from automl_cnn.plugin import Pretrained
+from automl_cnn.study import weights
 from automl_cnn.study.weights import choose
 
 
@@ -25,7 +25,7 @@ def chosen(monkeypatch):
     """Ask for weights where only `here` are installed; what was fetched and what was said are kept."""
 
     def ask(wanted, here=("small",), file=None, fails=False):
-        monkeypatch.setattr(pretrained, "available", lambda entry: entry.name in here)
+        monkeypatch.setattr(weights, "available", lambda entry: entry.name in here)
         ask.fetched, ask.notes = [], []
 
         def fetch(architecture, name):

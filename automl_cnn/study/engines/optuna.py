@@ -1,4 +1,4 @@
-"""Optuna as an engine: TPE proposals and median pruning over the declared space.
+"""Optuna as an engine: its samplers and pruners over the declared space, TPE and a percentile rule by default.
 
 The engine keeps what it was told, and builds an in-memory Optuna study of it for every proposal;
 the record on disk stays the only truth. The sampler is seeded from the study's seed and the
@@ -13,9 +13,13 @@ from typing import Any, cast
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.pruners import BasePruner
+from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from automl_cnn.records import State, Trial
+from automl_cnn.config import PRUNERS, SAMPLERS
+from automl_cnn.errors import ConfigError
+from automl_cnn.records import INTERRUPTED, State, Trial
 from automl_cnn.space import Choice, Configuration, Domain, Float, Int, Scalar, Space
 from automl_cnn.study.engines.protocol import Proposal
 
@@ -25,42 +29,67 @@ MOST_WORDS = 3  # changes told by name
 CHANGED = 0.25  # the share of the best configuration's parameters that a variation draws anew
 KEPT_SHARE = 40.0  # percent of the rivals that a trial must not fall behind
 LEAST_RIVALS = 3  # how many others a trial must be compared with before it may be called hopeless
+POPULATION = 10  # of the genetic samplers; Optuna's own default of 50 is more than most studies try
+WHOLE = 10  # tenths, the steps that pruners count in
+HALVING = 2  # of the trials that reach a rung (2, 4, 8 tenths) one in so many goes on
+THIRDS = 3  # the same for Hyperband's brackets, whose first rungs are at 1, 3 and 9 tenths
+
+NAME = "automl-cnn"  # of the studies in memory; Hyperband draws a trial's bracket from it and the trial's number
+BY_MODEL = {"tpe": "TPE", "gp": "a Gaussian process", "cmaes": "CMA-ES"}
+GENETIC = {"nsga2": "NSGA-II", "nsga3": "NSGA-III"}
+MARKS = {"nsga2", "nsga3", "cmaes", "hyperband", "successive_halving"}  # samplers and pruners that note on a trial what they need of it later
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
 class OptunaEngine:
-    """TPE over a conditional space, with the median rule against hopeless trials."""
+    """One of Optuna's samplers over a conditional space, with one of its pruners against hopeless trials.
 
-    def __init__(self, space: Space, seed: int) -> None:
+    Samplers. tpe: tree-structured Parzen estimators, at home in conditional spaces (Bergstra et al. 2011,
+    https://papers.nips.cc/paper/4443); the default, and tpe and gp alone begin with variations of the best trial so far.
+    gp: a Gaussian process, for few and mostly numeric parameters (needs torch). cmaes: for numeric parameters only
+    (needs cmaes; Hansen 2016, https://arxiv.org/abs/1604.00772). nsga2, nsga3: a genetic algorithm, for hundreds of
+    trials (Deb et al. 2002, https://doi.org/10.1109/4235.996017). random: the baseline to beat. gp, cmaes and the
+    genetic ones model or cross the parameters that all trials have, and draw the conditional ones by chance.
+
+    Pruners. percentile: stops what is not among the best 40 % that came so far; median: among the better half.
+    successive_halving: at 2, 4 and 8 tenths the better half goes on (Li et al. 2020, https://arxiv.org/abs/1810.05934).
+    hyperband: a third at 1, 3, 9 tenths, for a part of the trials only from the second or third of these on
+    (Li et al. 2018, https://arxiv.org/abs/1603.06560). none: every trial is trained to its end.
+
+    A failed trial is told as the worst there is, so that the sampler avoids what it tried, unless it was
+    interrupted through no fault of its own.
+    """
+
+    name = "optuna"
+    note: str | None = None
+
+    def __init__(self, space: Space, seed: int, sampler: str = "tpe", pruner: str = "percentile") -> None:
         self.space = space
         self.seed = seed
+        self.sampler = sampler
+        self.pruner = pruner
+        self._shadow = self._study(sampler if sampler in MARKS else "random", 0) if {sampler, pruner} & MARKS else None
         self._told = 0
         self._known: list[FrozenTrial] = []
         self._open: dict[int, optuna.Trial] = {}  # the last proposal, by its number
         self._heard = 0  # the last step that was reported of it
 
     def ask(self) -> Proposal:
-        """A configuration: variations of the best at first, then by TPE. Asking twice without a telling gives the same one."""
+        """A configuration: by TPE, variations of the best at first. Asking twice without a telling gives the same one."""
         seed = (self.seed * 1_000_003 + self._told * 7919) % 2**32
         best = max((known for known in self._known if known.value is not None), key=lambda known: known.value or 0.0, default=None)
-        early = self._told < STARTUP
+        varied = best if self.sampler in ("tpe", "gp") and self._told < STARTUP else None
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            sampler = optuna.samplers.TPESampler(seed=seed, group=True, n_startup_trials=STARTUP)
-        pruner = optuna.pruners.PercentilePruner(KEPT_SHARE, n_startup_trials=LEAST_RIVALS, n_warmup_steps=WARMUP, n_min_trials=LEAST_RIVALS)
-        study = optuna.create_study(direction="maximize", sampler=sampler, pruner=pruner)
-        study.add_trials(self._known)
-        if early and best is not None:
-            study.enqueue_trial(variation(self.space, best.params, random.Random(seed)))
-        trial = study.ask()
-        configuration: dict[str, Scalar] = {}
-        for parameter in self.space:
-            if parameter.active(configuration):
-                configuration[parameter.name] = _suggest(trial, parameter.name, parameter.domain)
+            warnings.simplefilter("ignore")  # the sampler's remarks on parameters that only some trials have
+            study = self._study(self.sampler, seed)
+            study.add_trials(self._known)
+            if varied is not None:
+                study.enqueue_trial(variation(self.space, varied.params, random.Random(seed)))
+            trial = study.ask()
+            configuration = self._suggested(trial)
         self._open, self._heard = {self._told: trial}, 0
-        reason = "proposed by TPE" if not early else "at random" if best is None else f"the best so far with {changes(best.params, configuration)}"
-        return Proposal(self._told, configuration, reason)
+        return Proposal(self._told, configuration, self._reason() if varied is None else f"the best so far with {changes(varied.params, configuration)}")
 
     def report(self, id: int, step: int, value: float) -> bool:
         trial = self._open.get(id)
@@ -68,22 +97,89 @@ class OptunaEngine:
             return True
         self._heard = step
         trial.report(value, step)
-        return not trial.should_prune()
+        return not trial.should_prune() or sum(bool(known.intermediate_values) for known in self._known) < LEAST_RIVALS
 
     def tell(self, trial: Trial) -> None:
         self._told += 1
-        if trial.score is None or trial.state in (State.RUNNING, State.FAILED):
+        failed = trial.state is State.FAILED or trial.score is None
+        if trial.state is State.RUNNING or (failed and (trial.failure or "").startswith(INTERRUPTED)):
             return
-        pruned = trial.state is State.PRUNED
-        self._known.append(
-            create_trial(
-                state=TrialState.PRUNED if pruned else TrialState.COMPLETE,
-                value=None if pruned else trial.score,
-                params=dict(trial.configuration),
-                distributions=distributions(self.space, trial.configuration),
-                intermediate_values={epoch.tenth: epoch.score for epoch in trial.epochs},
-            )
+        pruned = failed or trial.state is State.PRUNED  # a pruned trial without a single value is the worst there is
+        told = create_trial(
+            state=TrialState.PRUNED if pruned else TrialState.COMPLETE,
+            value=None if pruned else trial.score,
+            params=dict(trial.configuration),
+            distributions=distributions(self.space, trial.configuration),
+            intermediate_values={} if failed else {epoch.tenth: epoch.score for epoch in trial.epochs},
         )
+        if self._shadow is not None:
+            told.system_attrs = self._marked(self._shadow, told)
+        self._known.append(told)
+
+    def _study(self, sampler: str, seed: int) -> optuna.Study:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            return optuna.create_study(study_name=NAME, direction="maximize", sampler=_sampler(sampler, seed), pruner=_pruner(self.pruner))
+
+    def _suggested(self, trial: optuna.Trial) -> dict[str, Scalar]:
+        configuration: dict[str, Scalar] = {}
+        for parameter in self.space:
+            if parameter.active(configuration):
+                configuration[parameter.name] = _suggest(trial, parameter.name, parameter.domain)
+        return configuration
+
+    def _marked(self, shadow: optuna.Study, told: FrozenTrial) -> dict[str, Any]:
+        """What sampler and pruner note on a trial as it passes them (its generation, its rungs), had from living it again."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            shadow.enqueue_trial(told.params)
+            again = shadow.ask()
+            _ = again.relative_params  # the sampler is at work only when it is asked for values, which this trial has
+            self._suggested(again)
+            for step, value in sorted(told.intermediate_values.items()):
+                again.report(value, step)
+                again.should_prune()
+            shadow.tell(again, told.value, state=told.state)
+        return {key: value for key, value in shadow.get_trials(deepcopy=False)[-1].system_attrs.items() if key != "fixed_params"}
+
+    def _reason(self) -> str:
+        if self.sampler in GENETIC:
+            born = sum(known.state is TrialState.COMPLETE for known in self._known) >= POPULATION
+            return f"proposed by {GENETIC[self.sampler]}" if born else "at random"
+        model = self.sampler in BY_MODEL and self._told >= (1 if self.sampler == "cmaes" else STARTUP)
+        return f"proposed by {BY_MODEL[self.sampler]}" if model else "at random"
+
+
+def _sampler(name: str, seed: int) -> BaseSampler:
+    samplers = optuna.samplers
+    if name == "gp":
+        return samplers.GPSampler(seed=seed, n_startup_trials=STARTUP)
+    if name == "cmaes":
+        return samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False)
+    if name == "nsga2":
+        return samplers.NSGAIISampler(seed=seed, population_size=POPULATION)
+    if name == "nsga3":
+        return samplers.NSGAIIISampler(seed=seed, population_size=POPULATION)
+    if name == "random":
+        return samplers.RandomSampler(seed=seed)
+    if name == "tpe":
+        return samplers.TPESampler(seed=seed, group=True, n_startup_trials=STARTUP)
+    raise ConfigError(f"Optuna has no sampler '{name}'. Expected one of: {', '.join(SAMPLERS['optuna'])}.")
+
+
+def _pruner(name: str) -> BasePruner:
+    pruners = optuna.pruners
+    if name == "median":
+        return pruners.MedianPruner(n_startup_trials=LEAST_RIVALS, n_warmup_steps=WARMUP, n_min_trials=LEAST_RIVALS)
+    if name == "hyperband":
+        return pruners.HyperbandPruner(min_resource=1, max_resource=WHOLE, reduction_factor=THIRDS)
+    if name == "successive_halving":
+        return pruners.SuccessiveHalvingPruner(min_resource=2, reduction_factor=HALVING)
+    if name == "none":
+        return pruners.NopPruner()
+    if name == "percentile":
+        return pruners.PercentilePruner(KEPT_SHARE, n_startup_trials=LEAST_RIVALS, n_warmup_steps=WARMUP, n_min_trials=LEAST_RIVALS)
+    raise ConfigError(f"Optuna has no pruner '{name}'. Expected one of: {', '.join(PRUNERS['optuna'])}.")
 
 
 def variation(space: Space, configuration: Configuration, rng: random.Random) -> dict[str, Scalar]:

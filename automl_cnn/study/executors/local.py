@@ -5,16 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection, Listener
 from pathlib import Path
 from typing import Any
 
 from automl_cnn.errors import TrialError
-from automl_cnn.records import Event, Finished, Job, NetCost, State
+from automl_cnn.records import OUT_OF_MEMORY, Calibration, Event, Finished, Job, NetCost, State
 from automl_cnn.space import Configuration
 from automl_cnn.study.executors.protocol import Setting, TestScore
 
@@ -37,10 +38,10 @@ class LocalExecutor:
     def configure(self, setting: Setting) -> None:
         self._setting = setting
 
-    def run(self, job: Job, number: int) -> Iterator[Event]:
+    def run(self, job: Job, number: int, patience: Callable[[], float] | None = None) -> Iterator[Event]:
         began = time.monotonic()
         try:
-            for word, payload in self._ask("train", (job, number)):
+            for word, payload in self._ask("train", (job, number), patience):
                 if word in {"event", "done"}:
                     yield payload
                 else:
@@ -56,6 +57,14 @@ class LocalExecutor:
     def cost(self, configuration: Configuration) -> NetCost:
         answer: NetCost = self._answer("cost", configuration)
         return answer
+
+    def latency(self, configuration: Configuration) -> float:
+        taken: float = self._answer("latency", configuration)
+        return taken
+
+    def calibrate(self, model: str) -> Calibration:
+        found: Calibration = self._answer("calibrate", model)
+        return found
 
     def fetch(self, architecture: str, weights: str) -> None:
         self._answer("fetch", (architecture, weights))
@@ -86,7 +95,7 @@ class LocalExecutor:
                 raise TrialError(value)
         raise TrialError("the worker gave no answer")
 
-    def _ask(self, word: str, payload: Any) -> Iterator[tuple[str, Any]]:
+    def _ask(self, word: str, payload: Any, patience: Callable[[], float] | None = None) -> Iterator[tuple[str, Any]]:
         """Send one request; yields what comes back, `done` or `failed` last.
 
         Raises:
@@ -96,10 +105,14 @@ class LocalExecutor:
         try:
             connection.send((word, payload))
             while True:
-                answer, value = self._receive(connection, SILENCE_SECONDS)
+                answer, value = self._receive(connection, min(SILENCE_SECONDS, patience()) if patience else SILENCE_SECONDS)
                 yield answer, value
                 if answer in ("done", "failed"):
                     return
+        except TimeoutError as error:
+            self._death()
+            self._forget()
+            raise TrialError(str(error)) from None
         except (EOFError, OSError):
             why = self._death()
             self._forget()
@@ -161,7 +174,7 @@ class LocalExecutor:
             if time.monotonic() - heard > silence:
                 if self._process is not None:
                     self._process.kill()
-                raise EOFError
+                raise TimeoutError(f"no sign of life for {silence:.0f} s, so its worker was ended")
         answer: tuple[str, Any] = connection.recv()
         return answer
 
@@ -170,8 +183,9 @@ class LocalExecutor:
         code = self._process.wait(timeout=10) if self._process is not None else None
         tail = _tail(self._log)
         if code is not None and code < 0:
-            hint = " (often the system's answer to too little memory)" if code == -9 else ""
-            return f"the worker process was killed by signal {-code}{hint}{tail}"
+            if code == -signal.SIGKILL:
+                return f"{OUT_OF_MEMORY}, most likely: the worker process was killed by the system{tail}"
+            return f"the worker process was killed by signal {-code}{tail}"
         return f"the worker process ended with code {code}{tail}"
 
     def _forget(self) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 from automl_cnn.config import Metric
-from automl_cnn.records import Event, Job, NetCost
+from automl_cnn.records import Calibration, Event, Job, NetCost
 from automl_cnn.space import Configuration
 
 
@@ -40,8 +40,11 @@ class Executor(Protocol):
     def configure(self, setting: Setting) -> None:
         """Say what every trial shares."""
 
-    def run(self, job: Job, number: int) -> Iterator[Event]:
-        """Train; yields events, `Finished` last, whatever happens."""
+    def run(self, job: Job, number: int, patience: Callable[[], float] | None = None) -> Iterator[Event]:
+        """Train; yields events, `Finished` last, whatever happens.
+
+        `patience` tells, at any time, the seconds of silence after which the trial is given up.
+        """
 
     def stop(self) -> None:
         """Ask the running trial to end at its next step and to keep its best epoch."""
@@ -52,6 +55,16 @@ class Executor(Protocol):
         Raises:
             TrialError: it cannot be built.
         """
+
+    def latency(self, configuration: Configuration) -> float:
+        """Milliseconds that its network takes for one image on this machine.
+
+        Raises:
+            TrialError: it cannot be built.
+        """
+
+    def calibrate(self, model: str) -> Calibration:
+        """Set a saved model's temperature by the validation images; the labels it gives stay the same."""
 
     def fetch(self, architecture: str, weights: str) -> None:
         """Download pretrained weights.

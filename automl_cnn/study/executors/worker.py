@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from automl_cnn.errors import AutomlCnnError
-from automl_cnn.records import Event, Finished, Job, NetCost
+from automl_cnn.records import OUT_OF_MEMORY, Calibration, Event, Finished, Job, NetCost
 from automl_cnn.space import Configuration
 from automl_cnn.study.executors.protocol import Setting, TestScore
 
@@ -56,7 +56,7 @@ class Worker:
             except AutomlCnnError as error:
                 self._connection.send(("failed", str(error)))
             except MemoryError:
-                self._connection.send(("failed", "out of memory: a smaller batch, resolution or width may help"))
+                self._connection.send(("failed", f"{OUT_OF_MEMORY}: a smaller batch, resolution or width may help"))
             except Exception as error:  # a plugin or a backend may raise anything
                 traceback.print_exc()
                 self._connection.send(("failed", _sentence(error)))
@@ -86,6 +86,7 @@ class Worker:
 
         job, number = payload
         setting = self._ready()
+        start = None if job.continue_from is None else Path(setting.checkpoints) / f"trial-{job.continue_from:04d}.keras"
         spec = TrialSpec(
             number=number,
             configuration=job.configuration,
@@ -94,6 +95,7 @@ class Worker:
             class_weights=setting.class_weights,
             seed=setting.seed * 1000 + number,
             checkpoint=str(Path(setting.checkpoints) / f"trial-{number:04d}.keras"),
+            start=str(start) if start is not None and start.exists() else None,
             weights=setting.weights,
         )
         return train(spec, self._dataset, self._registry, self._emit)
@@ -103,6 +105,28 @@ class Worker:
 
         paid = estimate(configuration, self._registry, classes=len(self._dataset.classes), channels=self._dataset.channels)
         return paid.summary
+
+    def _latency(self, configuration: Configuration) -> float:
+        from automl_cnn.models.latency import latency
+
+        return latency(configuration, self._registry, classes=len(self._dataset.classes), channels=self._dataset.channels)
+
+    def _calibrate(self, model: str) -> Calibration:
+        from automl_cnn.data import pixels
+        from automl_cnn.export.bundle import load_model, read_card, write_card
+        from automl_cnn.train.calibrate import calibrate
+
+        file, rows = Path(model), self._dataset.rows("val")
+        card, network = read_card(file), load_model(file)
+        found = calibrate(network, pixels(self._dataset, int(card["size"])), rows, self._dataset.labels[rows])
+        part = file.with_name(f".calibrated-{os.getpid()}.keras")
+        try:
+            network.save(part)
+            write_card(part, {**card, "temperature": found.temperature})
+            part.replace(file)
+        finally:
+            part.unlink(missing_ok=True)
+        return found
 
     def _fetch(self, payload: tuple[str, str]) -> None:
         from automl_cnn.models import pretrained
@@ -138,7 +162,7 @@ class Worker:
 def _sentence(error: Exception) -> str:
     text = " ".join(str(error).split())
     if type(error).__name__ == "ResourceExhaustedError":
-        return "out of memory: a smaller batch, resolution or width may help"
+        return f"{OUT_OF_MEMORY}: a smaller batch, resolution or width may help"
     return f"{type(error).__name__}: {text[:300]}"
 
 

@@ -12,14 +12,15 @@ class EarlyStopping(Regularizer):
 
     Choose it nearly always: the time goes into other trainings. The while is `patience` times the
     epochs planned, at least 8 of them; the better of two epochs has the higher score, of equal scores the
-    lower validation loss. Lower `patience` where trainings are many, raise it where scores jump.
+    lower validation loss. With a falling learning rate the best epochs come last, so that much patience is
+    wise; lower it where trainings are many and the rate is constant.
 
     Prechelt 1998, https://doi.org/10.1007/3-540-49430-8_3
     """
 
     name = "early_stopping"
     default_on = True
-    patience = Float(0.1, 1.0, default=1 / 3)
+    patience = Float(0.1, 1.0, default=0.6)
 
     def stop(self, epochs):
         if not epochs:

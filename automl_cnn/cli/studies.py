@@ -1,0 +1,142 @@
+"""`automl-cnn studies`: what was searched so far; go on with one, or delete it."""
+
+from __future__ import annotations
+
+import datetime
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+from automl_cnn.cli.console import bytes_, clock, console, plural, say, with_margin, write_json
+from automl_cnn.cli.dashboard import STORE
+from automl_cnn.cli.search import go
+from automl_cnn.cli.studies_compare import compare
+from automl_cnn.cli.studies_show import COLOURS, show
+from automl_cnn.cli.tables import InStore, Json, StudyName
+from automl_cnn.errors import ConfigError
+from automl_cnn.store import Store
+
+if TYPE_CHECKING:
+    from automl_cnn.study.overview import Overview
+
+NUMBERS = ("images", "trials", "size")
+DISPENSABLE = ("size", "images", "metric", "data", "time")  # columns left out for lack of room, in this order
+
+app = typer.Typer(help="What was searched so far: list, show, resume, delete, compare.")
+
+
+@app.callback(invoke_without_command=True)
+def _bare(context: typer.Context, store: InStore = STORE, as_json: Json = False) -> None:
+    if context.invoked_subcommand is None:
+        list_(store, as_json)
+    elif store != STORE or as_json:
+        raise ConfigError(f"Options of `studies {context.invoked_subcommand}` go behind it: automl-cnn studies {context.invoked_subcommand} --help.")
+
+
+@app.command("list")
+def list_(store: InStore = STORE, as_json: Json = False) -> None:
+    """Every study, the one last worked on first."""
+    from automl_cnn.study.overview import overviews
+
+    found = overviews(Store(store))
+    if as_json:
+        write_json([study.as_dict() for study in found])
+        return
+    if not found:
+        say(f"There is no study in the store {store} yet. Begin one with: automl-cnn search --data FOLDER")
+        return
+    screen = console()
+    made = _table(found)
+    for column in DISPENSABLE if screen.is_terminal else ():
+        if Measurement.get(screen, screen.options.update(max_width=1000), made).maximum <= screen.width:
+            break
+        made = _table(found, DISPENSABLE[: DISPENSABLE.index(column) + 1])
+    if not screen.is_terminal:  # a line is a line in a file or pipe
+        screen.width = max(screen.width, Measurement.get(screen, screen.options.update(max_width=1000), made).maximum)
+    screen.print(made)
+
+
+@app.command("resume")
+def resume(
+    *,
+    name: StudyName,
+    budget: Annotated[str | None, typer.Option(help="More time, on top of what was used: 10m is ten more minutes (default: what is left).")] = None,
+    trials: Annotated[int | None, typer.Option(min=1, help="So many more trials. One of the two given, it alone limits.")] = None,
+    store: InStore = STORE,
+    as_json: Json = False,
+    mlflow: Annotated[bool, typer.Option("--mlflow/--no-mlflow", help="Keep the runs in MLflow.")] = True,
+) -> None:
+    """Go on with a study where it ended, with the settings it began with.
+
+    automl-cnn studies resume flowers --budget 10m
+    """
+    from automl_cnn.study.overview import overview
+
+    where = Store(store)
+    go(overview(where, name).continued(where, budget=budget, trials=trials), as_json=as_json, mlflow=mlflow)
+
+
+@app.command("delete")
+def delete(
+    name: StudyName,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    store: InStore = STORE,
+) -> None:
+    """Delete a study: its model and files, its record, its runs and model in MLflow. The cache of images stays."""
+    from automl_cnn.study.overview import overview
+
+    found = overview(Store(store), name)
+    if not yes:
+        if not _terminal():
+            raise ConfigError(f"The study '{name}' is only deleted without asking where you say so: there is no terminal to ask on. Pass --yes.")
+        best = f", best {found.metric} {with_margin(found.best.score, found.best.interval)}" if found.best else ""
+        if not typer.confirm(f"Delete the study '{name}' ({plural(len(found.trials), 'trial')}{best}) and its model in {found.folder.folder}?"):
+            say("Nothing was deleted.")
+            return
+    from automl_cnn.study.delete import delete as delete_study
+
+    freed, note = delete_study(Store(store), name)
+    say(f"Deleted the study '{name}': {bytes_(freed)} freed.")
+    if note:
+        say(f"note: {note}")
+
+
+def _terminal() -> bool:
+    return sys.stdin.isatty()
+
+
+def _table(studies: tuple[Overview, ...], without: tuple[str, ...] = ()) -> Table:
+    rows = [{head: cell for head, cell in _cells(study).items() if head not in without} for study in studies]
+    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0), pad_edge=False)
+    for head in rows[0]:
+        table.add_column(head, justify="right" if head in NUMBERS else "left", style="cyan" if head == "study" else None, overflow="fold")
+    for row in rows:
+        table.add_row(*row.values())
+    return table
+
+
+def _cells(study: Overview) -> dict[str, Text]:
+    best, test = study.best, study.test
+    words = {
+        "study": study.name,
+        "state": str(study.state),
+        "data": str(study.data.get("name") or Path(str(study.settings.get("data", "-"))).name),
+        "images": "-" if study.images is None else f"{study.images:,}",
+        "trials": f"{study.done}" + (f" +{study.failed} failed" if study.failed else ""),
+        "metric": study.metric,
+        "best": with_margin(best.score, best.interval) if best else "-",
+        "test": with_margin(*test) if test else "-",
+        "time": clock(study.seconds) + (f" of {clock(study.budget)}" if study.budget else ""),
+        "worked on": f"{datetime.datetime.fromtimestamp(study.touched):%Y-%m-%d %H:%M}",
+        "size": bytes_(study.folder.size),
+    }
+    return {head: Text(cell, style=COLOURS[cell] if head == "state" else "") for head, cell in words.items()}
+
+
+app.command("show")(show)
+app.command("compare")(compare)

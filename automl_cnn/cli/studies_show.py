@@ -1,0 +1,108 @@
+"""`automl-cnn studies show`: all that is known of one study."""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import RenderableType
+from rich.text import Text
+
+from automl_cnn.cli.board import SHOWN, leaderboard
+from automl_cnn.cli.console import bytes_, clock, compact, console, plural, with_interval, write_json
+from automl_cnn.cli.dashboard import STORE
+from automl_cnn.cli.summary import ENDED, fact, next_commands, pairs
+from automl_cnn.cli.tables import InStore, Json, StudyName
+from automl_cnn.cli.words import SPLITS
+from automl_cnn.store import Store
+from automl_cnn.transfer import name_of
+
+if TYPE_CHECKING:
+    from automl_cnn.study.overview import Overview
+
+COLOURS = {"running": "cyan", "finished": "green", "interrupted": "yellow"}
+
+
+def show(
+    name: StudyName,
+    every: Annotated[bool, typer.Option("--all", help="Every trial, not only the best.")] = False,
+    store: InStore = STORE,
+    as_json: Json = False,
+) -> None:
+    """Settings, images, winner, leaderboard, failures, files; with --json also every trial and epoch."""
+    from automl_cnn.study.overview import overview
+
+    study = overview(Store(store), name)
+    if as_json:
+        write_json(study.everything())
+        return
+    screen = console()
+    for part in _parts(study, Store(store), screen.width, None if every else SHOWN):
+        screen.print(part, soft_wrap=isinstance(part, Text))  # a path is never broken
+
+
+def _parts(study: Overview, store: Store, width: int, shown: int | None) -> list[RenderableType]:
+    parts: list[RenderableType] = [Text(study.name, style="bold"), *_facts(study)]
+    if study.done or study.failed:
+        parts += [_heading("trials"), leaderboard(study.trials, width, shown)]
+        hidden = study.done + study.failed - (shown or len(study.trials))
+        if hidden > 0:
+            parts.append(Text(f"and {plural(hidden, 'more trial')}: --all shows them", style="dim"))
+    if study.failures:
+        parts += [_heading("failures"), *(_failure(reason, numbers) for reason, numbers in study.failures.items())]
+    if study.best is not None:
+        parts += [_heading("configuration of the winner"), pairs(study.best.configuration)]
+    if study.settings:
+        parts += [_heading("settings"), pairs({key: _given(value) for key, value in study.settings.items() if key not in ("name", "store", "data")})]
+    return [*parts, _heading("next"), next_commands(study.name, store.root, _next(study, store))]
+
+
+def _facts(study: Overview) -> list[Text]:
+    state = {"running": f"running, by process {study.pid}", "interrupted": "interrupted: `studies resume` goes on with it"}.get(str(study.state), "")
+    if not state and study.result:
+        state = f"finished: {ENDED.get(study.result['stopped_by'], study.result['stopped_by'])}"
+    facts = [fact("state", state, COLOURS[str(study.state)]), fact("data", _data(study))]
+    if study.best is not None and study.best.score is not None:
+        best = study.best
+        network = f"{name_of(best.configuration)} (trial {best.number}), {compact(best.params)} parameters, {compact(best.mult_adds)} mult-adds"
+        facts += [fact("winner", network), fact("validation", f"{study.metric} {with_interval(study.best.score, best.interval)}")]
+    if study.test:
+        facts.append(fact("test", f"{study.metric} {with_interval(*study.test)}", "bold green"))
+    used = clock(study.seconds) + (f" of {clock(study.budget)}" if study.budget else "")
+    counts = f"{plural(len(study.trials), 'trial')}, {study.done} done, {study.failed} failed"
+    facts.append(fact("used", f"{used}; {counts}; last worked on {datetime.datetime.fromtimestamp(study.touched):%Y-%m-%d %H:%M}"))
+    if study.folder.model.is_file():
+        facts.append(fact("model", str(study.folder.model)))
+    facts += [fact(label, str(path)) for label, path in (("log", study.folder.log), ("report", study.folder.report)) if path.is_file()]
+    return [*facts, fact("files", f"{study.folder.folder} ({bytes_(study.folder.size)})")]
+
+
+def _data(study: Overview) -> str:
+    place = study.data.get("folder") or study.settings.get("data", "not known")
+    if study.images is None:
+        return str(place)
+    sizes = ", ".join(f"{sum(study.data['splits'][split]):,} {word}" for split, word in SPLITS.items())
+    return f"{place}: {plural(study.images, 'image')} of {len(study.data['classes'])} classes: {sizes}"
+
+
+def _failure(reason: str, numbers: list[int]) -> Text:
+    which = ", ".join(map(str, numbers))
+    return Text.assemble((f"  {len(numbers)} x ", "red"), reason, (f"  (trial{'s' if len(numbers) > 1 else ''} {which})", "dim"))
+
+
+def _next(study: Overview, store: Store) -> list[tuple[str, str, str]]:
+    commands = [("studies resume", "--budget 10m", "ten more minutes")]
+    if study.folder.model.is_file():
+        commands = [("predict", "photo.jpg", "label images"), ("export", "--out exported", "the files to deploy"), *commands]
+    if (store.root / "mlflow.db").is_file():
+        commands.append(("dashboard", "", "browse every trial"))
+    return commands
+
+
+def _heading(words: str) -> Text:
+    return Text(f"\n{words}", style="bold")
+
+
+def _given(value: object) -> object:
+    return ", ".join(map(str, value)) if isinstance(value, list) else value

@@ -1,0 +1,33 @@
+"""Amounts as a person writes them: `1.5M` parameters, `5MB`, `20ms`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+COUNTS: Mapping[str, float] = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9}
+BYTES: Mapping[str, float] = {"": 1, "b": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+MILLISECONDS: Mapping[str, float] = {"": 1, "ms": 1, "s": 1e3, "us": 1e-3, "µs": 1e-3}
+
+
+def amount(units: Mapping[str, float], example: str) -> Callable[[object], float]:
+    """A reader of numbers with one of the `units`, in any case; a plain number is in the unit "".
+
+    The reader raises ValueError for anything else, and for what is not above zero.
+    """
+
+    def read(value: object) -> float:
+        found = re.fullmatch(r"(\d+(?:\.\d+)?(?:e\d+)?)([a-zµ]*)", str(value).strip().lower().replace(" ", "").replace(",", "").replace("_", ""))
+        if isinstance(value, bool) or found is None or found.group(2) not in units:
+            raise ValueError(f"{value!r} is no amount: expected for example {example}")
+        total = float(found.group(1)) * units[found.group(2)]
+        if total <= 0:
+            raise ValueError(f"{value!r} is not above zero")
+        return total
+
+    return read
+
+
+count = amount(COUNTS, "500k, 1.5M or 300000")
+size = amount(BYTES, "500KB, 5MB or 1GiB")
+milliseconds = amount(MILLISECONDS, "20ms or 0.5s")

@@ -1,0 +1,98 @@
+"""What makes a study that study: its name, its settings, its images."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from automl_cnn.config import StudyConfig
+from automl_cnn.data import Dataset, told_apart
+from automl_cnn.errors import ConfigError, StoreError
+from automl_cnn.store import atomic_write_text
+from automl_cnn.study.record import FINGERPRINT, Record
+
+IDENTITY = (
+    "data",
+    "seed",
+    "metric",
+    "architectures",
+    "optimizers",
+    "regularizers",
+    "pretrained",
+    "weights",
+    "class_weights",
+    "val_share",
+    "test_share",
+    "max_resolution",
+    "max_params",
+    "max_mult_adds",
+    "max_size",
+    "max_latency",
+    "engine",
+    "sampler",
+    "pruner",
+)
+ONCE = {"engine": "optuna", "sampler": "tpe", "pruner": "percentile"}  # how studies were searched before it could be chosen: they keep their names
+
+
+def summary(dataset: Dataset) -> dict[str, Any]:
+    """A data set in figures, JSON-ready."""
+    return {
+        "name": dataset.name,
+        "folder": dataset.folder,
+        "fingerprint": dataset.fingerprint,
+        "classes": list(dataset.classes),
+        "images": len(dataset.labels),
+        "splits": {split: [int(count) for count in dataset.counts(split)] for split in ("train", "val", "test")},
+        "skipped": len(dataset.skipped),
+        "duplicates": dataset.duplicates,
+        "channels": dataset.channels,
+        "native": int(dataset.native),
+    }
+
+
+def name_of(config: StudyConfig) -> str:
+    """The name of a study that was given none: the same settings on the same folder are the same study."""
+    identity = _identity(config)
+    identity["data"] = str(config.data.resolve())
+    digest = hashlib.blake2b(json.dumps(identity, sort_keys=True).encode(), digest_size=3).hexdigest()
+    plain = re.sub(r"[^\w.-]+", "-", told_apart(config.data)).strip("-.") or "study"
+    return f"{plain}-{digest}"
+
+
+def _identity(config: StudyConfig) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads(config.model_dump_json(include=set(IDENTITY)))
+    return {key: value for key, value in values.items() if ONCE.get(key) != value}
+
+
+def same_study(record: Record, config: StudyConfig, dataset: Dataset, name: str) -> None:
+    """Refuse to mix two searches under one name."""
+    identity = _identity(config)
+    del identity["data"]
+    known = record.settings.get("identity")
+    if known is None:
+        record.keep("identity", identity)
+        record.keep(FINGERPRINT, dataset.fingerprint)
+        return
+    then, now = {**ONCE, **known}, {**ONCE, **identity}
+    changed = [f"{key} was {then.get(key)!r}, now {value!r}" for key, value in now.items() if then.get(key) != value]
+    if changed:
+        raise ConfigError(f"The study '{name}' exists with other settings: {'; '.join(changed)}. Choose another --name, or the settings it began with.")
+    if record.settings.get(FINGERPRINT) != dataset.fingerprint:
+        raise StoreError(f"The images changed since the study '{name}' began, so its scores would not compare. Choose another --name for a new study.")
+
+
+def write_toml(path: Path, config: StudyConfig, name: str) -> None:
+    """The settings that would repeat the study, as a study.toml."""
+    values = {key: value for key, value in json.loads(config.model_dump_json()).items() if value is not None}
+    values["name"] = name
+    values["data"] = str(config.data.resolve())
+    for key in ("store", "plugins_dir", "weights"):
+        if values.get(key) is not None:
+            values[key] = str(Path(values[key]).resolve())
+    atomic_write_text(path, tomli_w.dumps(values))

@@ -1,0 +1,53 @@
+"""What networks cost, asked of the worker once for each and kept in the record."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+from automl_cnn.errors import TrialError
+from automl_cnn.records import NetCost
+from automl_cnn.space import Configuration
+from automl_cnn.study.executors.protocol import Executor
+from automl_cnn.study.record import Record
+from automl_cnn.transfer import PRETRAINED
+
+COSTS, LATENCIES = "costs", "latencies"
+
+
+class Prices:
+    """`cost` and `latency` of a configuration's network; a network that cannot be built costs nothing here: its trial will say what is wrong."""
+
+    def __init__(self, record: Record, executor: Executor) -> None:
+        self._record, self._executor = record, executor
+        known = record.settings
+        self._costs = {key: NetCost(*value) for key, value in known.get(COSTS, {}).items()}
+        self._latencies: dict[str, float] = dict(known.get(LATENCIES, {}))
+
+    def cost(self, configuration: Configuration) -> NetCost:
+        key = _network(configuration)
+        if key not in self._costs:
+            try:
+                self._costs[key] = self._executor.cost(configuration)
+            except TrialError:
+                self._costs[key] = NetCost(0, 1, 1)
+            self._record.keep(COSTS, {known: list(dataclasses.astuple(value)) for known, value in self._costs.items()})
+        return self._costs[key]
+
+    def latency(self, configuration: Configuration) -> float:
+        """Milliseconds for one image."""
+        key = _network(configuration)
+        if key not in self._latencies:
+            try:
+                self._latencies[key] = self._executor.latency(configuration)
+            except TrialError:
+                self._latencies[key] = 0.0
+            self._record.keep(LATENCIES, self._latencies)
+        return self._latencies[key]
+
+
+def _network(configuration: Configuration) -> str:
+    """What shapes the network, and nothing else."""
+    architecture = str(configuration["architecture"])
+    shaping = ("architecture", "resolution", "width", "depth", f"{PRETRAINED}{architecture}")
+    return json.dumps({key: value for key, value in configuration.items() if key in shaping or key.startswith(f"{architecture}.")}, sort_keys=True)

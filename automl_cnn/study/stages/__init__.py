@@ -1,0 +1,18 @@
+"""What a search does, stage by stage. Each reads a `Situation` and wishes for a job, or for none. All pure.
+
+Retry       a trial that ran out of memory, with half the batch
+Defaults    what ImageNet weights give; each architecture's default
+Promotion   the best third of a rung, trained on from where it stands with three times the time
+Proposals   what the engine proposes, made to fit
+Final       the best, trained on with all the time that is left
+"""
+
+from automl_cnn.study.stages.defaults import Defaults
+from automl_cnn.study.stages.final import Final
+from automl_cnn.study.stages.promotion import Promotion, kept
+from automl_cnn.study.stages.proposals import Proposals
+from automl_cnn.study.stages.retry import Retry
+from automl_cnn.study.stages.situation import Situation, Stage
+from automl_cnn.study.stages.sizing import Sizing
+
+__all__ = ["Defaults", "Final", "Promotion", "Proposals", "Retry", "Situation", "Sizing", "Stage", "kept"]

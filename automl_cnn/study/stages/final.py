@@ -1,0 +1,38 @@
+"""The end of a search: the best, trained on with all the time that is left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from automl_cnn.records import Fidelity, Job
+from automl_cnn.study.stages.situation import Situation
+from automl_cnn.study.stages.sizing import Sizing
+from automl_cnn.transfer import FINETUNE, PRETRAINED, TRAIN_ON, is_probe
+
+STAGE = "final"
+WORTH = 3  # epochs without which training on is in vain
+
+
+@dataclass(frozen=True)
+class Final:
+    """Trains the incumbent on from where it stands; a probe becomes a fine-tuned network."""
+
+    sizing: Sizing
+
+    def next(self, now: Situation) -> Job | None:
+        best = now.best
+        if best is None or now.share is None:
+            return None
+        configuration, origin, told = best.configuration, best.number if not is_probe(best.configuration) else None, "trained longer"
+        if is_probe(configuration):
+            name = best.architecture
+            given = {"architecture": name, f"{PRETRAINED}{name}": configuration[f"{PRETRAINED}{name}"], f"{FINETUNE}{name}": TRAIN_ON}
+            spare = now.budget.left - self.sizing.setup(configuration, now.done)
+            configuration, told = self.sizing.default(given, now.done, spare), "trained on"
+        if now.budget.left < self.sizing.epochs(configuration, now.done, WORTH) or not self.sizing.allowed(configuration):
+            return None
+        if any(trial.stage == STAGE and trial.configuration == configuration for trial in now.done):
+            return None
+        spare = now.budget.left - (best.setup or 0.0 if origin is not None else self.sizing.setup(configuration, now.done))
+        fidelity = Fidelity(2 * now.max_epochs, spare, best.fidelity.rung + 1)
+        return Job(configuration, fidelity, f"trial {best.number}, the best so far, {told}", STAGE, continue_from=origin)

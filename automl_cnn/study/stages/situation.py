@@ -1,0 +1,44 @@
+"""What a stage is told, and what it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from automl_cnn.records import Fidelity, Job, Trial, incumbent
+from automl_cnn.study.budget import Budget
+
+UNHURRIED_EPOCHS = 30  # a trial's epochs where no budget is set
+
+
+@dataclass(frozen=True)
+class Situation:
+    """Where a study stands. `done` are its trials, those lost to a kill left out; `share` the seconds of a trial on the first rung (None: no budget)."""
+
+    done: tuple[Trial, ...]
+    budget: Budget
+    share: float | None
+    defaults: int  # how many defaults there is time for
+    max_epochs: int
+
+    @property
+    def best(self) -> Trial | None:
+        return incumbent(self.done)
+
+    @property
+    def left(self) -> float:
+        """Seconds for training that are not set aside for the final one; once that is done, all there are."""
+        aside = 0.0 if any(trial.stage == "final" for trial in self.done) else self.budget.final
+        return self.budget.left - aside
+
+    @property
+    def fidelity(self) -> Fidelity:
+        """That of the first rung."""
+        return Fidelity(min(self.max_epochs, UNHURRIED_EPOCHS) if self.share is None else self.max_epochs, self.share)
+
+
+class Stage(Protocol):
+    """One strategy of the search."""
+
+    def next(self, now: Situation) -> Job | None:
+        """The job it wishes for, or None."""

@@ -1,0 +1,67 @@
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from automl_cnn import metrics
+from automl_cnn.data import pixels
+from automl_cnn.export.bundle import load_model
+from automl_cnn.train import predict, train
+from automl_cnn.train.calibrate import best_temperature, calibrate, calibration_error, heated
+
+
+def overconfident(temperature, count=4000, classes=3, seed=0):
+    """Labels drawn from softmax(z), and the probabilities softmax(z * temperature)."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(size=(count, classes)) * 2
+    true = heated(np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True), 1.0)
+    labels = np.array([rng.choice(classes, p=row) for row in true])
+    return labels, heated(true, 1 / temperature)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
+def test_the_temperature_that_was_lost_is_found_again(temperature):
+    labels, said = overconfident(temperature)
+    found = best_temperature(labels, said)
+    assert found == pytest.approx(temperature, rel=0.1)
+    cooled = heated(said, found)
+    np.testing.assert_array_equal(cooled.argmax(axis=1), said.argmax(axis=1))
+    assert calibration_error(labels, cooled) < 0.03
+    if temperature > 1:
+        assert calibration_error(labels, said) > 0.1
+
+
+def test_certainty_that_is_right_has_no_error():
+    labels = np.array([0, 1, 1])
+    assert calibration_error(labels, np.eye(2)[labels]) == 0
+    assert calibration_error(labels, np.eye(2)[1 - labels]) == 1
+
+
+def test_a_calibrated_model_gives_the_same_labels_with_better_probabilities(dataset, plugins, spec):
+    found = train(spec(epochs=20), dataset, plugins, lambda event: True)
+    model = load_model(Path(found.checkpoint))
+    layer = model.get_layer("classifier")
+    layer.set_weights([weight * 4 for weight in layer.get_weights()])  # four times too sure of itself
+    rows = dataset.rows("val")
+    labels, images = dataset.labels[rows], pixels(dataset, 8)
+    before = predict(model, images, rows)
+    report = calibrate(model, images, rows, labels)
+    after = predict(model, images, rows)
+    assert report.temperature > 1
+    np.testing.assert_array_equal(after.argmax(axis=1), before.argmax(axis=1))
+    assert metrics.cross_entropy(labels, after) == pytest.approx(report.loss_after, rel=1e-3)
+    assert report.loss_after < report.loss == pytest.approx(metrics.cross_entropy(labels, before), rel=1e-3)
+    assert calibrate(model, images, rows, labels).temperature == pytest.approx(1, rel=0.02)
+
+
+def test_a_training_goes_on_from_where_another_ended(dataset, plugins, spec, tmp_path):
+    first = train(spec(epochs=8), dataset, plugins, lambda event: True)
+    kept = tmp_path / "first.keras"
+    kept.write_bytes(Path(first.checkpoint).read_bytes())
+    seen = []
+    train(dataclasses.replace(spec(epochs=1), start=str(kept)), dataset, plugins, lambda event: seen.append(event) or True)
+    fresh = []
+    train(spec(epochs=1), dataset, plugins, lambda event: fresh.append(event) or True)
+    assert seen[-1].loss < fresh[-1].loss
+    assert seen[-1].val_accuracy >= first.score - 0.15
