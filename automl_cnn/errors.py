@@ -8,6 +8,7 @@
     ├── BackendError            no Keras backend is installed
     ├── StoreError              the store or a study in it cannot be read or written
     └── TrialError              one trial could not be trained (the search goes on)
+        └── WorkerLost          it took its worker process with it, or never came back
 
 Each message says what was found, what was expected and what to do about it, so that the
 command line can print it alone, without a traceback.
@@ -49,6 +50,10 @@ class StoreError(AutomlCnnError):
 
 class TrialError(AutomlCnnError):
     """One trial could not be trained; the search records the reason and goes on."""
+
+
+class WorkerLost(TrialError):
+    """What was asked of a worker process killed it or made it hang; the next request gets a new one."""
 
 
 def did_you_mean(name: str, available: Iterable[str]) -> str:

@@ -17,6 +17,8 @@ from automl_cnn.study.record import Record
 from automl_cnn.track import Tracking
 
 GRACE = 15.0  # seconds beyond the budget that a silent trial is waited for
+SILENCE = 60.0  # seconds without a step after which a trial hangs, and as many times more of what building it should take
+SLOWER = 5.0
 GIVE_UP = 5  # failed trials in a row, and none ever scored
 
 
@@ -64,7 +66,12 @@ class Loop:
         self.observer.trial_started(job, number)
         outcome = Finished(State.FAILED, failure="it gave no result")
         pruned = False
-        for event in self.executor.run(job, number, lambda: max(0.0, self.budget().left) + GRACE):
+        broken = self.planner.sizing.broken(job.configuration)
+        if broken is not None:
+            self._conclude(number, Finished(State.FAILED, failure=broken), pruned=False)
+            return
+        silence = SILENCE + SLOWER * self.planner.sizing.setup(job.configuration, self.record.trials)
+        for event in self.executor.run(job, number, lambda: min(silence, max(0.0, self.budget().left) + GRACE)):
             if isinstance(event, (Started, Epoch)):
                 self.record.event(number, event)
             if isinstance(event, Finished):

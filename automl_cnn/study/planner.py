@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -27,5 +28,12 @@ class Planner:
         defaults = Defaults(self.sizing)
         allowed = budget.defaults(len(defaults.starts()))
         now = Situation(done, budget, budget.slice(allowed), allowed, self.max_epochs)
-        stages: tuple[Stage, ...] = (Retry(self.sizing), defaults, Promotion(self.sizing), Proposals(self.sizing, self.engine), Final(self.sizing))
-        return next((job for job in (stage.next(now) for stage in stages) if job is not None), None)
+        promotion, proposals = Promotion(self.sizing), Proposals(self.sizing, self.engine)
+        job = _first((Retry(self.sizing), defaults, promotion, proposals, Final(self.sizing)), now)
+        if job is None and now.share is not None:  # nothing is left to finish: what was set aside for it is free
+            job = _first((promotion, proposals), dataclasses.replace(now, saving=False))
+        return job
+
+
+def _first(stages: tuple[Stage, ...], now: Situation) -> Job | None:
+    return next((job for job in (stage.next(now) for stage in stages) if job is not None), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 
-from automl_cnn.errors import TrialError
+from automl_cnn.errors import TrialError, WorkerLost
 from automl_cnn.records import NetCost
 from automl_cnn.space import Configuration
 from automl_cnn.study.executors.protocol import Executor
@@ -13,6 +13,7 @@ from automl_cnn.study.record import Record
 from automl_cnn.transfer import PRETRAINED
 
 COSTS, LATENCIES = "costs", "latencies"
+UNKNOWN = NetCost(0, 1, 1)
 
 
 class Prices:
@@ -23,14 +24,24 @@ class Prices:
         known = record.settings
         self._costs = {key: NetCost(*value) for key, value in known.get(COSTS, {}).items()}
         self._latencies: dict[str, float] = dict(known.get(LATENCIES, {}))
+        self._broken: dict[str, str] = {}
+
+    def broken(self, configuration: Configuration) -> str | None:
+        """Why no network of this architecture is built any more: one of them killed the worker, or made it hang."""
+        return self._broken.get(str(configuration["architecture"]))
 
     def cost(self, configuration: Configuration) -> NetCost:
         key = _network(configuration)
+        if key not in self._costs and self.broken(configuration):
+            return UNKNOWN
         if key not in self._costs:
             try:
                 self._costs[key] = self._executor.cost(configuration)
+            except WorkerLost as error:
+                self._broken[str(configuration["architecture"])] = str(error)
+                return UNKNOWN
             except TrialError:
-                self._costs[key] = NetCost(0, 1, 1)
+                self._costs[key] = UNKNOWN
             self._record.keep(COSTS, {known: list(dataclasses.astuple(value)) for known, value in self._costs.items()})
         return self._costs[key]
 

@@ -138,7 +138,7 @@ def _search(
             latency=config.max_latency,
             measure=prices.latency,
         )
-        sizing = Sizing(space, prices.cost, len(dataset.rows("train")), worth_enlarging(dataset.native, config.max_resolution), limits)
+        sizing = Sizing(space, prices.cost, len(dataset.rows("train")), worth_enlarging(dataset.native, config.max_resolution), limits, prices.broken)
         return study.search(Planner(sizing, engine, config.max_epochs), engine)
     finally:
         executor.close()

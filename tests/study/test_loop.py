@@ -1,5 +1,6 @@
 """The loop, driven by fakes through simulated learning curves, in milliseconds."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -202,3 +203,13 @@ def test_what_is_not_in_the_record_did_not_happen(tmp_path):
     with pytest.raises(RuntimeError):
         study.loop.run()
     assert study.record.trials[0].scored
+
+
+def test_a_network_that_killed_the_worker_once_is_not_built_again(tmp_path):
+    study = Study(tmp_path, trials=3)
+    sizing = dataclasses.replace(study.loop.planner.sizing, broken=lambda configuration: "it hangs" if configuration["architecture"] == "good" else None)
+    study.loop.planner = dataclasses.replace(study.loop.planner, sizing=sizing)
+    study.loop.run()
+    failed = [trial for trial in study.record.trials if trial.architecture == "good"]
+    assert [trial.failure for trial in failed] == ["it hangs"]
+    assert all(job.configuration["architecture"] != "good" for job in study.executor.jobs)

@@ -393,3 +393,10 @@ def test_what_breaks_a_limit_is_made_smaller_or_refused():
 
     assert mult_adds(proposal(2 * fits).configuration) <= 2 * fits
     assert proposal(fits - 1) is None
+
+
+def test_what_was_set_aside_for_a_final_training_that_is_not_worth_it_goes_to_proposals():
+    trials, used = transferred(110, lambda job: 0.9 if job.configuration.get("finetune.small") == "probe" else 0.5)
+    assert "final" not in [trial.stage for trial in trials]
+    assert trials[-1].stage == "search"
+    assert 0.8 * 110 <= used <= 110

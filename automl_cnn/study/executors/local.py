@@ -14,13 +14,14 @@ from multiprocessing.connection import Connection, Listener
 from pathlib import Path
 from typing import Any
 
-from automl_cnn.errors import TrialError
+from automl_cnn.errors import TrialError, WorkerLost
 from automl_cnn.records import OUT_OF_MEMORY, Calibration, Event, Finished, Job, NetCost, State
 from automl_cnn.space import Configuration
 from automl_cnn.study.executors.protocol import Setting, TestScore
 
 START_SECONDS = 180.0  # how long a worker may take to import Keras
 SILENCE_SECONDS = 300.0  # how long a trial may give no sign of life
+COST_SECONDS = 40.0  # how long building a network without training it may take
 POLL = 0.2
 
 
@@ -55,11 +56,11 @@ class LocalExecutor:
                 self._connection.send(("stop", None))
 
     def cost(self, configuration: Configuration) -> NetCost:
-        answer: NetCost = self._answer("cost", configuration)
+        answer: NetCost = self._answer("cost", configuration, lambda: COST_SECONDS)
         return answer
 
     def latency(self, configuration: Configuration) -> float:
-        taken: float = self._answer("latency", configuration)
+        taken: float = self._answer("latency", configuration, lambda: COST_SECONDS)
         return taken
 
     def calibrate(self, model: str) -> Calibration:
@@ -87,8 +88,8 @@ class LocalExecutor:
                 self._process.wait()
         self._forget()
 
-    def _answer(self, word: str, payload: Any) -> Any:
-        for answer, value in self._ask(word, payload):
+    def _answer(self, word: str, payload: Any, patience: Callable[[], float] | None = None) -> Any:
+        for answer, value in self._ask(word, payload, patience):
             if answer == "done":
                 return value
             if answer == "failed":
@@ -99,7 +100,7 @@ class LocalExecutor:
         """Send one request; yields what comes back, `done` or `failed` last.
 
         Raises:
-            TrialError: the worker died or fell silent; the next request gets a new one.
+            WorkerLost: the worker died or fell silent; the next request gets a new one.
         """
         connection = self._alive()
         try:
@@ -112,11 +113,11 @@ class LocalExecutor:
         except TimeoutError as error:
             self._death()
             self._forget()
-            raise TrialError(str(error)) from None
+            raise WorkerLost(str(error)) from None
         except (EOFError, OSError):
             why = self._death()
             self._forget()
-            raise TrialError(why) from None
+            raise WorkerLost(why) from None
 
     def _alive(self) -> Connection:
         """The connection to a worker that is ready and configured."""

@@ -28,11 +28,14 @@ class Proposals:
         for _ in range(ASKS):
             proposal = self.engine.ask()
             configuration = self.sizing.shrunk(dict(proposal.configuration), now.done, now.share)
-            if self.sizing.allowed(configuration) and not (plugins_of(configuration) & out):
-                whole = now.fidelity
-                seconds = None if whole.seconds is None else whole.seconds * proposal.share
-                if now.left < self.sizing.wanted(configuration, now.done, seconds):
-                    return None
+            whole = now.fidelity
+            seconds = None if whole.seconds is None else whole.seconds * proposal.share
+            if (
+                self.sizing.allowed(configuration)
+                and not (plugins_of(configuration) & out)
+                and self.sizing.broken(configuration) is None
+                and now.left >= self.sizing.wanted(configuration, now.done, seconds)
+            ):
                 return Job(configuration, Fidelity(max(1, round(whole.epochs * proposal.share)), seconds), proposal.reason, "search", proposal.id)
             self.engine.tell(Trial(-1, proposal.configuration, now.fidelity, proposal.reason, "search", State.FAILED, failure="refused before training"))
         return None

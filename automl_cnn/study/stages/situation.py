@@ -20,6 +20,7 @@ class Situation:
     share: float | None
     defaults: int  # how many defaults there is time for
     max_epochs: int
+    saving: bool = True  # whether time is still set aside for the final training
 
     @property
     def best(self) -> Trial | None:
@@ -28,8 +29,8 @@ class Situation:
     @property
     def left(self) -> float:
         """Seconds for training that are not set aside for the final one; once that is done, all there are."""
-        aside = 0.0 if any(trial.stage == "final" for trial in self.done) else self.budget.final
-        return self.budget.left - aside
+        over = not self.saving or any(trial.stage == "final" for trial in self.done)
+        return self.budget.left - (0.0 if over else self.budget.final)
 
     @property
     def fidelity(self) -> Fidelity:

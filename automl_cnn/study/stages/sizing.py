@@ -36,6 +36,7 @@ class Sizing:
     images: int
     largest: int = 1024
     limits: Limits = field(default_factory=Limits)
+    broken: Callable[[Configuration], str | None] = lambda configuration: None  # why a configuration need not be tried
 
     def default(self, given: dict[str, Scalar], done: Sequence[Trial], seconds: float | None) -> dict[str, Scalar]:
         """The default at the resolution and width that so many seconds afford; the smallest where none is affordable."""

@@ -1,0 +1,1 @@
+"""Programs that drive a library as its users would, for tools without a command line."""
