@@ -355,10 +355,21 @@ def test_a_plugin_that_only_ever_fails_sits_out():
         job = Job({"architecture": "big", "resolution": 32, "width": 1.0, "optimizer": optimizer}, Fidelity(60, 30), "", "search")
         return dataclasses.replace(trained(number, job, 0.5, 1), state=state)
 
-    bad = [trial(number, "broken", State.FAILED) for number in range(2)]
-    assert benched(tuple(bad[:1])) == set()
-    assert benched((*bad, trial(2, "fine", State.COMPLETE))) == {"optimizer broken"}
-    assert benched((*bad, trial(2, "broken", State.COMPLETE))) == set()
+    bad, good = [trial(number, "broken", State.FAILED) for number in range(2)], trial(2, "fine", State.COMPLETE)
+    assert benched((*bad[:1], good)) == set()
+    assert benched((*bad, good)) == {"optimizer broken"}
+    assert benched((*bad, good, trial(3, "broken", State.COMPLETE))) == set()
+    assert benched(tuple(bad)) == set()  # it may as well be the network's fault
+
+
+def test_a_default_that_fails_gives_way_to_the_next():
+    planner = Planner(Sizing(SPACE, cost, IMAGES), FakeEngine(), 60)
+    trials = []
+    for number in range(3):
+        job = planner.next(trials, Budget(60, 12 + number))
+        assert job.stage == "defaults"
+        trials.append(dataclasses.replace(trained(number, job, 0.5, 1), state=State.FAILED, score=None))
+    assert {trial.architecture for trial in trials} == set(BASE)
 
 
 @pytest.mark.parametrize(

@@ -200,5 +200,6 @@ def _tail(log: Path) -> str:
     with contextlib.suppress(OSError):
         lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
         if lines:
-            return f"; its last words: {lines[-1][:200]}"
+            fatal = [line for line in lines[-200:] if line.startswith("Fatal Python error")]  # a long dump follows that line
+            return f"; its last words: {(fatal or lines)[-1][:200]}"
     return ""

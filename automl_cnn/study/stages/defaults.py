@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from automl_cnn.records import Job, Trial
+from automl_cnn.records import Job, State, Trial
 from automl_cnn.space import Configuration, Scalar
 from automl_cnn.study.stages.situation import Situation
 from automl_cnn.study.stages.sizing import TUNING_EPOCHS, Sizing
@@ -30,10 +30,11 @@ class Defaults:
     sizing: Sizing
 
     def next(self, now: Situation) -> Job | None:
-        tried = {_identity(trial.configuration) for trial in now.done if trial.stage == STAGE}
-        if len(tried) >= now.defaults:
+        mine = [trial for trial in now.done if trial.stage == STAGE]
+        tried = {_identity(trial.configuration) for trial in mine}
+        if sum(trial.state is not State.FAILED for trial in mine) >= now.defaults:
             return None
-        for start in self.starts()[: now.defaults]:
+        for start in self.starts():
             if _identity(start.given) in tried or self._hopeless(start, now):
                 continue
             configuration = self.sizing.default(start.given, now.done, now.share)

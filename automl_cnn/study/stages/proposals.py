@@ -42,16 +42,17 @@ class Proposals:
 
 
 def benched(done: tuple[Trial, ...]) -> set[str]:
-    """The plugins in every trial of which something failed, twice or more; `architecture vgg`, `regularizer mixup`."""
-    failed: dict[str, int] = {}
+    """The plugins to blame for two failed trials or more, `architecture vgg`, `regularizer mixup`: alone in them, they never worked."""
     worked: set[str] = set()
     for trial in done:
-        if trial.state is State.FAILED:
-            for plugin in plugins_of(trial.configuration):
-                failed[plugin] = failed.get(plugin, 0) + 1
-        else:
+        if trial.state is not State.FAILED:
             worked |= plugins_of(trial.configuration)
-    return {plugin for plugin, times in failed.items() if times >= BENCH_AFTER and plugin not in worked}
+    blamed: dict[str, int] = {}
+    for trial in done:
+        strangers = plugins_of(trial.configuration) - worked
+        if trial.state is State.FAILED and len(strangers) == 1:
+            blamed[min(strangers)] = blamed.get(min(strangers), 0) + 1
+    return {plugin for plugin, times in blamed.items() if times >= BENCH_AFTER}
 
 
 def plugins_of(configuration: Configuration) -> set[str]:
