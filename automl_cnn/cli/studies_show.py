@@ -12,7 +12,7 @@ from rich.text import Text
 from automl_cnn.cli.board import SHOWN, leaderboard
 from automl_cnn.cli.console import bytes_, clock, compact, console, plural, with_interval, write_json
 from automl_cnn.cli.dashboard import STORE
-from automl_cnn.cli.summary import ENDED, fact, next_commands, pairs
+from automl_cnn.cli.summary import ENDED, fact, next_commands, pairs, switched_on
 from automl_cnn.cli.tables import InStore, Json, StudyName
 from automl_cnn.cli.words import SPLITS
 from automl_cnn.store import Store
@@ -52,7 +52,7 @@ def _parts(study: Overview, store: Store, width: int, shown: int | None) -> list
     if study.failures:
         parts += [_heading("failures"), *(_failure(reason, numbers) for reason, numbers in study.failures.items())]
     if study.best is not None:
-        parts += [_heading("configuration of the winner"), pairs(study.best.configuration)]
+        parts += [_heading("configuration of the winner"), pairs(switched_on(study.best.configuration))]
     if study.settings:
         parts += [_heading("settings"), pairs({key: _given(value) for key, value in study.settings.items() if key not in ("name", "store", "data")})]
     return [*parts, _heading("next"), next_commands(study.name, store.root, _next(study, store))]

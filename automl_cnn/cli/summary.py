@@ -59,7 +59,7 @@ def _parts(result: StudyResult, store: Path, width: int, *, mlflow: bool) -> lis
         *(fact("note", note, "yellow") for note in result.notes),
         Text(),
         Text("configuration", style="bold"),
-        pairs(result.configuration),
+        pairs(switched_on(result.configuration)),
         Text(),
         Text("next", style="bold"),
         _commands(result, store, mlflow=mlflow),
@@ -70,6 +70,11 @@ def _parts(result: StudyResult, store: Path, width: int, *, mlflow: bool) -> lis
 def fact(label: str, words: str, style: str = "") -> Text:
     """A line that begins with what it is about."""
     return Text.assemble((f"{label:<12}", "dim"), (words, style))
+
+
+def switched_on(configuration: Mapping[str, object]) -> dict[str, object]:
+    """The configuration without the regularizers that are off."""
+    return {name: given for name, given in configuration.items() if not (name.startswith("regularizer.") and given is False)}
 
 
 def pairs(values: Mapping[str, object]) -> Table:

@@ -157,11 +157,10 @@ ended       the budget is used; 5 trials in 9:53
 note        the test split is small
 
 configuration
-  architecture  inception_resnet_v2  adam.learning_rate   0.00123
-  resolution    96                   regularizer.dropout  on
-  width         0.5                  dropout.rate         0.25
-  depth         1                    regularizer.l2       off
-  optimizer     adam
+  architecture  inception_resnet_v2  optimizer            adam
+  resolution    96                   adam.learning_rate   0.00123
+  width         0.5                  regularizer.dropout  on
+  depth         1                    dropout.rate         0.25
 
 next
   automl-cnn predict flowers-ab12cd photo.jpg       label images
