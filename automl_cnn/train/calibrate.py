@@ -21,41 +21,41 @@ def calibrate(model: keras.Model, images: np.ndarray, rows: np.ndarray, labels: 
 
     Dividing all logits by one number changes no label.
     """
-    before = predict(model, images, rows)
-    temperature = best_temperature(labels, before)
-    after = heated(before, temperature)
+    layer = model.get_layer(CLASSIFIER)
+    logits = predict(keras.Model(model.input, layer.output), images, rows)
+    temperature = best_temperature(labels, logits)
+    before, after = softmax(logits, 1.0), softmax(logits, temperature)
     loss, loss_after = metrics.cross_entropy(labels, before), metrics.cross_entropy(labels, after)
     error, error_after = calibration_error(labels, before), calibration_error(labels, after)
     if loss_after >= loss:
         return Calibration(1.0, loss, loss, error, error)
-    layer = model.get_layer(CLASSIFIER)
     layer.set_weights([weight / temperature for weight in layer.get_weights()])
     return Calibration(temperature, loss, loss_after, error, error_after)
 
 
-def best_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float:
+def best_temperature(labels: np.ndarray, logits: np.ndarray) -> float:
     """The temperature between 1/20 and 20 with the smallest mean negative log-likelihood.
 
     One more image in n + 2 counts as wrong (as Platt 1999 does): else images without a single error would ask for infinite confidence.
     """
     from scipy.optimize import minimize_scalar
 
-    count, classes = probabilities.shape
+    count, classes = logits.shape
     doubt = 1 / (count + 2)
     wanted = np.full((count, classes), doubt / max(1, classes - 1))
     wanted[np.arange(count), labels] = 1 - doubt
 
     def loss(log: float) -> float:
-        return float(-np.mean(np.sum(wanted * np.log(np.clip(heated(probabilities, float(np.exp(log))), 1e-12, 1.0)), axis=1)))
+        return float(-np.mean(np.sum(wanted * np.log(np.clip(softmax(logits, float(np.exp(log))), 1e-12, 1.0)), axis=1)))
 
     span = float(np.log(HOTTEST))
     return float(np.exp(minimize_scalar(loss, bounds=(-span, span), method="bounded").x))
 
 
-def heated(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """What the probabilities would be with all logits divided by the temperature."""
-    logits = np.log(np.clip(probabilities, 1e-12, 1.0)) / temperature
-    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
+def softmax(logits: np.ndarray, temperature: float) -> np.ndarray:
+    """Probabilities of logits that are divided by the temperature first."""
+    cooled = logits.astype(np.float64) / temperature
+    shifted = np.exp(cooled - cooled.max(axis=1, keepdims=True))
     return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
 
 

@@ -8,24 +8,23 @@ from automl_cnn import metrics
 from automl_cnn.data import pixels
 from automl_cnn.export.bundle import load_model
 from automl_cnn.train import predict, train
-from automl_cnn.train.calibrate import best_temperature, calibrate, calibration_error, heated
+from automl_cnn.train.calibrate import best_temperature, calibrate, calibration_error, softmax
 
 
 def overconfident(temperature, count=4000, classes=3, seed=0):
-    """Labels drawn from softmax(z), and the probabilities softmax(z * temperature)."""
+    """Labels drawn from softmax(z), and the logits z * temperature."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(size=(count, classes)) * 2
-    true = heated(np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True), 1.0)
-    labels = np.array([rng.choice(classes, p=row) for row in true])
-    return labels, heated(true, 1 / temperature)
+    labels = np.array([rng.choice(classes, p=row) for row in softmax(logits, 1.0)])
+    return labels, logits * temperature
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
 def test_the_temperature_that_was_lost_is_found_again(temperature):
-    labels, said = overconfident(temperature)
-    found = best_temperature(labels, said)
+    labels, logits = overconfident(temperature)
+    found = best_temperature(labels, logits)
     assert found == pytest.approx(temperature, rel=0.1)
-    cooled = heated(said, found)
+    said, cooled = softmax(logits, 1.0), softmax(logits, found)
     np.testing.assert_array_equal(cooled.argmax(axis=1), said.argmax(axis=1))
     assert calibration_error(labels, cooled) < 0.03
     if temperature > 1:
@@ -34,8 +33,8 @@ def test_the_temperature_that_was_lost_is_found_again(temperature):
 
 def test_images_without_an_error_do_not_ask_for_infinite_confidence():
     labels = np.arange(60) % 3
-    said = np.where(np.eye(3)[labels] == 1, 0.9, 0.05)
-    cooled = heated(said, best_temperature(labels, said))
+    logits = np.where(np.eye(3)[labels] == 1, 3.0, 0.0)
+    cooled = softmax(logits, best_temperature(labels, logits))
     assert 0.95 < cooled.max() < 1 - 1 / 100
 
 
