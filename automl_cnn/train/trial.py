@@ -131,6 +131,7 @@ class _Trial:
             weighted_metrics=[accuracy, *([] for _ in range(outputs - 1))] if outputs > 1 else accuracy,
             jit_compile=_jit(),
         )
+        optimizer.build(self.net.training.trainable_variables)  # within the first step, TensorFlow would build them with graphs that it never lets go of
         batches = self._batches(regularizers, outputs)
         clock = probe.Stopwatch(self.spec.fidelity.seconds)
         if self.mode in ("head_first", "gradual") and self.spec.start is None:
