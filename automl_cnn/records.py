@@ -97,6 +97,8 @@ class Epoch:
     val_accuracy: float
     score: float
     learning_rate: float
+    clean_loss: float | None = None  # on a sample of the training images as they are, without augmentation and dropout
+    clean_accuracy: float | None = None
 
     @property
     def tenth(self) -> int:
@@ -154,6 +156,22 @@ class Trial:
     def scored(self) -> bool:
         """Whether its score may be compared with others' at full length."""
         return self.score is not None and self.state in (State.COMPLETE, State.STOPPED)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One diagnosed fact about a training, with its evidence in numbers.
+
+    `kind` is one word of `automl_cnn.diagnosis`, `severity` low, medium or high, `epoch` where on the curves it begins,
+    `actions` what may help, the most promising first.
+    """
+
+    kind: str
+    severity: str
+    sentence: str
+    evidence: Mapping[str, float]
+    epoch: int | None = None
+    actions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ itself at every step, read off the optimizer plugin's schedule at the same share
 
 from __future__ import annotations
 
-import gc
 import time
 from pathlib import Path
 from typing import Any
@@ -21,13 +20,14 @@ from automl_cnn.data import Dataset, pixels
 from automl_cnn.data.batches import Batches, class_weights
 from automl_cnn.errors import TrialError
 from automl_cnn.models import pretrained
-from automl_cnn.models.build import Network, network_of
+from automl_cnn.models.build import network_of
 from automl_cnn.models.choose import optimizer_of, pretrained_of, regularizers_of
 from automl_cnn.models.cost import cost
 from automl_cnn.plugin import Regularizer
 from automl_cnn.records import Epoch, Finished, Progress, Started, State
 from automl_cnn.registry import Registry
 from automl_cnn.train import probe
+from automl_cnn.train.clean import clean
 from automl_cnn.train.rates import NOMINAL_STEPS, factors_of, slower, with_own_rate
 from automl_cnn.train.spec import Emit, TrialSpec
 from automl_cnn.train.watch import Watch, predict
@@ -45,22 +45,17 @@ def train(spec: TrialSpec, dataset: Dataset, registry: Registry, emit: Emit) -> 
         PluginError: the configuration cannot be built, or its pretrained weights not be had.
     """
     began = time.monotonic()
-    keras.backend.clear_session()
-    keras.utils.set_random_seed(spec.seed)
-    net = network_of(spec.configuration, registry, classes=len(dataset.classes), channels=dataset.channels, seed=spec.seed)
-    try:
-        return _Trial(spec, dataset, registry, emit, net=net, began=began).run()
-    finally:
-        del net
-        keras.backend.clear_session()
-        gc.collect()
+    with clean():
+        keras.utils.set_random_seed(spec.seed)
+        return _Trial(spec, dataset, registry, emit, began=began).run()
 
 
 class _Trial:
-    """One training, from the network that was built for it."""
+    """One training, and the network built for it."""
 
-    def __init__(self, spec: TrialSpec, dataset: Dataset, registry: Registry, emit: Emit, *, net: Network, began: float) -> None:
-        self.spec, self.dataset, self.registry, self.emit, self.net, self.began = spec, dataset, registry, emit, net, began
+    def __init__(self, spec: TrialSpec, dataset: Dataset, registry: Registry, emit: Emit, *, began: float) -> None:
+        self.spec, self.dataset, self.registry, self.emit, self.began = spec, dataset, registry, emit, began
+        self.net = network_of(spec.configuration, registry, classes=len(dataset.classes), channels=dataset.channels, seed=spec.seed)
         self.images = pixels(dataset, int(spec.configuration["resolution"]))
         self.rows = dataset.rows("train")
         self.mode = transfer.mode_of(spec.configuration)

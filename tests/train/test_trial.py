@@ -1,3 +1,5 @@
+import gc
+
 import keras
 import numpy as np
 import pytest
@@ -174,3 +176,13 @@ def test_time_cuts_the_epochs(dataset, plugins, spec):
     assert isinstance(found, Finished)
     assert 1 <= len(heard.epochs) < 10_000
     assert heard.epochs[-1].epochs < 10_000
+
+
+def test_a_trial_leaves_no_graphs_behind(dataset, plugins, spec):
+    def graphs():
+        return sum(type(thing).__name__ == "FuncGraph" for thing in gc.get_objects())
+
+    train(spec(), dataset, plugins, Heard())
+    before = graphs()
+    train(spec(seed=1), dataset, plugins, Heard())
+    assert graphs() <= before
