@@ -42,7 +42,7 @@ check: lint types contracts  ## lint, types, import contracts, tests
 	$(MAKE) $(if $(CI),test-all,test)
 
 lock:            ## resolve the dependencies anew (needs uv)
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --extra cpu --extra pretrained --extra dev --extra build pyproject.toml --output-file requirements.lock --custom-compile-command "make lock" --upgrade
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --extra cpu --extra pretrained --extra onnx --extra litert --extra openvino --extra cmaes --extra dev --extra build pyproject.toml --output-file requirements.lock --custom-compile-command "make lock" --upgrade
 
 clean:           ## remove the virtual environment and what tools left
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache demo-data automl-cnn-runs

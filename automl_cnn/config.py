@@ -18,6 +18,8 @@ SAMPLERS: dict[str, tuple[str, ...]] = {
     "optuna": ("tpe", "gp", "cmaes", "nsga2", "nsga3", "random"),
     "keras-tuner": ("bayesian", "hyperband", "random", "grid"),
 }  # by engine, the default first
+COSTS = {"latency": "latency", "mult_adds": "mult_adds", "params": "params", "size": "bytes"}  # objectives beside the metric -> fields of a `Trial`
+SINGLE = ("cmaes",)  # samplers that know one objective only
 PRUNERS: dict[str, tuple[str, ...]] = {"optuna": ("percentile", "median", "hyperband", "successive_halving", "none"), "keras-tuner": ("none",)}
 DEFAULT_BUDGET = 600.0
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -51,11 +53,33 @@ def _names(value: object) -> object:
     return value
 
 
+def objectives(value: object) -> object:
+    """`"accuracy,latency"` or a list of names as a tuple: a metric, then costs.
+
+    Raises:
+        ValueError: a name is unknown, comes twice, or no metric comes first.
+    """
+    names = _names(value)
+    if not isinstance(names, (tuple, list)) or not all(isinstance(name, str) for name in names):
+        return value
+    names = tuple(name.strip().lower().replace("-", "_") for name in names)
+    expected = f"received {', '.join(names) or 'nothing'}; expected one of {', '.join(METRICS)}, then one or more of {', '.join(COSTS)}, as in accuracy,latency"
+    if not names or names[0] not in METRICS:
+        raise ValueError(f"the first objective is the metric that the winner is chosen by; {expected}")
+    if unknown := [name for name in names[1:] if name not in COSTS]:
+        also = " (there is one metric alone)" if unknown[0] in METRICS else ""
+        raise ValueError(f"there is no objective {unknown[0]!r} beside the metric{also}; {expected}")
+    if len(set(names)) < len(names):
+        raise ValueError(f"an objective comes twice; {expected}")
+    return names
+
+
 Seconds = Annotated[float, BeforeValidator(seconds)]
 Count = Annotated[float, BeforeValidator(quantities.count)]
 Size = Annotated[float, BeforeValidator(quantities.size)]
 Milliseconds = Annotated[float, BeforeValidator(quantities.milliseconds)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
+Objectives = Annotated[tuple[str, ...], BeforeValidator(objectives)]
 
 
 class StudyConfig(BaseModel):
@@ -76,18 +100,23 @@ class StudyConfig(BaseModel):
     pretrained: str = Field("auto", pattern=r"^[\w./-]+$")
     weights: Path | None = None
     metric: Metric = "accuracy"
+    objectives: Objectives | None = None  # the metric, then costs; None where the metric alone counts
     class_weights: Literal["auto", "on", "off"] = "auto"
     val_share: float = Field(0.15, ge=0.05, le=0.4)
     test_share: float = Field(0.15, ge=0.05, le=0.4)
+    ensemble: Literal["auto", "off"] = "auto"
+    guided: Literal["on", "off"] = "on"
     engine: Literal["optuna", "keras-tuner"] = "optuna"
     sampler: str = SAMPLERS["optuna"][0]
     pruner: str = PRUNERS["optuna"][0]
+    scaling: Literal["auto", "compound", "off"] = "auto"
     max_epochs: int = Field(60, ge=1)
     max_resolution: int = Field(224, ge=8, le=1024)
     max_params: Count | None = None
     max_mult_adds: Count | None = None
     max_size: Size | None = None
     max_latency: Milliseconds | None = None
+    max_disk: Size | None = None
 
     @model_validator(mode="after")
     def _weights_of_what(self) -> StudyConfig:
@@ -102,6 +131,8 @@ class StudyConfig(BaseModel):
         if not isinstance(values, dict) or values.get("engine", "optuna") not in SAMPLERS:
             return values
         engine = values.get("engine", "optuna")
+        if values.get("objectives") and values.get("pruner") is None:
+            values = {**values, "pruner": "none"}
         return {**values, **{key: known[engine][0] for key, known in (("sampler", SAMPLERS), ("pruner", PRUNERS)) if values.get(key) is None}}
 
     @model_validator(mode="after")
@@ -115,6 +146,31 @@ class StudyConfig(BaseModel):
             whose = f", which belongs to engine = {others[0]}" if others else ""
             raise ValueError(f"the engine {self.engine} has no {key} {value!r}{whose}; expected one of {', '.join(known[self.engine])}")
         return self
+
+    @model_validator(mode="after")
+    def _several_at_once(self) -> StudyConfig:
+        told = f"objectives = {', '.join(self.objectives or ())}"
+        if self.objectives and self.engine != "optuna":
+            raise ValueError(f"{told}: KerasTuner's oracles know one objective only; leave the engine out (engine = optuna), or name one objective")
+        if self.objectives and self.sampler in SINGLE:
+            able = ", ".join(name for name in SAMPLERS[self.engine] if name not in SINGLE)
+            raise ValueError(f"{told}: the sampler {self.sampler} knows one objective only; choose one of {able}, or name one objective")
+        if self.objectives and self.pruner != "none":
+            raise ValueError(f"{told}: which trial is hopeless is not defined for several objectives; leave pruner = {self.pruner} out")
+        return self
+
+    @model_validator(mode="before")  # before _engines_own, which asks for the objectives: pydantic runs the last one first
+    @classmethod
+    def _metric_first(cls, values: Any) -> Any:
+        """The first objective is the metric; alone, it is no list."""
+        if not isinstance(values, dict) or values.get("objectives") is None:
+            return values
+        names = objectives(values["objectives"])
+        if not isinstance(names, tuple):
+            return values  # its field says what is wrong
+        if values.get("metric") not in (None, names[0]):
+            raise ValueError(f"objectives = {', '.join(names)} begins with another metric than metric = {values['metric']}; leave one of them out")
+        return {**values, "metric": names[0], "objectives": names if len(names) > 1 else None}
 
     @model_validator(mode="before")
     @classmethod
@@ -157,4 +213,6 @@ def _sentence(problem: dict[str, Any], file: Path | None) -> str:
         known = ", ".join(StudyConfig.model_fields)
         return f"Unknown setting '{place}'{where}. Known: {known}."
     message = str(problem["msg"]).removeprefix("Value error, ")
+    if not problem["loc"]:  # of several settings at once, which it names
+        return f"{message}{where}."
     return f"{place}{where}: received {problem['input']!r}; {message}."

@@ -7,6 +7,7 @@
     │   └── SpaceError          a value outside a declared range
     ├── BackendError            no Keras backend is installed
     ├── StoreError              the store or a study in it cannot be read or written
+    ├── ExportError             a model cannot be written in a format, or says something else there
     └── TrialError              one trial could not be trained (the search goes on)
         └── WorkerLost          it took its worker process with it, or never came back
 
@@ -46,6 +47,10 @@ class BackendError(AutomlCnnError):
 
 class StoreError(AutomlCnnError):
     """The store, or a study in it, cannot be read or written."""
+
+
+class ExportError(AutomlCnnError):
+    """A model cannot be written in a format, or what was written does not say what the model says."""
 
 
 class TrialError(AutomlCnnError):

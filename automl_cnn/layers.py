@@ -119,3 +119,62 @@ class StepDecay(keras.optimizers.schedules.LearningRateSchedule):
 
     def get_config(self) -> dict[str, Any]:
         return {"peak": self.peak, "steps": self.steps, "warm_up_steps": self.warm_up_steps}
+
+
+@keras.saving.register_keras_serializable(package="automl_cnn")
+class Downsample(keras.layers.Layer):
+    """Images of one known size, at least `size`, to `size` x `size`, bilinear and antialiased as Pillow does it: what a network saw while it was trained.
+
+    (batch, height, width, channels) -> (batch, size, size, channels), float32. Two products with constant matrices, which every export format knows.
+    """
+
+    def __init__(self, size: int, **kwargs: Any) -> None:
+        super().__init__(**{"autocast": False, "trainable": False, "dtype": "float32", **kwargs})
+        self.size = int(size)
+
+    def call(self, images: Any) -> Any:
+        images = keras.ops.cast(images, "float32")
+        for axis in (1, 2):
+            taken = keras.ops.matmul(keras.ops.moveaxis(images, axis, -1), keras.ops.convert_to_tensor(_triangles(int(images.shape[axis]), self.size)))
+            images = keras.ops.moveaxis(taken, -1, axis)
+        return images
+
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return (shape[0], self.size, self.size, shape[3])
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "size": self.size}
+
+
+def _triangles(given: int, size: int) -> np.ndarray:
+    """Columns of weights: how much of each of `given` pixels goes into each of `size`."""
+    scale = given / size
+    near = (np.arange(given)[:, None] + 0.5 - (np.arange(size)[None, :] + 0.5) * scale) / max(scale, 1.0)
+    weights = np.maximum(0.0, 1.0 - np.abs(near))
+    return np.asarray(weights / weights.sum(axis=0), np.float32)
+
+
+@keras.saving.register_keras_serializable(package="automl_cnn")
+class LogMean(keras.layers.Layer):
+    """The logits of several networks together: the logarithm of their probabilities' weighted mean, times `scale`.
+
+    A list of (batch, classes) -> (batch, classes). The softmax of that is the mean itself while `scale`, the layer's one
+    weight, is 1; divided by a temperature it calibrates the ensemble as it would the kernel of a dense classifier.
+    """
+
+    def __init__(self, shares: list[float], **kwargs: Any) -> None:
+        super().__init__(**{"autocast": False, "trainable": False, "dtype": "float32", **kwargs})
+        self.shares = [float(share) for share in shares]
+
+    def build(self, shapes: Any) -> None:
+        self.scale = self.add_weight(name="scale", shape=(), initializer="ones", trainable=False)
+
+    def call(self, probabilities: Any) -> Any:
+        mean = sum(share * one for share, one in zip(self.shares, probabilities, strict=True))
+        return keras.ops.log(keras.ops.maximum(mean, 1e-12)) * self.scale
+
+    def compute_output_shape(self, shapes: Any) -> tuple[int | None, ...]:
+        return tuple(shapes[0])
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "shares": self.shares}

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from automl_cnn.space import Scalar
+from automl_cnn.transfer import name_of
 
 INTERRUPTED = "interrupted"  # how the failure of a trial begins that was lost through no fault of its own
 OUT_OF_MEMORY = "out of memory"  # how one begins that needed too much of it
@@ -33,17 +34,31 @@ class Fidelity:
     """How much is spent on one trial: at most so many epochs, and so many seconds of training if given.
 
     The seconds count from the end of the first step, since building and compiling teach the network nothing.
-    `rung` says how often it was promoted before.
+    `rung` says how often it was promoted before, `share` how much of the training split an epoch goes through.
     """
 
     epochs: int
     seconds: float | None = None
     rung: int = 0
+    share: float = 1.0
+
+
+@dataclass(frozen=True)
+class Guide:
+    """A counterfactual: one change of one trial, so that the difference of their scores is the change's effect.
+
+    `finding` asked for it, `action` is the change in a few words, `parent` the trial it is compared with, and `seed` the trial whose random numbers both use.
+    """
+
+    finding: str
+    action: str
+    parent: int
+    seed: int
 
 
 @dataclass(frozen=True)
 class Job:
-    """One configuration to train, and why. `stage` is one word: defaults, search, promotion, retry, final.
+    """One configuration to train, and why. `stage` is one word: defaults, portfolio, guided, scaling, search, promotion, retry, final.
 
     It goes on from the best epoch of the trial `continue_from`, which has the same configuration but for the batch size.
     """
@@ -54,6 +69,8 @@ class Job:
     stage: str = "search"
     proposal: int | None = None  # the engine's own number, if an engine proposed it
     continue_from: int | None = None
+    guide: Guide | None = None  # where a diagnosis asked for it
+    seed: int | None = None  # of its random numbers, where it is to share them with others; else they are its own
 
 
 @dataclass(frozen=True)
@@ -115,10 +132,14 @@ class Finished:
     best_epoch: int | None = None
     seconds: float = 0.0
     setup: float | None = None  # seconds until the first step was done: building and compiling
+    steps_seconds: float | None = None  # seconds within training steps and scoring
     images_per_second: float | None = None
     checkpoint: str | None = None
     failure: str | None = None  # one sentence, where state is FAILED
     interval: tuple[float, float] | None = None  # 95 % of the validation score
+    averaged: int = 0  # epochs whose mean the weights are; 0: those of the best epoch alone
+    right: str | None = None  # which validation images were answered rightly, as `automl_cnn.diagnosis.paired` packs them
+    latency: float | None = None  # ms for one image on this machine, where an objective or a limit asks for it
 
 
 Event = Started | Progress | Epoch | Finished
@@ -143,14 +164,36 @@ class Trial:
     kernels: int | None = None
     seconds: float = 0.0
     setup: float | None = None
+    steps_seconds: float | None = None
     images_per_second: float | None = None
     failure: str | None = None
     started_at: float = 0.0  # seconds since 1970
     continue_from: int | None = None
+    averaged: int = 0  # as in Finished
+    guide: Guide | None = None
+    right: str | None = None
+    latency: float | None = None  # ms for one image, where it was measured
+    bytes: int | None = None  # of the model file, about
 
     @property
     def architecture(self) -> str:
         return str(self.configuration["architecture"])
+
+    def figures(self, *, winner: bool) -> dict[str, Any]:
+        """A row of the Pareto front, JSON-ready."""
+        low, high = self.interval or (None, None)
+        return {
+            "trial": self.number,
+            "winner": winner,
+            "network": name_of(self.configuration),
+            "score": self.score,
+            "low": low,
+            "high": high,
+            "latency_ms": self.latency,
+            "mult_adds": self.mult_adds,
+            "params": self.params,
+            "bytes": self.bytes,
+        }
 
     @property
     def scored(self) -> bool:
@@ -202,18 +245,28 @@ class StudyResult:
     seconds: float
     model_path: str
     trial: int
-    stopped_by: str  # budget, trials, user, exhausted
+    stopped_by: str  # budget, trials, user, exhausted, disk
     notes: tuple[str, ...] = ()
     baseline: float | None = None  # the validation score of always answering the most frequent class
     calibration: Calibration | None = None
+    objectives: tuple[str, ...] = ()  # the metric, then costs, where there are several
+    front: tuple[int, ...] = ()  # the trials that none beats in all objectives at once, the highest score first
+    members: Mapping[str, float] = field(default_factory=dict)  # of an ensemble: each member's share, by trial; the first is `trial`
     leaderboard: tuple[Trial, ...] = field(default=(), repr=False)
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-ready; the leaderboard is left out."""
+        """JSON-ready; the leaderboard is left out, the front told in figures."""
         names = [name for name in self.__dataclass_fields__ if name != "leaderboard"]
         values = {name: getattr(self, name) for name in names}
         values["calibration"] = dataclasses.asdict(self.calibration) if self.calibration is not None else None
+        values["front"] = self.table
         return {name: dict(value) if isinstance(value, Mapping) else value for name, value in values.items()}
+
+    @property
+    def table(self) -> list[dict[str, Any]]:
+        """The front in figures, a row for each of its trials."""
+        by_number = {trial.number: trial for trial in self.leaderboard}
+        return [by_number[number].figures(winner=number == self.trial) for number in self.front if number in by_number]
 
 
 def incumbent(trials: tuple[Trial, ...] | list[Trial]) -> Trial | None:

@@ -5,7 +5,7 @@
       mlflow.db  mlartifacts/ the view of it in MLflow
       cache/                  decoded images
       studies/NAME/           study.toml, report.html, worker.log, best/model.keras, trials/,
-                              running.lock while a search is at work
+                              running.lock and reserve.bin while a search is at work
 
 Folders come into being when they are asked for, so that a look into a store that does not exist
 leaves nothing behind.
@@ -73,6 +73,11 @@ class StudyFolder:
     def manifest(self) -> Path:
         """The data set: paths, labels, splits."""
         return self.folder / "dataset.json"
+
+    @property
+    def reserve(self) -> Path:
+        """A file that keeps some room, so that the ending of a search can be written when the disk is full."""
+        return self.folder / "reserve.bin"
 
     @property
     def touched(self) -> float:

@@ -13,6 +13,7 @@ import argparse
 import statistics
 import tempfile
 import time
+from collections import deque
 from pathlib import Path
 
 import keras
@@ -20,9 +21,11 @@ import numpy as np
 import psutil
 
 from automl_cnn import registry
-from automl_cnn.data import pixels, prepare_arrays
+from automl_cnn.data import Dataset, pixels, prepare_arrays
 from automl_cnn.models.build import from_configuration
-from automl_cnn.records import Fidelity
+from automl_cnn.records import Fidelity, Finished, Job
+from automl_cnn.study.executors.local import LocalExecutor
+from automl_cnn.study.executors.protocol import Setting
 from automl_cnn.train import TrialSpec, train
 
 NETWORKS = {
@@ -55,7 +58,7 @@ def main() -> None:
             base, plain, augmented = (statistics.median(column) for column in zip(*runs, strict=True))
             ratios = [statistics.median(run[column] / run[0] for run in runs) for column in (1, 2)]
             print(f"{name:<14}{base:>12.0f}{plain:>12.0f}{ratios[0]:>8.2f}{augmented:>12.0f}{ratios[1]:>8.2f}", flush=True)
-        memory(dataset, plugins, folder, chosen.trials)
+        memory(dataset, folder, chosen.trials)
 
 
 def bare(network: dict, dataset, plugins) -> float:
@@ -85,27 +88,29 @@ def trial(network: dict, dataset, plugins, folder: str, *, augment: bool = False
     return train(spec, dataset, plugins, lambda event: True).images_per_second or 0.0
 
 
-def memory(dataset, plugins, folder: str, trials: int) -> None:
-    """The process's resident memory after each of so many trials of different networks."""
-    me = psutil.Process()
-    sizes = []
-    for number in range(trials):
-        network = list(NETWORKS.values())[number % len(NETWORKS)]
-        configuration = {
-            **network,
-            "resolution": 32,
-            "width": 0.25,
-            "depth": 1.0,
-            "batch_size": BATCH,
-            "optimizer": "adam",
-            "regularizer.augment": number % 2 == 0,
-        }
-        spec = TrialSpec(number, configuration, Fidelity(1), "accuracy", "auto", number, f"{folder}/x.keras")
-        train(spec, dataset, plugins, lambda event: True)
-        sizes.append(me.memory_info().rss / 2**20)
-        print(f"memory after trial {number + 1:>3}: {sizes[-1]:.0f} MiB", flush=True)
-    half = len(sizes) // 2
-    print(f"growth over the second half: {(sizes[-1] - sizes[half]) / max(1, len(sizes) - 1 - half):+.1f} MiB a trial")
+def memory(dataset: Dataset, folder: str, trials: int) -> None:
+    """The resident memory of a worker process after each of so many trials, of different networks by turns; each network is compared with itself."""
+    executor = LocalExecutor(Path(folder) / "worker.log")
+    try:
+        manifest = Path(folder) / "dataset.json"
+        dataset.save(manifest)
+        executor.configure(Setting(str(manifest), "accuracy", "auto", 0, None, folder))
+        sizes: dict[str, list[float]] = {name: [] for name in NETWORKS}
+        for number in range(trials):
+            name = list(NETWORKS)[number % len(NETWORKS)]
+            network = {**NETWORKS[name], "resolution": 32, "width": 0.25, "depth": 1.0, "batch_size": BATCH, "optimizer": "adam"}
+            last = deque(executor.run(Job({**network, "regularizer.augment": number % 2 == 0}, Fidelity(1), "measured"), number), maxlen=1)
+            if not isinstance(last[0], Finished) or last[0].failure:
+                raise SystemExit(f"trial {number} failed: {last[0]}")
+            worker = max(psutil.Process().children(), key=lambda child: child.memory_info().rss)
+            sizes[name].append(worker.memory_info().rss / 2**20)
+            print(f"memory of the worker after trial {number + 1:>3} ({name}): {sizes[name][-1]:.0f} MiB", flush=True)
+    finally:
+        executor.close()
+    for name, seen in sizes.items():
+        half = seen[len(seen) // 2 :]
+        if len(half) > 1:
+            print(f"{name:<14}{(half[-1] - half[0]) / (len(half) - 1):+8.1f} MiB from one of its trials to the next, over the second half")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import zipfile
 from pathlib import Path
 
@@ -45,3 +47,26 @@ def image_set(tmp_path_factory):
         return folder / name
 
     return unpack
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """`small_disk(8)` is a file system of 8 MB of its own; skips where mounting is not permitted, and fails where root demands the tests to be whole."""
+    mounted = []
+
+    def mount(megabytes: int) -> Path:
+        folder = tmp_path / f"disk-{len(mounted)}"
+        folder.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes * 1000}k", "tmpfs", str(folder)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False) if shutil.which("mount") else None
+        if done is None or done.returncode:
+            message = f"a small file system cannot be mounted here: {done.stderr.strip() if done else 'there is no mount'}"
+            if os.environ.get(REQUIRE) and os.geteuid() == 0:
+                pytest.fail(message)
+            pytest.skip(message)
+        mounted.append(folder)
+        return folder
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)

@@ -181,3 +181,74 @@ def test_no_image_at_all_is_an_error(file):
 def test_a_damaged_network_is_said_in_a_sentence(tmp_path):
     with pytest.raises(StoreError, match="Keras cannot load"):
         bundle.load(fake(tmp_path / "model.keras"))
+
+
+def test_a_sealed_model_is_checked_and_a_changed_one_refused(tmp_path):
+    path = fake(tmp_path / "model.keras")
+    assert "could not be checked" in bundle.verify(path)
+    digest = bundle.seal(path)
+    assert bundle.sealed(path).read_text() == f"{digest}  model.keras\n"
+    assert bundle.verify(path) is None
+    with path.open("r+b") as file:
+        file.seek(40)
+        file.write(b"X")
+    with pytest.raises(StoreError, match=r"not the file that its search left.*restore it"):
+        bundle.verify(path)
+
+
+def test_our_own_rewriting_breaks_the_seal_before_the_file_changes(tmp_path):
+    path = fake(tmp_path / "model.keras")
+    bundle.seal(path)
+    bundle.write_card(path, CARD)
+    assert not bundle.sealed(path).exists()
+    bundle.sealed(path).write_bytes(b"\xff")
+    with pytest.raises(StoreError, match="cannot be read"):
+        bundle.verify(path)
+
+
+def test_a_changed_model_is_not_even_opened(file, monkeypatch):
+    bundle.seal(file)
+    assert bundle.load(file).unchecked is None
+    bundle.sealed(file).write_text("0" * 64)
+    monkeypatch.setattr(bundle, "load_model", lambda path: pytest.fail("it was opened"))
+    with pytest.raises(StoreError, match="expected 000000000000"):
+        bundle.load(file)
+
+
+def test_a_model_without_a_seal_says_so(file):
+    assert "no SHA-256 is kept" in bundle.load(file).unchecked
+
+
+def with_layer(path, layer):
+    """A model file whose configuration names `layer` in place of its first layer with weights."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    config = json.loads(members["config.json"])
+    place = next(number for number, one in enumerate(config["config"]["layers"]) if one["class_name"] == "Conv2D")
+    old = config["config"]["layers"][place]
+    config["config"]["layers"][place] = {**old, **layer, "config": {**layer.get("config", {}), "name": old["name"]}}
+    members["config.json"] = json.dumps(config).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+def test_no_code_in_a_model_is_run(file, tmp_path):
+    """Neither code that the file brings along, nor functions of modules that it names."""
+    import keras
+
+    marker = tmp_path / "was_here"
+    body = keras.layers.Lambda(lambda x: x).get_config()
+    attacks = (
+        {"module": "keras.layers", "class_name": "Lambda", "registered_name": None, "config": body},
+        {"module": "os", "class_name": "system", "registered_name": "system", "config": {"command": f"touch {marker}"}},
+        {"module": "builtins", "class_name": "exec", "registered_name": None, "config": {"source": f"open({str(marker)!r}, 'w')"}},
+        {"module": "shutil", "class_name": "copyfile", "registered_name": "automl_cnn>Resize2", "config": {"src": str(file), "dst": str(marker)}},
+    )
+    original = file.read_bytes()
+    for attack in attacks:
+        file.write_bytes(original)
+        with pytest.raises(StoreError, match="Keras cannot load"):
+            bundle.load(with_layer(file, attack))
+        assert not marker.exists()

@@ -176,10 +176,12 @@ def test_the_champion_predicts_as_the_model_file_does(tracked, client, monkeypat
     finally:
         mlflow.set_tracking_uri(before)
     table = champion.predict(example)
-    assert list(table.columns) == CLASSES
-    np.testing.assert_allclose(table.to_numpy(), keras.saving.load_model(file).predict(example, verbose=0), atol=1e-6)
-    assert champion.metadata.signature.inputs.inputs[0].shape == (-1, -1, -1, 3)
-    assert champion.metadata.signature.outputs.input_names() == CLASSES
+    assert list(table.columns) == ["label", "confidence", "probabilities"]
+    np.testing.assert_allclose(
+        [[row[name] for name in CLASSES] for row in table["probabilities"]], keras.saving.load_model(file).predict(example, verbose=0), atol=1e-6
+    )
+    assert champion.metadata.signature.inputs is None, "MLflow would take images in one form only"
+    assert champion.metadata.signature.outputs.input_names() == ["label", "confidence", "probabilities"]
     requirements = mlflow.pyfunc.get_model_dependencies(champion.metadata.artifact_path)
     assert {line.split("==")[0] for line in Path(requirements).read_text().split()} >= {"automl-cnn", "keras"}
 

@@ -6,7 +6,7 @@ import contextlib
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from rich.console import Console
 
@@ -43,15 +43,15 @@ def require() -> str:
 
 
 @contextlib.contextmanager
-def loading(words: str) -> Iterator[None]:
-    """A spinner on a terminal's standard error, without TensorFlow's greetings, which no setting turns off."""
+def loading(words: str) -> Iterator[Callable[[str], None]]:
+    """A spinner on a terminal's standard error, without TensorFlow's greetings, which no setting turns off; gives a function that changes the words."""
     sys.stderr.flush()
     with os.fdopen(os.dup(2), "w", encoding="utf-8") as real, open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), 2)
         try:
             screen = Console(file=real)
-            with screen.status(words) if screen.is_terminal else contextlib.nullcontext():
-                yield
+            with screen.status(words) if screen.is_terminal else contextlib.nullcontext() as status:
+                yield status.update if status is not None else lambda words: None
         finally:
             sys.stderr.flush()
             os.dup2(real.fileno(), 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -17,6 +18,9 @@ from automl_cnn.cli.console import clock, compact, value, with_margin
 from automl_cnn.cli.words import STATES, short
 from automl_cnn.records import Job, State, Trial, incumbent
 from automl_cnn.transfer import name_of
+
+if TYPE_CHECKING:
+    from automl_cnn.diagnosis import Context
 
 SHOWN = 8  # trials on the leaderboard
 ROOMY = 100  # columns from which nothing need be abbreviated
@@ -53,32 +57,35 @@ class View:
     running: Running | None = None
     doing: str = "starting"
     notes: list[str] = field(default_factory=list)
+    known: Context | None = None  # of the images, for the diagnosis
 
 
 def panel(view: View, width: int) -> Panel:
     """The whole panel for a terminal of `width` columns."""
     parts: list[RenderableType] = [_status(view, width)]
     if any(trial.state is not State.RUNNING for trial in view.trials):
-        parts += [Text(), leaderboard(view.trials, width - 4)]
+        parts += [Text(), leaderboard(view.trials, width - 4, known=view.known)]
     parts += [Text(note, style="yellow") for note in view.notes]
     title = Text.assemble(("automl-cnn", "bold cyan not dim"), (f" · {view.title}", "not dim"))
     return Panel(Group(*parts), title=title, title_align="left", border_style="dim", box=box.ROUNDED, padding=(0, 1), width=width)
 
 
-def leaderboard(trials: Sequence[Trial], width: int, most: int | None = SHOWN) -> Table:
-    """The best `most` trials (None: all), the best first; those pruned and failed come last."""
+def leaderboard(trials: Sequence[Trial], width: int, most: int | None = SHOWN, known: Context | None = None) -> Table:
+    """The best `most` trials (None: all), the best first; those pruned and failed come last. `known` is what the diagnosis is told beside their curves."""
+    from automl_cnn.diagnosis import diagnose, headline
+
     roomy = width + 4 >= ROOMY
     best = incumbent(list(trials))
     table = Table(box=None, header_style="dim", padding=(0, 2 if roomy else 1, 0, 0), pad_edge=False, expand=not roomy)
-    heads = ("#", "trial", "network", "px", "width", "params", "mult-adds", "epochs", "score", "time", "state")
+    heads = ("#", "trial", "network", "px", "width", "params", "mult-adds", "epochs", "score", "time", "state", *(("finding",) if roomy else ()))
     for head in heads:
-        left = head in ("network", "state")
+        left = head in ("network", "state", "finding")
         shown = head if roomy else NARROW.get(head, head)
         table.add_column(
             shown,
             justify="left" if left else "right",
-            no_wrap=True,
-            overflow="ellipsis",
+            no_wrap=head != "network" or not roomy,  # where it is too narrow, the network's name gives way
+            overflow="ellipsis" if head != "network" or not roomy else "fold",
             vertical="bottom",
             ratio=1 if head == "network" and not roomy else None,
         )
@@ -97,7 +104,8 @@ def leaderboard(trials: Sequence[Trial], width: int, most: int | None = SHOWN) -
             clock(trial.seconds) if roomy or trial.seconds < 3600 else f"{trial.seconds // 3600:.0f}h{trial.seconds % 3600 // 60:02.0f}",
         ]
         style = "bold" if top else "" if trial.scored else "dim"
-        table.add_row(*(Text(cell, style=style) for cell in cells), Text(STATES[trial.state], style=COLOURS[trial.state]))
+        found = [Text(headline(diagnose(trial, known)), style=style)] if roomy else []
+        table.add_row(*(Text(cell, style=style) for cell in cells), Text(STATES[trial.state], style=COLOURS[trial.state]), *found)
     return table
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import Annotated, Any
 
@@ -9,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 import automl_cnn
-from automl_cnn.cli import console, dashboard, export, plugins, predict, search, studies
+from automl_cnn.cli import console, dashboard, diagnose, export, plugins, predict, report, scale, search, studies
 from automl_cnn.errors import AutomlCnnError
 
 PANEL_SEARCH = "Find a model"
@@ -24,6 +25,11 @@ class _Group(TyperGroup):
             return super().invoke(ctx)
         except AutomlCnnError as error:
             console.say_error(str(error))
+            raise typer.Exit(2) from None
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            console.say_error(f"The disk is full: {error}. Free some space and run the command again.")
             raise typer.Exit(2) from None
 
 
@@ -52,10 +58,13 @@ def _root(
 
 
 app.command("search", rich_help_panel=PANEL_SEARCH)(search.search)
+app.command("scale", rich_help_panel=PANEL_SEARCH)(scale.scale)
 app.add_typer(plugins.app, name="plugins", rich_help_panel=PANEL_SEARCH)
 app.command("predict", rich_help_panel=PANEL_USE)(predict.predict)
 app.command("dashboard", rich_help_panel=PANEL_USE)(dashboard.dashboard)
 app.add_typer(studies.app, name="studies", rich_help_panel=PANEL_USE)
+app.command("report", rich_help_panel=PANEL_USE)(report.report)
+app.command("diagnose", rich_help_panel=PANEL_USE)(diagnose.command)
 app.command("export", rich_help_panel=PANEL_USE)(export.export)
 
 

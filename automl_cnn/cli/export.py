@@ -2,42 +2,108 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
-from automl_cnn.cli.console import say
+from automl_cnn import quantities
+from automl_cnn.cli import backend
+from automl_cnn.cli.console import bytes_, console, plural, say, write_json
 from automl_cnn.cli.dashboard import STORE
-from automl_cnn.errors import ConfigError, StoreError, did_you_mean
+from automl_cnn.cli.front import OfTrial, model_of_trial
+from automl_cnn.errors import AutomlCnnError, ConfigError, ExportError, StoreError
 from automl_cnn.store import Store
 
-FORMATS = ("keras",)
+BATCHED = 32  # images, in the table's last column
+
+if TYPE_CHECKING:
+    from automl_cnn.data import Dataset
+    from automl_cnn.export.folder import Exported, Variant
+    from automl_cnn.export.web import Runtime
 
 
-def export(
+def export(  # noqa: PLR0917  # the flags of a command
     name: Annotated[str | None, typer.Argument(help="A study's name, its folder, or a .keras file. Default: the study last worked on.")] = None,
-    format_: Annotated[str, typer.Option("--format", help=f"One of: {', '.join(FORMATS)}.")] = "keras",
+    format_: Annotated[
+        str, typer.Option("--format", help="One or more of keras, saved_model, onnx, litert, openvino, web, with commas; web is a page around the ONNX model.")
+    ] = "keras",
+    quantize: Annotated[str | None, typer.Option(help="One or more of none, float16, int8, with commas; each is a file. Default: none.")] = None,
     out: Annotated[Path, typer.Option(help="The folder to write.")] = Path("exported"),
+    max_latency: Annotated[str | None, typer.Option(help="For one image, as 20ms: of all variants, only the best that keeps the limits is written.")] = None,
+    max_size: Annotated[str | None, typer.Option(help="On disk, as 5MB; likewise.")] = None,
+    runtime: Annotated[
+        str | None, typer.Option(help="For web: a copy of onnxruntime-web (its folder or .tgz), or npm to have npm fetch the pinned one.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON on standard output.")] = False,
     store: Annotated[Path, typer.Option(help="The folder that holds the studies.")] = STORE,
+    trial: OfTrial = None,
 ) -> None:
-    """Copy the best model, its labels and what is known of it into a folder."""
-    if format_ not in FORMATS:
-        raise ConfigError(f"There is no export format '{format_}' yet. {did_you_mean(format_, FORMATS)}")
-    from automl_cnn.export.bundle import read_card, resolve
+    """Write the best model in formats to deploy, and prove that each says what the model says.
 
-    model = resolve(name, Store(store)) if name else newest(Store(store))
-    card = dict(read_card(model))
+    Raw pixels in (uint8), label probabilities out; labels.txt and model.json say the rest. Each file is run by its own
+    runtime in a fresh process on the study's validation and test images; one that disagrees is not written.
+    """
+    from automl_cnn.export import bundle, folder
+
+    names, precisions = _listed(format_, "--format") or ("keras",), _listed(quantize, "--quantize")
+    names, engine = with_web(names, runtime)
+    limits = folder.Limits(_amount(max_latency, "--max-latency", quantities.milliseconds), _amount(max_size, "--max-size", quantities.size))
+    folder.checked(names, precisions)
+    found = Store(store)
+    model = bundle.resolve(name, found) if name else newest(found)
+    if trial is not None:
+        model = model_of_trial(name, trial, store)
+    bundle.read_card(model)
+    if backend.require() != "tensorflow":
+        raise ConfigError("Models are exported with the TensorFlow backend alone. Set KERAS_BACKEND=tensorflow (pip install 'automl-cnn[cpu]'), and try again.")
+    with backend.loading("Exporting") as say_doing:
+        exported = folder.export(model, out, names=names, quantize=precisions, limits=limits, dataset=dataset_of(model), say=say_doing)
+    write_page(exported, engine)
+    if as_json:
+        write_json({"folder": str(out), **exported.as_dict()})
+    else:
+        _print(exported)
+    if exported.failed:
+        raise ExportError("\n".join(str(variant.failure) for variant in exported.failed))
+
+
+def with_web(names: tuple[str, ...], runtime: str | None) -> tuple[tuple[str, ...], Runtime | None]:
+    """The formats to write, ONNX in place of `web`, and the runtime of the page, where one is wanted."""
+    if "web" not in names:
+        return names, None
+    from automl_cnn.export import web
+
+    if runtime is None:
+        raise ConfigError(
+            f"The page needs a copy of onnxruntime-web {web.VERSION}: --runtime FOLDER or --runtime FILE.tgz, or --runtime npm, which fetches it."
+        )
+    return tuple(dict.fromkeys("onnx" if name == "web" else name for name in names)), web.find(runtime)
+
+
+def write_page(exported: Exported, engine: Runtime | None) -> None:
+    """The page around the ONNX model, where one is wanted."""
+    from automl_cnn.export import web
+
+    written = [variant.file for variant in exported.kept if variant.format == "onnx"]
+    if engine is not None and written:
+        if engine.note:
+            say(engine.note)
+        say(f"Wrote {web.write(exported.folder, engine, written[0])}: open it in a browser, without a network.")
+
+
+def dataset_of(model: Path) -> Dataset | None:
+    """The images of the study that a model file lies in, if it does and they are still known."""
+    from automl_cnn.data import Dataset
+    from automl_cnn.store import StudyFolder
+
+    manifest = StudyFolder(model.resolve().parent.parent).manifest
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(model, out / "model.keras")
-        (out / "labels.txt").write_text("".join(f"{label}\n" for label in card["classes"]), encoding="utf-8")
-        (out / "model.json").write_text(json.dumps(_described(card), indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise StoreError(f"The folder {out} cannot be written: {error.strerror}. Choose another with --out.") from None
-    say(f"Wrote {out / 'model.keras'}, labels.txt and model.json (study {card.get('study', '-')}, trial {card.get('trial', '-')}).")
+        return Dataset.load(manifest) if manifest.is_file() else None
+    except AutomlCnnError:
+        return None
 
 
 def newest(store: Store) -> Path:
@@ -53,7 +119,53 @@ def newest(store: Store) -> Path:
     return found
 
 
-def _described(card: dict[str, Any]) -> dict[str, Any]:
-    """The card, and how to feed the model."""
-    given = {"shape": [None, None, None, card.get("channels")], "layout": "NHWC", "range": [0, 255], "resized_inside_to": card.get("size")}
-    return {**card, "input": given, "output": "one probability per line of labels.txt"}
+def _listed(text: str | None, flag: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(part.strip().replace("-", "_") for part in (text or "").split(",") if part.strip()))
+    if text is not None and not names:
+        raise ConfigError(f"{flag} is empty: expected one name or more, with commas between them.")
+    return names
+
+
+def _amount(text: str | None, flag: str, read: Any) -> float | None:
+    try:
+        return None if text is None else float(read(text))
+    except ValueError as error:
+        raise ConfigError(f"{flag}: {error}.") from None
+
+
+def _print(exported: Exported) -> None:
+    screen = console()
+    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0), pad_edge=False)
+    for head in ("file", "precision", "size", "max difference", "same labels", "test accuracy", "ms, 1 image", f"ms, {BATCHED} images"):
+        table.add_column(head, justify="left" if head in ("file", "precision") else "right", no_wrap=True)
+    for variant in exported.variants:
+        if variant.proof is not None:
+            table.add_row(*_cells(variant))
+    screen.print(table)
+    known = next((variant.proof for variant in exported.variants if variant.proof), None)
+    if known is not None:
+        original = "" if known.original_accuracy is None else f"; the original has {known.original_accuracy:.3f}"
+        screen.print(Text(f"Each ran in a process of its own on {plural(known.images, 'image')}{original}.", style="dim"), soft_wrap=True)
+    for note in (*exported.notes, *(variant.note for variant in exported.variants if variant.note and variant.kept)):
+        say(note)
+    for variant in exported.variants:
+        if variant.proof is not None and not variant.kept:
+            why = variant.note or "another that keeps the limits is more accurate, or as accurate and faster"
+            screen.print(Text(f"Not written: {variant.file}: {why}."), soft_wrap=True)
+    files = ", ".join(variant.file for variant in exported.kept)
+    screen.print(Text(f"Wrote {files}, labels.txt, model.json, export.json, model_card.md and variants.svg to {exported.folder}."), soft_wrap=True)
+
+
+def _cells(variant: Variant) -> tuple[str, ...]:
+    proof = variant.proof
+    assert proof is not None  # asked before
+    return (
+        variant.file,
+        variant.method,
+        bytes_(proof.bytes),
+        f"{proof.max_difference:.1e}",
+        f"{proof.same_labels:.1%}",
+        "-" if proof.accuracy is None else f"{proof.accuracy:.3f}",
+        f"{proof.latency_ms['1']:.2f}",
+        f"{proof.latency_ms[str(BATCHED)]:.1f}",
+    )

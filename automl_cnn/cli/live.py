@@ -15,6 +15,7 @@ from automl_cnn.cli.board import Running, View, panel
 from automl_cnn.cli.console import clock, plural
 from automl_cnn.cli.words import dataset_lines, outcome, short
 from automl_cnn.config import StudyConfig
+from automl_cnn.diagnosis import Context
 from automl_cnn.records import Epoch, Event, Job, Progress, Started, State, Trial, incumbent
 from automl_cnn.study.observer import NullObserver
 
@@ -52,6 +53,7 @@ class Watch(NullObserver):
 
     def data(self, dataset: Dataset) -> None:
         self.view.doing = "planning the first trial"
+        self.view.known = Context(classes=len(dataset.classes), train_images=len(dataset.rows("train")), val_images=len(dataset.rows("val")))
         for text in dataset_lines(dataset):
             self.line(text)
 

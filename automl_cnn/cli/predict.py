@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,34 +14,37 @@ import typer
 from automl_cnn.cli import backend
 from automl_cnn.cli.console import plural, say
 from automl_cnn.cli.dashboard import STORE
+from automl_cnn.cli.front import OfTrial, model_of_trial
 from automl_cnn.errors import AutomlCnnError, DataError
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
+STDIN = "-"
+AT_ONCE = 8  # batches of a folder's images handed over together, so that one is decoded while another is predicted
 
 
 def predict(
-    model: Annotated[str, typer.Argument(help="A study's name, its folder, or a .keras file.")],
-    paths: Annotated[list[Path], typer.Argument(help="Images, and folders that are searched for images.")],
-    batch: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 64,
+    model: Annotated[str, typer.Argument(help="A study's name, its folder, a .keras file, or what `export` wrote: a folder, or a file of any format.")],
+    paths: Annotated[list[Path], typer.Argument(help="Images, and folders that are searched for images; - reads paths from standard input, one a line.")],
+    batch: Annotated[int, typer.Option(min=1, help="Images at a time; 1 answers each line of standard input at once.")] = 64,
     store: Annotated[Path, typer.Option(help="The folder that holds the studies.")] = STORE,
+    trial: OfTrial = None,
 ) -> None:
     """Label images: one CSV line each, with the confidence and every class's probability.
 
     Where folders are named after classes, the share of right answers is said on standard error.
-    """
-    images = find(paths)
-    backend.require()
-    from automl_cnn.export import bundle
-    from automl_cnn.store import Store
 
-    with backend.loading("Loading Keras and the model"):
-        classifier = bundle.load(bundle.resolve(model, Store(store)))
+        find photos -name '*.jpg' | automl-cnn predict flowers -
+    """
+    streamed = list(map(str, paths)) == [STDIN]
+    images = iter(()) if streamed else find(paths)
+    classifier = classifier_of(model if trial is None else str(model_of_trial(model, trial, store)), store)
     classes = [str(name) for name in classifier.classes]
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(["path", "label", "confidence", *classes])
-    right = known = done = 0
-    for start in range(0, len(images), batch):
-        for path, row in answers(classifier, images[start : start + batch]):
+    right = known = done = asked = 0
+    for some in chunks(listed(sys.stdin) if streamed else images, batch if streamed else AT_ONCE * batch):
+        asked += len(some)
+        for path, row in answers(classifier, some):
             best = max(range(len(classes)), key=row.__getitem__)
             writer.writerow([path, classes[best], f"{row[best]:.4f}", *(f"{share:.4f}" for share in row)])
             done += 1
@@ -49,9 +53,37 @@ def predict(
                 right += path.parent.name == classes[best]
         sys.stdout.flush()
     if not done:
-        raise DataError(f"None of {plural(len(images), 'image')} could be read.")
+        raise DataError(f"None of {plural(asked, 'image')} could be read." if asked else "No path came on standard input: expected one a line.")
     if known:
         say(f"accuracy {right / known:.3f}: {right:,} of the {plural(known, 'image')} in folders named after a class")
+
+
+def classifier_of(model: str, store: Path) -> Any:
+    """Whatever answers for `model`: it has `classes` and `predict_proba`. An exported file is run by its own runtime, without Keras."""
+    from automl_cnn.export import bundle
+    from automl_cnn.store import Store
+
+    if Path(model).exists():
+        from automl_cnn.export import deployed
+
+        if deployed.is_exported(Path(model)):
+            with backend.loading("Loading the model"):
+                return deployed.load(Path(model))
+    backend.require()
+    with backend.loading("Loading Keras and the model"):
+        return bundle.load(bundle.resolve(model, Store(store)))
+
+
+def listed(lines: Iterable[str]) -> Iterator[Path]:
+    """The paths among lines, as they come."""
+    return (Path(line.rstrip("\r\n")) for line in lines if line.strip())
+
+
+def chunks(images: Iterable[Path], size: int) -> Iterator[list[Path]]:
+    """So many at a time, the last ones fewer."""
+    waiting = iter(images)
+    while some := list(itertools.islice(waiting, size)):
+        yield some
 
 
 def find(paths: Sequence[Path]) -> list[Path]:
@@ -74,7 +106,7 @@ def find(paths: Sequence[Path]) -> list[Path]:
 
 
 def answers(classifier: Any, images: Sequence[Path]) -> Iterator[tuple[Path, list[float]]]:
-    """Each readable image and its probabilities; where a batch fails, its images are tried one by one and the bad ones named."""
+    """Each readable image and its probabilities; where some fail, each half is tried alone, until the bad ones are named."""
     try:
         yield from zip(images, _probabilities(classifier, images), strict=True)
         return
@@ -83,8 +115,9 @@ def answers(classifier: Any, images: Sequence[Path]) -> Iterator[tuple[Path, lis
             name = str(images[0])
             say(f"left out {error}" if str(error).startswith(name) else f"left out {name}: {error}")
             return
-    for image in images:
-        yield from answers(classifier, [image])
+    half = len(images) // 2
+    yield from answers(classifier, images[:half])
+    yield from answers(classifier, images[half:])
 
 
 def _probabilities(classifier: Any, images: Sequence[Path]) -> list[list[float]]:

@@ -10,7 +10,7 @@ import typer
 
 from automl_cnn.cli import backend
 from automl_cnn.cli.console import console, write_json
-from automl_cnn.config import METRICS, PRUNERS, SAMPLERS, StudyConfig, study_config
+from automl_cnn.config import COSTS, METRICS, PRUNERS, SAMPLERS, StudyConfig, study_config
 
 DATA = "The images"
 LIMITS = "How long, and where"
@@ -38,6 +38,15 @@ def search(
     ] = None,
     class_weights: Annotated[str | None, typer.Option(help="auto, on or off: weigh rare classes up." + _default("class_weights"), rich_help_panel=DATA)] = None,
     metric: Annotated[str | None, typer.Option(help=f"What is best: {', '.join(METRICS)}." + _default("metric"), rich_help_panel=DATA)] = None,
+    objective: Annotated[
+        str | None,
+        typer.Option(
+            "--objective",
+            "--objectives",
+            help=f"Several at once give a Pareto front: the metric, then {', '.join(COSTS)}, as in accuracy,latency.",
+            rich_help_panel=DATA,
+        ),
+    ] = None,
     budget: Annotated[
         str | None, typer.Option(help="Time for the whole command: 90s, 10m, 1h30m (default: 10m, unless --trials is given).", rich_help_panel=LIMITS)
     ] = None,
@@ -46,6 +55,10 @@ def search(
     seed: Annotated[int | None, typer.Option(help="The seed of splits, proposals and training." + _default("seed"), rich_help_panel=LIMITS)] = None,
     name: Annotated[str | None, typer.Option(help="The study's name; the same name goes on where it ended.", rich_help_panel=LIMITS)] = None,
     store: Annotated[Path | None, typer.Option(help="The folder that holds the studies." + _default("store"), rich_help_panel=LIMITS)] = None,
+    max_disk: Annotated[
+        str | None,
+        typer.Option(help="What the study keeps at most, with its share of the image cache and its MLflow artifacts: 2GB.", rich_help_panel=LIMITS),
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="A study.toml with any of these settings; flags override it.", rich_help_panel=LIMITS)] = None,
     architectures: Annotated[str | None, typer.Option(help="Only these, as in vgg,resnet (default: all).", rich_help_panel=SPACE)] = None,
     optimizers: Annotated[str | None, typer.Option(help="Only these (default: all).", rich_help_panel=SPACE)] = None,
@@ -62,9 +75,23 @@ def search(
     max_mult_adds: Annotated[str | None, typer.Option(help="At most so many multiply-accumulates for an image: 300M.", rich_help_panel=DEPLOY)] = None,
     max_size: Annotated[str | None, typer.Option(help="The model file's size at most: 5MB.", rich_help_panel=DEPLOY)] = None,
     max_latency: Annotated[str | None, typer.Option(help="At most so long for one image, on this machine: 20ms.", rich_help_panel=DEPLOY)] = None,
+    guided: Annotated[
+        str | None, typer.Option(help="on or off: trials that the diagnosis of the best ones asks for." + _default("guided"), rich_help_panel=ENGINE)
+    ] = None,
+    ensemble: Annotated[
+        str | None,
+        typer.Option(help="auto or off: one model of up to three networks, where they are better together." + _default("ensemble"), rich_help_panel=DEPLOY),
+    ] = None,
     engine: Annotated[str | None, typer.Option(help=f"{' or '.join(SAMPLERS)}." + _default("engine"), rich_help_panel=ENGINE)] = None,
     sampler: Annotated[str | None, typer.Option(help=f"How configurations are chosen. {_either(SAMPLERS)}", rich_help_panel=ENGINE)] = None,
     pruner: Annotated[str | None, typer.Option(help=f"Which trials are stopped half-way. {_either(PRUNERS)}", rich_help_panel=ENGINE)] = None,
+    scaling: Annotated[
+        str | None,
+        typer.Option(
+            help="auto: scale the best network up where more capacity may help; compound: always, and search along phi; off." + _default("scaling"),
+            rich_help_panel=SPACE,
+        ),
+    ] = None,
     plugins_dir: Annotated[
         Path | None, typer.Option(envvar="AUTOML_CNN_PLUGINS_DIR", help="A folder of plugins of your own (.py files).", rich_help_panel=SPACE)
     ] = None,
@@ -93,18 +120,23 @@ def search(
             "pretrained": pretrained,
             "weights": weights,
             "metric": metric,
+            "objectives": objective,
             "class_weights": class_weights,
             "val_share": val_share,
             "test_share": test_share,
+            "ensemble": ensemble,
+            "guided": guided,
             "engine": engine,
             "sampler": sampler,
             "pruner": pruner,
+            "scaling": scaling,
             "max_epochs": max_epochs,
             "max_resolution": max_resolution,
             "max_params": max_params,
             "max_mult_adds": max_mult_adds,
             "max_size": max_size,
             "max_latency": max_latency,
+            "max_disk": max_disk,
         },
         config,
     )
@@ -124,7 +156,7 @@ def go(settings: StudyConfig, *, as_json: bool, mlflow: bool) -> None:
     screen = console(stderr=as_json)
     with watch(screen, settings, started) as observer:
         result = run(settings, observer=observer, track=mlflow, started=started)
-    print_summary(screen, result, settings.store, mlflow=mlflow)
+    print_summary(screen, result, settings.store, mlflow=mlflow, known=observer.view.known)
     if as_json:
         write_json(result.as_dict())
         sys.stdout.flush()

@@ -12,6 +12,7 @@ from rich.text import Text
 from automl_cnn.cli.board import SHOWN, leaderboard
 from automl_cnn.cli.console import bytes_, clock, compact, console, plural, with_interval, write_json
 from automl_cnn.cli.dashboard import STORE
+from automl_cnn.cli.front import front_table, models_line
 from automl_cnn.cli.summary import ENDED, fact, next_commands, pairs, switched_on
 from automl_cnn.cli.tables import InStore, Json, StudyName
 from automl_cnn.cli.words import SPLITS
@@ -43,12 +44,16 @@ def show(
 
 
 def _parts(study: Overview, store: Store, width: int, shown: int | None) -> list[RenderableType]:
+    from automl_cnn.diagnosis import Context
+
     parts: list[RenderableType] = [Text(study.name, style="bold"), *_facts(study)]
     if study.done or study.failed:
-        parts += [_heading("trials"), leaderboard(study.trials, width, shown)]
+        parts += [_heading("trials"), leaderboard(study.trials, width, shown, Context.of(study.data, study.trials))]
         hidden = study.done + study.failed - (shown or len(study.trials))
         if hidden > 0:
             parts.append(Text(f"and {plural(hidden, 'more trial')}: --all shows them", style="dim"))
+    if study.front:
+        parts += [_heading("Pareto front"), front_table(study.front, study.metric), models_line(study.folder.folder / "trials", study.front)]
     if study.failures:
         parts += [_heading("failures"), *(_failure(reason, numbers) for reason, numbers in study.failures.items())]
     if study.best is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
 from rich.rule import Rule
@@ -14,27 +15,32 @@ from rich.text import Text
 from automl_cnn.cli.board import leaderboard
 from automl_cnn.cli.console import clock, compact, plural, value, with_interval
 from automl_cnn.cli.dashboard import STORE
+from automl_cnn.cli.front import front_table, models_line
 from automl_cnn.records import StudyResult
 from automl_cnn.transfer import name_of
+
+if TYPE_CHECKING:
+    from automl_cnn.diagnosis import Context
 
 ENDED = {
     "budget": "the budget is used",
     "trials": "all trials are done",
     "user": "you stopped it; the same command goes on",
     "exhausted": "every trial failed in a row",
+    "disk": "no room is left on the disk; the same command goes on",
 }
 
 
-def print_summary(screen: Console, result: StudyResult, store: Path, *, mlflow: bool = True) -> None:
+def print_summary(screen: Console, result: StudyResult, store: Path, *, mlflow: bool = True, known: Context | None = None) -> None:
     """Print the winner, its scores, its configuration, where it is, and the next commands."""
-    for part in _parts(result, store, screen.width, mlflow=mlflow):
+    for part in _parts(result, store, screen.width, mlflow=mlflow, known=known):
         screen.print(part, soft_wrap=isinstance(part, Text))  # a path is never broken
 
 
-def _parts(result: StudyResult, store: Path, width: int, *, mlflow: bool) -> list[RenderableType]:
+def _parts(result: StudyResult, store: Path, width: int, *, mlflow: bool, known: Context | None) -> list[RenderableType]:
     parts: list[RenderableType] = []
     if result.leaderboard:
-        parts += [Text(), leaderboard(result.leaderboard, width)]
+        parts += [Text(), leaderboard(result.leaderboard, width, known=known)]
     parts += [
         Text(),
         Rule(Text(f"{result.study}", style="bold"), style="dim"),
@@ -47,6 +53,8 @@ def _parts(result: StudyResult, store: Path, width: int, *, mlflow: bool) -> lis
     ]
     if result.test_score is not None:
         parts.append(fact("test", f"{result.metric} {with_interval(result.test_score, result.test_interval)}, on images never looked at before", "bold green"))
+    if result.members:
+        parts.append(fact("ensemble", f"{_members(result)}: together better than the best of them alone"))
     if result.baseline is not None:
         parts.append(fact("baseline", f"{result.metric} {result.baseline:.3f}, for always answering the most frequent class"))
     calibration = result.calibration
@@ -55,9 +63,11 @@ def _parts(result: StudyResult, store: Path, width: int, *, mlflow: bool) -> lis
         parts.append(fact("calibration", f"{off} (temperature {calibration.temperature:.2f})"))
     parts += [
         fact("model", result.model_path),
+        *(fact("report", str(page)) for page in [Path(result.model_path).parent.parent / "report.html"] if page.is_file()),
         fact("ended", f"{ENDED.get(result.stopped_by, result.stopped_by)}; {plural(result.trials, 'trial')} in {clock(result.seconds)}"),
         *(fact("note", note, "yellow") for note in result.notes),
         Text(),
+        *_front(result),
         Text("configuration", style="bold"),
         pairs(switched_on(result.configuration)),
         Text(),
@@ -65,6 +75,19 @@ def _parts(result: StudyResult, store: Path, width: int, *, mlflow: bool) -> lis
         _commands(result, store, mlflow=mlflow),
     ]
     return parts
+
+
+def _members(result: StudyResult) -> str:
+    """Whose probabilities the model averages, and with what share."""
+    return ", ".join(f"trial {number} ({share:.0%})" for number, share in result.members.items())
+
+
+def _front(result: StudyResult) -> list[RenderableType]:
+    """The Pareto front, where there were several objectives, and where its models are."""
+    if not result.front:
+        return []
+    folder = Path(result.model_path).parent.parent / "trials"
+    return [Text("Pareto front", style="bold"), front_table(result.table, result.metric), models_line(folder, result.table), Text()]
 
 
 def fact(label: str, words: str, style: str = "") -> Text:

@@ -12,6 +12,7 @@ file as it would any other.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -26,7 +27,7 @@ import numpy as np
 
 from automl_cnn.errors import DataError, StoreError
 from automl_cnn.export.inputs import as_batches
-from automl_cnn.store import MODEL, Store
+from automl_cnn.store import MODEL, Store, atomic_write_text
 
 if TYPE_CHECKING:
     from automl_cnn.export.inputs import Images
@@ -55,6 +56,7 @@ def write_card(keras_file: Path, card: Mapping[str, Any]) -> None:
             out.flush()
             os.fsync(out.fileno())
         os.chmod(temporary, 0o644)
+        unseal(keras_file)
         os.replace(temporary, keras_file)
     except (OSError, zipfile.BadZipFile) as error:
         if temporary is not None:
@@ -81,6 +83,64 @@ def read_card(path: Path) -> dict[str, Any]:
     if not isinstance(card, dict) or not {"classes", "size", "channels"} <= card.keys():
         raise StoreError(f"The card in {path} lacks the classes, the size or the channels. Expected a model written by `automl-cnn search`.")
     return card
+
+
+def sealed(path: Path) -> Path:
+    """Where the SHA-256 of a model file is kept: beside it, in the form that `sha256sum --check` reads."""
+    return path.with_name(f"{path.name}.sha256")
+
+
+def seal(path: Path) -> str:
+    """Record the SHA-256 of a model file that is finished, and return it.
+
+    Raises:
+        StoreError: the file cannot be read, or the folder cannot be written.
+    """
+    found = digest(path)
+    atomic_write_text(sealed(path), f"{found}  {path.name}\n")
+    return found
+
+
+def unseal(path: Path) -> None:
+    """Forget the SHA-256 of a model file that is about to change."""
+    sealed(path).unlink(missing_ok=True)
+
+
+def verify(path: Path) -> str | None:
+    """Whether a model file is as it was when its search ended: None if so, else a sentence why that cannot be checked.
+
+    Raises:
+        StoreError: it is missing, or not the file that the search left.
+    """
+    found = digest(path)
+    try:
+        words = sealed(path).read_text(encoding="ascii").split()
+    except FileNotFoundError:
+        return f"{path} could not be checked: no SHA-256 is kept beside it ({sealed(path).name}), as the end of a search writes it."
+    except (OSError, UnicodeDecodeError) as error:
+        raise StoreError(f"The SHA-256 in {sealed(path)} cannot be read: {error}. Restore both files, or search anew.") from None
+    if not words or words[0] != found:
+        expected = words[0][:12] if words else "nothing"
+        raise StoreError(
+            f"{path} is not the file that its search left: its SHA-256 begins with {found[:12]}, expected {expected} (from {sealed(path).name}). "
+            "It was damaged, replaced or changed: restore it, or search anew. If you changed it yourself, delete the .sha256 file."
+        )
+    return None
+
+
+def digest(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        raise StoreError(f"There is no model file {path}. Expected a .keras file written by `automl-cnn search`.") from None
+    except OSError as error:
+        raise StoreError(f"The model file {path} cannot be read: {error.strerror}.") from None
 
 
 def resolve(model: str | Path, store: Store) -> Path:
@@ -128,21 +188,26 @@ def load_model(path: Path) -> Any:
 
 
 def load(path: Path) -> Classifier:
-    """The classifier in a model file.
+    """The classifier in a model file. No code in it is run, and it is read only if it is the file that its search left.
 
     Raises:
-        StoreError: the file is missing, damaged, or no model of automl-cnn's.
+        StoreError: the file is missing, damaged, changed, or no model of automl-cnn's.
     """
     card = read_card(path)
-    return Classifier(load_model(path), card)
+    unchecked = verify(path)
+    return Classifier(load_model(path), card, unchecked)
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """A trained network, ready to predict. Made by `load`; `model` is the Keras model, `card` what is known about it."""
+    """A trained network, ready to predict. Made by `load`; `model` is the Keras model, `card` what is known about it.
+
+    `unchecked` says why the file's hash could not be compared with the one its search recorded, where that is so.
+    """
 
     model: Any = field(repr=False)
     card: Mapping[str, Any] = field(repr=False)
+    unchecked: str | None = field(default=None, repr=False)
 
     @property
     def classes(self) -> list[str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import io
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -17,6 +19,8 @@ from automl_cnn.errors import DataError
 Image = str | Path | bytes | np.ndarray | Any  # Any: a PIL image
 Images = Image | Sequence[Image]
 GRAY = np.array([299, 587, 114]) / 1000  # ITU-R 601 luma, as Pillow's mode L
+MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*")  # how the files that can be decoded begin
+COLUMN = "image"  # where a table or a mapping holds them
 
 
 def as_batches(images: Images, size: int, channels: int, batch: int, *, stored: int) -> Iterator[np.ndarray]:
@@ -36,9 +40,67 @@ def as_batches(images: Images, size: int, channels: int, batch: int, *, stored: 
             yield resize_array(_fit(stack[start : start + batch], stored, channels), size)
         return
     listed: list[Any] = [images] if _is_one(images) else [*cast(Sequence[Any], images)]
+    read = partial(_pixels, size=stored, channels=channels)
     with ThreadPoolExecutor() as pool:
-        for start in range(0, len(listed), batch):
-            yield resize_array(np.stack(list(pool.map(partial(_pixels, size=stored, channels=channels), listed[start : start + batch]))), size)
+        ahead: list[Future[np.ndarray]] = []
+        for start in range(0, len(listed) + batch, batch):  # one more round than there are batches: while one is predicted, the next is decoded
+            ready, ahead = ahead, [pool.submit(read, image) for image in listed[start : start + batch]]
+            if ready:
+                yield resize_array(np.stack([image.result() for image in ready]), size)
+
+
+def from_request(given: Any, *, paths: bool) -> Images:
+    """What somebody sent, over HTTP or to an MLflow model, as `as_batches` takes it.
+
+    Text is base64 of an image file, a data: URL or, where `paths` allows it, the path of one; nested lists are
+    arrays; of a mapping or a table (of pandas) the column `image` counts, or the only one.
+
+    Raises:
+        DataError: it is nothing of these; the message says what was received.
+    """
+    if hasattr(given, "columns") and hasattr(given, "iloc"):
+        given = {name: list(given[name]) for name in given.columns}
+    if isinstance(given, Mapping):
+        if COLUMN not in given and len(given) != 1:
+            raise DataError(f"There is no column '{COLUMN}' among {', '.join(map(str, given)) or 'none'}: expected the images there.")
+        given = given[COLUMN] if COLUMN in given else next(iter(given.values()))
+    if isinstance(given, np.ndarray) and given.dtype.kind in "biuf":
+        return given
+    listed = [given] if _is_one(given) else list(given) if isinstance(given, (list, tuple, np.ndarray)) else None
+    if not listed:
+        raise DataError(f"There are no images in the request: received {'an empty list' if listed == [] else type(given).__name__}.")
+    return [_item(item, number, paths=paths) for number, item in enumerate(listed, 1)]
+
+
+def _item(item: Any, number: int, *, paths: bool) -> Any:
+    if isinstance(item, str):
+        return _text(item, number, paths=paths)
+    if isinstance(item, (list, tuple)):
+        try:
+            return np.asarray(item)
+        except ValueError:
+            raise DataError(f"Image {number} is a list with rows of unequal length: expected (height, width, channels).") from None
+    return item
+
+
+def _text(text: str, number: int, *, paths: bool) -> bytes | Path:
+    """Base64 or a path. What decodes to the beginning of an image file is base64; hardly any path does."""
+    body = text.partition(",")[2] if text.startswith("data:") else text
+    try:
+        content = base64.b64decode("".join(body.split()), validate=True)
+    except (binascii.Error, ValueError):
+        content = b""
+    if content.startswith(MAGIC) or (content and text.startswith("data:")):
+        return content
+    shown = f"'{text}'" if len(text) <= 80 else f"a text of {len(text):,} characters that begins with '{text[:40]}'"
+    if not paths:
+        raise DataError(f"Image {number} is no image file in base64 (JPEG, PNG, GIF, BMP, WebP or TIFF); received {shown}. Paths are not taken over HTTP.")
+    try:
+        if Path(text).is_file():
+            return Path(text)
+    except (OSError, ValueError):  # too long for a path, or with a zero in it
+        pass
+    raise DataError(f"Image {number} is neither a file nor an image file in base64 (JPEG, PNG, GIF, BMP, WebP or TIFF); received {shown}.")
 
 
 def _is_one(images: Any) -> bool:
@@ -52,6 +114,8 @@ def _is_pillow(image: Any) -> bool:
 def _pixels(image: Any, size: int, channels: int) -> np.ndarray:
     """One image, uint8 (size, size, channels)."""
     if isinstance(image, np.ndarray):
+        if image.ndim not in (2, 3):
+            raise DataError(f"An image has the shape {image.shape}: expected (height, width) or (height, width, channels).")
         return np.asarray(_fit(as_uint8(image[None]), size, channels)[0])
     if not _is_one(image):
         raise DataError(f"{type(image).__name__} is no image: expected a path, encoded bytes, a PIL image or a NumPy array.")

@@ -2,30 +2,62 @@
 
 MLflow stores this file with the model and runs it to load it ("models from code"), so it imports
 absolutely and Keras only when the model is loaded.
+
+    MLFLOW_TRACKING_URI=sqlite:///automl-cnn-runs/mlflow.db mlflow models serve -m models:/flowers@champion --env-manager local
+    curl localhost:5000/invocations -H 'Content-Type: application/json' -d "{\\"inputs\\": [\\"$(base64 -w0 photo.jpg)\\"]}"
+
+MLflow answers an MlflowException with the HTTP status of its code and its message, and anything else
+with 400 and a traceback; so whatever is wrong with the images is raised as INVALID_PARAMETER_VALUE: 400 and a sentence.
 """
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import mlflow
 import numpy as np
 
+SERVING = "_MLFLOW_IS_IN_SERVING_ENVIRONMENT"  # set by MLflow's HTTP server
+SERVE_PATHS = "AUTOML_CNN_SERVE_PATHS"  # "1" lets HTTP requests name files on the server
+
 
 class ImageModel(mlflow.pyfunc.PythonModel):
-    """Images (batch, height, width, channels), uint8 -> a table of probabilities, one column a class."""
+    """Images -> a table: `label`, `confidence` and `probabilities`, a mapping of every class to its share.
+
+    Takes what one has: encoded bytes, base64 text (a data: URL too), paths, arrays (height, width[, channels]), a list of any of
+    these, one array (images, height, width[, channels]), or a table with a column `image`. Over HTTP, paths are refused unless the
+    server's `AUTOML_CNN_SERVE_PATHS` is 1, since they would let any client ask for the server's files.
+    """
 
     def load_context(self, context: Any) -> None:
         from automl_cnn.export.bundle import load
 
         self._classifier = load(Path(context.artifacts["model"]))
 
-    def predict(self, context: Any, model_input: np.ndarray, params: dict[str, Any] | None = None) -> Any:
+    def predict(self, context: Any, model_input: np.ndarray, params: dict[str, Any] | None = None) -> Any:  # MLflow warns of any other hint, and checks none
         import pandas as pd
+        from mlflow.exceptions import MlflowException
+        from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 
-        probabilities = self._classifier.predict_proba(np.asarray(model_input))
-        return pd.DataFrame(probabilities.astype("float64"), columns=self._classifier.classes)
+        from automl_cnn.errors import DataError
+        from automl_cnn.export.inputs import from_request
+
+        paths = os.environ.get(SERVING) != "true" or os.environ.get(SERVE_PATHS) == "1"
+        try:
+            probabilities = self._classifier.predict_proba(from_request(model_input, paths=paths))
+        except DataError as error:
+            raise MlflowException(str(error), error_code=INVALID_PARAMETER_VALUE) from None
+        classes = self._classifier.classes
+        best = probabilities.argmax(axis=1)
+        return pd.DataFrame(
+            {
+                "label": [classes[index] for index in best],
+                "confidence": [float(row[index]) for row, index in zip(probabilities, best, strict=True)],
+                "probabilities": [dict(zip(classes, map(float, row), strict=True)) for row in probabilities],
+            }
+        )
 
 
 mlflow.models.set_model(ImageModel())

@@ -4,26 +4,34 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from automl_cnn.records import Trial
+from automl_cnn.transfer import is_probe
+
 SETUP = 12.0  # seconds that a worker takes to import TensorFlow, before anything was measured
 FINISH = 9.0  # seconds set aside for the test score, the registered model and the summary
 FINAL_SHARE = 0.35  # of the search, for training the winner again at length
 PROPOSALS = 5  # trials that should still fit after the defaults
 SLICE = 30.0  # seconds below which a trial says little, so that fewer defaults are better
 LEAST_DEFAULTS = 3
+COMMON_SCORING = 2.0  # seconds of scoring images that FINISH has room for
+FORWARD = 3.0  # a pass without learning is so many times cheaper
+MOST_RESERVED = 0.4  # of all the time
 
 
 @dataclass(frozen=True)
 class Budget:
-    """`total` seconds for the whole command (None: no limit), `used` so far, at most `trials` trials."""
+    """`total` seconds for the whole command (None: no limit), `used` so far, at most `trials` trials; the finish takes about `finish` seconds."""
 
     total: float | None
     used: float
     trials: int | None = None
+    finish: float = FINISH
 
     @property
     def reserve(self) -> float:
-        """What the finish needs; a small budget gives less than it would like."""
-        return min(FINISH + 0.01 * (self.total or 0.0), 0.15 * (self.total or 0.0))
+        """What the finish needs; a small budget gives less than it would like, unless this machine or these images need more than is common."""
+        total = self.total or 0.0
+        return min(self.finish + 0.01 * total, 0.15 * max(1.0, self.finish / FINISH) * total, MOST_RESERVED * total)
 
     @property
     def left(self) -> float:
@@ -51,3 +59,10 @@ class Budget:
         if self.total is None:
             return None
         return max(6.0, min(900.0, self.searching / (defaults + PROPOSALS)))
+
+
+def finishing(best: Trial | None, images: int, ready: float | None) -> float:
+    """Seconds that the finish takes: on a machine that was `ready` for its first trial after so many, with so many images to score by the best network."""
+    slower = max(1.0, (ready or SETUP) / SETUP)
+    speed = (best.images_per_second or 0.0) * (1.0 if is_probe(best.configuration) else FORWARD) if best is not None else 0.0
+    return FINISH * slower + (max(0.0, images / speed - COMMON_SCORING) if speed else 0.0)

@@ -36,8 +36,10 @@ IDENTITY = (
     "engine",
     "sampler",
     "pruner",
+    "scaling",
+    "objectives",
 )
-ONCE = {"engine": "optuna", "sampler": "tpe", "pruner": "percentile"}  # how studies were searched before it could be chosen: they keep their names
+ONCE = {"engine": "optuna", "sampler": "tpe", "pruner": "percentile", "scaling": "auto", "objectives": None}  # before it could be chosen
 
 
 def summary(dataset: Dataset) -> dict[str, Any]:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from automl_cnn.records import Epoch, Finished, Job, Progress, Started, State, Trial, incumbent
+from automl_cnn.errors import StoreError
+from automl_cnn.records import INTERRUPTED, Epoch, Finished, Job, Progress, Started, State, Trial, incumbent
+from automl_cnn.space import Configuration
 from automl_cnn.study.budget import Budget
+from automl_cnn.study.disk import DISK_FULL, STOPPED, go_on, is_full
 from automl_cnn.study.engines.protocol import Engine
 from automl_cnn.study.executors.protocol import Executor
 from automl_cnn.study.observer import Observer
 from automl_cnn.study.planner import Planner
 from automl_cnn.study.record import Record
+from automl_cnn.study.times import READY, Times
 from automl_cnn.track import Tracking
 
 GRACE = 15.0  # seconds beyond the budget that a silent trial is waited for
@@ -38,23 +42,45 @@ class Loop:
     began: float  # seconds since 1970
     interrupted: bool = False
     clock: Callable[[], float] = time.time
+    times: Times = field(default_factory=Times)
+    latency: Callable[[Configuration], float | None] | None = None  # ms for one image, where trials should tell it
+    lacks: Callable[[Job], str | None] = lambda job: None  # why there is no room on the disk for it
+    full: str = ""  # what was lacking on the disk, when that ended the search
 
     def run(self) -> str:
-        """Train until the planner has no wish; says what ended it: budget, trials, user or exhausted."""
+        """Train until the planner has no wish; says what ended it: budget, trials, user, exhausted or disk."""
         for trial in self.record.trials:
             self.engine.tell(trial)
         while not self.interrupted:
-            budget = self._used()
-            trials = self.record.trials
-            if len(trials) >= GIVE_UP and incumbent(trials) is None and all(trial.state is State.FAILED for trial in trials[-GIVE_UP:]):
-                return "exhausted"
-            job = self.planner.next(trials, budget)
-            if job is None and trials and incumbent(trials) is None:
-                return "exhausted"
-            if job is None:
-                return "trials" if budget.trials is not None and len(trials) >= budget.trials else "budget"
-            self._train(job)
+            try:
+                ended = self._turn()
+            except (OSError, StoreError) as error:
+                if not is_full(error):
+                    raise
+                self.full, ended = f"The disk is full ({error}). {go_on('Free some space')}", STOPPED
+            if ended is not None:
+                return ended
         return "user"
+
+    def _turn(self) -> str | None:
+        """One wish of the planner, trained; what ends the search, or None."""
+        budget = self._used()
+        trials = self.record.trials
+        if len(trials) >= GIVE_UP and incumbent(trials) is None and all(trial.state is State.FAILED for trial in trials[-GIVE_UP:]):
+            return "exhausted"
+        with self.times.within("planning"):
+            job = self.planner.next(trials, budget)
+        if job is None and trials and incumbent(trials) is None:
+            return "exhausted"
+        if job is None:
+            return "trials" if budget.trials is not None and len(trials) >= budget.trials else "budget"
+        self.full = self.lacks(job) or ""
+        if self.full:
+            return STOPPED
+        self.times.spent.setdefault(READY, self.clock() - self.began)
+        with self.times.within("trials"):
+            self._train(job)
+        return STOPPED if self.full else None
 
     def interrupt(self) -> None:
         """End the search soon: the running trial stops at its next step and keeps its best epoch. Safe in a signal handler."""
@@ -70,6 +96,7 @@ class Loop:
         if broken is not None:
             self._conclude(number, Finished(State.FAILED, failure=broken), pruned=False)
             return
+        latency = self.latency(job.configuration) if self.latency is not None else None
         silence = SILENCE + SLOWER * self.planner.sizing.setup(job.configuration, self.record.trials)
         for event in self.executor.run(job, number, lambda: min(silence, max(0.0, self.budget().left) + GRACE)):
             if isinstance(event, (Started, Epoch)):
@@ -84,9 +111,16 @@ class Loop:
             self.observer.event(number, event)
             if isinstance(event, Progress | Epoch) and self._used().left <= 0:
                 self.executor.stop()
-        self._conclude(number, outcome, pruned=pruned and outcome.state is not State.FAILED)
+        self._conclude(number, dataclasses.replace(outcome, latency=latency), pruned=pruned and outcome.state is not State.FAILED)
 
     def _conclude(self, number: int, outcome: Finished, *, pruned: bool) -> None:
+        with self.times.within("keeping"):
+            self._keep(number, outcome, pruned=pruned)
+
+    def _keep(self, number: int, outcome: Finished, *, pruned: bool) -> None:
+        if (outcome.failure or "").startswith(DISK_FULL):  # neither the configuration's fault nor a reason not to try it again
+            self.full = f"{(outcome.failure or '').capitalize()}. {go_on('Free some space')}"
+            outcome = dataclasses.replace(outcome, failure=f"{INTERRUPTED}: {outcome.failure}")
         if pruned:
             outcome = dataclasses.replace(outcome, state=State.PRUNED)
         self.record.finish(number, outcome)

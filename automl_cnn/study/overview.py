@@ -14,9 +14,11 @@ from typing import Any
 
 from automl_cnn.config import StudyConfig, read_toml, seconds, study_config
 from automl_cnn.errors import ConfigError, DataError, StoreError, did_you_mean
-from automl_cnn.records import INTERRUPTED, State, Trial, incumbent
+from automl_cnn.records import INTERRUPTED, State, Trial
 from automl_cnn.store import Store, StudyFolder
+from automl_cnn.study.disk import STOPPED
 from automl_cnn.study.lock import holder
+from automl_cnn.study.pareto import front, winner
 from automl_cnn.study.record import DATA, RESULT, Record
 
 Interval = tuple[float, float]
@@ -47,7 +49,7 @@ class Overview:
     def state(self) -> Condition:
         if self.pid is not None:
             return Condition.RUNNING
-        ended = self.result is not None and self.result["stopped_by"] != "user" and self.result["trials"] == len(self.trials)
+        ended = self.result is not None and self.result["stopped_by"] not in ("user", STOPPED) and self.result["trials"] == len(self.trials)
         return Condition.FINISHED if ended else Condition.INTERRUPTED
 
     @property
@@ -56,7 +58,18 @@ class Overview:
 
     @property
     def best(self) -> Trial | None:
-        return incumbent(self.trials)
+        return winner(self.trials, self.objectives)
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """The metric, then costs; empty where the metric alone counts."""
+        return tuple(self.settings.get("objectives") or ())
+
+    @property
+    def front(self) -> list[dict[str, Any]]:
+        """The Pareto front so far in figures, a row for each of its trials, the highest score first."""
+        best = self.best
+        return [trial.figures(winner=trial is best) for trial in front(self.trials, self.objectives)]
 
     @property
     def test(self) -> tuple[float, Interval | None] | None:
@@ -141,6 +154,8 @@ class Overview:
             "settings": dict(self.settings),
             "dataset": dict(self.data),
             "failures": self.failures,
+            "objectives": self.objectives,
+            "front": self.front,
             "result": result,
             "leaderboard": trials,
         }

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
+from automl_cnn.diagnosis import Context
 from automl_cnn.records import INTERRUPTED, Job, State, Trial
+from automl_cnn.scaling import Coefficients
 from automl_cnn.study.budget import Budget
 from automl_cnn.study.engines.protocol import Engine
-from automl_cnn.study.stages import Defaults, Final, Promotion, Proposals, Retry, Situation, Sizing, Stage
+from automl_cnn.study.stages import Defaults, Final, Guided, Portfolio, Promotion, Proposals, Retry, Scaling, Situation, Sizing, Stage
 
 
 @dataclass(frozen=True)
@@ -19,19 +21,28 @@ class Planner:
     sizing: Sizing
     engine: Engine
     max_epochs: int
+    objectives: tuple[str, ...] = ()  # the metric, then costs, where there are several
+    known: Context | None = None  # what the diagnosis is told beside the trials; without it no trial is guided by it
+    scaling: str = "off"  # auto, compound or off
+    coefficients: Mapping[str, Coefficients] = field(default_factory=dict)  # by architecture, where a scale study found them
 
     def next(self, trials: Sequence[Trial], budget: Budget) -> Job | None:
         """The next job, or None when the study should be finished."""
         done = tuple(trial for trial in trials if not (trial.state is State.FAILED and (trial.failure or "").startswith(INTERRUPTED)))
         if budget.trials is not None and len(done) >= budget.trials:
             return None
+        if done and budget.left <= 0:
+            return None
         defaults = Defaults(self.sizing)
-        allowed = budget.defaults(len(defaults.starts()))
-        now = Situation(done, budget, budget.slice(allowed), allowed, self.max_epochs)
+        allowed = budget.defaults(defaults.number)
+        now = Situation(done, budget, budget.slice(allowed), allowed, self.max_epochs, objectives=self.objectives)
         promotion, proposals = Promotion(self.sizing), Proposals(self.sizing, self.engine)
-        job = _first((Retry(self.sizing), defaults, promotion, proposals, Final(self.sizing)), now)
+        guided = () if self.known is None or self.objectives else (Guided(self.sizing, self.known),)  # its effects are those on one score
+        first = (Retry(self.sizing), Defaults(self.sizing, probes=True), Portfolio(self.sizing), defaults)
+        scaling = () if self.scaling == "off" else (Scaling(self.sizing, self.coefficients, always=self.scaling == "compound"),)
+        job = _first((*first, promotion, *guided, *scaling, proposals, Final(self.sizing)), now)
         if job is None and now.share is not None:  # nothing is left to finish: what was set aside for it is free
-            job = _first((promotion, proposals), dataclasses.replace(now, saving=False))
+            job = _first((promotion, *guided, proposals), dataclasses.replace(now, saving=False))
         return job
 
 

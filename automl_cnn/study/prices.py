@@ -56,6 +56,10 @@ class Prices:
             self._record.keep(LATENCIES, self._latencies)
         return self._latencies[key]
 
+    def measured(self, configuration: Configuration) -> float | None:
+        """The same; None where the network could not be built."""
+        return self.latency(configuration) or None
+
 
 def _network(configuration: Configuration) -> str:
     """What shapes the network, and nothing else."""

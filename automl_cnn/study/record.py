@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import os
 import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -18,15 +17,20 @@ from typing import Any
 
 import optuna
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from automl_cnn.errors import StoreError
-from automl_cnn.records import INTERRUPTED, Epoch, Fidelity, Finished, Job, Started, State, Trial
+from automl_cnn.records import INTERRUPTED, Epoch, Fidelity, Finished, Guide, Job, NetCost, Started, State, Trial
 from automl_cnn.space import Space
+from automl_cnn.study.disk import go_on, is_full
 from automl_cnn.study.engines.optuna import distributions
+from automl_cnn.study.journal import JournalLock
+from automl_cnn.study.limits import size
+from automl_cnn.study.union import widened
 
 _STATES = {State.COMPLETE: TrialState.COMPLETE, State.STOPPED: TrialState.COMPLETE, State.PRUNED: TrialState.PRUNED, State.FAILED: TrialState.FAIL}
+COSTS = [field.name for field in dataclasses.fields(NetCost)]
 FINGERPRINT = "fingerprint"
 SECONDS = "seconds"
 RESULT = "result"
@@ -45,8 +49,9 @@ class Record:
         """
         with _opening(journal):
             journal.parent.mkdir(parents=True, exist_ok=True)
-            lock = JournalFileOpenLock(str(journal))
-            _mend(journal, lock)
+            lock = JournalLock(journal)
+            lock.acquire()  # whoever takes it repairs the file, so that it can be read
+            lock.release()
             storage = JournalStorage(JournalFileBackend(str(journal), lock_obj=lock))
             self._attach(storage, optuna.create_study(storage=storage, study_name=study, direction="maximize", load_if_exists=True))
 
@@ -66,7 +71,7 @@ class Record:
             return {}
         found: dict[str, Record] = {}
         with _opening(journal):
-            storage = JournalStorage(JournalFileBackend(str(journal), lock_obj=JournalFileOpenLock(str(journal))))
+            storage = JournalStorage(JournalFileBackend(str(journal), lock_obj=JournalLock(journal)))
             for name in optuna.get_all_study_names(storage):
                 record = found[name] = cls.__new__(cls)
                 record._attach(storage, optuna.load_study(study_name=name, storage=storage))
@@ -122,13 +127,14 @@ class Record:
             datetime_start=now,
             datetime_complete=None,
             params=dict(job.configuration),
-            distributions=distributions(space, job.configuration),
+            distributions=distributions(widened(space, job.configuration), job.configuration),
             user_attrs={
                 "stage": job.stage,
                 "reason": job.reason,
                 "fidelity": dataclasses.asdict(job.fidelity),
                 "started_at": time.time(),
                 "continue_from": job.continue_from,
+                "guide": dataclasses.asdict(job.guide) if job.guide else None,
             },
             system_attrs={},
             intermediate_values={},
@@ -170,27 +176,9 @@ def _opening(journal: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, KeyError) as error:
+        if is_full(error):
+            raise StoreError(f"The record {journal} cannot be written: the disk is full. {go_on('Free some space')}") from None
         raise StoreError(f"The record {journal} cannot be opened: {error}. Expected a journal written by automl-cnn; move it away to begin anew.") from None
-
-
-def _mend(journal: Path, lock: JournalFileOpenLock) -> None:
-    """Cut off a last line that a power cut or a kill left half-written: Optuna would glue the next entry to it and never read on."""
-    if not journal.exists():
-        return
-    lock.acquire()
-    try:
-        with journal.open("r+b") as file:
-            end = file.seek(0, os.SEEK_END)
-            if end == 0:
-                return
-            file.seek(end - 1)
-            if file.read(1) == b"\n":
-                return
-            start = max(0, end - 2**24)
-            file.seek(start)
-            file.truncate(start + file.read().rfind(b"\n") + 1)
-    finally:
-        lock.release()
 
 
 def _trial(frozen: FrozenTrial) -> Trial:
@@ -215,8 +203,14 @@ def _trial(frozen: FrozenTrial) -> Trial:
         kernels=attributes.get("kernels"),
         seconds=outcome.get("seconds") or 0.0,
         setup=outcome.get("setup"),
+        steps_seconds=outcome.get("steps_seconds"),
         images_per_second=outcome.get("images_per_second"),
         failure=outcome.get("failure"),
         started_at=attributes.get("started_at", 0.0),
         continue_from=attributes.get("continue_from"),
+        guide=Guide(**attributes["guide"]) if attributes.get("guide") else None,
+        right=outcome.get("right"),
+        averaged=outcome.get("averaged", 0),
+        latency=outcome.get("latency"),
+        bytes=size(NetCost(*(attributes[key] for key in COSTS))) if all(key in attributes for key in COSTS) else None,
     )

@@ -3,7 +3,8 @@
 architecture                                   the network
 pretrained.<architecture>, finetune.<…>        where it has weights to begin with: which, and what is done with them
 <architecture>.<parameter>…                    active for that architecture, unless pretrained weights fix them
-resolution, width, depth, batch_size           every network has them (pretrained ones have their own width and depth)
+resolution, width, depth, batch_size           every network has them (pretrained ones have their own width and depth);
+                                               with compound scaling, an engine explores phi in place of the first three
 optimizer, <optimizer>.<parameter>…
 regularizer.<name> (on or off), <name>.<parameter>…
 """
@@ -15,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from automl_cnn.errors import ConfigError
 from automl_cnn.plugin import Plugin
 from automl_cnn.registry import Registry
-from automl_cnn.space import Choice, Float, Parameter, Scalar, Space
+from automl_cnn.space import Choice, Configuration, Float, Parameter, Scalar, Space
 from automl_cnn.transfer import FINETUNE, MODES, NONE, PRETRAINED, PROBE, RATE
 
 RESOLUTIONS = (16, 24, 32, 48, 64, 96, 128, 160, 192, 224, 256, 320, 384, 448, 512)
@@ -24,6 +25,8 @@ WIDTHS = (0.25, 0.35, 0.5, 0.75, 1.0, 1.4)
 DEPTHS = (0.5, 0.75, 1.0, 1.4)
 BATCH_SIZES = (16, 32, 64, 128)
 TRANSFER_SIZES = (96, 128, 160, 192, 224)  # px; pretrained networks know things at this scale, even where the images are smaller
+PHI = "phi"
+PHIS = (-12.0, 1.0)  # from a network of a few thousandths of the mult-adds to one of twice as many
 
 Condition = tuple[tuple[str, Scalar], ...]
 
@@ -76,6 +79,35 @@ def study_space(
         plugin = registry.get("regularizer", name)
         parameters.append(Parameter(f"regularizer.{name}", Choice(False, True, default=plugin.default_on), unless=probed))  # type: ignore[attr-defined]  # as above
         parameters += _own(plugin, ((f"regularizer.{name}", True),))
+    return Space(tuple(parameters))
+
+
+def by_phi(space: Space) -> Space:
+    """The space of an engine that explores one dimension, phi, where a study's `space` has width, depth and resolution.
+
+    Networks with pretrained weights have a form of their own and keep their resolution.
+    """
+    names = [str(name) for name in space["architecture"].domain.edges()]
+    scratch: Condition = tuple((f"{PRETRAINED}{name}", NONE) if f"{PRETRAINED}{name}" in space else ("architecture", name) for name in names)
+    parameters = []
+    for parameter in space:
+        if parameter.name == "width":
+            parameters.append(Parameter(PHI, Float(PHIS[0], PHIS[-1]), unless=parameter.unless))
+        elif parameter.name == "resolution":
+            parameters.append(Parameter(parameter.name, parameter.domain, unless=scratch))
+        elif parameter.name != "depth":
+            parameters.append(parameter)
+    return Space(tuple(parameters))
+
+
+def widened(space: Space, configuration: Configuration) -> Space:
+    """The space with the configuration's own numbers among its choices: a scaled network has multipliers that nobody listed."""
+    parameters = []
+    for parameter in space:
+        domain, value = parameter.domain, configuration.get(parameter.name)
+        if isinstance(domain, Choice) and isinstance(value, (int, float)) and not domain.contains(value):
+            domain = Choice(*domain.options, value, default=domain.default)
+        parameters.append(Parameter(parameter.name, domain, parameter.when, parameter.unless))
     return Space(tuple(parameters))
 
 

@@ -40,6 +40,9 @@ class Tracking(Protocol):
     def rebuild(self, trials: Iterable[Trial]) -> None:
         """Every trial so far: write those that are missing."""
 
+    def files(self, paths: Iterable[Path]) -> None:
+        """Files about the study as a whole, such as its report: kept as artifacts of its run, in place of earlier ones of the same name."""
+
 
 class NullTracker:
     """Tells nobody; `automl-cnn search --no-track`."""
@@ -54,4 +57,7 @@ class NullTracker:
         pass
 
     def rebuild(self, trials: Iterable[Trial]) -> None:
+        pass
+
+    def files(self, paths: Iterable[Path]) -> None:
         pass

@@ -1,6 +1,6 @@
 """The winner of a study as an MLflow model, registered under the study's name with the alias `champion`.
 
-mlflow models serve -m "models:/flowers@champion"
+mlflow models serve -m "models:/flowers@champion" --env-manager local
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CONTENT_TAG = "automl_cnn.content"
 BACKENDS = ("tensorflow", "tensorflow-cpu", "jax", "torch")
 
 
-def register(client: Any, *, experiment: str, run: str, trial_run: str, result: StudyResult, model_file: Path, example: np.ndarray, classes: list[str]) -> None:
+def register(client: Any, *, experiment: str, run: str, trial_run: str, result: StudyResult, model_file: Path, example: np.ndarray) -> None:
     """Log the model of `model_file` in `run` and make it the champion, unless the champion is that very model.
 
     Keras is not imported: the signature is known, and the model is not loaded.
@@ -44,7 +44,7 @@ def register(client: Any, *, experiment: str, run: str, trial_run: str, result: 
             path=str(path),
             python_model=str(CODE),
             artifacts={"model": str(model_file)},
-            signature=_signature(example.shape[-1], classes),
+            signature=_signature(),
             input_example=np.asarray(example[:1], np.uint8),
             pip_requirements=requirements(),
             mlflow_model=Model(artifact_path=logged.artifact_location, run_id=run, model_uuid=logged.model_id, model_id=logged.model_id),
@@ -68,12 +68,14 @@ def requirements() -> list[str]:
     return pinned
 
 
-def _signature(channels: int, classes: list[str]) -> Any:
+def _signature() -> Any:
+    """What comes out. What goes in is not told, since MLflow would then take it in one form only; the model itself says what is wrong with it."""
     from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, DataType, Schema, TensorSpec
+    from mlflow.types import ColSpec, DataType, Schema
+    from mlflow.types.schema import Map
 
-    images = TensorSpec(np.dtype(np.uint8), (-1, -1, -1, channels))
-    return ModelSignature(inputs=Schema([images]), outputs=Schema([ColSpec(DataType.double, label) for label in classes]) if classes else None)
+    answer = [ColSpec(DataType.string, "label"), ColSpec(DataType.double, "confidence"), ColSpec(Map(DataType.double), "probabilities")]
+    return ModelSignature(outputs=Schema(answer))
 
 
 def _of_model(figures: dict[str, Any], model_id: str) -> list[Any]:

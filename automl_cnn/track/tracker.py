@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import logging
@@ -11,7 +12,9 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec
 
 import numpy as np
+from filelock import FileLock
 
+from automl_cnn.diagnosis import Context, diagnose, headline, helped
 from automl_cnn.records import Epoch, State, StudyResult, Trial
 from automl_cnn.store import Store
 from automl_cnn.track import champion
@@ -23,9 +26,10 @@ TRIAL_TAG = "automl_cnn.trial"
 PARENT_TAG = "mlflow.parentRunId"
 NOTE = "A study of automl-cnn. The plus sign before a run opens its trials; `best_score` is what a trial counts for, `score` its curve."
 KIND = "custom_model_development"  # which pages MLflow shows: runs and charts, not chats
-CURVES = ("loss", "accuracy", "val_loss", "val_accuracy", "score", "learning_rate")
+CURVES = ("loss", "accuracy", "val_loss", "val_accuracy", "score", "learning_rate", "clean_loss", "clean_accuracy")
 STATUS = {State.COMPLETE: "FINISHED", State.STOPPED: "FINISHED", State.PRUNED: "KILLED", State.FAILED: "FAILED"}
 ENDED = ("FINISHED", "KILLED", "FAILED")
+FRONT = "front.json"
 METRICS_A_BATCH = 1000  # MLflow's own limits
 PARAMS_A_BATCH = 100
 
@@ -50,7 +54,7 @@ class Tracker:
     """Writes one study through to the MLflow database of `store`. Nothing happens before `start`.
 
     The study's run carries the tag `automl_cnn.study`, a trial's run `automl_cnn.trial` (its number),
-    `stage`, `reason`, `state` and, where it failed, `failure`. A pruned trial has MLflow's status
+    `stage`, `reason`, `state`, `finding` and, where it failed, `failure`. A pruned trial has MLflow's status
     KILLED. `score` is the curve, epoch by epoch, and `best_score` what the trial counts for; on the
     study's run, `best_score` is the incumbent's after each trial.
     """
@@ -95,9 +99,12 @@ class Tracker:
             "best_configuration": json.dumps(dict(result.configuration)),
             "metric": result.metric,
             "stopped_by": result.stopped_by,
+            "what_helped": json.dumps([dataclasses.asdict(entry) for entry in helped(result.leaderboard)]),
+            "members": json.dumps(dict(result.members)) if result.members else None,
         }
         self._log(self._run, metrics=self._points(figures, time.time()), tags=tags)
-        classes = list((self._settings or ({}, {}))[1].get("classes", ()))
+        if result.front:
+            self._front(result)
         champion.register(
             self._client,
             experiment=self._experiment,
@@ -106,17 +113,33 @@ class Tracker:
             result=result,
             model_file=model_file,
             example=example,
-            classes=classes,
         )
         self._client.set_terminated(self._run, "FINISHED")
+
+    @_never_raises
+    def files(self, paths: Iterable[Path]) -> None:
+        if not self._run:
+            self._open()
+        for path in paths:
+            self._client.log_artifact(self._run, str(path))
+
+    def _front(self, result: StudyResult) -> None:
+        """The Pareto front, as a table that MLflow shows among the run's artifacts; written anew each time."""
+        rows = result.table
+        columns = list(rows[0]) if rows else []
+        self._client.log_dict(self._run, {"columns": columns, "data": [[row[column] for column in columns] for row in rows]}, FRONT)
+        tables = json.dumps([{"path": FRONT, "type": "table"}])
+        self._log(self._run, tags={"objectives": ", ".join(result.objectives), "front": ", ".join(map(str, result.front)), "mlflow.loggedArtifacts": tables})
 
     def _open(self) -> None:
         """The study's run, found again or begun, and what is known of its trials."""
         if self._settings is None:
             raise RuntimeError("start was not called")
         mlflow = quiet_mlflow()
-        self._client = client = mlflow.MlflowClient(self.store.mlflow_uri, self.store.mlflow_uri)
-        experiment = client.get_experiment_by_name(self.study)
+        uri = self.store.mlflow_uri
+        with FileLock(self.store.root / "mlflow.db.flock"):  # the first client makes the tables, which two searches at once would both begin with
+            self._client = client = mlflow.MlflowClient(uri, uri)
+            experiment = client.get_experiment_by_name(self.study)
         if experiment is None:
             self._experiment = client.create_experiment(
                 self.study,
@@ -171,10 +194,12 @@ class Tracker:
             "best_epoch": trial.best_epoch,
             "params": trial.params,
             "mult_adds": trial.mult_adds,
+            "latency_ms": trial.latency,
             "seconds": trial.seconds,
             "images_per_second": trial.images_per_second,
         }
         tags = {"stage": trial.stage, "reason": trial.reason, "state": trial.state.value, "failure": trial.failure}
+        tags |= self._found(trial)
         metrics = [point for epoch in trial.epochs for point in self._curves(epoch, trial.started_at)] + self._points(figures, ended)
         params = {**trial.configuration, "fidelity.epochs": trial.fidelity.epochs}
         self._log(run, metrics=metrics, params=params, tags=tags)
@@ -183,6 +208,12 @@ class Tracker:
             self._log(self._run, metrics=self._points({"best_score": self._best}, ended, trial.number))
         self._client.set_terminated(run, STATUS[trial.state], end_time=_ms(ended))
         self._trials[trial.number] = (run, True)
+
+    def _found(self, trial: Trial) -> dict[str, Any]:
+        """What the diagnosis says, the main finding in one word."""
+        findings = diagnose(trial, Context.of((self._settings or ({}, {}))[1]))
+        tags = {"finding": headline(findings), "findings": "\n".join(finding.sentence for finding in findings)} if findings else {}
+        return tags | ({"action": trial.guide.action, "compared_with": str(trial.guide.parent)} if trial.guide else {})
 
     def _curves(self, epoch: Epoch, began: float) -> list[Any]:
         return self._points({name: getattr(epoch, name) for name in CURVES}, began + epoch.seconds, epoch.number)

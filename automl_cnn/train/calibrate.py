@@ -19,7 +19,8 @@ HOTTEST = 20.0
 def calibrate(model: keras.Model, images: np.ndarray, rows: np.ndarray, labels: np.ndarray) -> Calibration:
     """Divide the logits of `model` by the temperature that suits `images[rows]` best; where none helps, the model stays as it is.
 
-    Dividing all logits by one number changes no label.
+    Dividing all logits by one number changes no label. The layer that gives them is the dense classifier, or an ensemble's `LogMean`: either
+    divides them when its weights are divided.
     """
     layer = model.get_layer(CLASSIFIER)
     logits = predict(keras.Model(model.input, layer.output), images, rows)

@@ -8,6 +8,7 @@ itself at every step, read off the optimizer plugin's schedule at the same share
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from automl_cnn import metrics, transfer
+from automl_cnn import metrics, predictions, transfer
 from automl_cnn.data import Dataset, pixels
 from automl_cnn.data.batches import Batches, class_weights
+from automl_cnn.data.part import thinned
+from automl_cnn.diagnosis.paired import packed
 from automl_cnn.errors import TrialError
 from automl_cnn.models import pretrained
 from automl_cnn.models.build import network_of
@@ -27,6 +30,7 @@ from automl_cnn.plugin import Regularizer
 from automl_cnn.records import Epoch, Finished, Progress, Started, State
 from automl_cnn.registry import Registry
 from automl_cnn.train import probe
+from automl_cnn.train.average import Averaging
 from automl_cnn.train.clean import clean
 from automl_cnn.train.rates import NOMINAL_STEPS, factors_of, slower, with_own_rate
 from automl_cnn.train.spec import Emit, TrialSpec
@@ -54,10 +58,11 @@ class _Trial:
     """One training, and the network built for it."""
 
     def __init__(self, spec: TrialSpec, dataset: Dataset, registry: Registry, emit: Emit, *, began: float) -> None:
-        self.spec, self.dataset, self.registry, self.emit, self.began = spec, dataset, registry, emit, began
+        self.spec, self.registry, self.emit, self.began = spec, registry, emit, began
+        self.whole, self.dataset = dataset, thinned(dataset, spec.fidelity.share)
         self.net = network_of(spec.configuration, registry, classes=len(dataset.classes), channels=dataset.channels, seed=spec.seed)
         self.images = pixels(dataset, int(spec.configuration["resolution"]))
-        self.rows = dataset.rows("train")
+        self.rows = self.dataset.rows("train")
         self.mode = transfer.mode_of(spec.configuration)
         self.balanced = spec.class_weights == "on" or (spec.class_weights == "auto" and dataset.imbalance >= IMBALANCED)
 
@@ -90,20 +95,23 @@ class _Trial:
         score, loss = metrics.score(self.spec.metric, truth, probabilities), metrics.cross_entropy(truth, probabilities)
         layer = self.net.model.get_layer(probe.CLASSIFIER)
         own = _softmax(seen @ keras.ops.convert_to_numpy(layer.kernel) + keras.ops.convert_to_numpy(layer.bias))
+        loss_seen, right_seen = metrics.cross_entropy(labels, own), float(np.mean(own.argmax(axis=1) == labels))
         self.emit(
             Epoch(
                 number=1,
                 epochs=1,
                 seconds=time.monotonic() - self.began,
-                loss=metrics.cross_entropy(labels, own),
-                accuracy=float(np.mean(own.argmax(axis=1) == labels)),
+                loss=loss_seen,
+                accuracy=right_seen,
                 val_loss=loss,
                 val_accuracy=float(np.mean(probabilities.argmax(axis=1) == truth)),
                 score=score,
                 learning_rate=0.0,
+                clean_loss=loss_seen,
+                clean_accuracy=right_seen,
             )
         )
-        return self._saved(State.COMPLETE, score, 1, truth, probabilities, setup=setup, images_per_second=speed)
+        return self._saved(State.COMPLETE, score, 1, truth, probabilities, setup=setup, images_per_second=speed, steps_seconds=clock.seconds)
 
     def _fit(self) -> Finished:
         configuration = self.spec.configuration
@@ -143,17 +151,30 @@ class _Trial:
             emit=self.emit,
             stop=lambda epochs: any(regularizer.stop(epochs) for regularizer in regularizers),
         )
+        averaging = Averaging(watch)
         callbacks = [callback for regularizer in regularizers for callback in regularizer.callbacks()]
-        self.net.training.fit(batches, epochs=self.spec.fidelity.epochs, callbacks=[*callbacks, watch], verbose=0, shuffle=False)
+        self.net.training.fit(batches, epochs=self.spec.fidelity.epochs, callbacks=[*callbacks, watch, averaging], verbose=0, shuffle=False)
         if watch.best is None:
             raise TrialError("it was stopped before its first epoch was scored")
         for norm in norms:
             norm.trainable = True
-        self.net.model.set_weights(watch.best.weights)
+        best = averaging.better() or watch.best
+        self.net.model.set_weights(best.weights)
         speed = watch.timed_steps * int(configuration["batch_size"]) / watch.fit_seconds if watch.fit_seconds else None
         state = State.STOPPED if watch.asked_to_stop else State.COMPLETE
-        best = watch.best
-        return self._saved(state, best.score, best.epoch, watch.labels, best.probabilities, setup=watch.setup, images_per_second=speed)
+        score, truth, probabilities, seconds = self._score(best.score, watch.labels, best.probabilities)
+        seconds += watch.before + watch.fit_seconds + watch.scoring_seconds + watch.clean_seconds
+        saved = self._saved(state, score, best.epoch, truth, probabilities, setup=watch.setup, images_per_second=speed, steps_seconds=seconds)
+        return dataclasses.replace(saved, averaged=best.averaged)
+
+    def _score(self, score: float, truth: np.ndarray, probabilities: np.ndarray) -> tuple[float, np.ndarray, np.ndarray, float]:
+        """The best epoch's score on all validation images, where its epochs were scored on fewer; and the seconds that takes."""
+        held = self.whole.rows("val")
+        if len(held) == len(truth):
+            return score, truth, probabilities, 0.0
+        began = time.monotonic()
+        truth, probabilities = self.whole.labels[held], predict(self.net.model, self.images, held)
+        return metrics.score(self.spec.metric, truth, probabilities), truth, probabilities, time.monotonic() - began
 
     def _norms(self) -> list[Any]:
         return [layer for layer in self.net.training.layers if isinstance(layer, keras.layers.BatchNormalization)]
@@ -209,9 +230,11 @@ class _Trial:
         *,
         setup: float | None,
         images_per_second: float | None,
+        steps_seconds: float | None,
     ) -> Finished:
         Path(self.spec.checkpoint).parent.mkdir(parents=True, exist_ok=True)
         self.net.model.save(self.spec.checkpoint)
+        predictions.keep(Path(self.spec.checkpoint), probabilities)
         return Finished(
             state=state,
             score=score,
@@ -220,7 +243,9 @@ class _Trial:
             seconds=time.monotonic() - self.began,
             setup=setup,
             images_per_second=images_per_second,
+            steps_seconds=steps_seconds,
             checkpoint=self.spec.checkpoint,
+            right=packed(probabilities.argmax(axis=1) == truth),
         )
 
 

@@ -69,11 +69,11 @@ WIDE = """\
 │ trial 7  vgg, 96 px, width 0.5  like trial 2, with a little more width and depth                                     │
 │ epoch    ━━━━━━━━━━━╸━━━━━━━━━━━━━━━━━━━━━━━━━━━━  4 of 12, last accuracy 0.712, 0:18                                │
 │                                                                                                                      │
-│ #  trial  network              px  width  params  mult-adds  epochs          score     time  state                   │
-│ 1      2  inception_resnet_v2  96    0.5    2.3M       123M       6  0.873 ± 0.040  1:02:05  done                    │
-│ 2      0  mobilenet_v2         96    0.5    2.3M       123M       6  0.823 ± 0.040     1:05  done                    │
-│ 3      1  vgg                  96    0.5   14.7M       1.2G       6  0.712 ± 0.040     1:05  done                    │
-│ -      3  vgg                  96    0.5    2.3M       123M       6  0.900 ± 0.040     1:05  pruned                  │
+│ #  trial  network              px  width  params  mult-adds  epochs          score     time  state   finding         │
+│ 1      2  inception_resnet_v2  96    0.5    2.3M       123M       6  0.873 ± 0.040  1:02:05  done    underfitting    │
+│ 2      0  mobilenet_v2         96    0.5    2.3M       123M       6  0.823 ± 0.040     1:05  done    underfitting    │
+│ 3      1  vgg                  96    0.5   14.7M       1.2G       6  0.712 ± 0.040     1:05  done    underfitting    │
+│ -      3  vgg                  96    0.5    2.3M       123M       6  0.900 ± 0.040     1:05  pruned  underfitting    │
 │ -      4  resnet               96    0.5       -          -       0              -     1:05  failed                  │
 ╰──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────╯
 """

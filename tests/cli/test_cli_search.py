@@ -58,18 +58,23 @@ def test_flags_become_settings(cli, fake_search, tmp_path):
         "--pretrained": "lite0",
         "--weights": str(tmp_path / "mine.pth"),
         "--metric": "f1",
+        "--objectives": "f1",  # alone, it is the metric
         "--class-weights": "on",
         "--val-share": 0.2,
         "--test-share": 0.1,
+        "--ensemble": "off",
         "--engine": "keras-tuner",
         "--sampler": "hyperband",
         "--pruner": "none",
+        "--guided": "off",
+        "--scaling": "off",
         "--max-epochs": 9,
         "--max-resolution": 64,
         "--max-params": "1.5M",
         "--max-mult-adds": "300M",
         "--max-size": "5MB",
         "--max-latency": "20ms",
+        "--max-disk": "2GB",
     }
     done = cli("search", *(part for pair in flags.items() for part in pair), "--no-mlflow")
     assert done.exit_code == 0, done.output
@@ -90,15 +95,19 @@ def test_flags_become_settings(cli, fake_search, tmp_path):
         class_weights="on",
         val_share=0.2,
         test_share=0.1,
+        ensemble="off",
         engine="keras-tuner",
         sampler="hyperband",
         pruner="none",
+        scaling="off",
+        guided="off",
         max_epochs=9,
         max_resolution=64,
         max_params=1.5e6,
         max_mult_adds=300e6,
         max_size=5e6,
         max_latency=20,
+        max_disk=2e9,
     )
     assert fake_search.options["track"] is False
     assert fake_search.options["started"] > 1e9
@@ -141,11 +150,11 @@ PLAIN = """\
    T  trial 4 failed after 1:05: out of memory at batch 128
    T  scoring the test images once
 
-#  trial  network              px  width  params  mult-adds  epochs          score     time  state
-1      2  inception_resnet_v2  96    0.5    2.3M       123M       6  0.873 ± 0.040  1:02:05  done
-2      0  mobilenet_v2         96    0.5    2.3M       123M       6  0.823 ± 0.040     1:05  done
-3      1  vgg                  96    0.5   14.7M       1.2G       6  0.712 ± 0.040     1:05  done
--      3  vgg                  96    0.5    2.3M       123M       6  0.900 ± 0.040     1:05  pruned
+#  trial  network              px  width  params  mult-adds  epochs          score     time  state   finding
+1      2  inception_resnet_v2  96    0.5    2.3M       123M       6  0.873 ± 0.040  1:02:05  done    underfitting
+2      0  mobilenet_v2         96    0.5    2.3M       123M       6  0.823 ± 0.040     1:05  done    underfitting
+3      1  vgg                  96    0.5   14.7M       1.2G       6  0.712 ± 0.040     1:05  done    underfitting
+-      3  vgg                  96    0.5    2.3M       123M       6  0.900 ± 0.040     1:05  pruned  underfitting
 -      4  resnet               96    0.5       -          -       0              -     1:05  failed
 
 RULE flowers-ab12cd RULE

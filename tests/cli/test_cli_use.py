@@ -135,34 +135,6 @@ def test_predict_names_a_path_that_does_not_exist(cli, model, tmp_path):
     assert "does not exist" in done.stderr
 
 
-@pytest.mark.parametrize("name", [["pets-1"], []])
-def test_export_writes_three_files(cli, model, tmp_path, name):
-    out = tmp_path / "deploy" / "here"
-    done = cli("export", *name, "--out", out, "--store", model.store)
-    assert done.exit_code == 0, done.output
-    assert (out / "model.keras").read_bytes() == b"weights"
-    assert (out / "labels.txt").read_text() == "cat\ndog\n"
-    described = json.loads((out / "model.json").read_text())
-    assert described["classes"] == ["cat", "dog"]
-    assert described["input"] == {"shape": [None, None, None, 3], "layout": "NHWC", "range": [0, 255], "resized_inside_to": 64}
-
-
-def test_export_refuses_what_it_cannot_write(cli, model, tmp_path):
-    done = cli("export", "pets-1", "--format", "onnx")
-    assert done.exit_code == 2
-    assert "no export format 'onnx'" in done.stderr
-    assert "keras" in done.stderr
-    (tmp_path / "file").write_text("")
-    assert "cannot be written" in cli("export", "pets-1", "--out", tmp_path / "file").stderr
-
-
-def test_export_from_an_empty_store(cli, model, tmp_path):
-    done = cli("export", "--store", tmp_path / "nothing", "--out", tmp_path / "out")
-    assert done.exit_code == 2
-    assert "There is no model in the store" in done.stderr
-    assert not (tmp_path / "out").exists()
-
-
 def test_dashboard_serves(cli, monkeypatch, tmp_path):
     calls = []
     module(monkeypatch, "automl_cnn.track", serve=lambda *arguments: calls.append(arguments) or 3)

@@ -70,8 +70,8 @@ def trained(number: int, job: Job, score: float, budget: float | None) -> Trial:
     )
 
 
-def simulate(total: float | None, trials_limit: int | None = None, limit: int = 200):
-    planner = Planner(Sizing(SPACE, cost, IMAGES), FakeEngine(), 60)
+def simulate(total: float | None, trials_limit: int | None = None, limit: int = 200, images: int = IMAGES):
+    planner = Planner(Sizing(SPACE, cost, images), FakeEngine(), 60)
     trials, used = [], 12.0
     for number in range(limit):
         budget = Budget(total, used, trials_limit)

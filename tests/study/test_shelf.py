@@ -73,11 +73,32 @@ def test_a_full_disk_leaves_the_last_best_model(shelf, monkeypatch):
     shelf.put([trial(0, 0.5)])
     trained(shelf, 1)
 
+    def no_links(source, target):
+        raise OSError(18, "Invalid cross-device link")
+
     def full(source, target):
         raise OSError(28, "No space left on device")
 
+    monkeypatch.setattr("automl_cnn.study.shelf.os.link", no_links)
     monkeypatch.setattr("automl_cnn.study.shelf.shutil.copyfile", full)
     with pytest.raises(StoreError, match=r"No space left on device.*the last one stands"):
         shelf.put([trial(0, 0.5), trial(1, 0.9)])
     assert (shelf.standing(), inside(shelf)) == (0, "0")
     assert [path.name for path in shelf.best.parent.iterdir()] == ["model.keras"]
+
+
+def test_the_checkpoint_stays_as_it_was_when_its_model_is_put_in_place(shelf):
+    trained(shelf, 0)
+    before = shelf.checkpoint(0).read_bytes()
+    shelf.put([trial(0, 0.5)])
+    assert shelf.checkpoint(0).read_bytes() == before
+    assert not shelf.best.samefile(shelf.checkpoint(0))
+
+
+def test_what_a_kill_left_beside_the_best_model_goes(shelf):
+    trained(shelf, 0)
+    shelf.put([trial(0, 0.5)])
+    for name in (".model.keras.4711", ".model-x1.tmp", ".calibrated-4711.keras", ".ensemble.keras", "README.md"):
+        (shelf.best.parent / name).write_text("half a file")
+    shelf.put([trial(0, 0.5)])
+    assert sorted(path.name for path in shelf.best.parent.iterdir()) == ["README.md", "model.keras"]

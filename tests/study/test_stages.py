@@ -21,6 +21,7 @@ from automl_cnn.space import Choice, Parameter, Space
 from automl_cnn.study.budget import Budget
 from automl_cnn.study.limits import Limits
 from automl_cnn.study.stages import Defaults, Promotion, Proposals, Retry, Situation, Sizing, kept
+from automl_cnn.study.stages import sizing as sizes
 from automl_cnn.study.stages.proposals import benched
 from automl_cnn.study.stages.sizing import pace
 
@@ -180,3 +181,130 @@ def test_what_breaks_a_limit_is_made_smaller_or_refused():
 
     assert mult_adds(proposal(2 * fits).configuration) <= 2 * fits
     assert proposal(fits - 1) is None
+
+
+LARGE = 20_000
+
+
+@pytest.mark.parametrize("total", [180, 480, 3600])
+def test_a_small_set_is_always_trained_on_whole_and_nothing_is_sized_otherwise(total, monkeypatch):
+    shared, _ = simulate(total)
+    monkeypatch.setattr(sizes, "ENOUGH_IMAGES", 10**9)
+    whole, _ = simulate(total)
+    assert {trial.fidelity.share for trial in shared} == {1.0}
+    assert [(trial.configuration, trial.fidelity) for trial in shared] == [(trial.configuration, trial.fidelity) for trial in whole]
+
+
+@pytest.mark.parametrize("images", [LARGE, 10 * LARGE])
+def test_the_first_rung_of_a_large_set_sees_a_share_of_it_and_the_final_training_all(images):
+    trials, _ = simulate(480, images=images)
+    first = [trial for trial in trials if trial.fidelity.rung == 0]
+    assert all(sizes.ENOUGH_IMAGES / images <= trial.fidelity.share < 1 for trial in first)
+    assert trials[-1].stage == "final"
+    assert trials[-1].fidelity.share == 1
+
+
+def test_with_a_share_of_a_large_set_networks_are_larger_and_still_have_several_epochs(monkeypatch):
+    configuration = {"architecture": "small", "resolution": 64, "width": 1.0}
+    done = [trained(0, Job(configuration, Fidelity(60, 30), "", "defaults"), 0.5, 30)]
+    sizing = Sizing(SPACE, cost, LARGE)
+    chosen = sizing.default({"architecture": "small"}, done, 120.0)
+    share = sizing.share(chosen, done, 120.0)
+    assert share < 1
+    assert 120.0 * SPEED["small"] / (share * LARGE * mult_adds(chosen)) >= sizes.LEAST_EPOCHS - 0.1
+    monkeypatch.setattr(sizes, "ENOUGH_IMAGES", 10**9)
+    assert mult_adds(sizing.default({"architecture": "small"}, done, 120.0)) < mult_adds(chosen)
+    assert sizing.share(chosen, done, 120.0) == 1
+
+
+def test_the_share_is_never_below_what_networks_can_be_told_apart_by():
+    sizing = Sizing(SPACE, cost, LARGE)
+    assert sizing.share({"architecture": "slow", "resolution": 96, "width": 1.0}, (), 1.0) == sizes.ENOUGH_IMAGES / LARGE
+    assert sizing.share({"architecture": "slow", "resolution": 96, "width": 1.0}, (), None) == 1
+
+
+def test_a_probe_passes_through_all_images():
+    sizing = Sizing(TRANSFER, transfer_cost, LARGE)
+    probe = {"architecture": "small", "pretrained.small": "known", "finetune.small": "probe", "resolution": 96}
+    assert sizing.share(probe, (), 10.0) == 1
+    assert sizing.share({**probe, "finetune.small": "head_first"}, (), 10.0) < 1
+
+
+def test_a_promotion_trebles_the_share_up_to_the_whole():
+    def with_share(share):
+        trials = [on_rung(number, score) for number, score in enumerate(SIX)]
+        return promoted(*(dataclasses.replace(trial, fidelity=dataclasses.replace(trial.fidelity, share=share)) for trial in trials)).fidelity.share
+
+    assert with_share(0.1) == pytest.approx(0.3)
+    assert with_share(0.4) == 1
+
+
+MANY = Space((Parameter("architecture", Choice("big")), Parameter("resolution", Choice(16, 24, 32, 48, 64, 96, 128, 160, 224)), *SPACE.parameters[2:]))
+
+
+def strided(configuration):
+    """As most networks: larger images are thinned out at the entrance."""
+    return NetCost(1000, int(4 * mult_adds({**configuration, "resolution": sizes.inside(configuration["resolution"])})), 10)
+
+
+@pytest.mark.parametrize("price", [strided, cost], ids=["strided", "even"])
+@pytest.mark.parametrize("seconds", [2.0, 10.0, 40.0, 200.0])
+def test_few_networks_are_built_to_find_the_best_size_that_is_affordable(price, seconds):
+    asked = []
+
+    def counted(configuration):
+        asked.append((configuration["resolution"], configuration["width"]))
+        return price(configuration)
+
+    sizing = Sizing(MANY, counted, IMAGES)
+    chosen = sizing.default({"architecture": "big"}, (), seconds)
+    assert len(set(asked)) <= (3 if price is strided else 5)
+    affordable = sizing.affordable(chosen, (), seconds, sizes.WANTED_EPOCHS)
+    every = [{"architecture": "big", "resolution": size, "width": width} for size in sizing.options("resolution") for width in (0.25, 0.5, 1.0)]
+    fitting = [one for one in every if price(one).mult_adds <= affordable]
+    assert chosen in (fitting or every)
+    best = max((sizes._balanced((one["resolution"], one["width"])) for one in fitting), default=None)
+    assert best is None or sizes._balanced((chosen["resolution"], chosen["width"])) == pytest.approx(best)
+
+
+def test_a_proposal_is_shrunk_without_building_every_size_between():
+    asked = set()
+
+    def counted(configuration):
+        asked.add((configuration["resolution"], configuration["width"]))
+        return strided(configuration)
+
+    sizing = Sizing(MANY, counted, IMAGES)
+    small = sizing.shrunk({"architecture": "big", "resolution": 224, "width": 1.0}, (), 20.0)
+    assert strided(small).mult_adds <= sizing.affordable(small, (), 20.0, sizes.LEAST_EPOCHS)
+    assert len(asked) <= 3
+
+
+def test_the_early_strides_are_those_of_the_networks():
+    from automl_cnn.models import net
+
+    assert sizes.EARLY_STRIDE_FROM == net.EARLY_STRIDE_FROM
+
+
+def test_no_cost_is_asked_where_there_is_no_time_left_for_a_first_trial():
+    def never(configuration):
+        raise AssertionError("it was asked")
+
+    sizing = Sizing(SPACE, never, IMAGES)
+    now = Situation((on_rung(0, 0.5),), Budget(60, 40), 6.0, 3, 60)
+    assert Defaults(sizing).next(now) is None
+
+
+def test_what_networks_from_scratch_cost_is_not_asked_before_they_are_reached():
+    asked = set()
+
+    def counted(configuration):
+        asked.add((configuration["architecture"], configuration.get("pretrained.small")))
+        return transfer_cost(configuration)
+
+    sizing = Sizing(TRANSFER, counted, IMAGES, 64)
+    job = Defaults(sizing, probes=True).next(Situation((), Budget(480, 12), 30.0, 3, 60))
+    assert job.configuration["finetune.small"] == "probe"
+    done = dataclasses.replace(trained(0, Job({"width": 1.0, **job.configuration}, job.fidelity, "", job.stage), 0.9, 30), configuration=job.configuration)
+    assert Defaults(sizing, probes=True).next(Situation((done,), Budget(480, 50), 30.0, 3, 60)) is None
+    assert asked == {("small", "known")}

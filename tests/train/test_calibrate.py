@@ -4,9 +4,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from automl_cnn import metrics
+from automl_cnn import metrics, predictions
 from automl_cnn.data import pixels
 from automl_cnn.export.bundle import load_model
+from automl_cnn.study.executors.protocol import Recipe
+from automl_cnn.study.executors.worker import Worker
 from automl_cnn.train import predict, train
 from automl_cnn.train.calibrate import best_temperature, calibrate, calibration_error, softmax
 
@@ -71,3 +73,26 @@ def test_a_training_goes_on_from_where_another_ended(dataset, plugins, spec, tmp
     train(spec(epochs=1), dataset, plugins, lambda event: fresh.append(event) or True)
     assert seen[-1].loss < fresh[-1].loss
     assert seen[-1].val_accuracy >= first.score - 0.15
+
+
+def test_two_trials_become_one_model_that_calibrates_and_keeps_its_labels(dataset, plugins, spec, tmp_path):
+    """By way of what a worker does when it is asked for an ensemble."""
+    files = {}
+    for number, resolution in ((3, 8), (5, 12)):
+        checkpoint = str(tmp_path / f"trial-{number:04d}.keras")
+        train(spec({"resolution": resolution}, epochs=4, checkpoint=checkpoint, seed=number), dataset, plugins, lambda event: True)
+        files[number] = checkpoint
+    worker = Worker.__new__(Worker)
+    worker._dataset = dataset
+    out = tmp_path / "ensemble.keras"
+    made = worker._ensemble(Recipe(files, {3: 0.75, 5: 0.25}, str(out)))
+    wanted = sum(share * predictions.recall(Path(files[number])) for number, share in ((3, 0.75), (5, 0.25)))
+    assert made.size == dataset.side == 8
+    np.testing.assert_allclose(made.probabilities, wanted, atol=0.01)  # a larger one sees the images enlarged, as it was trained
+    rows = dataset.rows("val")
+    labels, images = dataset.labels[rows], pixels(dataset, 8)
+    model = load_model(out)
+    report = calibrate(model, images, rows, labels)
+    assert report.temperature != 1
+    assert report.loss_after < report.loss == pytest.approx(metrics.cross_entropy(labels, made.probabilities), rel=1e-3)
+    np.testing.assert_array_equal(predict(model, images, rows).argmax(axis=1), made.probabilities.argmax(axis=1))

@@ -42,4 +42,4 @@ def engine_for(config: StudyConfig, space: Space) -> Engine:
         return KerasTunerEngine(space, config.seed, config.sampler)
     from automl_cnn.study.engines.optuna import OptunaEngine
 
-    return OptunaEngine(space, config.seed, config.sampler, config.pruner)
+    return OptunaEngine(space, config.seed, config.sampler, config.pruner, config.objectives or ())

@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import random
 import warnings
+from collections.abc import Sequence
 from typing import Any, cast
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from automl_cnn.config import PRUNERS, SAMPLERS
+from automl_cnn.config import PRUNERS, SAMPLERS, SINGLE
 from automl_cnn.errors import ConfigError
 from automl_cnn.records import INTERRUPTED, State, Trial
 from automl_cnn.space import Choice, Configuration, Domain, Float, Int, Scalar, Space
 from automl_cnn.study.engines.protocol import Proposal
+from automl_cnn.study.pareto import front, point
 
 STARTUP = 8  # trials after which the model, not chance, proposes
 WARMUP = 3  # tenths of a training within which nothing is called hopeless
@@ -52,6 +55,10 @@ class OptunaEngine:
     trials (Deb et al. 2002, https://doi.org/10.1109/4235.996017). random: the baseline to beat. gp, cmaes and the
     genetic ones model or cross the parameters that all trials have, and draw the conditional ones by chance.
 
+    Several objectives. tpe splits the trials by non-dominated sorting (Ozaki et al. 2022, https://doi.org/10.1613/jair.1.13188), gp
+    looks for hypervolume, nsga2 and nsga3 are made for them, random does not mind; cmaes knows one objective only. Variations
+    are then of a trial on the Pareto front, and no trial is stopped half-way: Optuna defines that for one objective only.
+
     Pruners. percentile: stops what is not among the best 40 % that came so far; median: among the better half.
     successive_halving: at 2, 4 and 8 tenths the better half goes on (Li et al. 2020, https://arxiv.org/abs/1810.05934).
     hyperband: a third at 1, 3, 9 tenths, for a part of the trials only from the second or third of these on
@@ -64,7 +71,10 @@ class OptunaEngine:
     name = "optuna"
     note: str | None = None
 
-    def __init__(self, space: Space, seed: int, sampler: str = "tpe", pruner: str = "percentile") -> None:
+    def __init__(self, space: Space, seed: int, sampler: str = "tpe", pruner: str = "percentile", objectives: Sequence[str] = ()) -> None:
+        if objectives and sampler in SINGLE:
+            raise ConfigError(f"The sampler '{sampler}' of optuna knows one objective only; received {', '.join(objectives)}. Choose another --sampler.")
+        self.objectives = tuple(objectives)
         self.space = space
         self.seed = seed
         self.sampler = sampler
@@ -72,28 +82,29 @@ class OptunaEngine:
         self._shadow = self._study(sampler if sampler in MARKS else "random", 0) if {sampler, pruner} & MARKS else None
         self._told = 0
         self._known: list[FrozenTrial] = []
+        self._scored: list[Trial] = []
         self._open: dict[int, optuna.Trial] = {}  # the last proposal, by its number
         self._heard = 0  # the last step that was reported of it
 
     def ask(self) -> Proposal:
         """A configuration: by TPE, variations of the best at first. Asking twice without a telling gives the same one."""
         seed = (self.seed * 1_000_003 + self._told * 7919) % 2**32
-        best = max((known for known in self._known if known.value is not None), key=lambda known: known.value or 0.0, default=None)
-        varied = best if self.sampler in ("tpe", "gp") and self._told < STARTUP else None
+        varied = self._best(seed) if self.sampler in ("tpe", "gp") and self._told < STARTUP else None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the sampler's remarks on parameters that only some trials have
             study = self._study(self.sampler, seed)
             study.add_trials(self._known)
             if varied is not None:
-                study.enqueue_trial(variation(self.space, varied.params, random.Random(seed)))
+                study.enqueue_trial(variation(self.space, varied, random.Random(seed)))
             trial = study.ask()
             configuration = self._suggested(trial)
         self._open, self._heard = {self._told: trial}, 0
-        return Proposal(self._told, configuration, self._reason() if varied is None else f"the best so far with {changes(varied.params, configuration)}")
+        whose = "one of the Pareto front" if self.objectives else "the best so far"
+        return Proposal(self._told, configuration, self._reason() if varied is None else f"{whose} with {changes(varied, configuration)}")
 
     def report(self, id: int, step: int, value: float) -> bool:
         trial = self._open.get(id)
-        if trial is None or step <= self._heard:
+        if trial is None or step <= self._heard or self.objectives:
             return True
         self._heard = step
         trial.report(value, step)
@@ -101,25 +112,37 @@ class OptunaEngine:
 
     def tell(self, trial: Trial) -> None:
         self._told += 1
-        failed = trial.state is State.FAILED or trial.score is None
+        values = point(trial, self.objectives)
+        failed = trial.state is State.FAILED or values is None
         if trial.state is State.RUNNING or (failed and (trial.failure or "").startswith(INTERRUPTED)):
             return
         pruned = failed or trial.state is State.PRUNED  # a pruned trial without a single value is the worst there is
         told = create_trial(
             state=TrialState.PRUNED if pruned else TrialState.COMPLETE,
-            value=None if pruned else trial.score,
+            values=None if pruned else values,
             params=dict(trial.configuration),
             distributions=distributions(self.space, trial.configuration),
-            intermediate_values={} if failed else {epoch.tenth: epoch.score for epoch in trial.epochs},
+            intermediate_values={} if failed or self.objectives else {epoch.tenth: epoch.score for epoch in trial.epochs},
         )
         if self._shadow is not None:
             told.system_attrs = self._marked(self._shadow, told)
         self._known.append(told)
+        if not pruned:
+            self._scored.append(trial)
+
+    def _best(self, seed: int) -> Configuration | None:
+        """The configuration to vary: the best; of several objectives, one of the Pareto front by chance."""
+        if self.objectives:
+            best = [trial for trial in front(self._scored, self.objectives) if trial.scored]
+            return random.Random(seed).choice(best).configuration if best else None
+        known = max(self._scored, key=lambda trial: trial.score or 0.0, default=None)
+        return None if known is None else known.configuration
 
     def _study(self, sampler: str, seed: int) -> optuna.Study:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            return optuna.create_study(study_name=NAME, direction="maximize", sampler=_sampler(sampler, seed), pruner=_pruner(self.pruner))
+            directions = [StudyDirection.MAXIMIZE] * max(1, len(self.objectives))  # costs are told with a minus sign
+            return optuna.create_study(study_name=NAME, directions=directions, sampler=_sampler(sampler, seed), pruner=_pruner(self.pruner))
 
     def _suggested(self, trial: optuna.Trial) -> dict[str, Scalar]:
         configuration: dict[str, Scalar] = {}
@@ -139,7 +162,7 @@ class OptunaEngine:
             for step, value in sorted(told.intermediate_values.items()):
                 again.report(value, step)
                 again.should_prune()
-            shadow.tell(again, told.value, state=told.state)
+            shadow.tell(again, told.values, state=told.state)
         return {key: value for key, value in shadow.get_trials(deepcopy=False)[-1].system_attrs.items() if key != "fixed_params"}
 
     def _reason(self) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+
 from automl_cnn.config import Metric
+from automl_cnn.evidence import Evidence, Matrix
 from automl_cnn.records import Calibration, Event, Job, NetCost
 from automl_cnn.space import Configuration
 
@@ -32,6 +35,25 @@ class TestScore:
 
     score: float
     interval: tuple[float, float]
+    confusion: Matrix = ()
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """An ensemble to be made: the members' model files and shares by trial, and the file to write."""
+
+    files: Mapping[int, str]
+    shares: Mapping[int, float]
+    out: str
+
+
+@dataclass(frozen=True)
+class Joint:
+    """An ensemble that was made: the square, in px, that it takes images at, what it costs, and what it says of the validation images."""
+
+    size: int
+    cost: NetCost
+    probabilities: np.ndarray
 
 
 class Executor(Protocol):
@@ -75,6 +97,16 @@ class Executor(Protocol):
 
     def test(self, model: str) -> TestScore:
         """Score a saved model on the test split."""
+
+    def examine(self, model: str, patience: Callable[[], float] | None = None) -> Evidence:
+        """What a saved model does with the validation images: confusion, reliability, its worst mistakes and where it looked."""
+
+    def ensemble(self, recipe: Recipe) -> Joint:
+        """Make one model of several.
+
+        Raises:
+            TrialError: one of them cannot be read, or they do not fit together.
+        """
 
     def close(self) -> None:
         """End the process."""

@@ -6,6 +6,7 @@ connection as two lines on standard input. It ends when the connection does, so 
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import os
 import queue
@@ -18,9 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from automl_cnn.errors import AutomlCnnError
+from automl_cnn.evidence import Evidence
 from automl_cnn.records import OUT_OF_MEMORY, Calibration, Event, Finished, Job, NetCost
 from automl_cnn.space import Configuration
-from automl_cnn.study.executors.protocol import Setting, TestScore
+from automl_cnn.study.disk import DISK_FULL, chain, is_full
+from automl_cnn.study.executors.protocol import Joint, Recipe, Setting, TestScore
 
 
 def main() -> None:
@@ -30,6 +33,7 @@ def main() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     address, key = (sys.stdin.readline().strip() for _ in range(2))
     Worker(Client(address, authkey=bytes.fromhex(key))).serve()
+    os._exit(0)  # nothing is left to do, and TensorFlow takes seconds to take itself apart
 
 
 class Worker:
@@ -53,12 +57,10 @@ class Worker:
             try:
                 answer = getattr(self, f"_{word}")(payload)
                 self._connection.send(("done", answer))
-            except AutomlCnnError as error:
-                self._connection.send(("failed", str(error)))
-            except MemoryError:
-                self._connection.send(("failed", f"{OUT_OF_MEMORY}: a smaller batch, resolution or width may help"))
             except Exception as error:  # a plugin or a backend may raise anything
-                traceback.print_exc()
+                if not isinstance(error, AutomlCnnError):
+                    with contextlib.suppress(OSError):  # the log's disk may be full
+                        traceback.print_exc()
                 self._connection.send(("failed", _sentence(error)))
 
     def _listen(self) -> None:
@@ -93,12 +95,20 @@ class Worker:
             fidelity=job.fidelity,
             metric=setting.metric,
             class_weights=setting.class_weights,
-            seed=setting.seed * 1000 + number,
+            seed=setting.seed * 1000 + (job.seed if job.seed is not None else number if job.guide is None else job.guide.seed),
             checkpoint=str(Path(setting.checkpoints) / f"trial-{number:04d}.keras"),
             start=str(start) if start is not None and start.exists() else None,
             weights=setting.weights,
         )
-        return train(spec, self._dataset, self._registry, self._emit)
+        checkpoint = Path(spec.checkpoint)
+        try:
+            outcome = train(spec, self._dataset, self._registry, self._emit)
+            with checkpoint.open("rb") as file:
+                os.fsync(file.fileno())  # before it is recorded: a power cut must not leave a record of a model that is none
+        except BaseException:
+            checkpoint.unlink(missing_ok=True)  # half of it may fill the disk
+            raise
+        return outcome
 
     def _cost(self, configuration: Configuration) -> NetCost:
         from automl_cnn.models.estimate import estimate
@@ -113,7 +123,7 @@ class Worker:
 
     def _calibrate(self, model: str) -> Calibration:
         from automl_cnn.data import pixels
-        from automl_cnn.export.bundle import load_model, read_card, write_card
+        from automl_cnn.export.bundle import load_model, read_card, unseal, write_card
         from automl_cnn.train.calibrate import calibrate
 
         file, rows = Path(model), self._dataset.rows("val")
@@ -123,6 +133,7 @@ class Worker:
         try:
             network.save(part)
             write_card(part, {**card, "temperature": found.temperature})
+            unseal(file)
             part.replace(file)
         finally:
             part.unlink(missing_ok=True)
@@ -143,11 +154,31 @@ class Worker:
         from automl_cnn.data import pixels
         from automl_cnn.export.bundle import load_model, read_card
         from automl_cnn.train import predict
+        from automl_cnn.train.examine import confusion
 
         rows, setting = self._dataset.rows("test"), self._ready()
         probabilities = predict(load_model(Path(model)), pixels(self._dataset, int(read_card(Path(model))["size"])), rows)
         labels = self._dataset.labels[rows]
-        return TestScore(metrics.score(setting.metric, labels, probabilities), metrics.interval(setting.metric, labels, probabilities))
+        score, span = metrics.score(setting.metric, labels, probabilities), metrics.interval(setting.metric, labels, probabilities)
+        return TestScore(score, span, confusion(labels, probabilities))
+
+    def _examine(self, model: str) -> Evidence:
+        from automl_cnn.export.bundle import load_model, read_card
+        from automl_cnn.train.examine import examine
+
+        return examine(load_model(Path(model)), read_card(Path(model)), self._dataset)
+
+    def _ensemble(self, recipe: Recipe) -> Joint:
+        from automl_cnn.data import pixels
+        from automl_cnn.export.bundle import load_model
+        from automl_cnn.models.cost import cost
+        from automl_cnn.models.ensemble import ensemble, size_of
+        from automl_cnn.train import predict
+
+        members = [load_model(Path(file)) for file in recipe.files.values()]
+        made = ensemble(members, [recipe.shares[number] for number in recipe.files], [f"trial_{number}" for number in recipe.files], stored=self._dataset.side)
+        made.save(recipe.out)
+        return Joint(size_of(made), cost(made).summary, predict(made, pixels(self._dataset, size_of(made)), self._dataset.rows("val")))
 
     def _emit(self, event: Event) -> bool:
         self._connection.send(("event", event))
@@ -161,8 +192,12 @@ class Worker:
 
 def _sentence(error: Exception) -> str:
     text = " ".join(str(error).split())
-    if type(error).__name__ == "ResourceExhaustedError":
+    if is_full(error):
+        return f"{DISK_FULL}: {text[:300]}"
+    if any(isinstance(one, MemoryError) or type(one).__name__ == "ResourceExhaustedError" for one in chain(error)):
         return f"{OUT_OF_MEMORY}: a smaller batch, resolution or width may help"
+    if isinstance(error, AutomlCnnError):
+        return str(error)
     return f"{type(error).__name__}: {text[:300]}"
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from automl_cnn.records import Job, State, Trial
+from automl_cnn.records import Fidelity, Job, State, Trial
 from automl_cnn.space import Configuration, Scalar
 from automl_cnn.study.stages.situation import Situation
-from automl_cnn.study.stages.sizing import TUNING_EPOCHS, Sizing
+from automl_cnn.study.stages.sizing import LEAST_PART, TUNING_EPOCHS, Sizing
 from automl_cnn.transfer import FINETUNE, NONE, PRETRAINED, PROBE, TRAIN_ON, mode_of, weights_of
 
 STAGE = "defaults"
+SIZES = ("resolution", "width")
+FIRST = (STAGE, "portfolio")  # the stages that share the time for first trials
 ENOUGH = 2  # networks from scratch, all of them out of reach of a pretrained one, after which no other is tried in a hurry
 STRETCH = 1.5  # how much longer than its share a pretrained network may take for its epochs and still be tried
 
@@ -28,50 +32,82 @@ class Defaults:
     """Probes, pretrained networks trained on, networks from scratch, those soonest compiled first; as many as there is time for."""
 
     sizing: Sizing
+    probes: bool = False  # whether only these are wanted yet
 
     def next(self, now: Situation) -> Job | None:
-        mine = [trial for trial in now.done if trial.stage == STAGE]
-        tried = {_identity(trial.configuration) for trial in mine}
-        if sum(trial.state is not State.FAILED for trial in mine) >= now.defaults:
+        tried = {_identity(trial.configuration) for trial in now.done if trial.stage == STAGE}
+        known = {essence(trial.configuration) for trial in now.done if trial.stage in FIRST}
+        if tried_first(now) >= now.defaults or hurried(now):
             return None
         for start in self.starts():
-            if _identity(start.given) in tried or self._hopeless(start, now):
+            if self.probes and mode_of(start.given) != PROBE:
+                return None
+            if _identity(start.given) in tried or hopeless(self.sizing, start.given, now):
                 continue
             configuration = self.sizing.default(start.given, now.done, now.share)
-            if not self.sizing.allowed(configuration):
+            if essence(configuration) in known or not self.sizing.allowed(configuration):
                 continue
             if not now.done or now.left >= self.sizing.wanted(configuration, now.done, now.share):
-                return Job(configuration, now.fidelity, start.reason, STAGE)
+                return Job(configuration, fidelity(self.sizing, configuration, now), start.reason, STAGE)
         return None
 
-    def starts(self) -> list[Start]:
-        """All there are, in order."""
-        probes: list[Start] = []
-        tuned: list[Start] = []
-        scratch: list[Start] = []
-        for name in map(str, self.sizing.options("architecture")):
-            known = self.sizing.options(f"{PRETRAINED}{name}") if f"{PRETRAINED}{name}" in self.sizing.space else (NONE,)
-            given: dict[str, Scalar] = {"architecture": name}
-            if known[0] != NONE:
-                given[f"{PRETRAINED}{name}"] = known[0]
-                probes.append(Start({**given, f"{FINETUNE}{name}": PROBE}, f"what {known[0]} knows of ImageNet, read by a logistic regression"))
-                tuned.append(Start({**given, f"{FINETUNE}{name}": TRAIN_ON}, f"{known[0]}, trained on from what it knows of ImageNet"))
-                given = {**given, f"{PRETRAINED}{name}": NONE}
-            if NONE in known:
-                scratch.append(Start(given, f"default of {name}"))
-        return [*probes, *tuned, *sorted(scratch, key=lambda start: self.sizing.cost(self.sizing.small(start.given)).kernels)]
+    def starts(self) -> Iterator[Start]:
+        """All there are, in order. What networks from scratch cost is asked only when they are reached."""
+        names = [str(name) for name in self.sizing.options("architecture")]
+        known = {name: self._known(name) for name in names}
+        for mode, words in ((PROBE, "what {} knows of ImageNet, read by a logistic regression"), (TRAIN_ON, "{}, trained on from what it knows of ImageNet")):
+            for name, weights in ((name, known[name][0]) for name in names if known[name][0] != NONE):
+                yield Start({"architecture": name, f"{PRETRAINED}{name}": weights, f"{FINETUNE}{name}": mode}, words.format(weights))
+        scratch = [Start(self._scratch(name), f"default of {name}") for name in names if NONE in known[name]]
+        yield from sorted(scratch, key=lambda start: self.sizing.cost(self.sizing.small(start.given)).kernels)
 
-    def _hopeless(self, start: Start, now: Situation) -> bool:
-        """Whether, with the clock running, there are better uses of the time."""
-        if now.share is None:
-            return False
-        if weights_of(start.given) is None:
-            rivals = [trial for trial in now.done if trial.stage == STAGE and weights_of(trial.configuration) is None and trial.scored]
-            return len(rivals) >= ENOUGH and all(_out_of_reach(trial, now.best) for trial in rivals)
-        if mode_of(start.given) == PROBE:
-            return False
-        smallest = self.sizing.small(start.given)
-        return self.sizing.epochs(smallest, now.done, TUNING_EPOCHS) > STRETCH * now.share + self.sizing.setup(smallest, now.done)
+    @property
+    def number(self) -> int:
+        """How many there are."""
+        known = [self._known(str(name)) for name in self.sizing.options("architecture")]
+        return sum(2 * (names[0] != NONE) + (NONE in names) for names in known)
+
+    def _known(self, name: str) -> tuple[str, ...]:
+        """The weights that an architecture may begin with."""
+        return self.sizing.options(f"{PRETRAINED}{name}") if f"{PRETRAINED}{name}" in self.sizing.space else (NONE,)
+
+    def _scratch(self, name: str) -> dict[str, Scalar]:
+        given: dict[str, Scalar] = {"architecture": name}
+        return given if self._known(name)[0] == NONE else {**given, f"{PRETRAINED}{name}": NONE}
+
+
+def hurried(now: Situation) -> bool:
+    """Whether so little time is left for first trials that no cost need be asked."""
+    return bool(now.done) and now.share is not None and now.left < LEAST_PART * now.share
+
+
+def tried_first(now: Situation) -> int:
+    """How many first trials there were: with the clock running, defaults and those of the portfolio; else each has its own."""
+    stages = (STAGE,) if now.share is None else FIRST
+    return sum(trial.stage in stages and trial.state is not State.FAILED for trial in now.done)
+
+
+def fidelity(sizing: Sizing, configuration: Configuration, now: Situation) -> Fidelity:
+    """That of the first rung, with the share of the images that suits the network."""
+    return dataclasses.replace(now.fidelity, share=sizing.share(configuration, now.done, now.share))
+
+
+def hopeless(sizing: Sizing, given: dict[str, Scalar], now: Situation) -> bool:
+    """Whether, with the clock running, there are better uses of the time."""
+    if now.share is None:
+        return False
+    if weights_of(given) is None:
+        rivals = [trial for trial in now.done if trial.stage in FIRST and weights_of(trial.configuration) is None and trial.scored]
+        return len(rivals) >= ENOUGH and all(_out_of_reach(trial, now.best) for trial in rivals)
+    if mode_of(given) == PROBE:
+        return False
+    smallest = sizing.small(given)
+    return sizing.epochs(smallest, now.done, TUNING_EPOCHS, sizing.least_share(given)) > STRETCH * now.share + sizing.setup(smallest, now.done)
+
+
+def essence(configuration: Configuration) -> frozenset[tuple[str, Scalar]]:
+    """A configuration but for what the time affords: two of the same are the same idea."""
+    return frozenset((name, value) for name, value in configuration.items() if name not in SIZES)
 
 
 def _out_of_reach(trial: Trial, best: Trial | None) -> bool:

@@ -1,4 +1,8 @@
-"""The end of a search: the best, trained on with all the time that is left."""
+"""The end of a search: the best, trained on with all the time that is left.
+
+Of several objectives it is the most accurate of the front: the model in the best one's place is then as good as a search for the
+metric alone would leave it, and cheaper networks, which have enough sooner, were trained on by promotion.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from automl_cnn.study.stages.sizing import Sizing
 from automl_cnn.transfer import FINETUNE, PRETRAINED, TRAIN_ON, is_probe
 
 STAGE = "final"
-WORTH = 3  # epochs without which training on is in vain
+WORTH = 3  # epochs, of what it was trained on so far, without which training on is in vain
 
 
 @dataclass(frozen=True)
@@ -28,8 +32,8 @@ class Final:
             name = best.architecture
             given = {"architecture": name, f"{PRETRAINED}{name}": configuration[f"{PRETRAINED}{name}"], f"{FINETUNE}{name}": TRAIN_ON}
             spare = now.budget.left - self.sizing.setup(configuration, now.done)
-            configuration, told = self.sizing.default(given, now.done, spare), "trained on"
-        if now.budget.left < self.sizing.epochs(configuration, now.done, WORTH) or not self.sizing.allowed(configuration):
+            configuration, told = self.sizing.default(given, now.done, spare * self.sizing.least_share(given)), "trained on"
+        if now.budget.left < self.sizing.epochs(configuration, now.done, WORTH, best.fidelity.share) or not self.sizing.allowed(configuration):
             return None
         if any(trial.stage == STAGE and trial.configuration == configuration for trial in now.done):
             return None

@@ -1,5 +1,7 @@
 """Successive halving without waiting: the best third of a rung goes on to the next, from where it stands.
 
+Of several objectives, the best third is had by non-dominated sorting, so that the whole front is trained on and not its most accurate end alone.
+
 Li et al. 2020, A system for massively parallel hyperparameter tuning, https://arxiv.org/abs/1810.05934
 """
 
@@ -8,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from automl_cnn.records import Fidelity, Job, State, Trial, incumbent
+from automl_cnn.records import Fidelity, Job, State, Trial
+from automl_cnn.study.pareto import front, ranked, winner
 from automl_cnn.study.stages.situation import Situation
 from automl_cnn.study.stages.sizing import Sizing
 from automl_cnn.transfer import is_probe
@@ -29,29 +32,34 @@ class Promotion:
         if now.share is None:
             return None
         for rung in sorted({trial.fidelity.rung for trial in now.done}, reverse=True):
-            chosen = self._best(now.done, rung)
+            chosen = self._best(now.done, rung, now.objectives)
             seconds = now.share * ETA ** (rung + 1)
             if chosen is None or now.left < self.sizing.wanted(chosen.configuration, now.done, seconds):
                 continue
             reason = f"trial {chosen.number}, among the best third so far, trained on"
-            return Job(chosen.configuration, Fidelity(now.max_epochs, seconds, rung + 1), reason, STAGE, continue_from=chosen.number)
+            return Job(
+                chosen.configuration,
+                Fidelity(now.max_epochs, seconds, rung + 1, min(1.0, ETA * chosen.fidelity.share)),
+                reason,
+                STAGE,
+                continue_from=chosen.number,
+            )
         return None
 
-    def _best(self, done: Sequence[Trial], rung: int) -> Trial | None:
+    def _best(self, done: Sequence[Trial], rung: int, objectives: Sequence[str]) -> Trial | None:
         """The best of a rung's best third that was not yet promoted."""
         peers = [trial for trial in done if trial.fidelity.rung == rung and trial.stage != "final" and not is_probe(trial.configuration)]
         peers = [trial for trial in peers if trial.state is not State.FAILED]
         if len(peers) < LEAST_PEERS:
             return None
         promoted = {trial.continue_from for trial in done}
-        ranked = sorted((trial for trial in peers if trial.scored), key=lambda trial: -(trial.score or 0.0))
-        return next((trial for trial in ranked[: len(peers) // ETA] if trial.number not in promoted), None)
+        return next((trial for trial in ranked(peers, objectives)[: len(peers) // ETA] if trial.number not in promoted), None)
 
 
-def kept(trials: Sequence[Trial]) -> set[int]:
-    """The trials whose checkpoints are still of use: the incumbent's, and those that may yet be trained on."""
+def kept(trials: Sequence[Trial], objectives: Sequence[str] = ()) -> set[int]:
+    """The trials whose checkpoints are still of use: the winner's, those of the Pareto front, and those that may yet be trained on."""
     promoted = {trial.continue_from for trial in trials if trial.scored}
     waiting = [trial for trial in trials if trial.scored and trial.number not in promoted and not is_probe(trial.configuration)]
-    best = incumbent(tuple(trials))
-    chosen = sorted(waiting, key=lambda trial: -(trial.score or 0.0))[:CHECKPOINTS]
+    best = winner(trials, objectives)
+    chosen = (*ranked(waiting, objectives)[:CHECKPOINTS], *front(trials, objectives))
     return {trial.number for trial in chosen} | ({best.number} if best is not None else set())

@@ -36,7 +36,9 @@ class Proposals:
                 and self.sizing.broken(configuration) is None
                 and now.left >= self.sizing.wanted(configuration, now.done, seconds)
             ):
-                return Job(configuration, Fidelity(max(1, round(whole.epochs * proposal.share)), seconds), proposal.reason, "search", proposal.id)
+                share = self.sizing.share(configuration, now.done, seconds)
+                fidelity = Fidelity(max(1, round(whole.epochs * proposal.share)), seconds, share=share)
+                return Job(configuration, fidelity, proposal.reason, "search", proposal.id)
             self.engine.tell(Trial(-1, proposal.configuration, now.fidelity, proposal.reason, "search", State.FAILED, failure="refused before training"))
         return None
 

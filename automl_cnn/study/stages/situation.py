@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from automl_cnn.records import Fidelity, Job, Trial, incumbent
+from automl_cnn.records import Fidelity, Job, Trial
 from automl_cnn.study.budget import Budget
+from automl_cnn.study.pareto import winner
 
 UNHURRIED_EPOCHS = 30  # a trial's epochs where no budget is set
 
@@ -21,10 +22,11 @@ class Situation:
     defaults: int  # how many defaults there is time for
     max_epochs: int
     saving: bool = True  # whether time is still set aside for the final training
+    objectives: tuple[str, ...] = ()  # the metric, then costs, where there are several
 
     @property
     def best(self) -> Trial | None:
-        return incumbent(self.done)
+        return winner(self.done, self.objectives)
 
     @property
     def left(self) -> float:

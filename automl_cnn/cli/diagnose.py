@@ -1,0 +1,104 @@
+"""`automl-cnn diagnose`: what the curves of a study's trials say, and what may help."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import RenderableType
+from rich.text import Text
+
+from automl_cnn.cli.console import console, plural, with_margin, write_json
+from automl_cnn.cli.dashboard import STORE
+from automl_cnn.cli.tables import InStore, Json, StudyName, table
+from automl_cnn.cli.words import short
+from automl_cnn.errors import ConfigError, StoreError
+from automl_cnn.records import Finding, State, Trial
+from automl_cnn.store import Store
+
+if TYPE_CHECKING:
+    from automl_cnn.diagnosis import Helped
+    from automl_cnn.study.overview import Overview
+
+SHOWN = 3  # trials told of where none is named
+COLOURS = {"low": "", "medium": "yellow", "high": "red"}
+FITS = "green"
+
+
+def command(
+    name: StudyName,
+    trial: Annotated[int | None, typer.Option(min=0, help="Only this trial (default: the best ones).")] = None,
+    store: InStore = STORE,
+    as_json: Json = False,
+) -> None:
+    """Say why the best networks score as they do: overfitting, too short a training, a learning rate off, … and what may help.
+
+    automl-cnn diagnose flowers --trial 7
+    """
+    from automl_cnn.diagnosis import Context, diagnose, helped
+    from automl_cnn.study.overview import overview
+
+    study = overview(Store(store), name)
+    chosen = _chosen(study, trial)
+    context = Context.of(study.data, study.trials)
+    told = [(one, diagnose(one, context)) for one in chosen]
+    if as_json:
+        effects = [dataclasses.asdict(effect) for effect in helped(study.trials)]
+        write_json({"study": study.name, "trials": [_json(one, found) for one, found in told], "helped": effects})
+        return
+    screen = console()
+    for part in [*(part for one, found in told for part in _parts(one, found, study.metric)), *_effects(helped(study.trials), study.metric)]:
+        screen.print(part)
+
+
+def _chosen(study: Overview, number: int | None) -> list[Trial]:
+    """The trial of that number, or the best ones.
+
+    Raises:
+        ConfigError: there is no such trial, or it is still running.
+        StoreError: no trial has ended yet.
+    """
+    ended = [trial for trial in study.trials if trial.state is not State.RUNNING]
+    if number is None:
+        scored = sorted((trial for trial in ended if trial.scored), key=lambda trial: (-(trial.score or 0.0), trial.number))[:SHOWN]
+        if not scored and not ended:
+            raise StoreError(f"No trial of the study '{study.name}' has ended yet, so there is nothing to diagnose. Go on with it: automl-cnn studies resume.")
+        return scored or ended[-1:]
+    found = [trial for trial in study.trials if trial.number == number]
+    if not found:
+        raise ConfigError(f"The study '{study.name}' has no trial {number}: expected 0 to {len(study.trials) - 1}. `automl-cnn studies show` lists them.")
+    if found[0] not in ended:
+        raise ConfigError(f"Trial {number} of the study '{study.name}' is still being trained. Ask again when it has ended.")
+    return found
+
+
+def _parts(trial: Trial, findings: Sequence[Finding], metric: str) -> list[RenderableType]:
+    score = f"failed: {trial.failure}" if trial.state is State.FAILED else f"{metric} {with_margin(trial.score, trial.interval)}"
+    parts: list[RenderableType] = [Text.assemble((f"trial {trial.number}", "bold"), f"  {short(trial.configuration)}  {score}")]
+    if not findings:
+        parts.append(Text("  Its curves say nothing: no epoch was scored.", style="dim"))
+    for finding in findings:
+        style = FITS if finding.kind == "good_fit" else COLOURS[finding.severity]
+        where = f", from epoch {finding.epoch}" if finding.epoch is not None else ""
+        grade = "" if finding.kind == "good_fit" else f" ({finding.severity}{where})"
+        parts.append(Text.assemble("  ", (finding.kind.replace("_", " "), f"bold {style}"), grade, f"  {finding.sentence}"))
+    if findings and findings[0].actions:
+        label = "to try" if findings[0].kind == "good_fit" else "may help"
+        parts.append(Text.assemble("  ", (f"{label}: ", "dim"), ", ".join(findings[0].actions)))
+    return [*parts, Text()]
+
+
+def _effects(effects: Sequence[Helped], metric: str) -> list[RenderableType]:
+    if not effects:
+        return []
+    rows = [(effect.action, str(effect.tried), f"{effect.mean:+.3f}", f"{effect.interval[0]:+.3f} to {effect.interval[1]:+.3f}") for effect in effects]
+    tried = plural(sum(effect.tried for effect in effects), "trial")
+    title = Text(f"what helped on these images, by {tried} with one thing changed", style="bold")
+    return [title, table(rows, ("action", "tried", metric, "95 %"))]
+
+
+def _json(trial: Trial, findings: Sequence[Finding]) -> dict[str, Any]:
+    values = [{**dataclasses.asdict(finding), "evidence": dict(finding.evidence)} for finding in findings]
+    return {"trial": trial.number, "score": trial.score, "state": str(trial.state), "findings": values}

@@ -1,0 +1,68 @@
+"""The Pareto front of a study with several objectives: as a table, and its models by their trials' numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from automl_cnn.cli.console import bytes_, compact, with_margin
+from automl_cnn.errors import StoreError
+from automl_cnn.store import Store
+
+WINNER = "winner"
+OfTrial = Annotated[int | None, typer.Option("--trial", min=0, help="Not the winner's model but this trial's, where it is on the Pareto front.")]
+
+
+def front_table(rows: Sequence[Mapping[str, Any]], metric: str) -> Table:
+    """A line for each trial of the front, the highest score first; the winner stands out."""
+    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0), pad_edge=False)
+    for head in ("trial", "network", f"{metric} (95 % interval)", "ms, 1 image", "mult-adds", "params", "size", ""):
+        table.add_column(head, justify="left" if head in ("network", "") else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*_cells(row), style="bold" if row["winner"] else "")
+    return table
+
+
+def models_line(folder: Path, rows: Sequence[Mapping[str, Any]]) -> Text:
+    """Where the models of the front are, and what can be done with them."""
+    return Text(f"Each has its model in {folder}; `export` and `predict` take any of them by --trial {rows[-1]['trial']} and the like.", style="dim")
+
+
+def model_of_trial(study: str | None, trial: int, store: Path) -> Path:
+    """The model file of one trial of a study (None: the one last worked on).
+
+    Raises:
+        StoreError: it is not kept; the message names those that are.
+    """
+    from automl_cnn.export.bundle import read_card
+
+    found = Store(store).find(study) if study else Store(store).latest_study()
+    kept: dict[int, Path] = {}
+    for path in sorted((found.folder / "trials").glob("trial-*.keras")):
+        try:
+            kept[int(read_card(path)["trial"])] = path
+        except (StoreError, KeyError):  # one that may yet be trained on, which nobody is to use
+            continue
+    if trial not in kept:
+        there = f"Kept are those of trials {', '.join(map(str, kept))}" if kept else "None is: only --objective accuracy,latency and the like give a front"
+        raise StoreError(f"The study '{found.name}' keeps no model of trial {trial}: it is not on the Pareto front. {there}; the winner's needs no --trial.")
+    return kept[trial]
+
+
+def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+    interval = None if row["low"] is None else (row["low"], row["high"])
+    return (
+        str(row["trial"]),
+        row["network"],
+        with_margin(row["score"], interval),
+        "-" if row["latency_ms"] is None else f"{row['latency_ms']:.2f}",
+        compact(row["mult_adds"]),
+        compact(row["params"]),
+        "-" if row["bytes"] is None else f"about {bytes_(row['bytes'])}",
+        WINNER if row["winner"] else "",
+    )

@@ -1,0 +1,59 @@
+"""`automl-cnn report`: a study as one page to read, mail and keep."""
+
+from __future__ import annotations
+
+import webbrowser
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from automl_cnn.cli import backend
+from automl_cnn.cli.console import bytes_, say
+from automl_cnn.cli.dashboard import STORE
+from automl_cnn.errors import BackendError
+from automl_cnn.store import Store
+
+if TYPE_CHECKING:
+    from automl_cnn.evidence import Evidence
+    from automl_cnn.study.overview import Overview
+
+
+def report(
+    name: Annotated[str | None, typer.Argument(help="A study's name. Default: the study last worked on.", show_default=False)] = None,
+    out: Annotated[Path | None, typer.Option(help="The file to write. Default: report.html in the study's folder.", show_default=False)] = None,
+    open_: Annotated[bool, typer.Option("--open", help="Open it in a web browser.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Do not look at images: without confusion matrix and mistakes where the search left none.")] = False,
+    store: Annotated[Path, typer.Option(help="The folder that holds the studies.")] = STORE,
+) -> None:
+    """Write what was found as one HTML page, which needs no network and nothing beside it.
+
+    Where the search had no time to look at the winner's mistakes, that is done now, in about 20 seconds.
+    """
+    from automl_cnn.study import reporting
+    from automl_cnn.study.overview import overview
+
+    where = Store(store)
+    study = overview(where, name or where.latest_study().name)
+    evidence, why = reporting.kept(study), ""
+    if evidence is None:
+        evidence, why = (None, "The winner's mistakes were not looked at, since --quick was given.") if quick else _looked(study)
+        if why:
+            say(why)
+    place = reporting.write(reporting.facts(study, where, evidence, why), study.folder, out)
+    typer.echo(str(place))
+    say(f"{bytes_(place.stat().st_size)}, complete in itself: it opens offline.")
+    if open_ and not webbrowser.open(place.resolve().as_uri()):
+        say("No web browser could be opened here.")
+
+
+def _looked(study: Overview) -> tuple[Evidence | None, str]:
+    """What a worker finds out about the winner now; or why it cannot."""
+    from automl_cnn.study import reporting
+
+    try:
+        backend.require()
+    except BackendError as error:
+        return None, f"The winner's mistakes could not be looked at: {error}"
+    with backend.loading("Looking at the winner's mistakes"):
+        return reporting.look(study)

@@ -1,0 +1,235 @@
+"""`automl-cnn scale`: flags -> plan -> one call."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.text import Text
+
+from automl_cnn.cli import backend
+from automl_cnn.cli.console import compact, console, with_margin, write_json
+from automl_cnn.cli.tables import table
+from automl_cnn.config import METRICS, StudyConfig, study_config
+from automl_cnn.errors import ConfigError, SpaceError
+from automl_cnn.space import Choice, Scalar
+
+if TYPE_CHECKING:
+    from automl_cnn.study.scale import Plan
+    from automl_cnn.study.scaled import Row, ScaleReport
+
+IMAGES, HOW_FAR, RULE, LIMITS, OUTPUT = "The images", "How far", "The rule", "How long, and where", "Output"
+PART_HEADS = ("depth", "width", "px", "predicted", "actual", "mult-adds", "score")
+
+
+def scale(
+    *,
+    data: Annotated[Path, typer.Option(help="A folder with one subfolder of images per class.", rich_help_panel=IMAGES)],
+    architecture: Annotated[str, typer.Option(help="The architecture to scale.", rich_help_panel=RULE)],
+    phi: Annotated[float | None, typer.Option(help="How often to double the mult-adds: 2, or 0.5 (default: 2).", rich_help_panel=HOW_FAR)] = None,
+    to: Annotated[str | None, typer.Option(help="Or: to so many times the baseline's mult-adds, as in 4x.", rich_help_panel=HOW_FAR)] = None,
+    max_latency: Annotated[str | None, typer.Option(help="Or: as far as this allows for one image, on this machine: 20ms.", rich_help_panel=HOW_FAR)] = None,
+    max_params: Annotated[str | None, typer.Option(help="At most so many parameters.", rich_help_panel=HOW_FAR)] = None,
+    max_mult_adds: Annotated[str | None, typer.Option(help="At most so many multiply-accumulates for an image.", rich_help_panel=HOW_FAR)] = None,
+    max_size: Annotated[str | None, typer.Option(help="The model file's size at most: 5MB.", rich_help_panel=HOW_FAR)] = None,
+    alpha: Annotated[float | None, typer.Option(help="Fixed, with beta and gamma, instead of the grid: depth. The paper's: 1.2.", rich_help_panel=RULE)] = None,
+    beta: Annotated[float | None, typer.Option(help="Width. The paper's: 1.1.", rich_help_panel=RULE)] = None,
+    gamma: Annotated[float | None, typer.Option(help="Resolution. The paper's: 1.15.", rich_help_panel=RULE)] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="A value of the baseline: resolution=24, resnet.variant=20, optimizer=sgd; several times.", rich_help_panel=RULE),
+    ] = None,
+    compare: Annotated[bool, typer.Option(help="Also depth, width and resolution alone, for as many mult-adds.", rich_help_panel=RULE)] = False,
+    seeds: Annotated[int, typer.Option(min=1, max=50, help="Trainings of each network.", rich_help_panel=LIMITS)] = 1,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of each training (default: what the budget affords).", rich_help_panel=LIMITS)] = None,
+    budget: Annotated[str | None, typer.Option(help="Time for the whole command (default: 10m).", rich_help_panel=LIMITS)] = None,
+    seed: Annotated[int | None, typer.Option(help="The seed of splits and training.", rich_help_panel=LIMITS)] = None,
+    name: Annotated[str | None, typer.Option(help="The study's name; the same name goes on where it ended.", rich_help_panel=LIMITS)] = None,
+    store: Annotated[Path | None, typer.Option(help="The folder that holds the studies.", rich_help_panel=LIMITS)] = None,
+    max_resolution: Annotated[int | None, typer.Option(help="Largest input, in pixels.", rich_help_panel=IMAGES)] = None,
+    metric: Annotated[str | None, typer.Option(help=f"What is best: {', '.join(METRICS)}.", rich_help_panel=IMAGES)] = None,
+    plugins_dir: Annotated[
+        Path | None, typer.Option(envvar="AUTOML_CNN_PLUGINS_DIR", help="A folder of plugins of your own (.py files).", rich_help_panel=RULE)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="What was found as one JSON object on standard output.", rich_help_panel=OUTPUT)] = False,
+    mlflow: Annotated[bool, typer.Option("--mlflow/--no-mlflow", help="Keep the runs in MLflow.", rich_help_panel=OUTPUT)] = True,
+) -> None:
+    """Grow a small network in depth, width and resolution together, and see what each doubling of its cost buys.
+
+    A small grid finds the rule on your images; the same command again goes on where it ended.
+
+        automl-cnn scale --data ./images --architecture resnet --phi 2 --compare
+    """
+    from automl_cnn.study.scale import Plan
+
+    if phi is not None and to is not None:
+        raise ConfigError(f"Both --phi {phi:g} and --to {to} say how far to scale: leave one of them out.")
+    if phi is not None and not 0 < phi <= 10:
+        raise ConfigError(f"--phi {phi:g}: expected a number above 0, at most 10 (each step doubles the mult-adds).")
+    plan = Plan(
+        architecture,
+        phi,
+        times(to) if to is not None else None,
+        fixed(alpha, beta, gamma),
+        given(architecture, setting or [], plugins_dir),
+        compare,
+        seeds,
+        epochs,
+    )
+    limits = {"max_latency": max_latency, "max_params": max_params, "max_mult_adds": max_mult_adds, "max_size": max_size}
+    more = {"seed": seed, "store": store, "max_resolution": max_resolution, "metric": metric, "plugins_dir": plugins_dir}
+    always = {"architectures": (architecture,), "pretrained": "none", "ensemble": "off", "scaling": "off", "guided": "off"}
+    settings = study_config({"data": data, "budget": budget, "name": name, **limits, **more, **always})
+    if name is None:
+        settings = settings.model_copy(update={"name": name_of(settings, plan)})
+    go(settings, plan, as_json=as_json, mlflow=mlflow)
+
+
+def go(settings: StudyConfig, plan: Plan, *, as_json: bool, mlflow: bool) -> None:
+    """Scale before the user's eyes, and say what was found."""
+    backend.require()
+    import psutil
+
+    from automl_cnn.cli.live import watch
+    from automl_cnn.study import run
+    from automl_cnn.study.scale import Scale
+
+    started = psutil.Process().create_time()
+    screen = console(stderr=as_json)
+    course = Scale(plan)
+    with watch(screen, settings, started) as observer:
+        result = run(settings, observer=observer, track=mlflow, started=started, course=course)
+    for part in parts(course.report, settings):
+        screen.print(part, soft_wrap=isinstance(part, Text))
+    screen.print(Text(f"model       {result.model_path}"), soft_wrap=True)
+    if as_json:
+        write_json({"study": result.study, **course.report.as_dict()})
+        sys.stdout.flush()
+
+
+def parts(found: ScaleReport, settings: StudyConfig) -> list[Any]:
+    """What was found, to be printed."""
+    shown: list[Any] = [Text(), Text(f"{found.architecture}, {found.epochs or '?'} epochs each: {settings.metric} on the validation images", style="bold")]
+    shown += rows("baseline", (found.baseline,))
+    if found.grid:
+        shown += rows("grid at phi 1", found.grid)
+    shown.append(Text(f"\ncoefficients  {found.coefficients} ({found.why})"))
+    if found.steps:
+        shown += rows("scaled", found.steps)
+    for step in found.doublings:
+        bought = f"{step.rise:+.3f} ± {step.margin:.3f} for each doubling"
+        shown.append(Text(f"  {step.before} to {step.after}: {step.doublings:.1f} doublings of the mult-adds, {bought}"))
+    if found.ways:
+        shown += [*rows("for as many mult-adds", found.ways), Text(f"\n{found.verdict}", style="bold")]
+    shown += [Text(note, style="yellow") for note in found.notes]
+    place = settings.store / "studies" / (settings.name or "")
+    return [*shown, Text(), Text(f"table       {place / 'scale.csv'}")]
+
+
+def rows(head: str, networks: Sequence[Row]) -> list[Any]:
+    """One part of the study as a table, and below it what is odd about some of its networks."""
+    cells: list[tuple[str | Text, ...]] = [
+        (
+            row.name,
+            f"{row.depth:.3g}",
+            f"{row.width:.3g}",
+            str(row.resolution),
+            f"{row.predicted:.2f}x",
+            f"{row.actual:.2f}x",
+            compact(row.mult_adds),
+            with_margin(row.score, row.interval),
+        )
+        for row in networks
+    ]
+    odd: dict[str, list[str]] = {}
+    for row in networks:
+        odd.setdefault(row.note, []).append(row.name)
+    return [Text(), table(cells, (head, *PART_HEADS)), *(Text(f"  {'; '.join(names)}: {note}", style="dim") for note, names in odd.items() if note)]
+
+
+def times(text: str) -> float:
+    """`4x` or `4` as 4.
+
+    Raises:
+        ConfigError: it is no number above 1.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)[xX]?", text.strip())
+    if found is None or float(found.group(1)) <= 1:
+        raise ConfigError(f"--to {text}: expected how many times the baseline's mult-adds, above 1, as in 4x.")
+    return float(found.group(1))
+
+
+def fixed(alpha: float | None, beta: float | None, gamma: float | None) -> Any:
+    """The coefficients, None where the grid is to find them.
+
+    Raises:
+        ConfigError: some are missing, or they are no rule of scaling.
+    """
+    from automl_cnn.scaling import Coefficients
+
+    named = {"--alpha": alpha, "--beta": beta, "--gamma": gamma}
+    if all(value is None for value in named.values()):
+        return None
+    if alpha is None or beta is None or gamma is None:
+        raise ConfigError(f"{', '.join(name for name, value in named.items() if value is None)} missing: expected all three coefficients, or none.")
+    return Coefficients(alpha, beta, gamma)
+
+
+def given(architecture: str, settings: Sequence[str], plugins_dir: Path | None) -> dict[str, Scalar]:
+    """The values of `--set name=value`, in the types that their parameters have.
+
+    Raises:
+        ConfigError: one is no such pair, or out of range.
+        PluginError: there is no such architecture.
+    """
+    from automl_cnn import registry
+
+    found = registry.load(plugins_dir)
+    plugin = found.get("architecture", architecture)
+    values: dict[str, Scalar] = {}
+    for text in settings:
+        name, equals, value = text.partition("=")
+        name, value = name.strip(), value.strip()
+        if not equals or not name or not value:
+            raise ConfigError(f"--set {text}: expected name=value, as in resolution=24.")
+        kind, _, parameter = name.partition(".")
+        domain = plugin.domains().get(parameter) if kind == architecture else None
+        if domain is not None:
+            options = domain.options if isinstance(domain, Choice) else ()
+            typed: Any = next((option for option in options if str(option).lower() == value.lower()), _number(value))
+            try:
+                values[name] = domain.check(typed, name)
+            except SpaceError as error:
+                raise ConfigError(str(error)) from None
+        else:
+            values[name] = {"true": True, "false": False, "on": True, "off": False}.get(value.lower(), _number(value))
+    for name in values.keys() & {"resolution", "width", "depth"}:
+        size, pixels = values[name], name == "resolution"
+        if isinstance(size, (bool, str)) or size <= 0 or (pixels and size != int(size)):
+            raise ConfigError(f"--set {name}={size}: expected {'pixels' if pixels else 'a multiplier'} above 0.")
+        values[name] = int(size) if pixels else float(size)
+    return values
+
+
+def _number(text: str) -> Scalar:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def name_of(settings: StudyConfig, plan: Plan) -> str:
+    """The name of a scale study that was given none: the same command on the same folder is the same study."""
+    identity = {**plan.identity, "data": str(settings.data.resolve()), "seed": settings.seed, "metric": settings.metric, "px": settings.max_resolution}
+    limits = [settings.max_latency, settings.max_params, settings.max_mult_adds, settings.max_size]
+    digest = hashlib.blake2b(json.dumps([identity, limits], sort_keys=True, default=str).encode(), digest_size=3).hexdigest()
+    plain = re.sub(r"[^\w.-]+", "-", settings.data.resolve().name).strip("-.") or "study"
+    return f"{plain}-{plan.architecture}-scaled-{digest}"

@@ -1,0 +1,92 @@
+"""What a training's curves say: underfitting, overfitting and the rest, each with its evidence, and what may help against it.
+
+    findings = diagnose(trial, Context.of(data, trials))      # the main one first; never empty for a trial with epochs
+    headline(findings)                                        # one word
+    changes(findings[0], trial.configuration, space)          # what to try, as configurations
+
+Pure: curves in, frozen data out. Training scores count as they are where the trainer measured them, on images without
+augmentation and by the network without dropout, so that a gap is a real one. `helped` tells what such changes did.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from automl_cnn.diagnosis.actions import Change, changes
+from automl_cnn.diagnosis.context import Context
+from automl_cnn.diagnosis.curves import Curves
+from automl_cnn.diagnosis.effects import Helped, helped
+from automl_cnn.diagnosis.fit import good_fit, overfitting, underfitting
+from automl_cnn.diagnosis.progress import not_converged, plateau
+from automl_cnn.diagnosis.rate import diverged, rate_too_high, rate_too_low
+from automl_cnn.diagnosis.trust import label_noise, leak, noisy_validation
+from automl_cnn.diagnosis.worth import data_limited, worse_than_baseline
+from automl_cnn.records import Finding, Trial
+from automl_cnn.transfer import is_probe
+
+__all__ = ["KINDS", "Change", "Context", "Curves", "Helped", "changes", "diagnose", "headline", "helped"]
+
+Rule = Callable[[Curves], Finding | None]
+
+RULES: tuple[Rule, ...] = (  # in the order in which one explains what follows: no use to speak of capacity where the labels are wrong
+    leak,
+    rate_too_high,
+    label_noise,
+    rate_too_low,
+    not_converged,
+    overfitting,
+    underfitting,
+    worse_than_baseline,
+    data_limited,
+    plateau,
+    noisy_validation,
+)
+OF_A_PROBE: tuple[Rule, ...] = (leak, overfitting, underfitting, worse_than_baseline, noisy_validation)  # it has no curve
+EXPLAINS = {  # what need not be said where the first is: it follows, or cannot be told
+    "rate_too_high": ("rate_too_low", "not_converged", "underfitting"),
+    "label_noise": ("rate_too_low", "not_converged", "overfitting", "underfitting"),
+    "rate_too_low": ("not_converged", "underfitting"),
+    "not_converged": ("underfitting",),
+}
+ASIDE = ("worse_than_baseline", "data_limited", "plateau", "noisy_validation")  # say something beside whether it fits
+WORDS = {
+    "leak": "leak",
+    "rate_too_high": "rate-high",
+    "label_noise": "labels",
+    "rate_too_low": "rate-low",
+    "not_converged": "unfinished",
+    "overfitting": "overfitting",
+    "underfitting": "underfitting",
+    "worse_than_baseline": "behind",
+    "data_limited": "data",
+    "plateau": "plateau",
+    "noisy_validation": "noisy",
+    "good_fit": "good",
+}
+KINDS = tuple(WORDS)
+
+
+def diagnose(trial: Trial, context: Context | None = None) -> list[Finding]:
+    """What the trial's curves say, the main finding first; nothing where it has none.
+
+    The first finding of medium or high severity in the order of `RULES` is the main one, since it explains those after it.
+    """
+    context = context or Context()
+    if (failed := diverged(trial, context)) is not None:
+        return [failed]
+    if not trial.epochs or any(not math.isfinite(value) for epoch in trial.epochs for value in (epoch.loss, epoch.val_loss, epoch.val_accuracy)):
+        return []
+    curves = Curves.of(trial, context)
+    rules = OF_A_PROBE if is_probe(trial.configuration) else RULES
+    found = [finding for finding in (rule(curves) for rule in rules) if finding is not None]
+    explained = {kind for finding in found if finding.severity != "low" for kind in EXPLAINS.get(finding.kind, ())}
+    found = [finding for finding in found if finding.kind not in explained]
+    if all(finding.kind in ASIDE for finding in found):
+        found.insert(sum(finding.severity != "low" and finding.kind != "noisy_validation" for finding in found), good_fit(curves))
+    return sorted(found, key=lambda finding: finding.severity == "low" and finding.kind != "good_fit")
+
+
+def headline(findings: Sequence[Finding]) -> str:
+    """The main finding in one word; empty where there is none."""
+    return WORDS[findings[0].kind] if findings else ""

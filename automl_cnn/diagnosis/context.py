@@ -1,0 +1,49 @@
+"""What is known beside a training's own curves."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from automl_cnn.diagnosis.copies import COPIES
+from automl_cnn.records import Trial
+from automl_cnn.transfer import is_probe
+
+
+@dataclass(frozen=True)
+class Context:
+    """The study around a trial; what is not known is None, and what needs it is not said.
+
+    `majority` is the score of always answering the most frequent class, `probe` that of the best logistic regression on
+    pretrained features, `copies` the share of the validation images that are in the training split as well, `others` the
+    study's trials, for what can only be seen by comparing (the same network on more images, the trial that one goes on from).
+    """
+
+    classes: int | None = None
+    train_images: int | None = None
+    val_images: int | None = None
+    majority: float | None = None
+    probe: float | None = None
+    copies: float | None = None
+    others: tuple[Trial, ...] = ()
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any], trials: Sequence[Trial] = ()) -> Context:
+        """From a data set in figures (as a study's record keeps it) and the study's trials."""
+        splits = data.get("splits", {})
+        train, val = splits.get("train"), splits.get("val")
+        known = cls(
+            classes=len(data["classes"]) if data.get("classes") else None,
+            train_images=sum(train) if train else None,
+            val_images=sum(val) if val else None,
+            majority=val[train.index(max(train))] / sum(val) if train and val and sum(val) else None,
+            copies=data.get(COPIES),
+        )
+        return known.among(trials)
+
+    def among(self, trials: Sequence[Trial]) -> Context:
+        """With the study's trials."""
+        probes = [trial.score for trial in trials if trial.scored and trial.score is not None and is_probe(trial.configuration)]
+        return dataclasses.replace(self, probe=max(probes, default=None), others=tuple(trials))

@@ -1,0 +1,82 @@
+"""Can the labels, the split and the score be trusted?"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from automl_cnn.diagnosis import thresholds as at
+from automl_cnn.diagnosis.actions import words
+from automl_cnn.diagnosis.curves import Curves, error
+from automl_cnn.diagnosis.grades import grade
+from automl_cnn.records import Finding
+
+
+def leak(curves: Curves) -> Finding | None:
+    """Validation images that the network has seen: copies of training images, or a score above the training images' own."""
+    copies = curves.context.copies or 0.0
+    above = -curves.gap if curves.measured else 0.0
+    if copies >= at.COPIES:
+        told = f"{copies:.0%} of the validation images are copies of training images (but for brightness, size or compression): the score is too good."
+        severity = grade(copies, at.COPIES, at.COPIES_HIGH)
+    elif above >= max(at.ABOVE, at.Z * curves.gap_error) and curves.learned > 0.5:
+        told = f"It is right more often on validation images than on training images, by {100 * above:.0f} points, both as they are: that should not be."
+        severity = "medium"
+    else:
+        return None
+    return Finding("leak", severity, told, {"copies": copies, "above": above}, None, words("leak"))
+
+
+def label_noise(curves: Curves) -> Finding | None:
+    """It learns training images by heart and knows nothing of others; or it knew others better before it learned the last by heart."""
+    gap, held = curves.gap, curves.end(curves.val_accuracy)
+    chance = curves.context.majority if curves.context.majority is not None else math.exp(-curves.nothing)
+    if gap >= max(at.MEMORIZED, at.Z * curves.gap_error) and held < chance + at.Z * error(chance, curves.images):
+        return Finding(
+            "label_noise",
+            "high",
+            f"It learned {curves.end(curves.accuracy):.0%} of the training images by heart, but on others it is as often right as answering the most "
+            f"frequent class ({held:.0%}): the labels have little to do with the images.",
+            {"training_accuracy": curves.end(curves.accuracy), "validation_accuracy": held, "chance": chance},
+            None,
+            words("label_noise"),
+        )
+    smooth = _smoothed(curves.val_accuracy)
+    best = int(np.argmax(smooth))
+    fall, gained = float(smooth[best]) - held, curves.end(curves.accuracy) - float(curves.accuracy[best])
+    if len(curves) < 8 or fall < max(at.FALL, at.Z * error(held, curves.images)) or gained < at.FALL:
+        return None
+    return Finding(
+        "label_noise",
+        "medium",
+        f"From epoch {curves.numbers[best]} on it lost {100 * fall:.0f} points on validation images while it won {100 * gained:.0f} on training images: "
+        "some of these may be labelled wrongly.",
+        {"fall": fall, "gained": gained, "training_accuracy": curves.end(curves.accuracy), "validation_accuracy": held},
+        curves.numbers[best],
+        words("label_noise"),
+    )
+
+
+def noisy_validation(curves: Curves) -> Finding | None:
+    """Too few validation images to tell."""
+    share = curves.trial.score if curves.trial.score is not None else curves.end(curves.val_accuracy)
+    low, high = curves.trial.interval or (share - 1.96 * error(share, curves.images), share + 1.96 * error(share, curves.images))
+    half = (high - low) / 2
+    if half < at.HALF_WIDTH:
+        return None
+    return Finding(
+        "noisy_validation",
+        grade(half, at.HALF_WIDTH_MEDIUM, math.inf),
+        f"{curves.images:,} validation images tell the score only to ± {100 * half:.0f} points: networks that differ by less cannot be told apart.",
+        {"validation_images": float(curves.images), "half_width": half},
+        None,
+        words("noisy_validation"),
+    )
+
+
+def _smoothed(values: np.ndarray) -> np.ndarray:
+    """Means of three epochs, so that one lucky epoch is no peak."""
+    if len(values) < 3:
+        return values
+    return np.convolve(np.pad(values, 1, mode="edge"), np.ones(3) / 3, mode="valid")

@@ -1,0 +1,94 @@
+"""Is it worth its training, and would more images help?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from automl_cnn.diagnosis import thresholds as at
+from automl_cnn.diagnosis.actions import words
+from automl_cnn.diagnosis.curves import Curves, error
+from automl_cnn.records import Finding, Trial
+from automl_cnn.transfer import is_probe
+
+DRAWS = 200
+SEED = 0
+
+
+def worse_than_baseline(curves: Curves) -> Finding | None:
+    """No better than answering the most frequent class, or clearly behind a logistic regression on pretrained features."""
+    score, context = curves.trial.score, curves.context
+    if score is None:
+        return None
+    if context.majority is not None and score < context.majority + at.Z * error(context.majority, curves.images):
+        against, bound, severity = "answering the most frequent class every time", context.majority, "high"
+    elif context.probe is not None and not is_probe(curves.trial.configuration) and score < context.probe - at.Z * math.sqrt(2) * error(score, curves.images):
+        against, bound, severity = "a logistic regression on pretrained features", context.probe, "medium"
+    else:
+        return None
+    return Finding(
+        "worse_than_baseline",
+        severity,
+        f"It scores {score:.3f}; {against} scores {bound:.3f}.",
+        {"score": score, "baseline": bound},
+        None,
+        words("worse_than_baseline"),
+    )
+
+
+def data_limited(curves: Curves) -> Finding | None:
+    """From the same network on growing shares of the images: what twice the images would give."""
+    points = _sizes(curves.trial, curves.context.others, curves.context.train_images)
+    if len(points) < 2:
+        return None
+    forecast = twice(points, curves.images)
+    if forecast is None:
+        return None
+    now = points[-1][1]
+    gain, low, high = forecast[0] - now, forecast[1] - now, forecast[2] - now
+    if gain < at.FORECAST or low <= 0:
+        return None
+    return Finding(
+        "data_limited",
+        "medium" if low >= at.FORECAST else "low",
+        f"From {points[0][0]:,} to {points[-1][0]:,} images its score rose from {points[0][1]:.3f} to {now:.3f}; twice as many would add about "
+        f"{100 * gain:.1f} points ({100 * low:.1f} to {100 * high:.1f}).",
+        {"images": float(points[-1][0]), "gain": gain, "gain_low": low, "gain_high": high},
+        None,
+        words("data_limited"),
+    )
+
+
+def twice(points: Sequence[tuple[int, float]], images: int) -> tuple[float, float, float] | None:
+    """The score with twice the images of the last point, and its 95 % interval: errors fall as a power of the number of images (Hestness et al. 2017).
+
+    The interval is that of the fit when every score is drawn anew as if on other validation images.
+    """
+    if len(points) < 2 or len({count for count, _ in points}) < 2:
+        return None
+    x = np.log([float(count) for count, _ in points])
+    rng = np.random.default_rng(SEED)
+
+    def ahead(scores: np.ndarray) -> float:
+        errors = np.clip(1 - scores, 0.5 / images, 1.0)
+        slope, cut = np.polyfit(x, np.log(errors), 1)
+        return 1 - float(np.exp(cut + min(slope, 0.0) * (x[-1] + math.log(2)))) if slope < 0 else float(np.mean(scores))
+
+    scores = np.array([score for _, score in points])
+    drawn = [ahead(rng.binomial(images, np.clip(scores, 0, 1)) / images) for _ in range(DRAWS)]
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return ahead(scores), float(low), float(high)
+
+
+def _sizes(trial: Trial, others: Sequence[Trial], images: int | None) -> list[tuple[int, float]]:
+    """Numbers of training images and the scores of the same configuration on them, the best for each, ascending, up to the trial's own."""
+    if images is None or trial.score is None:
+        return []
+    same = [other for other in (*others, trial) if other.score is not None and other.scored and other.configuration == trial.configuration]
+    best: dict[int, float] = {}
+    for other in same:
+        count = round(images * other.fidelity.share)
+        best[count] = max(best.get(count, 0.0), other.score or 0.0)
+    return sorted((count, score) for count, score in best.items() if count <= round(images * trial.fidelity.share))

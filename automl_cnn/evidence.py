@@ -1,0 +1,88 @@
+"""What the winner does with the validation images, as plain frozen data: made in a worker, kept as JSON, read by report and model card."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from automl_cnn.errors import StoreError
+
+Matrix = tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Images whose confidence lies close together: how many, how sure the network was on average, how often it was right."""
+
+    count: int
+    confidence: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One wrong answer. `picture` is a JPEG in base64, `heat` the same with what spoke for the answer (Grad-CAM), empty where that is not known."""
+
+    path: str
+    truth: int
+    said: int
+    confidence: float  # in what it said
+    chance: float  # that it gave the truth
+    picture: str = ""
+    heat: str = ""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The winner before the validation images, and the counts of its one scoring on the test images.
+
+    Matrices are counts, a row a true class, a column what was said. `raw` are the bins before calibration, `bins` those after.
+    """
+
+    trial: int
+    temperature: float | None  # None where its probabilities are as they were trained
+    confusion: Matrix
+    bins: tuple[Bin, ...] = ()
+    raw: tuple[Bin, ...] = ()
+    mistakes: tuple[Mistake, ...] = ()
+    test_confusion: Matrix = ()
+    note: str = ""  # what could not be done, in a sentence
+
+    def save(self, path: Path) -> None:
+        """Write it as JSON.
+
+        Raises:
+            StoreError: the file cannot be written.
+        """
+        from automl_cnn.store import atomic_write_text
+
+        atomic_write_text(path, json.dumps(dataclasses.asdict(self)))
+
+    @classmethod
+    def load(cls, path: Path) -> Evidence | None:
+        """What `save` wrote; None where there is nothing.
+
+        Raises:
+            StoreError: the file is something else.
+        """
+        try:
+            return cls.of(json.loads(path.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise StoreError(f"{path} cannot be read as what a search found out about its winner: {error}. Delete it; it is made anew.") from None
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Evidence:
+        """From what JSON makes of it."""
+        known = {field.name for field in dataclasses.fields(cls)}
+        given = {key: value for key, value in values.items() if key in known}
+        for key, kind in (("bins", Bin), ("raw", Bin), ("mistakes", Mistake)):
+            given[key] = tuple(kind(**entry) for entry in given.get(key, ()))
+        for key in ("confusion", "test_confusion"):
+            given[key] = tuple(tuple(int(count) for count in row) for row in given.get(key, ()))
+        return cls(**given)

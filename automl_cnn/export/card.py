@@ -1,0 +1,227 @@
+"""The model card: what a model is for, how good it is, how that is known and where it ends (Mitchell et al. 2019, https://arxiv.org/abs/1810.03993)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from automl_cnn.evidence import Evidence, Matrix
+from automl_cnn.facts import Facts
+from automl_cnn.metrics import wilson
+from automl_cnn.records import State, Trial, incumbent
+from automl_cnn.transfer import name_of
+
+CARD = "model_card.md"
+FEW = 30  # images of a class below which its score says little
+CLASSES = 100  # listed at most
+SPLITS = (("train", "training"), ("val", "validation"), ("test", "test"))
+
+
+def model_card(facts: Facts, model: Path | None = None) -> str:
+    """The card in Markdown. `model` is the file it is about, named without its folder."""
+    best = incumbent(facts.trials)
+    if best is None:
+        return f"# {_plain(facts.name)}\n\nNo network could be trained yet.\n"
+    parts = [
+        f"# {_plain(facts.name)}",
+        _what(facts, best, model),
+        "## Data\n\n" + _data(facts),
+        "## How good it is\n\n" + _scores(facts, best),
+        _classes(facts),
+        "## How far its confidence can be believed\n\n" + _calibration(facts),
+        _findings(facts, best),
+        "## Limits\n\n" + _list(_limits(facts, best)),
+        "## How it was found\n\n" + _found(facts, best),
+        "## Configuration\n\n" + _table(("parameter", "value"), _configuration(best.configuration)),
+        "## Versions and hashes\n\n" + _table(("what", "which"), [*facts.versions.items(), *facts.hashes.items()]),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def beside(model: Path, card: Mapping[str, Any]) -> str:
+    """The card of a model file: the one that the search left beside it, or a short one of what the file says of itself (`card`)."""
+    try:
+        return (model.parent / CARD).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        pass
+    facts = [
+        (key.replace("_", " "), _shown(card[key]))
+        for key in ("study", "trial", "metric", "val_score", "val_interval", "test_score", "test_interval")
+        if key in card
+    ]
+    facts += [
+        (key.replace("_", " "), _shown(card[key])) for key in ("params", "mult_adds", "size", "channels", "temperature", "data_fingerprint") if key in card
+    ]
+    title = f"# {_plain(str(card.get('study', model.stem)))}"
+    known = "The search that made this model left no model card; this is what the model file says of itself."
+    classes = "## Classes\n\n" + ", ".join(_plain(str(name)) for name in card.get("classes", ()))
+    configuration = "## Configuration\n\n" + _table(("parameter", "value"), _configuration(card.get("configuration", {})))
+    return "\n\n".join((title, known, _table(("what", "value"), facts), classes, configuration)) + "\n"
+
+
+def _what(facts: Facts, best: Trial, model: Path | None) -> str:
+    classes = [str(name) for name in facts.data.get("classes", ())]
+    colour = "grey" if facts.data.get("channels") == 1 else "RGB"
+    size = best.configuration.get("resolution", "?")
+    named = f"`{model.name}`: " if model else ""
+    told = (
+        f"tells {len(classes)} classes apart: {', '.join(map(_plain, classes[:20]))}{', …' if len(classes) > 20 else ''}." if classes else "classifies images."
+    )
+    return (
+        f"{named}{name_of(best.configuration)}, {best.params or 0:,} parameters, {best.mult_adds or 0:,} multiply-accumulates for an image. It {told}\n\n"
+        f"Input: {colour} images, uint8 (batch, height, width, {facts.data.get('channels', 3)}), of any size, brought to {size} x {size} px inside the model; "
+        "nothing is to be normalized. Output: a probability for each class, summing to one."
+    )
+
+
+def _data(facts: Facts) -> str:
+    data = facts.data
+    counts: Mapping[str, Sequence[int]] = data.get("splits", {})
+    lines = [f"{int(data['images']):,} images" if "images" in data else "The number of images is not known"]
+    if counts:
+        lines[0] += ": " + ", ".join(f"{sum(map(int, counts[split])):,} {words}" for split, words in SPLITS if counts.get(split))
+    lines[0] += ". They were split by class, with exact copies in one split, unless the folder came split."
+    if data.get("duplicates"):
+        lines.append(f"{int(data['duplicates']):,} are exact copies of others.")
+    unreadable = len(facts.skipped) or int(data.get("skipped", 0))
+    if unreadable:
+        lines.append(f"{unreadable:,} files could not be read and were left out.")
+    return " ".join([*lines, *facts.notes])
+
+
+def _scores(facts: Facts, best: Trial) -> str:
+    result = facts.result or {}
+    rows: list[tuple[str, str, str, str]] = []
+    if result.get("test_score") is not None and result.get("trial") == best.number:
+        rows.append(("test, scored once, at the end", _count(facts, "test"), f"{result['test_score']:.3f}", _span(result.get("test_interval"))))
+    rows.append(("validation, by which it was chosen", _count(facts, "val"), f"{best.score or 0:.3f}", _span(best.interval)))
+    if result.get("baseline") is not None:
+        rows.append(("always the most frequent class, validation", _count(facts, "val"), f"{result['baseline']:.3f}", ""))
+    return _table(("images", "how many", facts.metric.replace("_", " "), "95 % interval"), rows)
+
+
+def _classes(facts: Facts) -> str:
+    evidence = facts.evidence
+    if evidence is None:
+        return ""
+    matrix, split = (evidence.test_confusion, "test") if evidence.test_confusion else (evidence.confusion, "validation")
+    rows = per_class(matrix, [str(name) for name in facts.data.get("classes", range(len(matrix)))])
+    more = f"\n\n{len(rows) - CLASSES} more classes are in the report." if len(rows) > CLASSES else ""
+    return f"### Class by class, {split} images\n\n" + _table(("class", "images", "found", "95 % interval", "right when said"), rows[:CLASSES]) + more
+
+
+def per_class(matrix: Matrix, classes: Sequence[str]) -> list[tuple[str, str, str, str, str]]:
+    """(class, images, recall, its 95 % interval, precision) in the order of the classes."""
+    found = []
+    for row, (line, name) in enumerate(zip(matrix, classes, strict=True)):
+        total, said = sum(line), sum(other[row] for other in matrix)
+        recall = (f"{line[row] / total:.2f}", _span(wilson(line[row], total), 2)) if total else ("-", "")
+        found.append((name, str(total), *recall, f"{line[row] / said:.2f}" if said else "-"))
+    return found
+
+
+def _calibration(facts: Facts) -> str:
+    known = (facts.result or {}).get("calibration")
+    if known is None and (facts.evidence is None or facts.evidence.temperature is None):
+        return "Not calibrated: its probabilities are as they were trained."
+    if known is None:
+        return f"Its logits are divided by a temperature of {facts.evidence.temperature:.2f}, found on the validation images." if facts.evidence else ""
+    if known["temperature"] == 1:
+        return f"No temperature would have made its probabilities better: their expected calibration error is {known['error']:.3f} on the validation images."
+    return (
+        f"Temperature scaling on the validation images (temperature {known['temperature']:.2f}): the expected calibration error went from "
+        f"{known['error']:.3f} to {known['error_after']:.3f}, the mean negative log-likelihood from {known['loss']:.3f} to {known['loss_after']:.3f}. "
+        "No label changed."
+    )
+
+
+def _findings(facts: Facts, best: Trial) -> str:
+    found = facts.findings.get(best.number, ())
+    if not found:
+        return ""
+    return "## What its training shows\n\n" + _list(f"{finding.kind.replace('_', ' ')} ({finding.severity}): {finding.sentence}" for finding in found)
+
+
+def _limits(facts: Facts, best: Trial) -> Iterable[str]:
+    yield "It knows these classes only: whatever else it is shown, it names one of them. Set a least confidence below which a person looks."
+    yield "The scores hold for images like those of this folder, taken in the same way. Other cameras, light or places may do worse: measure there."
+    data = facts.data
+    names, train = list(data.get("classes", ())), list(map(int, data.get("splits", {}).get("train", ())))
+    few = [f"{_plain(str(name))} ({count})" for name, count in zip(names, train, strict=False) if count < FEW]
+    if few:
+        yield f"Few training images: {', '.join(few[:10])}{', …' if len(few) > 10 else ''}."
+    if train and max(train) > 3 * max(1, min(train)):
+        yield f"The classes are uneven: the largest has {max(train) / max(1, min(train)):.0f} times the training images of the smallest."
+    worst = _worst(facts.evidence, names)
+    if worst:
+        yield worst
+    if (facts.result or {}).get("test_score") is None:
+        yield "It was not scored on test images; the validation score flatters, since it was chosen by it."
+    if best.state is State.STOPPED:
+        yield "Its training was stopped half-way."
+
+
+def _worst(evidence: Evidence | None, names: Sequence[Any]) -> str:
+    """The pair of classes that it mixes up most often."""
+    if evidence is None:
+        return ""
+    matrix = evidence.test_confusion or evidence.confusion
+    pairs = [(number, row, column) for row, line in enumerate(matrix) for column, number in enumerate(line) if row != column and number > 1]
+    if not pairs or len(names) != len(matrix):
+        return ""
+    number, row, column = max(pairs)
+    return f"Most often it takes {_plain(str(names[row]))} for {_plain(str(names[column]))}: {number} of {sum(matrix[row])}."
+
+
+def _found(facts: Facts, best: Trial) -> str:
+    failed = sum(trial.state is State.FAILED for trial in facts.trials)
+    settings = facts.settings
+    way = f" by the engine {settings['engine']} ({settings.get('sampler', '')})" if settings.get("engine") else ""
+    text = (
+        f"Trial {best.number} of {len(facts.trials)} ({failed} failed), found by automl-cnn in {facts.seconds / 60:.1f} minutes{way}, "
+        f"seed {settings.get('seed', 0)}. Why it was tried: {best.reason}."
+    )
+    return (
+        text
+        + "\n\nTo repeat it: `automl-cnn search --config study.toml`, with the file beside the study."
+        + (f"\n\n```toml\n{facts.toml.strip()}\n```" if facts.toml else "")
+    )
+
+
+def _configuration(configuration: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(name, _shown(given)) for name, given in configuration.items() if not (name.startswith("regularizer.") and given is False)]
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, (list, tuple)):
+        return " to ".join(_shown(part) for part in value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _count(facts: Facts, split: str) -> str:
+    counts = facts.data.get("splits", {}).get(split)
+    return f"{sum(map(int, counts)):,}" if counts else "-"
+
+
+def _span(interval: Sequence[float] | None, digits: int = 3) -> str:
+    return f"{interval[0]:.{digits}f} to {interval[1]:.{digits}f}" if interval else "-"
+
+
+def _list(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
+    return "\n".join([*lines, *(f"| {' | '.join(_plain(str(cell)) for cell in row)} |" for row in rows)])
+
+
+def _plain(text: str) -> str:
+    """Text in which Markdown sees no table, no emphasis, no HTML."""
+    escaped = text.replace("\\", "\\\\")
+    for sign in "|*_`<[#":
+        escaped = escaped.replace(sign, f"\\{sign}" if sign != "<" else "&lt;")
+    return " ".join(escaped.split())

@@ -1,0 +1,318 @@
+"""A model file -> a folder to deploy: the model in the formats that were asked for, its labels, its contract, and the proof.
+
+    exported/
+      model.onnx  model-int8.onnx  model.tflite …     one file (or folder) a variant
+      labels.txt      the classes, in the order of the probabilities
+      model.json      what goes in, what comes out, where it comes from, a hash of every file
+      model_card.md   what it is for, how good it is, where it ends
+      export.json     what each variant did in its own runtime, beside the original
+      variants.svg    size, latency and accuracy of all in one picture
+
+What does not agree with the original is not in it. Everything is written beside the folder first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from automl_cnn.data import Dataset
+from automl_cnn.errors import ExportError, StoreError, did_you_mean
+from automl_cnn.export import bundle, picture
+from automl_cnn.export import card as model_card
+from automl_cnn.export.formats import FORMATS, INT8, NONE, QUANTIZATIONS, Format, Source
+from automl_cnn.export.proof import Proof, Reference, prove, refused
+from automl_cnn.export.witnesses import Witnesses, reference_of, witnesses
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a variant may take at most: milliseconds for one image, bytes on disk."""
+
+    latency: float | None = None
+    size: float | None = None
+
+    @property
+    def any(self) -> bool:
+        return self.latency is not None or self.size is not None
+
+    def passed(self, proof: Proof) -> str | None:
+        """Which limit a variant exceeds, in half a sentence."""
+        if self.latency is not None and proof.latency_ms["1"] > self.latency:
+            return f"{proof.latency_ms['1']:.2f} ms are above {self.latency:g} ms"
+        if self.size is not None and proof.bytes > self.size:
+            return f"{proof.bytes / 1e6:.2f} MB are above {self.size / 1e6:g} MB"
+        return None
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One format at one precision: its proof, or why it is left out. `method` is how it was quantized in the end."""
+
+    format: str
+    quantize: str
+    method: str
+    file: str
+    proof: Proof | None = None
+    failure: str | None = None
+    note: str | None = None
+    kept: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        own = {name: getattr(self, name) for name in ("format", "quantize", "method", "file", "kept", "failure", "note")}
+        return {**own, **(self.proof.as_dict() if self.proof else {})}
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export wrote, and what it did not."""
+
+    folder: Path
+    variants: tuple[Variant, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def kept(self) -> tuple[Variant, ...]:
+        return tuple(variant for variant in self.variants if variant.kept)
+
+    @property
+    def failed(self) -> tuple[Variant, ...]:
+        return tuple(variant for variant in self.variants if variant.failure)
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready: what `export.json` holds."""
+        return {"notes": list(self.notes), "variants": [variant.as_dict() for variant in self.variants]}
+
+
+def checked(names: Sequence[str], quantize: Sequence[str]) -> None:
+    """Whether each format exists, is installed, and has these quantizations; imports nothing.
+
+    Raises:
+        ExportError: the message names what there is, or what to install.
+    """
+    for wanted in quantize:
+        if wanted not in QUANTIZATIONS:
+            raise ExportError(f"There is no quantization '{wanted}'. Available: {', '.join(QUANTIZATIONS)}.")
+    for name in names:
+        if name not in FORMATS:
+            raise ExportError(f"There is no export format '{name}'. {did_you_mean(name, FORMATS)}")
+        FORMATS[name].require(quantize)
+
+
+def export(
+    model: Path,
+    out: Path,
+    *,
+    names: Sequence[str] = ("keras",),
+    quantize: Sequence[str] = (),
+    limits: Limits | None = None,
+    dataset: Dataset | None = None,
+    say: Say = lambda words: None,
+) -> Exported:
+    """Write the model file `model` into the folder `out` in the formats `names`, each proved in its own runtime.
+
+    `quantize` are precisions, each a variant: none (float32, the default), float16, int8. With `limits` and no `quantize`
+    all that a format has are tried, and the one that keeps them with the best accuracy on the validation images is
+    written, alone. `dataset` is the study's, for calibration and proof; without it the proof uses made-up images and
+    there is no int8. Formats that fail are in the answer's `failed` and leave no file.
+
+    Raises:
+        ExportError: no variant could be written, or none keeps the limits; `out` stays as it was.
+        StoreError: the model cannot be read, or `out` cannot be written.
+    """
+    limits = limits or Limits()
+    checked(names, quantize)
+    unchecked = bundle.verify(model)
+    card = bundle.read_card(model)
+    notes = [unchecked] if unchecked else []
+    images = witnesses(dataset, int(card["size"]), notes)
+    say("loading the model")
+    original = bundle.load_model(model)
+    from automl_cnn.export.network import core
+
+    size, channels = int(card["size"]), int(card["channels"])
+    reference = reference_of(original, size, channels, images)
+    source = Source(core(original, size, channels), None if images is None else images.calibration)
+    with _beside(out) as work:
+        variants = tuple(_variant(FORMATS[name], wanted, (source, reference), work, say) for name, wanted in _wanted(names, quantize, limits, images))
+        variants = _chosen(variants, limits)
+        exported = Exported(out, variants, tuple(notes))
+        if not exported.kept:
+            raise ExportError(_nothing(exported, limits))
+        _finish(exported, work, card)
+        (work / model_card.CARD).write_text(model_card.beside(model, card), encoding="utf-8")
+        _move(work, out, exported)
+    return exported
+
+
+def _wanted(names: Sequence[str], quantize: Sequence[str], limits: Limits, images: Witnesses | None) -> Iterator[tuple[str, str]]:
+    for name in dict.fromkeys(names):
+        possible = [wanted for wanted in FORMATS[name].methods if wanted != INT8 or images is not None]
+        for wanted in dict.fromkeys(quantize or (possible if limits.any else (NONE,))):
+            yield name, wanted
+
+
+def _variant(kind: Format, quantize: str, given: tuple[Source, Reference], work: Path, say: Say) -> Variant:
+    """Write and prove one variant, by the first of its methods that passes; what does not pass is deleted."""
+    source, reference = given
+    path = kind.path(work, quantize)
+    why: list[str] = []
+    for method in kind.methods[quantize]:
+        say(f"{kind.name}: writing {path.name} ({method})")
+        try:
+            kind.write(source, path, method)
+            say(f"{kind.name}: proving {path.name} in a process of its own")
+            proof = prove(kind, path, reference)
+            reason = refused(proof, method)
+        except ExportError as error:
+            reason = str(error)
+        except Exception as error:  # a converter raises whatever it stumbles over
+            reason = f"its converter failed: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        if reason is None:
+            note = f"{path.name}: {method}, since with {kind.methods[quantize][0]} {why[0]}" if why else None
+            return Variant(kind.name, quantize, method, path.name, proof, note=note, kept=True)
+        why.append(reason)
+        _remove(kind, path)
+    reasons = "; then ".join(reason.rstrip(".") for reason in why)
+    failure = f"{kind.name} ({quantize}): {reasons}. Use {_instead(kind, quantize)} instead."
+    return Variant(kind.name, quantize, kind.methods[quantize][-1], path.name, failure=failure)
+
+
+def _instead(kind: Format, quantize: str) -> str:
+    return {NONE: f"--format {kind.instead}", INT8: "--quantize float16, or no quantization,"}.get(quantize, "no quantization")
+
+
+def _chosen(variants: tuple[Variant, ...], limits: Limits) -> tuple[Variant, ...]:
+    """With limits: only the best that keeps them, judged by its accuracy on the validation images, then by its latency."""
+    if not limits.any:
+        return variants
+    judged = [
+        replace(variant, kept=False, note=limits.passed(variant.proof) or variant.note) if variant.proof and limits.passed(variant.proof) else variant
+        for variant in variants
+    ]
+
+    def rank(variant: Variant) -> tuple[float, float]:
+        proof = variant.proof
+        return (proof.validation_accuracy or 0.0, -proof.latency_ms["1"]) if proof else (-1.0, 0.0)
+
+    best = max((variant for variant in judged if variant.kept), key=rank, default=None)
+    return tuple(variant if variant is best else replace(variant, kept=False) for variant in judged)
+
+
+def _nothing(exported: Exported, limits: Limits) -> str:
+    """Why there is nothing to write."""
+    failures = [variant.failure for variant in exported.variants if variant.failure]
+    proved = [(variant.file, variant.proof) for variant in exported.variants if variant.proof]
+    if not proved:
+        return "Nothing was exported.\n" + "\n".join(failures)
+    fastest, smallest = min(proved, key=lambda one: one[1].latency_ms["1"]), min(proved, key=lambda one: one[1].bytes)
+    return (
+        f"No variant keeps the limits: the fastest, {fastest[0]}, takes {fastest[1].latency_ms['1']:.2f} ms for an image; "
+        f"the smallest, {smallest[0]}, has {smallest[1].bytes / 1e6:.2f} MB. Raise --max-latency or --max-size, name more formats, "
+        "or search again with these limits."
+    )
+
+
+def _finish(exported: Exported, work: Path, card: Mapping[str, Any]) -> None:
+    """The files beside the models."""
+    for variant in exported.variants:
+        if not variant.kept:
+            _remove(FORMATS[variant.format], work / variant.file)
+        elif variant.format == "keras":
+            bundle.write_card(work / variant.file, card)
+    _json(work / "model.json", contract(exported, work, card))
+    _json(work / "export.json", exported.as_dict())
+    (work / "labels.txt").write_text("".join(f"{label}\n" for label in card["classes"]), encoding="utf-8")
+    (work / "variants.svg").write_text(picture.variants([variant.as_dict() for variant in exported.variants if variant.proof]), encoding="utf-8")
+
+
+def contract(exported: Exported, work: Path, card: Mapping[str, Any]) -> dict[str, Any]:
+    """What whoever runs a model must know: `model.json`."""
+    size, channels = int(card["size"]), int(card["channels"])
+    models = []
+    for variant in exported.kept:
+        kind = FORMATS[variant.format]
+        side = None if kind.any_size else size
+        models.append(
+            {
+                "file": variant.file,
+                "format": variant.format,
+                "precision": variant.method,
+                "input_shape": [None, side, side, channels],
+                "any_size": kind.any_size,
+                "versions": kind.versions,
+                "sha256": {part.relative_to(work).as_posix(): bundle.digest(part) for part in kind.parts(work / variant.file)},
+            }
+        )
+    given = {
+        "name": "images",
+        "shape": [None, None, None, channels],
+        "dtype": "uint8",
+        "layout": "NHWC",
+        "channels": "RGB" if channels == 3 else "gray",
+        "range": [0, 255],
+        "resized_inside_to": size,
+        "resize": f"Both sides to {size} px independently of each other, antialiased (triangle filter, as Pillow's BILINEAR): inside the model where "
+        f"any_size is true, else before it. Photos upright first (EXIF), transparent ones on white.{_road(card, size)}",
+    }
+    returned = {
+        "name": "probabilities",
+        "shape": [None, len(card["classes"])],
+        "dtype": "float32",
+        "meaning": "one probability per line of labels.txt",
+        "temperature_inside": card.get("temperature"),
+    }
+    return {**card, "models": models, "input": given, "output": returned}
+
+
+def _road(card: Mapping[str, Any], size: int) -> str:
+    stored = int(card.get("stored", size))
+    return "" if stored == size else f" Training did so in two steps: to {stored} px, then to {size} px; do likewise for the very same pixels."
+
+
+def _json(path: Path, value: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _remove(kind: Format, path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    for part in (path, path.with_suffix(".bin")) if kind.name == "openvino" else (path,):
+        part.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _beside(out: Path) -> Iterator[Path]:
+    """A folder next to `out`, on the same disk, that is gone in the end."""
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        if out.exists() and not out.is_dir():
+            raise StoreError(f"The folder {out} cannot be written: it is a file. Choose another with --out.")
+        work = Path(tempfile.mkdtemp(dir=out.parent, prefix=".export-"))
+    except OSError as error:
+        raise StoreError(f"The folder {out} cannot be written: {error.strerror}. Choose another with --out.") from None
+    try:
+        yield work
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _move(work: Path, out: Path, exported: Exported) -> None:
+    """Everything into place; what an earlier export left under a name that failed now is deleted, since nothing vouches for it."""
+    try:
+        out.mkdir(exist_ok=True)
+        for variant in exported.variants:
+            _remove(FORMATS[variant.format], out / variant.file)
+        for path in work.iterdir():
+            path.replace(out / path.name)
+    except OSError as error:
+        raise StoreError(f"The folder {out} cannot be written: {error.strerror}. Choose another with --out.") from None

@@ -1,0 +1,113 @@
+"""What a format is: a name, what it needs, and one function that writes it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from automl_cnn.errors import ExportError
+from automl_cnn.export import bare
+
+NONE, FLOAT16, INT8 = "none", "float16", "int8"
+QUANTIZATIONS = (NONE, FLOAT16, INT8)
+FLOAT = ("float32",)
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a format is written from.
+
+    `network` is stock Keras, float32 (n, size, size, channels) within 0..255 -> probabilities (see `export.network`);
+    `calibration` are images of the training split, uint8, which int8 needs.
+    """
+
+    network: Any
+    calibration: np.ndarray | None = None
+
+    @property
+    def images(self) -> np.ndarray:
+        """The calibration images.
+
+        Raises:
+            ExportError: there are none.
+        """
+        if self.calibration is None or not len(self.calibration):
+            raise ExportError(
+                "int8 needs images of the training split to calibrate with, and there are none: export a study of the store by its name, or use float16."
+            )
+        return self.calibration
+
+
+@dataclass(frozen=True)
+class Format:
+    """One way to write a network, and what runs it.
+
+    `methods` says for each quantization how it is done: the ways to try in turn, the best first, each a
+    word that `write(source, path, method)` knows. `modules` must be importable to write and run it; the `extra` of
+    this package installs them. `instead` is what to use where a network cannot be written so.
+    """
+
+    name: str
+    file: str
+    extra: str
+    modules: tuple[str, ...]
+    distributions: tuple[str, ...]
+    methods: Mapping[str, tuple[str, ...]]
+    write: Callable[[Source, Path, str], None] = field(repr=False)
+    instead: str = "saved_model"
+    any_size: bool = True
+    layout: str = "NHWC"
+
+    def path(self, folder: Path, quantize: str) -> Path:
+        """Where the file of a quantization lies: `model-int8.onnx`."""
+        stem, dot, suffix = self.file.partition(".")
+        return folder / (self.file if quantize == NONE else f"{stem}-{quantize}{dot}{suffix}")
+
+    def parts(self, path: Path) -> list[Path]:
+        """All files that belong to the one at `path`."""
+        if path.is_dir():
+            return sorted(part for part in path.rglob("*") if part.is_file())
+        beside = path.with_suffix(".bin")
+        return [path, beside] if path.suffix == ".xml" and beside.exists() else [path]
+
+    def missing(self) -> list[str]:
+        """The modules that are not installed."""
+        return [module for module in self.modules if importlib.util.find_spec(module) is None]
+
+    def require(self, quantize: Sequence[str] = (NONE,)) -> None:
+        """Raises:
+        ExportError: something it needs is not installed, or it has no such quantization.
+        """
+        if lacking := self.missing():
+            raise ExportError(f"The format {self.name} needs {', '.join(lacking)}. Install with: pip install 'automl-cnn[{self.extra}]'")
+        for wanted in quantize:
+            if wanted not in self.methods:
+                raise ExportError(f"The format {self.name} has no {wanted} variant: leave --quantize out, or use onnx, litert or openvino.")
+
+    def runner(self, path: Path) -> Callable[[np.ndarray], np.ndarray]:
+        """The model at `path` in this process: uint8 (n, height, width, channels) -> float32 (n, classes).
+
+        Raises:
+            ExportError: its runtime is not installed.
+        """
+        try:
+            return bare.RUNNERS[self.name](str(path))
+        except ImportError as error:
+            raise ExportError(f"To run {path.name}, {error.name} is needed. Install with: pip install 'automl-cnn[{self.extra}]'") from None
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """The versions of what writes and runs it, as installed."""
+        found = {}
+        for name in self.distributions:
+            try:
+                found[name] = importlib.metadata.version(name)
+            except importlib.metadata.PackageNotFoundError:
+                continue
+        return found

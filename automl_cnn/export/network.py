@@ -1,0 +1,106 @@
+"""The trained network as formats take it: stock Keras classes, nothing of ours, pixels in, probabilities out.
+
+    uint8 (n, any height, any width, channels) -> resized as training resized -> network -> (n, classes)
+
+The network's own `Resize` is left out: it takes one pixel in many where a photo is much larger, while
+training saw images that were shrunk with antialiasing. What is exported resizes as training did, and
+leaves an image of the network's own size as it is, bit for bit.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from automl_cnn.layers import LocalResponseNorm, Resize, StochasticDepth
+
+IMAGES = "images"
+PROBABILITIES = "probabilities"
+
+
+def core(model: Any, size: int, channels: int) -> Any:
+    """`model` without the layers of ours: float32 (n, size, size, channels) within 0..255 -> (n, classes). It shares the weights."""
+    pixels = keras.Input((size, size, channels), name="pixels")
+    return keras.models.clone_model(model, input_tensors=pixels, clone_function=lambda layer: layer, call_function=_stock)
+
+
+def _stock(layer: Any, *arguments: Any, **named: Any) -> Any:
+    """What a layer computes at inference, said with stock Keras."""
+    if isinstance(layer, (Resize, StochasticDepth)):
+        return arguments[0]
+    if isinstance(layer, LocalResponseNorm):
+        return _normed(layer, arguments[0])
+    return layer(*arguments, **named)
+
+
+def _normed(norm: Any, x: Any) -> Any:
+    """The sum over neighbouring channels is a convolution with a kernel of ones and zeros."""
+    place = np.arange(x.shape[-1])
+    near = (np.abs(place[:, None] - place[None, :]) <= norm.size // 2).astype("float32")
+    neighbours = keras.layers.Conv2D(len(place), 1, use_bias=False, trainable=False, name=f"{norm.name}_neighbours")
+    total = norm.k + norm.alpha * neighbours(keras.ops.square(x))
+    neighbours.set_weights([near[None, None]])
+    return x * keras.ops.exp(-norm.beta * keras.ops.log(total))
+
+
+def of_any_size(network: Any) -> Any:
+    """`network` (of `core`) for uint8 images of any size, in Keras alone: what a `.keras` file holds."""
+    _, height, width, channels = network.input_shape
+    images = keras.Input((None, None, channels), dtype="uint8", name=IMAGES)
+    pixels = keras.ops.cast(images, "float32")
+    pixels = keras.ops.image.resize(pixels, (height, width), interpolation="bilinear", antialias=True, data_format="channels_last")
+    return keras.Model(images, network(pixels, training=False), name=network.name)
+
+
+def of_one_size(network: Any) -> Any:
+    """`network` for uint8 images of its own size: for runtimes that want every shape beforehand."""
+    images = keras.Input(network.input_shape[1:], dtype="uint8", name=IMAGES)
+    return keras.Model(images, network(keras.ops.cast(images, "float32"), training=False), name=network.name)
+
+
+def portable(network: Any) -> Any:
+    """`network` for uint8 images of any size, made of operations that other runtimes know too.
+
+    TensorFlow's own antialiased resizing has no counterpart elsewhere; two matrix products have.
+    """
+    _, height, _, channels = network.input_shape
+    images = keras.Input((None, None, channels), dtype="uint8", name=IMAGES)
+    return keras.Model(images, network(_Antialiased(height, name="resize")(images), training=False), name=network.name)
+
+
+class _Antialiased(keras.layers.Layer):
+    """Images of any size as `size` x `size` float32, each pixel the mean of those it covers, weighed by a triangle (as Pillow's BILINEAR)."""
+
+    def __init__(self, size: int, **kwargs: Any) -> None:
+        super().__init__(autocast=False, dtype="float32", trainable=False, **kwargs)
+        self.size = size
+
+    def call(self, images: Any) -> Any:
+        import tensorflow as tf
+
+        pixels = tf.cast(images, tf.float32)
+        height, width = tf.shape(pixels)[1], tf.shape(pixels)[2]
+
+        def resized() -> Any:
+            channels_first = tf.transpose(pixels, [0, 3, 1, 2])
+            tall = tf.matmul(_weights(height, self.size), channels_first)
+            return tf.transpose(tf.matmul(tall, _weights(width, self.size), transpose_b=True), [0, 2, 3, 1])
+
+        fits = tf.logical_and(tf.equal(height, self.size), tf.equal(width, self.size))
+        return tf.ensure_shape(tf.cond(fits, lambda: pixels, resized), (None, self.size, self.size, images.shape[3]))
+
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return (shape[0], self.size, self.size, shape[3])
+
+
+def _weights(given: Any, size: int) -> Any:
+    """float32 (size, given): how much each given pixel counts in each of the `size` new ones."""
+    import tensorflow as tf
+
+    scale = tf.cast(given, tf.float32) / size
+    centres = (tf.range(size, dtype=tf.float32) + 0.5) * scale
+    places = tf.cast(tf.range(given), tf.float32) + 0.5
+    shares = tf.maximum(0.0, 1.0 - tf.abs(places[None, :] - centres[:, None]) / tf.maximum(scale, 1.0))
+    return shares / tf.reduce_sum(shares, axis=1, keepdims=True)

@@ -1,0 +1,172 @@
+"""Proof: what was written is run by its own runtime, in a process that knows nothing of this package, and must say what the original says.
+
+proof = prove(formats.FORMATS["onnx"], Path("exported/model.onnx"), reference)
+refused(proof, "float32")                 # None, or why it must not be used
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from automl_cnn.errors import ExportError
+from automl_cnn.export import bare
+from automl_cnn.export.formats.protocol import Format
+
+TOLERANCE = 1e-4  # of a float32 export's probabilities
+POINTS = 0.01  # accuracy that a quantized one may lose
+ALIKE = 0.9  # of the labels that it must keep in any case: with more changed, an accuracy that stays is luck
+LIKE = 0.99  # of the labels that a quantized one must keep where no accuracy is known
+BATCH = 32
+SINGLES = 8  # images that are also run alone: the answer must not depend on the rest of the batch
+LATENCIES = (1, 32)
+TIMEOUT = 900  # seconds
+FORBIDDEN = ("automl_cnn", "automl_cnn_plugins", "mlflow", "optuna", "sklearn")
+ALSO_FORBIDDEN = {"onnx": ("keras", "tensorflow"), "litert": ("keras", "tensorflow"), "openvino": ("keras", "tensorflow", "onnx")}
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """Images, and what the original network says of them.
+
+    `images` are uint8 (n, size, size, channels), of the validation split where `validation` is true, else of the test
+    split; `labels` are their classes, or None where nobody knows. `sized` are a few of another size.
+    """
+
+    images: np.ndarray
+    probabilities: np.ndarray
+    sized: np.ndarray
+    sized_probabilities: np.ndarray
+    labels: np.ndarray | None = None
+    validation: np.ndarray | None = None
+
+    def accuracy(self, probabilities: np.ndarray, *, validation: bool | None = None) -> float | None:
+        """The share of right labels: of all images, or of those of the validation split, or of those of the test split."""
+        if self.labels is None or self.validation is None:
+            return None
+        mine = np.full(len(self.labels), True) if validation is None else self.validation == validation
+        return float(np.mean(probabilities.argmax(axis=1)[mine] == self.labels[mine])) if mine.any() else None
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What one file did, beside the original. Latencies are milliseconds for a batch of so many images, with all cores."""
+
+    images: int
+    max_difference: float
+    same_labels: float
+    accuracy: float | None  # on the test images
+    original_accuracy: float | None
+    validation_accuracy: float | None
+    lost: float | None  # accuracy on validation and test images together; below 0 where some was won
+    lost_images: int | None
+    latency_ms: dict[str, float]
+    loading_seconds: float
+    bytes: int
+    versions: dict[str, str]
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return dataclasses.asdict(self)
+
+
+def prove(kind: Format, path: Path, reference: Reference, *, latencies: Sequence[int] = LATENCIES) -> Proof:
+    """Run the file at `path` in a fresh process and compare.
+
+    Raises:
+        ExportError: it cannot be loaded or run there, or its answers are no probabilities.
+    """
+    sized = reference.sized if kind.any_size else reference.sized[:0]
+    found, told = run_bare(kind.name, path, reference.images, sized, latencies=latencies)
+    said = found["images"]
+    if said.shape != reference.probabilities.shape or not np.isfinite(said).all() or said.min() < -0.001 or said.max() > 1.001:
+        raise ExportError(f"{path.name} answers with numbers that are no probabilities: {said.shape}, expected {reference.probabilities.shape} within 0..1.")
+    pairs = [(said, reference.probabilities), (found["single"], said[:SINGLES])]
+    if len(sized):
+        pairs.append((found["sized"], reference.sized_probabilities))
+    before, after = reference.accuracy(reference.probabilities), reference.accuracy(said)
+    lost = None if before is None or after is None else before - after
+    return Proof(
+        images=len(said),
+        max_difference=max(float(np.abs(one - other).max()) for one, other in pairs),
+        same_labels=float(np.mean(said.argmax(axis=1) == reference.probabilities.argmax(axis=1))),
+        accuracy=reference.accuracy(said, validation=False),
+        original_accuracy=reference.accuracy(reference.probabilities, validation=False),
+        validation_accuracy=reference.accuracy(said, validation=True),
+        lost=lost,
+        lost_images=None if lost is None else round(lost * len(said)),
+        latency_ms=told["latency_ms"],
+        loading_seconds=told["loading_seconds"],
+        bytes=sum(part.stat().st_size for part in kind.parts(path)),
+        versions=kind.versions,
+    )
+
+
+def refused(proof: Proof, method: str) -> str | None:
+    """Why a file must not be used, in half a sentence; None where it may.
+
+    A float32 file must give the original's probabilities to within 0.0001 and every one of its labels; a smaller one may
+    not lose more than one point of accuracy (a single image may be lost where there are fewer than a hundred), nor change a
+    tenth of the labels, whatever its accuracy.
+    """
+    if method == "float32":
+        if proof.max_difference > TOLERANCE:
+            return f"its probabilities differ from the original's by up to {proof.max_difference:.2g} (at most {TOLERANCE:g} is allowed)"
+        if proof.same_labels < 1:
+            return f"it gives another label to {1 - proof.same_labels:.1%} of the images"
+        return None
+    if proof.lost is None or proof.lost_images is None:
+        if proof.same_labels < LIKE:
+            return f"it keeps only {proof.same_labels:.1%} of the original's labels (at least {LIKE:.0%} is expected)"
+        return None
+    if proof.same_labels < ALIKE:
+        return f"it changes {1 - proof.same_labels:.1%} of the labels (at most {1 - ALIKE:.0%} is allowed)"
+    if proof.lost > POINTS and proof.lost_images > 1:
+        return f"it loses {100 * proof.lost:.1f} points of accuracy on {proof.images} images (at most {100 * POINTS:.0f} is allowed)"
+    return None
+
+
+def run_bare(kind: str, path: Path, images: np.ndarray, sized: np.ndarray, *, latencies: Sequence[int] = ()) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The answers of a model in a fresh process: by name as `bare` gives them, and what it says of its speed.
+
+    Raises:
+        ExportError: the process failed; the message ends with its last line.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        given, answers = Path(folder) / "given.npz", Path(folder) / "answers.npz"
+        np.savez(given, images=images, sized=sized)
+        job = {
+            "format": kind,
+            "path": str(path.resolve()),
+            "images": str(given),
+            "answers": str(answers),
+            "batch": BATCH,
+            "singles": SINGLES,
+            "latencies": list(latencies),
+            "forbidden": [*FORBIDDEN, *ALSO_FORBIDDEN.get(kind, ())],
+        }
+        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "KERAS_BACKEND": "tensorflow"}
+        command = [sys.executable, "-P", bare.__file__]
+        try:
+            done = subprocess.run(command, input=json.dumps(job), capture_output=True, text=True, timeout=TIMEOUT, env=environment, cwd=folder, check=False)
+        except subprocess.TimeoutExpired:
+            raise ExportError(f"{path.name} did not answer within {TIMEOUT} s in a process of its own.") from None
+        if done.returncode != 0:
+            raise ExportError(f"{path.name} cannot be run in a process of its own: {_last(done.stderr) or f'it ended with code {done.returncode}'}.")
+        with np.load(answers) as found:
+            return dict(found), json.loads(done.stdout.splitlines()[-1])
+
+
+def _last(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1][:300].rstrip(".") if lines else ""

@@ -1,0 +1,150 @@
+// A photo -> the pixels that the network was trained on -> its answer. Nothing is fetched: model.js and runtime.js hold all of it.
+"use strict";
+
+const SHOWN = 5;
+const ONE = 2 ** 22; // weights are whole numbers of which so many make one, as in Pillow, so that sums are rounded alike
+
+// Gzip in base64 -> bytes.
+async function unpacked(text) {
+  const bytes = Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+// For each pixel of `to`: where in `from` its weights begin, and the weights. A triangle as wide as the scale, as Pillow's BILINEAR.
+function weights(from, to) {
+  const scale = from / to, support = Math.max(1, scale), slope = 1 / support;
+  return Array.from({ length: to }, (_, place) => {
+    const centre = (place + 0.5) * scale;
+    const first = Math.max(0, Math.trunc(centre - support + 0.5)), last = Math.min(from, Math.trunc(centre + support + 0.5));
+    const found = [];
+    for (let at = first; at < last; at++) found.push(Math.max(0, 1 - Math.abs((at - centre + 0.5) * slope)));
+    const total = found.reduce((sum, one) => sum + one, 0);
+    return [first, found.map((one) => Math.floor(0.5 + one / total * ONE))];
+  });
+}
+
+// Bytes (height, width, depth) -> bytes (size, size, depth): the longer side first, rounded after each, as Pillow does.
+function resized(pixels, width, height, depth, size) {
+  if (width === size && height === size) return pixels;
+  if (height > width) return across(down(pixels, width, height, depth, size), width, size, depth, size);
+  return down(across(pixels, width, height, depth, size), size, height, depth, size);
+}
+
+function across(pixels, width, height, depth, size) {
+  const found = new Uint8ClampedArray(height * size * depth);
+  weights(width, size).forEach(([first, share], x) => {
+    for (let y = 0; y < height; y++) for (let c = 0; c < depth; c++) {
+      let sum = ONE / 2;
+      for (let at = 0; at < share.length; at++) sum += share[at] * pixels[(y * width + first + at) * depth + c];
+      found[(y * size + x) * depth + c] = Math.floor(sum / ONE);
+    }
+  });
+  return found;
+}
+
+function down(pixels, width, height, depth, size) {
+  const found = new Uint8ClampedArray(size * width * depth);
+  weights(height, size).forEach(([first, share], y) => {
+    for (let x = 0; x < width; x++) for (let c = 0; c < depth; c++) {
+      let sum = ONE / 2;
+      for (let at = 0; at < share.length; at++) sum += share[at] * pixels[((first + at) * width + x) * depth + c];
+      found[(y * width + x) * depth + c] = Math.floor(sum / ONE);
+    }
+  });
+  return found;
+}
+
+// What the canvas has (red, green, blue, opacity) -> red, green, blue.
+function opaque(pixels) {
+  return Uint8ClampedArray.from({ length: pixels.length / 4 * 3 }, (_, at) => pixels[Math.floor(at / 3) * 4 + at % 3]);
+}
+
+// Red, green, blue -> grey.
+function grey(pixels) {
+  return Uint8ClampedArray.from({ length: pixels.length / 3 }, (_, at) => (pixels[3 * at] * 19595 + pixels[3 * at + 1] * 38470 + pixels[3 * at + 2] * 7471 + 32768) >> 16);
+}
+
+// A file -> uint8 (1, size, size, channels): upright, on white, squashed to a square by the way that training took.
+async function pixelsOf(file, about) {
+  const picture = await createImageBitmap(file, { imageOrientation: "from-image" });
+  const canvas = new OffscreenCanvas(picture.width, picture.height);
+  const pen = canvas.getContext("2d", { willReadFrequently: true });
+  pen.fillStyle = "white";
+  pen.fillRect(0, 0, canvas.width, canvas.height);
+  pen.drawImage(picture, 0, 0);
+  const seen = opaque(pen.getImageData(0, 0, canvas.width, canvas.height).data);
+  const small = resized(seen, canvas.width, canvas.height, 3, about.stored);
+  const stored = about.channels === 1 ? grey(small) : small;
+  return new Uint8Array(resized(stored, about.stored, about.stored, about.channels, about.size));
+}
+
+// The runtime, and the network in it: one thread, since a page from a disk may have no more.
+async function loaded() {
+  const glue = URL.createObjectURL(new Blob([await unpacked(window.GLUE)], { type: "text/javascript" }));
+  const runtime = await import(glue);
+  runtime.env.wasm.numThreads = 1;
+  runtime.env.wasm.wasmBinary = (await unpacked(window.WASM)).buffer;
+  const session = await runtime.InferenceSession.create(await unpacked(window.NETWORK), { executionProviders: ["wasm"] });
+  window.GLUE = window.WASM = window.NETWORK = null;
+  return { runtime, session };
+}
+
+let network = null;
+
+async function classified(file) {
+  network ??= loaded();
+  const { runtime, session } = await network;
+  const { size, channels, classes } = window.MODEL;
+  const given = new runtime.Tensor("uint8", await pixelsOf(file, window.MODEL), [1, size, size, channels]);
+  const answer = await session.run({ [session.inputNames[0]]: given });
+  const shares = Array.from(answer[session.outputNames[0]].data);
+  return classes.map((name, place) => ({ name, share: shares[place] })).sort((one, other) => other.share - one.share);
+}
+
+function tell(words) {
+  document.getElementById("state").textContent = words;
+}
+
+async function show(file) {
+  if (!file) return;
+  document.getElementById("answers").hidden = true;
+  const photo = document.getElementById("photo");
+  URL.revokeObjectURL(photo.src);
+  photo.src = URL.createObjectURL(file);
+  document.getElementById("shown").hidden = false;
+  tell("Looking.");
+  const began = performance.now();
+  try {
+    const answers = await classified(file);
+    const rows = answers.slice(0, SHOWN).map(({ name, share }) => {
+      const row = document.createElement("tr"), head = document.createElement("th"), cell = document.createElement("td"), bar = document.createElement("i");
+      head.scope = "row";
+      head.textContent = name;
+      cell.textContent = (100 * share).toFixed(1) + " %";
+      bar.style.width = Math.max(1, 100 * share) + "%";
+      cell.append(bar);
+      row.append(head, cell);
+      return row;
+    });
+    document.querySelector("#answers tbody").replaceChildren(...rows);
+    document.getElementById("answers").hidden = false;
+    tell(`${answers[0].name}, ${(100 * answers[0].share).toFixed(1)} %, in ${Math.round(performance.now() - began)} ms.`);
+  } catch (error) {
+    document.getElementById("shown").hidden = true;
+    tell(error.name === "InvalidStateError" || error.name === "EncodingError" ? "This file is no image that the browser can read." : `It did not work: ${error.message}`);
+  }
+}
+
+function prepare() {
+  const drop = document.getElementById("drop"), about = window.MODEL;
+  if (about.study) document.getElementById("name").textContent = `What is on the photo? (${about.study})`;
+  document.getElementById("file").addEventListener("change", (event) => show(event.target.files[0]));
+  for (const name of ["dragover", "dragleave", "drop"]) document.addEventListener(name, (event) => { event.preventDefault(); drop.classList.toggle("over", name === "dragover"); });
+  document.addEventListener("drop", (event) => show(event.dataTransfer.files[0]));
+  document.addEventListener("paste", (event) => show(event.clipboardData.files[0]));
+  network = loaded();
+  network.then(() => tell(`Ready: it knows ${about.classes.length} classes.`), (error) => tell(`The network could not be loaded: ${error.message}`));
+}
+
+if (window.MODEL) prepare();

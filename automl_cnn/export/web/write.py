@@ -1,0 +1,71 @@
+"""The page's files: ours as they are, the network and the runtime as scripts that hold them in base64."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import shutil
+import tempfile
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from automl_cnn.errors import ExportError, StoreError
+from automl_cnn.export.web.runtime import Runtime
+
+OURS = ("index.html", "page.css", "page.js")
+FOLDER = "web"
+
+
+def write(exported: Path, runtime: Runtime, model: str = "model.onnx") -> Path:
+    """Write the folder `web` into an exported folder, which holds `model` and model.json; where its page is.
+
+    Raises:
+        ExportError: there is no ONNX model in it.
+        StoreError: it cannot be written.
+    """
+    contract = _contract(exported)
+    try:
+        network = (exported / model).read_bytes()
+    except OSError as error:
+        raise ExportError(f"There is no {exported / model} ({error.strerror}), which the page needs. Export it with: --format onnx") from None
+    about = {key: contract.get(key) for key in ("study", "classes", "size", "channels")} | {"stored": contract.get("stored", contract["size"])}
+    try:
+        work = Path(tempfile.mkdtemp(dir=exported, prefix=".web-"))
+        try:
+            for name in OURS:
+                (work / name).write_bytes((resources.files(__package__) / name).read_bytes())
+            (work / "model.js").write_text(f"window.MODEL = {_script(about)};\nwindow.NETWORK = {_packed(network)};\n", encoding="utf-8")
+            text = f"window.GLUE = {_packed(runtime.glue)};\nwindow.WASM = {_packed(runtime.wasm)};\n"
+            (work / "runtime.js").write_text(f"// onnxruntime-web {runtime.version}, MIT licence, packed: see page.js\n{text}", encoding="utf-8")
+            target = exported / FOLDER
+            shutil.rmtree(target, ignore_errors=True)
+            work.chmod(0o755)
+            work.rename(target)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+    except OSError as error:
+        raise StoreError(f"The folder {exported / FOLDER} cannot be written: {error.strerror}. Choose another with --out.") from None
+    return target / "index.html"
+
+
+def _contract(exported: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads((exported / "model.json").read_text(encoding="utf-8"))
+        missing = {"classes", "size", "channels"} - found.keys()
+    except (OSError, ValueError, AttributeError) as error:
+        raise ExportError(f"{exported / 'model.json'} cannot be read: {error}. Export the model anew.") from None
+    if missing:
+        raise ExportError(f"{exported / 'model.json'} lacks {', '.join(sorted(missing))}. Export the model anew.")
+    return found
+
+
+def _script(value: Any) -> str:
+    """JSON that may stand in a script, whatever the classes are called."""
+    return json.dumps(value).replace("<", "\\u003c")
+
+
+def _packed(content: bytes) -> str:
+    """Gzip in base64, as a JavaScript string."""
+    return f'"{base64.b64encode(gzip.compress(content, 9, mtime=0)).decode()}"'

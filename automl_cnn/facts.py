@@ -1,0 +1,46 @@
+"""Everything that a report and a model card are made of, as plain data: nothing in it is read from a disk or computed later."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from automl_cnn.evidence import Evidence
+from automl_cnn.records import Finding, Trial
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What an action did on this data set: so often tried, by how much the validation score rose on average, and the 95 % interval of that."""
+
+    action: str
+    tried: int
+    mean: float
+    interval: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """One study. `settings`, `data` and `result` are as the record keeps them; what is not known is empty."""
+
+    name: str
+    metric: str = "accuracy"
+    state: str = "finished"
+    store: str = "automl-cnn-runs"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    toml: str = ""  # what would repeat it
+    data: Mapping[str, Any] = field(default_factory=dict)
+    skipped: tuple[tuple[str, str], ...] = ()  # path, reason
+    notes: tuple[str, ...] = ()  # about the images
+    trials: tuple[Trial, ...] = ()
+    result: Mapping[str, Any] | None = None
+    seconds: float = 0.0
+    evidence: Evidence | None = None
+    without_evidence: str = ""  # why there is none, in a sentence
+    findings: Mapping[int, tuple[Finding, ...]] = field(default_factory=dict)  # by trial
+    effects: tuple[Effect, ...] = ()
+    model: str = ""  # where the best one lies
+    versions: Mapping[str, str] = field(default_factory=dict)
+    hashes: Mapping[str, str] = field(default_factory=dict)
+    written: str = ""

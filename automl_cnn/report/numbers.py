@@ -1,0 +1,76 @@
+"""Numbers and networks as one would say them, and as an axis marks them."""
+
+from __future__ import annotations
+
+import math
+
+from automl_cnn.records import Trial
+from automl_cnn.transfer import name_of
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """0.9912 as `99.1 %`, in one piece."""
+    return f"{100 * share:.{digits}f}\u00a0%"
+
+
+def amount(number: float | None) -> str:
+    """1,234,567 as `1.2M`; `-` where it is not known."""
+    if number is None:
+        return "-"
+    value = float(number)
+    for unit in ("", "k", "M", "G"):
+        if value < 999.5:
+            return f"{value:.0f}{unit}" if value >= 99.5 or unit == "" else f"{value:.1f}{unit}"
+        value /= 1000
+    return f"{value:.1f}T"
+
+
+def clock(seconds: float) -> str:
+    """Seconds as `4:05` or `1:02:03`."""
+    minutes, rest = divmod(max(0, round(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def ticks(low: float, high: float, count: int = 5, *, whole: bool = False) -> list[float]:
+    """Round numbers within low..high, at steps of 1, 2 or 5 times a power of ten; `whole` ones only where wished."""
+    if not high > low:
+        return [low]
+    raw = (high - low) / count
+    power = 10 ** math.floor(math.log10(raw))
+    step = min((power * factor for factor in (1, 2, 5, 10)), key=lambda candidate: abs(candidate - raw))
+    step = max(1.0, step) if whole else step
+    first = math.ceil(low / step - 1e-9)
+    return [round(number * step, 12) for number in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def powers(low: float, high: float) -> list[float]:
+    """Marks of a logarithmic axis: powers of ten, with 2 and 5 times them where there are few."""
+    span = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for factors in ((1,), (1, 3), (1, 2, 5)):
+        found = [factor * 10.0**power for power in span for factor in factors if low <= factor * 10.0**power <= high]
+        if len(found) >= 3:
+            return found
+    return found
+
+
+def figures(value: float) -> str:
+    """A mark's label: without needless zeros."""
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if abs(value) >= size:
+            return f"{value / (1e3 if unit == 'k' else size):g}{unit}"
+    return f"{value:g}"
+
+
+def network(trial: Trial) -> str:
+    """The trial's network in a few words; `-` where its record is too old to tell."""
+    try:
+        name = name_of(trial.configuration)
+    except KeyError:
+        return "-"
+    extra = [
+        f"{key} {trial.configuration[key]:g}"
+        for key in ("width", "depth")
+        if isinstance(trial.configuration.get(key), float) and trial.configuration[key] != 1.0
+    ]
+    return ", ".join([name, *extra])

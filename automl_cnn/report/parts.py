@@ -1,0 +1,163 @@
+"""What a report consists of, as frozen data: text and numbers as they are shown, and charts as SVG."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from automl_cnn.evidence import Matrix
+from automl_cnn.records import Finding
+
+NOTHING = Markup("")
+Pairs = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A figure worth a large print."""
+
+    label: str
+    value: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A trial on the leaderboard."""
+
+    rank: str
+    trial: int
+    network: str
+    resolution: str
+    params: str
+    mult_adds: str
+    epochs: str
+    score: str
+    margin: str
+    time: str
+    state: str
+    finding: str = ""
+    severity: str = ""
+    reason: str = ""
+    winner: bool = False
+
+
+@dataclass(frozen=True)
+class Curves:
+    """A trial's learning curves: its title, the charts, and what was found."""
+
+    title: str
+    charts: tuple[Markup, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    note: str = ""
+    clean: bool = False  # whether training scores are those of the images as they are
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Accuracy against one kind of cost."""
+
+    words: str
+    chart: Markup
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Trials with something against trials without it."""
+
+    what: str
+    tried: str
+    difference: str
+    interval: str
+    sure: bool
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """What was taken for what. `rows` is empty where there are too many classes for a table, `chart` where there are few."""
+
+    split: str
+    classes: tuple[str, ...]
+    rows: Matrix = ()
+    chart: Markup = NOTHING
+    pairs: tuple[tuple[str, str, int, int], ...] = ()  # truth, said, times, of so many
+    per_class: tuple[tuple[str, int, str, str, str], ...] = ()  # class, images, recall, its interval, precision
+
+
+@dataclass(frozen=True)
+class Believable:
+    """How far the confidence can be believed."""
+
+    chart: Markup
+    sentence: str
+    rows: tuple[tuple[str, int, str, str], ...]  # which, images, confidence, right
+    compared: bool = False  # with what it was before calibration
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A mistake to look at; pictures are base64 of JPEG files."""
+
+    path: str
+    truth: str
+    said: str
+    confidence: str
+    chance: str
+    picture: str
+    heat: str
+
+
+@dataclass(frozen=True)
+class Images:
+    """What the scan found."""
+
+    facts: Pairs
+    counts: tuple[tuple[str, int, int, int], ...]  # class, training, validation, test
+    more: int  # classes not listed
+    skipped: tuple[tuple[str, str], ...]
+    more_skipped: int
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command and what it is for."""
+
+    line: str
+    purpose: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """The whole report."""
+
+    title: str
+    state: str
+    verdict: str
+    why: str
+    tiles: tuple[Tile, ...]
+    board: tuple[Row, ...]
+    more: tuple[Row, ...]
+    failures: tuple[tuple[str, str], ...]
+    winner: Curves | None
+    others: tuple[Curves, ...]
+    costs: tuple[Cost, ...]
+    front: tuple[Row, ...]
+    important: Markup
+    important_rows: tuple[tuple[str, float], ...]
+    important_note: str
+    effects: tuple[tuple[str, int, str, str], ...]
+    differences: tuple[Difference, ...]
+    families: tuple[tuple[str, int, str, str], ...]  # architecture, trials, best, median
+    confusion: Confusion | None
+    believable: Believable | None
+    mistakes: tuple[Wrong, ...]
+    evidence_note: str
+    images: Images
+    configuration: Pairs
+    toml: str
+    commands: tuple[Command, ...]
+    versions: Pairs
+    written: str
+    metric: str = "accuracy"

@@ -1,0 +1,23 @@
+"""A page as HTML text: one file, its style and script inside, which asks the network for nothing."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+from markupsafe import Markup
+
+from automl_cnn.facts import Facts
+from automl_cnn.report.view import view
+
+
+def page(facts: Facts) -> str:
+    """The report as HTML."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(loader=PackageLoader("automl_cnn.report", ""), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return environment.get_template("page.html").render(page=view(facts), style=_part("style.css"), script=_part("script.js"))
+
+
+def _part(name: str) -> Markup:
+    """A file of ours, as it is."""
+    return Markup((resources.files("automl_cnn.report") / name).read_text(encoding="utf-8"))

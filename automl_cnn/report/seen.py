@@ -1,0 +1,142 @@
+"""What the winner does with images, and what the images are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from automl_cnn.evidence import Matrix
+from automl_cnn.facts import Facts
+from automl_cnn.metrics import wilson
+from automl_cnn.report import charts
+from automl_cnn.report.numbers import percent
+from automl_cnn.report.parts import NOTHING, Believable, Confusion, Images, Wrong
+
+TABLE = 15  # classes up to which a confusion matrix is a table
+LISTED = 40  # classes up to which all are listed
+SKIPPED = 30
+PAIRS = 8
+SPLITS = (("train", "training"), ("val", "validation"), ("test", "test"))
+
+
+def confusion(facts: Facts) -> Confusion | None:
+    """What was taken for what: on the test images where they were counted, else on the validation images."""
+    if facts.evidence is None:
+        return None
+    evidence = facts.evidence
+    matrix, split = (evidence.test_confusion, "test") if evidence.test_confusion else (evidence.confusion, "validation")
+    if not matrix:
+        return None
+    classes = _classes(facts, len(matrix))
+    label = f"Confusion matrix of {len(matrix)} classes on the {split} images; squares off the diagonal are mistakes"
+    pairs = [(row, column, number) for row, line in enumerate(matrix) for column, number in enumerate(line) if row != column and number]
+    pairs.sort(key=lambda pair: (-pair[2], pair[:2]))
+    return Confusion(
+        split=split,
+        classes=classes,
+        rows=matrix if len(matrix) <= TABLE else (),
+        chart=charts.cells(label, matrix, classes) if len(matrix) > TABLE else NOTHING,
+        pairs=tuple((classes[row], classes[column], number, sum(matrix[row])) for row, column, number in pairs[:PAIRS]),
+        per_class=per_class(matrix, classes),
+    )
+
+
+def per_class(matrix: Matrix, classes: Sequence[str]) -> tuple[tuple[str, int, str, str, str], ...]:
+    """(class, images, recall, its 95 % interval, precision), the worst recall first."""
+    found = []
+    for row, line in enumerate(matrix):
+        total, said = sum(line), sum(other[row] for other in matrix)
+        low, high = wilson(line[row], total) if total else (0.0, 1.0)
+        recall = line[row] / total if total else math.inf
+        shown = (percent(recall, 0), f"{percent(low, 0)} to {percent(high, 0)}") if total else ("-", "")
+        found.append((recall, (classes[row], total, *shown, percent(line[row] / said, 0) if said else "-")))
+    return tuple(entry for _, entry in sorted(found, key=lambda item: item[0]))
+
+
+def believable(facts: Facts) -> Believable | None:
+    """The reliability diagram, and how far off the confidence is; before calibration too, where that changed anything."""
+    evidence = facts.evidence
+    if evidence is None or not evidence.bins:
+        return None
+    cooled = evidence.temperature is not None and abs(evidence.temperature - 1) > 1e-3 and bool(evidence.raw)
+    now = "after calibration" if cooled else "as it is"
+    series = [(now, "validation", [(entry.confidence, entry.accuracy, entry.count) for entry in evidence.bins])]
+    if cooled:
+        series.insert(0, ("before", "batches", [(entry.confidence, entry.accuracy, entry.count) for entry in evidence.raw]))
+    off = {name: percent(_error(points)) for name, _, points in series}
+    if cooled:
+        lower = "less" if (evidence.temperature or 1) > 1 else "more"
+        said = (
+            f"Before calibration the confidence was off by {off['before']} on average, now by {off[now]}: it is {lower} sure of itself than the "
+            f"raw network (temperature {evidence.temperature:.2f}), and every label stays the same."
+        )
+    else:
+        told = "it was not calibrated" if evidence.temperature is None else "no temperature would have made it better"
+        said = f"The confidence is off by {off[now]} on average; {told}."
+    rows = tuple((name, count, percent(x), percent(y)) for name, _, points in series for x, y, count in points)
+    return Believable(charts.reliability(f"Reliability diagram on the validation images. {said}", series), said, rows, cooled)
+
+
+def _error(points: Sequence[tuple[float, float, int]]) -> float:
+    total = sum(count for _, _, count in points) or 1
+    return sum(count * abs(x - y) for x, y, count in points) / total
+
+
+def mistakes(facts: Facts) -> tuple[Wrong, ...]:
+    """The worst mistakes, with the names of the classes."""
+    if facts.evidence is None:
+        return ()
+    classes = _classes(facts, len(facts.evidence.confusion))
+    return tuple(
+        Wrong(one.path, classes[one.truth], classes[one.said], percent(one.confidence, 0), percent(one.chance), one.picture, one.heat)
+        for one in facts.evidence.mistakes
+    )
+
+
+def _classes(facts: Facts, count: int) -> tuple[str, ...]:
+    known = tuple(map(str, facts.data.get("classes", ())))
+    return known if len(known) == count else tuple(map(str, range(count)))
+
+
+def images(facts: Facts) -> Images:
+    """What the scan of the images found."""
+    data = facts.data
+    classes = tuple(map(str, data.get("classes", ())))
+    splits: Mapping[str, Sequence[int]] = data.get("splits", {})
+    columns = [list(map(int, splits.get(split) or [0] * len(classes))) for split, _ in SPLITS]
+    rows: list[tuple[str, int, int, int]] = list(zip(classes, *columns, strict=False))
+    counts = sorted(rows, key=lambda row: row[1]) if len(rows) > LISTED else rows
+    training = [row[1] for row in rows] or [0]
+    found = [("folder", str(data.get("folder") or data.get("name") or facts.settings.get("data", "not known")))]
+    if "images" in data:
+        found += [("images", f"{int(data['images']):,}"), ("classes", f"{len(classes):,}")]
+    if splits:
+        found.append(
+            (
+                "split",
+                ", ".join(
+                    f"{sum(map(int, splits[split])):,} {words}"
+                    for split, words in (("train", "training"), ("val", "validation"), ("test", "test"))
+                    if splits.get(split)
+                ),
+            )
+        )
+        found.append(("imbalance", f"the largest class has {max(training) / max(1, min(training)):.1f} times the training images of the smallest"))
+    if data.get("native"):
+        found.append(("size", f"{data['native']} px is the shorter side of half of them, or less"))
+    if "channels" in data:
+        found.append(("colour", "grey" if data["channels"] == 1 else "colour"))
+    if "duplicates" in data:
+        found.append(("exact copies", f"{int(data['duplicates']):,}"))
+    unreadable = len(facts.skipped) or int(data.get("skipped", 0))
+    found.append(("unreadable", f"{unreadable:,} left out"))
+    if data.get("fingerprint"):
+        found.append(("fingerprint", str(data["fingerprint"])))
+    return Images(
+        facts=tuple(found),
+        counts=tuple(counts[:LISTED]),
+        more=max(0, len(counts) - LISTED),
+        skipped=facts.skipped[:SKIPPED],
+        more_skipped=max(0, len(facts.skipped) - SKIPPED),
+        notes=facts.notes,
+    )

@@ -1,0 +1,175 @@
+"""What the trainings show: learning curves with what was found on them, scores against costs, what goes with better scores."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+
+from automl_cnn.facts import Effect, Facts
+from automl_cnn.records import Epoch, Trial
+from automl_cnn.report import charts
+from automl_cnn.report.numbers import amount, network
+from automl_cnn.report.parts import Cost, Curves, Difference
+
+OTHERS = 6  # trials whose curves are shown beside the winner's
+VALIDATION = "validation"
+SIDES = 3  # trials on each side without which a difference is not told
+
+
+def curves(trial: Trial, facts: Facts, *, large: bool) -> Curves:
+    """A trial's learning curves, with those of the trials it went on from before them; `large` adds the loss and words on the marks."""
+    title = f"trial {trial.number}: {network(trial)}"
+    found = facts.findings.get(trial.number, ())
+    points, marks, offset = _joined(trial, facts.trials, large=large)
+    if len(points) < 2:
+        read = "It was read off pretrained features in one go, or trained for one epoch: there is no curve."
+        return Curves(title, (), found, read if trial.epochs else "It has no epochs.")
+    if trial.best_epoch is not None:
+        marks.append(charts.Mark(offset + trial.best_epoch, "best" if large else "", "best"))
+    marks += [charts.Mark(offset + finding.epoch, finding.kind.replace("_", " "), "found") for finding in found if finding.epoch is not None]
+    onset = next((offset + finding.epoch for finding in found if finding.kind.startswith("overfit") and finding.epoch is not None), None)
+    drawn = []
+    for words, fields in {
+        "accuracy": ("clean_accuracy", "accuracy", "val_accuracy"),
+        **({"loss": ("clean_loss", "loss", "val_loss")} if large else {}),
+    }.items():
+        lines = _lines(points, fields, large=large)
+        label = f"{words.capitalize()} of trial {trial.number} over {len(points)} epochs; validation ends at {_last(lines[-1])}, training at {_last(lines[0])}"
+        gap = (lines[0].name, VALIDATION, float(onset)) if onset is not None else None
+        drawn.append(charts.curves(label, lines, "epoch", words, marks, gap, unit=words == "accuracy"))
+    return Curves(title, tuple(drawn), found, clean=any(epoch.clean_accuracy is not None for _, epoch in points))
+
+
+def _joined(trial: Trial, trials: Sequence[Trial], *, large: bool) -> tuple[list[tuple[float, Epoch]], list[charts.Mark], int]:
+    """The epochs of a trial behind those of its ancestors, each up to its best one; where one begins; how many epochs lie before the last."""
+    points: list[tuple[float, Epoch]] = []
+    marks: list[charts.Mark] = []
+    offset = 0
+    *earlier, last = lineage(trial, trials)
+    for part in earlier:
+        kept = [epoch for epoch in part.epochs if part.best_epoch is None or epoch.number <= part.best_epoch]
+        points += [(offset + epoch.number, epoch) for epoch in kept]
+        offset += kept[-1].number if kept else 0
+        marks.append(charts.Mark(offset + 0.5, "trained on" if large else ""))
+    return [*points, *((offset + epoch.number, epoch) for epoch in last.epochs)], marks, offset
+
+
+def _lines(points: Sequence[tuple[float, Epoch]], fields: tuple[str, str, str], *, large: bool) -> list[charts.Line]:
+    """Training first, validation last. The training images as they are, where that was measured: augmentation and dropout make the batches harder."""
+    clean, own, held = (_points(points, name) for name in fields)
+    lines = [charts.Line("training images as they are", "training", clean)] if clean else []
+    if len(clean) < 2 or large:
+        lines.append(charts.Line("training batches", "batches" if clean else "training", own))
+    return [*lines, charts.Line(VALIDATION, "validation", held)]
+
+
+def _points(points: Sequence[tuple[float, Epoch]], name: str) -> tuple[tuple[float, float], ...]:
+    return tuple((x, float(value)) for x, epoch in points if (value := getattr(epoch, name)) is not None)
+
+
+def _last(line: charts.Line) -> str:
+    return f"{line.points[-1][1]:.3f}" if line.points else "nothing"
+
+
+def lineage(trial: Trial, trials: Sequence[Trial]) -> list[Trial]:
+    """The trial and those that it went on from, the first one first."""
+    by_number = {other.number: other for other in trials}
+    chain, seen = [trial], {trial.number}
+    while (parent := chain[0].continue_from) is not None and parent in by_number and parent not in seen:
+        chain.insert(0, by_number[parent])
+        seen.add(parent)
+    return chain
+
+
+def next_best(trials: Sequence[Trial], best: Trial | None) -> list[Trial]:
+    """The best trials after the winner that have curves, and are no earlier part of it or of one another."""
+    parents = {trial.continue_from for trial in trials if trial.continue_from is not None}
+    eligible = [trial for trial in trials if len(trial.epochs) > 1 and (best is None or trial.number != best.number) and trial.number not in parents]
+    return sorted(eligible, key=lambda trial: (not trial.scored, -(trial.score or 0.0), trial.number))[:OTHERS]
+
+
+def costs(facts: Facts, best: Trial | None) -> tuple[Cost, ...]:
+    """The score against mult-adds, parameters and seconds, with the Pareto front of each."""
+    found = []
+    for field_name, words in (("mult_adds", "mult-adds for one image"), ("params", "parameters"), ("seconds", "seconds of training")):
+        usable = [trial for trial in facts.trials if trial.scored and getattr(trial, field_name)]
+        best_ones = front(usable, field_name)
+        numbers = {trial.number for trial in best_ones}
+        dots = [
+            charts.Dot(
+                float(getattr(trial, field_name)),
+                trial.score or 0.0,
+                f"trial {trial.number}, {network(trial)}: {trial.score or 0:.3f} at {amount(getattr(trial, field_name))} {words}",
+                "winner" if best is not None and trial.number == best.number else "on" if trial.number in numbers else "off",
+                *(trial.interval or (None, None)),
+            )
+            for trial in usable
+        ]
+        label = f"Validation {facts.metric} against {words} of {len(usable)} trials; {len(best_ones)} on the Pareto front"
+        stairs = [(float(getattr(trial, field_name)), trial.score or 0.0) for trial in best_ones]
+        if chart := charts.scatter(label, dots, stairs, words, facts.metric.replace("_", " ")):
+            found.append(Cost(words, chart))
+    return tuple(found)
+
+
+def front(trials: Sequence[Trial], cost: str) -> list[Trial]:
+    """The Pareto front, cheapest first: trials that none beats at the same or a lower cost."""
+    found: list[Trial] = []
+    for trial in sorted((trial for trial in trials if trial.scored and getattr(trial, cost)), key=lambda trial: (getattr(trial, cost), -(trial.score or 0.0))):
+        if not found or (trial.score or 0.0) > (found[-1].score or 0.0):
+            found.append(trial)
+    return found
+
+
+def effect(effect: Effect) -> tuple[str, int, str, str]:
+    """An effect in words: action, how often tried, mean, interval."""
+    span = "" if effect.interval is None else f"{effect.interval[0]:+.3f} to {effect.interval[1]:+.3f}"
+    return effect.action, effect.tried, f"{effect.mean:+.3f}", span
+
+
+def differences(trials: Sequence[Trial]) -> tuple[Difference, ...]:
+    """For every switch, how much higher trials with it scored than those without, the largest first; promoted trials are left out."""
+    fair = [trial for trial in trials if trial.scored and trial.continue_from is None and trial.score is not None]
+    names = dict.fromkeys(name for trial in fair for name, given in trial.configuration.items() if isinstance(given, bool))
+    found: list[tuple[float, Difference]] = []
+    for name in names:
+        sides = [[trial.score or 0.0 for trial in fair if trial.configuration.get(name) is given] for given in (True, False)]
+        if min(map(len, sides)) < SIDES:
+            continue
+        mean, half = _welch(*sides)
+        sure = abs(mean) > half
+        said = Difference(_switch(name), f"{len(sides[0])} with, {len(sides[1])} without", f"{mean:+.3f}", f"{mean - half:+.3f} to {mean + half:+.3f}", sure)
+        found.append((mean, said))
+    return tuple(said for _, said in sorted(found, key=lambda entry: (not entry[1].sure, -abs(entry[0]))))
+
+
+def _welch(first: Sequence[float], second: Sequence[float]) -> tuple[float, float]:
+    """The difference of two means and half its 95 % interval (Welch 1947)."""
+    parts = [statistics.variance(side) / len(side) for side in (first, second)]
+    spread = sum(parts)
+    difference = statistics.fmean(first) - statistics.fmean(second)
+    if spread == 0:
+        return difference, 0.0 if difference else 1e-9
+    freedom = spread**2 / sum(part**2 / (len(side) - 1) for part, side in zip(parts, (first, second), strict=True))
+    return difference, _student(freedom) * math.sqrt(spread)
+
+
+def _student(freedom: float) -> float:
+    """The 97.5 % quantile of Student's t, to two digits from 3 degrees of freedom on (Abramowitz and Stegun 26.7.5)."""
+    z, v = 1.959964, max(freedom, 1.5)
+    return z + (z**3 + z) / (4 * v) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * v**2) + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * v**3)
+
+
+def _switch(name: str) -> str:
+    return name.removeprefix("regularizer.").replace("_", " ")
+
+
+def families(trials: Sequence[Trial]) -> tuple[tuple[str, int, str, str], ...]:
+    """(architecture, trials, best score, median) of every architecture that was trained, the best first."""
+    scores: dict[str, list[float]] = {}
+    for trial in trials:
+        if trial.scored and trial.score is not None and "architecture" in trial.configuration:
+            scores.setdefault(trial.architecture, []).append(trial.score)
+    ordered = sorted(scores.items(), key=lambda item: -max(item[1]))
+    return tuple((name, len(own), f"{max(own):.3f}", f"{statistics.median(own):.3f}") for name, own in ordered)

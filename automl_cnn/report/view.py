@@ -1,0 +1,196 @@
+"""What a report shows: facts in, frozen data out. Nothing here knows HTML but the charts, which come as ready SVG."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+
+from automl_cnn.facts import Facts
+from automl_cnn.records import State, Trial, incumbent
+from automl_cnn.report import charts
+from automl_cnn.report.importances import importances
+from automl_cnn.report.numbers import amount, clock, network, percent
+from automl_cnn.report.parts import Command, Page, Pairs, Row, Tile
+from automl_cnn.report.seen import believable, confusion, images, mistakes
+from automl_cnn.report.training import costs, curves, differences, effect, families, front, next_best
+from automl_cnn.space import Scalar
+
+BOARD = 25  # trials shown at once; the others behind a fold
+STATES = {State.COMPLETE: "done", State.STOPPED: "stopped", State.PRUNED: "pruned", State.FAILED: "failed", State.RUNNING: "running"}
+STOPPED_BY = {"budget": "the budget is used", "trials": "all trials are done", "user": "it was stopped", "exhausted": "every trial failed in a row"}
+
+
+def view(facts: Facts) -> Page:
+    """What the report of these facts shows."""
+    best = incumbent(facts.trials)
+    board = _board(facts, best)
+    told, told_note = importances(facts.trials)
+    return Page(
+        title=facts.name,
+        state=_state(facts),
+        verdict=_verdict(facts, best),
+        why=_why(facts, best),
+        tiles=_tiles(facts, best),
+        board=board[:BOARD],
+        more=board[BOARD:],
+        failures=_failures(facts.trials),
+        winner=None if best is None else curves(best, facts, large=True),
+        others=tuple(curves(trial, facts, large=False) for trial in next_best(facts.trials, best)),
+        costs=costs(facts, best),
+        front=tuple(row for row in board if row.trial in {trial.number for trial in front(facts.trials, "mult_adds")}),
+        important=charts.bars("How important each parameter was, as shares of one", told),
+        important_rows=told,
+        important_note=told_note,
+        effects=tuple(map(effect, facts.effects)),
+        differences=differences(facts.trials),
+        families=families(facts.trials),
+        confusion=confusion(facts),
+        believable=believable(facts),
+        mistakes=mistakes(facts),
+        evidence_note=" ".join(filter(None, (facts.without_evidence if facts.evidence is None else "", facts.evidence.note if facts.evidence else ""))),
+        images=images(facts),
+        configuration=_configuration(best.configuration if best else {}),
+        toml=facts.toml,
+        commands=_commands(facts, best),
+        versions=tuple(facts.versions.items()),
+        written=facts.written,
+        metric=facts.metric.replace("_", " "),
+    )
+
+
+def _state(facts: Facts) -> str:
+    ended = STOPPED_BY.get(str((facts.result or {}).get("stopped_by", "")), "")
+    count = len(facts.trials)
+    words = {"running": "still running", "interrupted": "interrupted"}.get(facts.state, "finished")
+    return f"{words}{f': {ended}' if ended and words == 'finished' else ''}; {count} trial{'' if count == 1 else 's'} in {clock(facts.seconds)}"
+
+
+def _verdict(facts: Facts, best: Trial | None) -> str:
+    if best is None or best.score is None:
+        reasons = _failures(facts.trials)
+        return f"No network could be trained{f': {reasons[0][0]}' if reasons else ' yet'}."
+    resolution = f" at {best.configuration['resolution']} px" if "resolution" in best.configuration else ""
+    said = f"{network(best)}{resolution}, with {amount(best.params)} parameters,"
+    score, span, where = _headline(facts, best)
+    images = f"the {sum(map(int, facts.data['splits'][where])):,} " if facts.data.get("splits") else ""
+    split = "test images, which it had never seen" if where == "test" else "validation images, by which it was chosen"
+    interval = f" (95 % interval {percent(span[0])} to {percent(span[1])})" if span else ""
+    if facts.metric == "accuracy":
+        reached = f"answered {percent(score)} of {images}{split}, right{interval}"
+    else:
+        reached = (
+            f"reached a {facts.metric.replace('_', ' ')} of {score:.3f}{f' (95 % interval {span[0]:.3f} to {span[1]:.3f})' if span else ''} on {images}{split}"
+        )
+    baseline = (facts.result or {}).get("baseline")
+    always = (
+        ""
+        if baseline is None
+        else f"; always answering the most frequent class would give {percent(baseline) if facts.metric == 'accuracy' else f'{baseline:.3f}'}"
+    )
+    return f"{said} {reached}{always}."
+
+
+def _headline(facts: Facts, best: Trial) -> tuple[float, tuple[float, float] | None, str]:
+    """The score that counts: of the test images where they were scored, else of the validation images."""
+    result = facts.result or {}
+    if result.get("test_score") is not None and result.get("trial") == best.number:
+        span = result.get("test_interval")
+        return float(result["test_score"]), (float(span[0]), float(span[1])) if span else None, "test"
+    return best.score or 0.0, best.interval, "val"
+
+
+def _why(facts: Facts, best: Trial | None) -> str:
+    """The main finding about the winner, in its own words."""
+    found = facts.findings.get(best.number, ()) if best else ()
+    return found[0].sentence if found else ""
+
+
+def _tiles(facts: Facts, best: Trial | None) -> tuple[Tile, ...]:
+    if best is None or best.score is None:
+        return (Tile("trials", str(len(facts.trials)), "none of them trained"), Tile("time", clock(facts.seconds)))
+    score, span, where = _headline(facts, best)
+    tiles = [
+        Tile(
+            f"{facts.metric.replace('_', ' ')}, {'test' if where == 'test' else 'validation'}",
+            f"{score:.3f}",
+            f"{span[0]:.3f} to {span[1]:.3f}" if span else "",
+        )
+    ]
+    if where == "test":
+        tiles.append(
+            Tile(
+                f"{facts.metric.replace('_', ' ')}, validation",
+                f"{best.score:.3f}",
+                f"{best.interval[0]:.3f} to {best.interval[1]:.3f}" if best.interval else "",
+            )
+        )
+    tiles += [Tile("parameters", amount(best.params)), Tile("mult-adds", amount(best.mult_adds), "for one image")]
+    failed = sum(trial.state is State.FAILED for trial in facts.trials)
+    tiles += [Tile("trials", str(len(facts.trials)), f"{failed} failed" if failed else "none failed"), Tile("time", clock(facts.seconds))]
+    return tuple(tiles)
+
+
+def _board(facts: Facts, best: Trial | None) -> tuple[Row, ...]:
+    scored = sorted((trial for trial in facts.trials if trial.scored), key=lambda trial: (-(trial.score or 0.0), trial.mult_adds or 0, trial.number))
+    rest = [trial for trial in facts.trials if not trial.scored]
+    rest.sort(key=lambda trial: (trial.state is not State.PRUNED, -(trial.score or 0.0)))
+    return tuple(_row(trial, str(rank) if trial.scored else "–", facts, best) for rank, trial in enumerate([*scored, *rest], 1))
+
+
+def _row(trial: Trial, rank: str, facts: Facts, best: Trial | None) -> Row:
+    found = facts.findings.get(trial.number, ())
+    return Row(
+        rank=rank,
+        trial=trial.number,
+        network=network(trial),
+        resolution=str(trial.configuration.get("resolution", "-")),
+        params=amount(trial.params),
+        mult_adds=amount(trial.mult_adds),
+        epochs=str(len(trial.epochs)),
+        score="-" if trial.score is None else f"{trial.score:.3f}",
+        margin="" if trial.interval is None else f"{trial.interval[0]:.3f} to {trial.interval[1]:.3f}",
+        time=clock(trial.seconds),
+        state=STATES[trial.state],
+        finding=found[0].kind.replace("_", " ") if found else "",
+        severity=found[0].severity if found else "",
+        reason=trial.failure or trial.reason,
+        winner=best is not None and trial.number == best.number,
+    )
+
+
+def _failures(trials: Sequence[Trial]) -> tuple[tuple[str, str], ...]:
+    reasons: dict[str, list[int]] = {}
+    for trial in trials:
+        if trial.state is State.FAILED:
+            reasons.setdefault(trial.failure or "no reason given", []).append(trial.number)
+    return tuple((reason, ", ".join(map(str, numbers))) for reason, numbers in sorted(reasons.items(), key=lambda item: -len(item[1])))
+
+
+def _configuration(configuration: Mapping[str, Scalar]) -> Pairs:
+    return tuple((name, spelled(given)) for name, given in configuration.items() if not (name.startswith("regularizer.") and given is False))
+
+
+def spelled(value: object) -> str:
+    """A configuration's value as one would say it: `on`, `0.00123`, `relu`."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _commands(facts: Facts, best: Trial | None) -> tuple[Command, ...]:
+    name, store = shlex.quote(facts.name), facts.store
+    place = "" if store == "automl-cnn-runs" else f" --store {shlex.quote(store)}"
+    tracking, champion = shlex.quote(f"sqlite:///{store}/mlflow.db"), shlex.quote(f"models:/{facts.name}@champion")
+    commands = []
+    if best is not None:
+        commands += [
+            Command(f"automl-cnn predict {name} photo.jpg{place}", "label images"),
+            Command(f"automl-cnn export {name} --out exported{place}", "the files to deploy"),
+            Command(f"MLFLOW_TRACKING_URI={tracking} mlflow models serve -m {champion} --env-manager local", "answer over HTTP"),
+        ]
+    return (
+        *commands,
+        Command(f"automl-cnn studies resume {name} --budget 10m{place}", "ten more minutes"),
+        Command(f"automl-cnn dashboard{place}", "browse every trial in MLflow"),
+        Command("automl-cnn search --config study.toml --name again", "repeat it from the settings below"),
+    )

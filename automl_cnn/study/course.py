@@ -1,0 +1,31 @@
+"""Another course than a search for the same session: its own wishes, on the same images, record, worker and budget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from automl_cnn.store import StudyFolder
+from automl_cnn.study.engines.protocol import Engine
+from automl_cnn.study.planner import Planner
+from automl_cnn.study.record import Record
+from automl_cnn.study.stages import Sizing
+
+
+class Course(Protocol):
+    """What is trained in place of what a search would try; `automl-cnn scale` is one."""
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What is asked for beside a study's settings, JSON-ready; the tracker keeps it."""
+
+    def plan(self, sizing: Sizing, record: Record, note: Callable[[str], None]) -> tuple[Planner, Engine]:
+        """Who wishes for trials, and who hears of them.
+
+        Raises:
+            ConfigError: the study was begun with other settings.
+        """
+
+    def conclude(self, record: Record, folder: StudyFolder) -> Sequence[Path]:
+        """Write what was found; the files that the tracker should keep."""

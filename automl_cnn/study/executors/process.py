@@ -1,0 +1,161 @@
+"""One worker process and the line to it: begun at once, ready once it has imported Keras, gone when it ended."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import select
+import signal
+import subprocess
+import sys
+import time
+from multiprocessing.connection import Connection, Listener
+from pathlib import Path
+from typing import Any
+
+from automl_cnn.errors import TrialError
+from automl_cnn.records import OUT_OF_MEMORY
+from automl_cnn.study.executors import memory
+
+START_SECONDS = 180.0  # how long a worker may take to import Keras
+LEAVE_SECONDS = 5.0  # how long one that was told to end may take
+DIE_SECONDS = 30.0  # how long one that is gone may take to be gone (it may be writing a core file)
+POLL = 0.2
+
+
+class WorkerProcess:
+    """Starts on creation and imports Keras meanwhile. It ends with the line to it, so that it never outlives the search."""
+
+    def __init__(self, log: Path) -> None:
+        key = secrets.token_bytes(16)
+        self._log = log
+        self._connection: Connection | None = None
+        self._ready = False
+        self._listener = Listener(None, authkey=key)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as out:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "automl_cnn.study.executors.worker"],
+                stdin=subprocess.PIPE,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,  # Ctrl-C in the terminal must not reach it
+                env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONUNBUFFERED": "1"},
+            )
+        stdin = self._process.stdin
+        if stdin is not None:
+            with contextlib.suppress(OSError):  # it is gone already, which `connect` will say
+                stdin.write(f"{self._listener.address}\n{key.hex()}\n".encode())
+                stdin.flush()
+
+    @property
+    def memory(self) -> int | None:
+        """Bytes that it alone holds."""
+        return memory.held(self._process.pid)
+
+    def ready(self) -> bool:
+        """Whether it waits for requests; returns at once."""
+        with contextlib.suppress(OSError, EOFError):
+            if self._connection is None and select.select([self._socket], [], [], 0)[0]:
+                self._connection = self._listener.accept()
+            if not self._ready and self._connection is not None and self._connection.poll(0):
+                self._ready = self._connection.recv()[0] == "ready"
+        return self._ready
+
+    def connect(self) -> None:
+        """Wait until it is ready.
+
+        Raises:
+            TrialError: it did not start.
+        """
+        if self._ready:
+            return
+        try:
+            began = time.monotonic()
+            while self._connection is None:
+                if select.select([self._socket], [], [], POLL)[0]:
+                    self._connection = self._listener.accept()  # the other side is waiting in it already
+                elif self._process.poll() is not None:
+                    raise EOFError
+                elif time.monotonic() - began > START_SECONDS:
+                    self._process.kill()
+            answer, _ = self.receive(START_SECONDS)
+        except (OSError, EOFError):
+            raise TrialError(f"the worker did not start: {self.death()}") from None
+        if answer != "ready":
+            raise TrialError(f"the worker did not start: it said {answer!r}")
+        self._ready = True
+
+    def send(self, word: str, payload: Any = None) -> None:
+        """Hand it a request, if there is a line to it.
+
+        Raises:
+            OSError: it is gone.
+        """
+        if self._connection is not None:
+            self._connection.send((word, payload))
+
+    def receive(self, silence: float) -> tuple[str, Any]:
+        """The next thing it says.
+
+        Raises:
+            EOFError: it is gone.
+            TimeoutError: it said nothing for so many seconds, and was ended.
+        """
+        if self._connection is None:
+            raise EOFError
+        heard = time.monotonic()
+        while not self._connection.poll(POLL):
+            if self._process.poll() is not None and not self._connection.poll(0):
+                raise EOFError
+            if time.monotonic() - heard > silence:
+                self._process.kill()
+                raise TimeoutError(f"no sign of life for {silence:.0f} s, so its worker was ended")
+        answer: tuple[str, Any] = self._connection.recv()
+        return answer
+
+    def death(self) -> str:
+        """Why it is gone, in a sentence."""
+        try:
+            code = self._process.wait(timeout=DIE_SECONDS)
+        except subprocess.TimeoutExpired:  # it hung up, and does not end
+            self.kill()
+            code = self._process.returncode
+        tail = _tail(self._log)
+        if code == -signal.SIGKILL:
+            return f"{OUT_OF_MEMORY}, most likely: the worker process was killed by the system{tail}"
+        if code < 0:
+            return f"the worker process was killed by signal {-code}{tail}"
+        return f"the worker process ended with code {code}{tail}"
+
+    def end(self) -> None:
+        """Tell it to end, wait for that a while at most, and hang up."""
+        if not self._ready:
+            self._process.kill()  # it is still importing Keras, for nobody
+        with contextlib.suppress(OSError):
+            self.send("close")
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=LEAVE_SECONDS)
+        self.kill()
+
+    def kill(self) -> None:
+        """End it now, and hang up."""
+        self._process.kill()
+        self._process.wait()
+        for thing in (self._connection, self._listener, self._process.stdin):
+            with contextlib.suppress(OSError, AttributeError):
+                thing.close()  # type: ignore[union-attr]  # suppressed
+
+    @property
+    def _socket(self) -> Any:
+        return self._listener._listener._socket  # type: ignore[attr-defined]  # the library tells no other way not to wait for ever
+
+
+def _tail(log: Path) -> str:
+    with contextlib.suppress(OSError):
+        lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+        if lines:
+            fatal = [line for line in lines[-200:] if line.startswith("Fatal Python error")]  # a long dump follows that line
+            return f"; its last words: {(fatal or lines)[-1][:200]}"
+    return ""

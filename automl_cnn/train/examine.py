@@ -1,0 +1,152 @@
+"""The winner before the validation images: what it mixes up, how far its confidence can be believed, its worst mistakes and where it looked.
+
+Grad-CAM: Selvaraju et al. 2017, https://arxiv.org/abs/1610.02391
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+from PIL import Image
+
+from automl_cnn.data import Dataset, pixels
+from automl_cnn.evidence import Bin, Evidence, Matrix, Mistake
+from automl_cnn.train.probe import CLASSIFIER
+from automl_cnn.train.watch import predict
+
+WORST = 8
+THUMBNAIL = 144  # px
+QUALITY = 80
+BINS = 10
+HEAT = np.array([[0, 0, 60], [120, 20, 110], [220, 60, 50], [250, 160, 30], [255, 255, 120]], np.float32)  # from nothing to much
+
+
+def examine(model: keras.Model, card: Mapping[str, Any], dataset: Dataset) -> Evidence:
+    """What `model` (of a bundle with this `card`) does with the validation images."""
+    rows = dataset.rows("val")
+    labels = dataset.labels[rows]
+    images = pixels(dataset, int(card["size"]))
+    probabilities = predict(model, images, rows)
+    temperature = card.get("temperature")
+    wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
+    worst = wrong[np.argsort(probabilities[wrong, labels[wrong]], kind="stable")][:WORST]
+    heats, note = _heats(model, images, rows[worst], probabilities[worst].argmax(axis=1))
+    mistakes = tuple(
+        Mistake(
+            path=dataset.paths[rows[place]],
+            truth=int(labels[place]),
+            said=int(probabilities[place].argmax()),
+            confidence=float(probabilities[place].max()),
+            chance=float(probabilities[place, labels[place]]),
+            picture=_jpeg(_thumbnail(images[rows[place]])),
+            heat="" if heats is None else _jpeg(_overlaid(_thumbnail(images[rows[place]]), heats[number])),
+        )
+        for number, place in enumerate(worst)
+    )
+    return Evidence(
+        trial=int(card.get("trial", -1)),
+        temperature=None if temperature is None else float(temperature),
+        confusion=confusion(labels, probabilities),
+        bins=bins(labels, probabilities),
+        raw=bins(labels, _cooled(probabilities, 1 / float(temperature))) if temperature is not None else (),
+        mistakes=mistakes,
+        note=note,
+    )
+
+
+def confusion(labels: np.ndarray, probabilities: np.ndarray) -> Matrix:
+    """Counts: a row a true class, a column what was said."""
+    classes = probabilities.shape[1]
+    counts = np.bincount(labels.astype(np.int64) * classes + probabilities.argmax(axis=1), minlength=classes * classes)
+    return tuple(tuple(int(count) for count in row) for row in counts.reshape(classes, classes))
+
+
+def bins(labels: np.ndarray, probabilities: np.ndarray) -> tuple[Bin, ...]:
+    """A reliability diagram's bins of equal width, empty ones left out."""
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    place = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    return tuple(
+        Bin(int(np.sum(place == number)), float(confidence[place == number].mean()), float(right[place == number].mean())) for number in np.unique(place)
+    )
+
+
+def _cooled(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """Probabilities as they would be had the logits been divided by `temperature`."""
+    powered = np.clip(probabilities.astype(np.float64), 1e-30, 1.0) ** (1 / temperature)
+    return np.asarray(powered / powered.sum(axis=1, keepdims=True))
+
+
+def _heats(model: keras.Model, images: np.ndarray, rows: np.ndarray, said: np.ndarray) -> tuple[list[np.ndarray] | None, str]:
+    """For each image a map of what spoke for the answer, within 0..1; None and the reason where that cannot be told."""
+    if not len(rows):
+        return [], ""
+    if keras.backend.backend() != "tensorflow":
+        return None, f"Where the network looked (Grad-CAM) is only told with the TensorFlow backend; this is {keras.backend.backend()}."
+    looking = _last_map(model)
+    if looking is None:
+        return None, "Where the network looked (Grad-CAM) is not known: it has no feature map of more than one pixel."
+    part, layer, answer = looking
+    reader = keras.Model(part.input, [layer.output, answer])
+    try:
+        return [_heat(reader, np.asarray(images[row][None], np.float32), int(label)) for row, label in zip(rows, said, strict=True)], ""
+    except Exception as error:  # layers of a plugin may have no gradient; a report without heat maps is still one
+        return None, f"Where the network looked (Grad-CAM) is not known: {type(error).__name__}: {' '.join(str(error).split())[:160]}."
+
+
+def _heat(reader: keras.Model, image: np.ndarray, label: int) -> np.ndarray:
+    import tensorflow as tf
+
+    given = tf.convert_to_tensor(image)
+    with tf.GradientTape() as tape:
+        tape.watch(given)  # else what lies below frozen layers would not be recorded
+        maps, answer = reader(given, training=False)
+        score = answer[:, label]
+    weights = tf.reduce_mean(tape.gradient(score, maps), axis=(1, 2), keepdims=True)
+    heat = np.maximum(np.asarray(tf.reduce_sum(weights * maps, axis=-1))[0], 0.0)
+    return np.asarray(heat / heat.max() if heat.max() > 0 else heat)
+
+
+def _last_map(model: keras.Model) -> tuple[keras.Model, Any, Any] | None:
+    """The network (of an ensemble, its first member that has one), its last feature map of more than one pixel, and the logits it leads to."""
+    names = {layer.name for layer in model.layers}
+    for layer in reversed(model.layers):
+        shape = getattr(getattr(layer, "output", None), "shape", ())
+        if len(shape) == 4 and not isinstance(layer, keras.layers.InputLayer) and layer.name != "resize" and 1 not in shape[1:3] and _learned(model, layer):
+            return model, layer, model.get_layer(CLASSIFIER).output if CLASSIFIER in names else model.output
+    for layer in model.layers:
+        if isinstance(layer, keras.Model) and (found := _last_map(layer)) is not None:
+            return found
+    return None
+
+
+def _learned(model: keras.Model, layer: Any) -> bool:
+    """Whether anything with weights comes before the layer: raw pixels, scaled or padded, are no feature map."""
+    return any(before.weights and not isinstance(before, keras.Model) for before in model.layers[: model.layers.index(layer) + 1])
+
+
+def _thumbnail(image: np.ndarray) -> Image.Image:
+    picture = Image.fromarray(np.asarray(image)[..., 0] if image.shape[2] == 1 else np.asarray(image)).convert("RGB")
+    return picture.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BICUBIC if image.shape[0] >= 32 else Image.Resampling.NEAREST)
+
+
+def _overlaid(picture: Image.Image, heat: np.ndarray) -> Image.Image:
+    """The picture in grey under its heat in colour: the more, the brighter and the less transparent."""
+    size = picture.size
+    large = np.asarray(Image.fromarray(heat.astype(np.float32)).resize(size, Image.Resampling.BICUBIC)).clip(0.0, 1.0)
+    place = large * (len(HEAT) - 1)
+    low = np.minimum(place.astype(int), len(HEAT) - 2)
+    colour = HEAT[low] + (HEAT[low + 1] - HEAT[low]) * (place - low)[..., None]
+    strength = (0.65 * np.minimum(1.0, 1.6 * large))[..., None]
+    grey = np.asarray(picture.convert("L").convert("RGB"), np.float32)
+    return Image.fromarray((grey * (1 - strength) + colour * strength).clip(0, 255).astype(np.uint8))
+
+
+def _jpeg(picture: Image.Image) -> str:
+    out = io.BytesIO()
+    picture.save(out, "JPEG", quality=QUALITY, optimize=True)
+    return base64.b64encode(out.getvalue()).decode()

@@ -1,0 +1,121 @@
+"""`automl-cnn diagnose` on studies that were never run, written through Record and Store."""
+
+import dataclasses
+import importlib
+import json
+
+import pytest
+from cli_fakes import trial
+
+from automl_cnn.records import Epoch, Finished, Guide, Job, State
+from automl_cnn.space import Choice, Float, Int, Parameter, Space
+from automl_cnn.store import Store
+from automl_cnn.study.record import DATA, Record
+
+SPACE = Space(
+    (
+        Parameter("architecture", Choice("vgg", "resnet")),
+        Parameter("resolution", Int(32, 224)),
+        Parameter("width", Float(0.1, 2.0)),
+        Parameter("depth", Float(0.1, 2.0)),
+        Parameter("optimizer", Choice("adam", "sgd")),
+        Parameter("adam.learning_rate", Float(1e-4, 1e-1, log=True)),
+        Parameter("regularizer.dropout", Choice(False, True)),
+        Parameter("dropout.rate", Float(0.0, 0.9)),
+        Parameter("regularizer.l2", Choice(False, True)),
+    )
+)
+SUMMARY = {"name": "flowers", "classes": ["daisy", "rose"], "splits": {"train": [350, 350], "val": [75, 75], "test": [75, 75]}}
+
+
+def curves(train, val):
+    return tuple(Epoch(n, 8, float(n), 0.6 * 0.5**n, 0.9, 0.5, val, val, 1e-3, 0.6 * 0.5**n, train) for n in range(1, 9))
+
+
+@pytest.fixture
+def store(tmp_path):
+    """A study of an overfitting trial, its counterfactual, a failed and a running one."""
+    found = Store(tmp_path / "runs")
+    record = Record(found.journal, "flowers")
+    record.keep(DATA, SUMMARY)
+    configuration = trial(0, "vgg", 0.7).configuration
+    guide = Guide("overfitting", "augment on", 0, 0)
+    kinds = (("search", 0.99, 0.7, None), ("guided", 0.9, 0.88, guide), ("search", None, None, None))
+    for stage, train, val, why in kinds:
+        number = record.start(Job(configuration, trial(0, "vgg", 0.7).fidelity, "made", stage, guide=why), SPACE)
+        for epoch in curves(train, val) if train else ():
+            record.event(number, epoch)
+        failure = None if train else "out of memory at batch 128"
+        record.finish(number, Finished(State.COMPLETE if train else State.FAILED, val, 8, failure=failure, interval=(val - 0.07, val + 0.07) if val else None))
+    record.start(Job(configuration, trial(0, "vgg", 0.7).fidelity, "made", "search"), SPACE)
+    return found
+
+
+@pytest.fixture
+def cli():
+    from typer.testing import CliRunner
+
+    commands = importlib.import_module("automl_cnn.cli.commands")
+    return lambda *words: CliRunner().invoke(commands.app, [str(word) for word in words])
+
+
+def test_the_best_trials_are_told_with_what_may_help_and_what_helped(cli, store):
+    done = cli("diagnose", "flowers", "--store", store.root)
+    assert done.exit_code == 0, done.output
+    flat = " ".join(done.stdout.split())
+    assert flat.index("trial 1") < flat.index("trial 0")
+    assert "overfitting (high" in flat
+    assert "right on 99% of the training images" in flat
+    assert "may help: augmentation, dropout" in flat
+    assert "augment on 1 +0.180" in flat
+
+
+def test_one_trial_alone_as_json(cli, store):
+    done = cli("diagnose", "flowers", "--trial", 0, "--json", "--store", store.root)
+    told = json.loads(done.stdout)
+    assert [entry["trial"] for entry in told["trials"]] == [0]
+    main = told["trials"][0]["findings"][0]
+    assert (main["kind"], main["severity"]) == ("overfitting", "high")
+    assert main["evidence"]["gap"] == pytest.approx(0.29)
+    assert told["helped"][0]["action"] == "augment on"
+
+
+def test_a_failed_trial_is_told_with_its_failure(cli, store):
+    done = cli("diagnose", "flowers", "--trial", 2, "--store", store.root)
+    assert "out of memory at batch 128" in done.stdout
+    assert "no epoch was scored" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (("flowers", "--trial", 9), "has no trial 9: expected 0 to 3"),
+        (("flowers", "--trial", 3), "still being trained"),
+        (("flower",), "Did you mean 'flowers'"),
+    ],
+)
+def test_what_is_not_there_is_said(cli, store, words, wanted):
+    done = cli("diagnose", *words, "--store", store.root)
+    assert done.exit_code == 2
+    assert wanted in " ".join(done.stderr.split())
+
+
+def test_a_study_without_a_trial_says_what_to_do(cli, tmp_path):
+    found = Store(tmp_path / "runs")
+    Record(found.journal, "new")
+    done = cli("diagnose", "new", "--store", found.root)
+    assert done.exit_code == 2
+    assert "nothing to diagnose" in done.stderr
+
+
+def test_old_records_without_scores_of_training_images_are_diagnosed(cli, tmp_path):
+    found = Store(tmp_path / "runs")
+    record = Record(found.journal, "old")
+    number = record.start(Job(trial(0, "vgg", 0.7).configuration, trial(0, "vgg", 0.7).fidelity, "made"), SPACE)
+    for epoch in curves(0.99, 0.7):
+        old = dataclasses.astuple(epoch)[:9]
+        record._storage.set_trial_user_attr(record._ids[number], f"epoch:{epoch.number}", old)
+    record.finish(number, Finished(State.COMPLETE, 0.7, 8))
+    assert Record(found.journal, "old").trials[0].epochs[0].clean_loss is None
+    done = cli("diagnose", "old", "--store", found.root)
+    assert "as trained" in done.stdout

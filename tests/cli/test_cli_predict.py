@@ -1,0 +1,88 @@
+"""`automl-cnn predict` with paths from a pipe, and with what `export` wrote."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from automl_cnn.cli import predict
+from automl_cnn.errors import DataError
+
+
+class Classifier:
+    classes = ("cat", "dog")
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+
+    def predict_proba(self, paths):
+        self.asked.append(len(paths))
+        for path in paths:
+            if "bad" in path.name:
+                raise DataError(f"{path} cannot be used: it is truncated")
+        return [[0.75, 0.25] if path.name.startswith("c") else [0.1, 0.9] for path in paths]
+
+
+@pytest.fixture
+def classifier(monkeypatch):
+    made = Classifier()
+    monkeypatch.setattr(predict, "classifier_of", lambda model, store: made)
+    return made
+
+
+def run(*arguments: object, given: str = ""):
+    from automl_cnn.cli import app
+
+    return CliRunner().invoke(app, ["predict", *map(str, arguments)], input=given)
+
+
+def names(output: str) -> list[str]:
+    return [Path(row["path"]).name for row in csv.DictReader(io.StringIO(output))]
+
+
+def test_paths_come_from_standard_input_in_batches(classifier):
+    given = "".join(f"c{number}.jpg\n" for number in range(5)) + "\n  \nphoto with spaces.jpg\r\n"
+    done = run("m", "-", "--batch", 2, given=given)
+    assert done.exit_code == 0, done.output
+    assert names(done.stdout) == ["c0.jpg", "c1.jpg", "c2.jpg", "c3.jpg", "c4.jpg", "photo with spaces.jpg"]
+    assert classifier.asked == [2, 2, 2]
+
+
+def test_a_batch_of_one_answers_line_by_line(classifier):
+    run("m", "-", "--batch", 1, given="c1.jpg\nc2.jpg\n")
+    assert classifier.asked == [1, 1]
+
+
+def test_an_empty_pipe_is_an_error(classifier):
+    done = run("m", "-", given="\n")
+    assert done.exit_code == 2
+    assert "No path came on standard input" in done.stderr
+
+
+def test_the_bad_ones_are_found_by_halving(classifier, tmp_path):
+    for number in range(64):
+        (tmp_path / f"{'bad' if number == 40 else 'c'}{number:02d}.jpg").write_bytes(b"")
+    done = run("m", tmp_path)
+    assert len(names(done.stdout)) == 63
+    assert done.stderr.count("left out") == 1
+    assert len(classifier.asked) == 13  # 64, then 32, 32, 16, 16 ... 1, 1
+
+
+def test_order_and_chunks_do_not_depend_on_what_is_bad(classifier, tmp_path):
+    for name in ("a.jpg", "bad1.jpg", "bad2.jpg", "c.jpg", "d.jpg"):
+        (tmp_path / name).write_bytes(b"")
+    done = run("m", tmp_path, "--batch", 1)
+    assert names(done.stdout) == ["a.jpg", "c.jpg", "d.jpg"]
+
+
+def test_what_export_wrote_is_run_without_keras(monkeypatch, tmp_path):
+    from automl_cnn.export import deployed
+
+    monkeypatch.setattr(deployed, "load", lambda path: ("deployed", path))
+    monkeypatch.setattr("automl_cnn.cli.backend.require", lambda: pytest.fail("no backend is needed"))
+    (tmp_path / "model.onnx").write_bytes(b"")
+    assert predict.classifier_of(str(tmp_path / "model.onnx"), tmp_path) == ("deployed", tmp_path / "model.onnx")

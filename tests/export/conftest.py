@@ -1,0 +1,79 @@
+"""A tiny trained network with every layer of ours in it, and the data set of its study."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+
+SIZE = 12
+CLASSES = ("blue", "green", "red")
+
+
+def coloured(count: int, size: int = SIZE, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Noise with one channel brighter than the others, which is the label."""
+    draw = np.random.default_rng(seed)
+    labels = np.arange(count) % 3
+    images = draw.integers(0, 160, (count, size, size, 3))
+    images[np.arange(count), :, :, labels] += 90
+    return images.astype(np.uint8), labels
+
+
+@pytest.fixture(scope="session")
+def needs():
+    """`needs("onnx")` skips where that extra is not installed, and fails where it must be (in CI)."""
+
+    def check(*names: str) -> None:
+        from automl_cnn.export.formats import FORMATS
+
+        for name in names:
+            if missing := FORMATS[name].missing():
+                words = f"{', '.join(missing)} not installed: pip install 'automl-cnn[{FORMATS[name].extra}]'"
+                (pytest.fail if os.environ.get("CI") else pytest.skip)(words)
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def network():
+    """A network that tells the colours of `coloured`, with a few units' worth of doubt."""
+    import keras
+
+    from automl_cnn.layers import LocalResponseNorm, Resize, StochasticDepth
+
+    keras.utils.set_random_seed(3)
+    pixels = keras.Input((None, None, 3), name="pixels")
+    x = keras.layers.Rescaling(1 / 127.5, -1)(Resize(SIZE)(pixels))
+    x = keras.layers.Conv2D(16, 3, strides=2, padding="same", activation="relu")(x)
+    x = LocalResponseNorm()(x)
+    branch = keras.layers.BatchNormalization()(keras.layers.DepthwiseConv2D(3, padding="same")(x))
+    x = keras.layers.Add()([x, StochasticDepth(0.5)(branch)])
+    x = keras.layers.Dropout(0.3)(keras.layers.GlobalAveragePooling2D()(x))
+    x = keras.layers.Softmax(dtype="float32")(keras.layers.Dense(3, name="classifier")(x))
+    model = keras.Model(pixels, x, name="tiny")
+    images, labels = coloured(96)
+    model.compile(keras.optimizers.Adam(0.02), "sparse_categorical_crossentropy")
+    model.fit(images, labels, batch_size=32, epochs=8, verbose=0)
+    return model
+
+
+@pytest.fixture(scope="session")
+def dataset(tmp_path_factory):
+    """180 coloured images, split as a study splits them."""
+    from automl_cnn.data import prepare_arrays
+
+    images, labels = coloured(180, seed=1)
+    return prepare_arrays(images, [CLASSES[label] for label in labels], tmp_path_factory.mktemp("cache"), val_share=0.3, test_share=0.3)
+
+
+@pytest.fixture(scope="session")
+def model_file(network, tmp_path_factory):
+    """The file that a search leaves."""
+    from automl_cnn.export import bundle
+
+    path = tmp_path_factory.mktemp("best") / "model.keras"
+    network.save(path)
+    bundle.write_card(path, {"classes": list(CLASSES), "size": SIZE, "stored": SIZE, "channels": 3, "study": "colours", "trial": 1, "temperature": 1.5})
+    bundle.seal(path)
+    return path

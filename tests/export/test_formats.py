@@ -1,0 +1,161 @@
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from automl_cnn.errors import ExportError
+from automl_cnn.export import bare, folder
+from automl_cnn.export.formats import FORMATS, INT8, NONE, QUANTIZATIONS, of
+from automl_cnn.export.witnesses import resized
+
+
+def test_each_format_has_what_the_registry_promises():
+    for name, found in FORMATS.items():
+        assert found.name == name
+        assert bare.RUNNERS[name].__doc__
+        assert NONE in found.methods
+        assert found.instead in FORMATS
+        assert found.instead != name
+        assert set(found.methods) <= set(QUANTIZATIONS)
+    assert len({found.file for found in FORMATS.values()}) == len(FORMATS)
+
+
+def test_a_missing_runtime_names_its_extra(monkeypatch):
+    real = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in ("onnxruntime", "ai_edge_litert", "openvino") else real(name))
+    for name in ("onnx", "litert", "openvino"):
+        with pytest.raises(ExportError, match=rf"The format {name} needs .*pip install 'automl-cnn\[{name}\]'"):
+            folder.checked([name], [])
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(ExportError, match=r"To run model\.onnx, onnxruntime is needed\. .*automl-cnn\[onnx\]"):
+        FORMATS["onnx"].runner(Path("model.onnx"))
+    folder.checked(["keras", "saved_model"], [])
+
+
+def test_what_does_not_exist_is_said_with_what_does(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+    for names, quantize, words in (
+        (["onix"], [], "Did you mean 'onnx'"),
+        (["onnx"], ["int4"], "no quantization 'int4'. Available: none, float16, int8"),
+        (["keras"], ["int8"], "keras has no int8 variant"),
+    ):
+        with pytest.raises(ExportError, match=words):
+            folder.checked(names, quantize)
+
+
+def test_a_file_tells_its_format(tmp_path):
+    (tmp_path / "saved_model").mkdir()
+    (tmp_path / "saved_model" / "saved_model.pb").write_bytes(b"")
+    for name, found in FORMATS.items():
+        assert of(tmp_path / found.file).name == name
+        assert of(found.path(tmp_path, NONE)) is found
+    assert FORMATS["onnx"].path(tmp_path, INT8).name == "model-int8.onnx"
+    with pytest.raises(ExportError, match=r"no exported model.*model\.onnx"):
+        of(tmp_path / "photo.jpg")
+
+
+def test_the_proofs_resizing_is_pillows():
+    images = np.random.default_rng(0).integers(0, 256, (2, 37, 53, 3), dtype=np.uint8)
+    for size in (12, 37, 80):
+        pillow = np.stack([np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR)) for image in images])
+        assert np.abs(resized(images, size) - pillow).max() <= 1.0
+    np.testing.assert_array_equal(resized(images[:, :, :37], 37), images[:, :, :37])
+
+
+def test_stock_keras_says_what_our_layers_say(network, dataset):
+    from automl_cnn.data import pixels
+    from automl_cnn.export.network import core, of_any_size, of_one_size, portable
+
+    images = np.asarray(pixels(dataset, 12)[:40])
+    expected = network.predict_on_batch(images)
+    stock = core(network, 12, 3)
+    assert not [layer for layer in stock._flatten_layers() if type(layer).__module__.startswith("automl_cnn")]
+    np.testing.assert_allclose(stock.predict_on_batch(images.astype("float32")), expected, atol=1e-6)
+    for build in (of_any_size, of_one_size, portable):
+        np.testing.assert_allclose(build(stock).predict_on_batch(images), expected, atol=1e-6)
+    photos = np.random.default_rng(0).integers(0, 256, (3, 40, 31, 3), dtype=np.uint8)
+    shrunk = network.predict_on_batch(resized(photos, 12))
+    for build in (of_any_size, portable):
+        np.testing.assert_allclose(build(stock).predict_on_batch(photos), shrunk, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def exported(model_file, dataset, needs, tmp_path_factory):
+    """Three formats at every precision, each proved in its own process."""
+    needs("onnx", "litert", "openvino")
+    out = tmp_path_factory.mktemp("deploy") / "here"
+    return folder.export(model_file, out, names=("onnx", "litert", "openvino"), quantize=QUANTIZATIONS, dataset=dataset)
+
+
+def test_every_format_agrees_in_a_process_of_its_own(exported):
+    assert [variant.failure for variant in exported.variants] == [None] * 9
+    for variant in exported.variants:
+        proof = variant.proof
+        assert proof.images == 108
+        assert proof.accuracy is not None
+        assert proof.lost <= 0.01
+        if variant.method == "float32":
+            assert proof.max_difference < 1e-5
+            assert proof.same_labels == 1
+        assert set(proof.latency_ms) == {"1", "32"}
+        assert proof.bytes == sum(part.stat().st_size for part in FORMATS[variant.format].parts(exported.folder / variant.file))
+
+
+def test_the_folder_says_how_to_use_what_is_in_it(exported):
+    from automl_cnn.export import bundle
+
+    out = exported.folder
+    assert (out / "labels.txt").read_text().split() == ["blue", "green", "red"]
+    contract = json.loads((out / "model.json").read_text())
+    assert contract["input"] | {"resize": ""} == {
+        "name": "images",
+        "shape": [None, None, None, 3],
+        "dtype": "uint8",
+        "layout": "NHWC",
+        "channels": "RGB",
+        "range": [0, 255],
+        "resized_inside_to": 12,
+        "resize": "",
+    }
+    assert contract["output"]["shape"] == [None, 3]
+    assert contract["output"]["temperature_inside"] == 1.5
+    by_file = {model["file"]: model for model in contract["models"]}
+    assert by_file["model.onnx"]["input_shape"] == [None, None, None, 3]
+    assert by_file["model.tflite"]["input_shape"] == [None, 12, 12, 3]
+    assert set(by_file["model-float16.xml"]["sha256"]) == {"model-float16.xml", "model-float16.bin"}
+    for model in contract["models"]:
+        assert {name: bundle.digest(out / name) for name in model["sha256"]} == model["sha256"]
+    told = json.loads((out / "export.json").read_text())
+    assert [row["file"] for row in told["variants"]] == [variant.file for variant in exported.variants]
+    assert (out / "variants.svg").read_text().count("<circle") == 9
+    assert sorted(out.parent.iterdir()) == [out]
+
+
+def test_the_names_of_input_and_output_are_the_contracts(exported):
+    import onnx
+
+    for name in ("model.onnx", "model-float16.onnx", "model-int8.onnx"):
+        graph = onnx.load(exported.folder / name).graph
+        assert ([given.name for given in graph.input], [given.name for given in graph.output]) == (["images"], ["probabilities"])
+
+
+def test_a_runner_takes_photos_of_any_size_where_the_format_does(exported, network):
+    photos = np.random.default_rng(1).integers(0, 256, (3, 31, 50, 3), dtype=np.uint8)
+    run = of(exported.folder / "model.onnx").runner(exported.folder / "model.onnx")
+    np.testing.assert_allclose(run(photos), network.predict_on_batch(resized(photos, 12)), atol=1e-5)
+
+
+@pytest.mark.slow
+def test_keras_and_tensorflow_need_nothing_of_ours(model_file, dataset, tmp_path):
+    from automl_cnn.export import bundle
+
+    found = folder.export(model_file, tmp_path / "out", names=("keras", "saved_model"), dataset=dataset)
+    assert not found.failed
+    for variant in found.variants:
+        assert variant.proof.max_difference < 1e-5
+        assert variant.proof.same_labels == 1
+    assert bundle.load(tmp_path / "out" / "model.keras").classes == ["blue", "green", "red"]

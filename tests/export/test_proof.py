@@ -1,0 +1,198 @@
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from automl_cnn.errors import ExportError
+from automl_cnn.export import bare, folder, proof
+from automl_cnn.export.formats import FORMATS
+from automl_cnn.export.formats.protocol import Format
+from automl_cnn.export.proof import Proof, Reference, prove, refused
+
+PROOF = Proof(
+    images=200,
+    max_difference=1e-6,
+    same_labels=1.0,
+    accuracy=0.9,
+    original_accuracy=0.9,
+    validation_accuracy=0.9,
+    lost=0.0,
+    lost_images=0,
+    latency_ms={"1": 2.0, "32": 40.0},
+    loading_seconds=0.1,
+    bytes=1_000_000,
+    versions={},
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "method", "words"),
+    [
+        ({}, "float32", None),
+        ({"max_difference": 2e-4}, "float32", "differ from the original's by up to 0.0002"),
+        ({"same_labels": 0.995}, "float32", "another label to 0.5%"),
+        ({"max_difference": 0.2, "same_labels": 0.97, "lost": 0.01, "lost_images": 2}, "int8", None),
+        ({"lost": 0.015, "lost_images": 3}, "int8", "loses 1.5 points of accuracy on 200 images"),
+        ({"same_labels": 0.85, "lost": -0.01, "lost_images": -2}, "int8", "changes 15.0% of the labels"),
+        ({"images": 40, "lost": 0.025, "lost_images": 1}, "int8", None),
+        ({"lost": None, "lost_images": None, "same_labels": 0.98}, "float16", "keeps only 98.0%"),
+        ({"lost": -0.02, "lost_images": -4}, "float16", None),
+    ],
+)
+def test_what_disagrees_is_refused(changes, method, words):
+    reason = refused(dataclasses.replace(PROOF, **changes), method)
+    assert reason is None if words is None else words in reason
+
+
+@pytest.fixture
+def reference():
+    """Ten images of two classes; the original is right on eight of them, on four of five of each split."""
+    labels = np.array([0, 1] * 5)
+    said = np.where(np.eye(2)[labels] == 1, 0.9, 0.1).astype(np.float32)
+    said[[0, 9]] = said[[0, 9], ::-1]
+    images = np.zeros((10, 4, 4, 3), np.uint8)
+    return Reference(images, said, images[:2], said[:2], labels, np.arange(10) < 5)
+
+
+def answering(monkeypatch, **answers):
+    told = {"latency_ms": {"1": 1.0, "32": 9.0}, "loading_seconds": 0.5}
+    monkeypatch.setattr(proof, "run_bare", lambda *_, **__: (answers, told))
+
+
+def test_every_answer_counts_alone_in_a_batch_and_at_another_size(monkeypatch, reference, tmp_path):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"12345")
+    said = reference.probabilities
+    good = {"images": said, "single": said[:8], "sized": said[:2]}
+    answering(monkeypatch, **good)
+    found = prove(FORMATS["onnx"], path, reference)
+    assert (found.max_difference, found.same_labels, found.bytes, found.lost_images) == (0.0, 1.0, 5, 0)
+    assert (found.accuracy, found.original_accuracy, found.validation_accuracy) == (0.8, 0.8, 0.8)
+    for name, said in good.items():
+        answering(monkeypatch, **{**good, name: said + np.float32([0.001, -0.001])})
+        assert prove(FORMATS["onnx"], path, reference).max_difference == pytest.approx(0.001, abs=1e-5)
+
+
+def test_lost_accuracy_is_counted_on_both_splits(monkeypatch, reference, tmp_path):
+    (tmp_path / "model.tflite").write_bytes(b"")
+    worse = reference.probabilities.copy()
+    worse[[1, 7]] = worse[[1, 7], ::-1]
+    answering(monkeypatch, images=worse, single=worse[:8])
+    found = prove(FORMATS["litert"], tmp_path / "model.tflite", reference)
+    assert (found.lost_images, found.validation_accuracy, found.accuracy) == (2, 0.6, 0.6)
+    assert found.lost == pytest.approx(0.2)
+    assert found.same_labels == 0.8
+
+
+@pytest.mark.parametrize("wrong", [np.full((10, 2), 2.5), np.full((10, 2), np.nan), np.full((10, 3), 1 / 3)])
+def test_numbers_that_are_no_probabilities_are_an_error(monkeypatch, reference, tmp_path, wrong):
+    answering(monkeypatch, images=wrong, single=wrong[:8], sized=wrong[:2])
+    with pytest.raises(ExportError, match="no probabilities"):
+        prove(FORMATS["onnx"], tmp_path / "model.onnx", reference)
+
+
+def test_a_file_that_does_not_run_is_an_error_with_its_last_words(reference, needs, tmp_path):
+    needs("onnx")
+    (tmp_path / "model.onnx").write_bytes(b"no model at all")
+    with pytest.raises(ExportError, match=r"model\.onnx cannot be run in a process of its own: .*[Pp]rotobuf"):
+        prove(FORMATS["onnx"], tmp_path / "model.onnx", reference)
+
+
+def test_the_fresh_process_has_nothing_of_ours(reference, tmp_path, monkeypatch):
+    """A runner that needs this package fails there, though it is installed."""
+    script = tmp_path / "bare.py"
+    script.write_text(Path(bare.__file__).read_text().replace("import keras as library", "import automl_cnn.layers as library"))
+    monkeypatch.setattr(bare, "__file__", str(script))
+    with pytest.raises(ExportError, match="No module named 'automl_cnn'"):
+        proof.run_bare("keras", tmp_path, reference.images, reference.sized)
+
+
+class Writing:
+    """Stands in for a converter: each method writes its own word."""
+
+    def __init__(self, *methods: str) -> None:
+        self.kind = Format("onnx", "model.onnx", "onnx", (), (), {"none": ("float32",), "int8": methods}, self.write, instead="keras")
+
+    def write(self, source, path, method):
+        if method == "broken":
+            raise ValueError("unsupported operation Foo")
+        path.write_text(method)
+
+
+@pytest.fixture
+def exporting(monkeypatch, tmp_path):
+    """`exporting(writing, {method: changes of the proof}, …)` exports with stand-ins for everything that computes."""
+
+    def go(writing, proofs, **options):
+        monkeypatch.setattr(folder, "FORMATS", {"onnx": writing.kind})
+        for name in ("verify", "read_card", "load_model"):
+            monkeypatch.setattr(folder.bundle, name, lambda path: None)
+        card = {"classes": ["a", "b"], "size": 4, "channels": 3}
+        monkeypatch.setattr(folder.bundle, "read_card", lambda path: card)
+        monkeypatch.setattr("automl_cnn.export.network.core", lambda *_: None)
+        monkeypatch.setattr(folder, "reference_of", lambda *_: None)
+        monkeypatch.setattr(folder, "prove", lambda kind, path, _: dataclasses.replace(PROOF, **proofs.get(path.read_text(), {})))
+        return folder.export(tmp_path / "model.keras", tmp_path / "out", names=("onnx",), **options)
+
+    return go
+
+
+def test_a_disagreeing_export_leaves_no_file_and_names_another_format(exporting, tmp_path):
+    with pytest.raises(ExportError, match=r"(?s)Nothing was exported.*up to 0\.3.*Use --format keras instead"):
+        exporting(Writing("int8"), {"float32": {"max_difference": 0.3}})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_operation_that_a_format_lacks_is_said_with_its_reason(exporting, tmp_path):
+    with pytest.raises(ExportError, match=r"its converter failed: ValueError: unsupported operation Foo\. Use --quantize float16"):
+        exporting(Writing("broken"), {}, quantize=("int8",))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_activations_suffer_only_the_weights_are_quantized(exporting, tmp_path):
+    found = exporting(Writing("int8", "int8 weights"), {"int8": {"lost": 0.04, "lost_images": 8}}, quantize=("int8",))
+    (variant,) = found.kept
+    assert variant.method == "int8 weights"
+    assert "loses 4.0 points" in variant.note
+    assert (tmp_path / "out" / "model-int8.onnx").read_text() == "int8 weights"
+
+
+def test_one_failure_does_not_take_the_others_along(exporting, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "model-int8.onnx").write_text("an earlier export's")
+    (tmp_path / "out" / "notes.txt").write_text("the user's own")
+    found = exporting(Writing("broken"), {}, quantize=("none", "int8"))
+    assert [variant.file for variant in found.kept] == ["model.onnx"]
+    assert "unsupported operation" in found.failed[0].failure
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "model.onnx",
+        "labels.txt",
+        "model.json",
+        "export.json",
+        "model_card.md",
+        "variants.svg",
+        "notes.txt",
+    }
+
+
+def test_limits_choose_one_variant(exporting, tmp_path):
+    small = {"int8": {"bytes": 250_000, "latency_ms": {"1": 1.0, "32": 20.0}, "validation_accuracy": 0.89}}
+    found = exporting(Writing("int8"), small, quantize=("none", "int8"), limits=folder.Limits(latency=5.0))
+    assert [variant.file for variant in found.kept] == ["model.onnx"]
+    found = exporting(Writing("int8"), small, quantize=("none", "int8"), limits=folder.Limits(latency=5.0, size=500_000))
+    assert [variant.file for variant in found.kept] == ["model-int8.onnx"]
+    assert "1.00 MB are above 0.5 MB" in found.variants[0].note
+    assert not (tmp_path / "out" / "model.onnx").exists()
+
+
+def test_limits_that_nothing_keeps_name_what_comes_nearest(exporting, tmp_path):
+    with pytest.raises(ExportError, match=r"the fastest, model\.onnx, takes 2\.00 ms.*the smallest, model\.onnx, has 1\.00 MB"):
+        exporting(Writing("int8"), {}, limits=folder.Limits(latency=1.0))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_said(exporting, tmp_path):
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(folder.StoreError, match="cannot be written: it is a file"):
+        exporting(Writing("int8"), {})

@@ -1,0 +1,163 @@
+"""What a served model takes: bytes, base64, paths, arrays, tables of them; and what it answers to what it cannot take."""
+
+from __future__ import annotations
+
+import base64
+import io
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from automl_cnn.errors import DataError
+from automl_cnn.export.inputs import as_batches, from_request
+
+
+def encoded(colour: str = "red", kind: str = "JPEG", side: int = 12) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (side, side), colour).save(out, kind)
+    return out.getvalue()
+
+
+def text(content: bytes) -> str:
+    return base64.b64encode(content).decode()
+
+
+RED = encoded()
+
+
+def read(given, *, paths: bool = True) -> np.ndarray:
+    return np.concatenate(list(as_batches(from_request(given, paths=paths), 8, 3, 64, stored=8)))
+
+
+@pytest.fixture
+def photo(tmp_path):
+    path = tmp_path / "red.jpg"
+    path.write_bytes(RED)
+    return str(path)
+
+
+ARRAY = np.full((12, 12, 3), (254, 0, 0), np.uint8)
+FORMS = {
+    "bytes": RED,
+    "a list of bytes": [RED],
+    "base64": text(RED),
+    "base64 in lines": "\n".join(text(RED)[start : start + 76] for start in range(0, len(text(RED)), 76)),
+    "a data URL": f"data:image/jpeg;base64,{text(RED)}",
+    "a list of base64": [text(RED)],
+    "an array of images": ARRAY[None],
+    "whole numbers, as JSON gives them": ARRAY[None].astype(np.int64),
+    "a list of arrays": [ARRAY],
+    "nested lists": [ARRAY.tolist()],
+    "a table": pd.DataFrame({"image": [text(RED)]}),
+    "a table of bytes": pd.DataFrame({"image": [RED]}),
+    "a table with another column": pd.DataFrame({"photo": [text(RED)]}),
+    "a table with more columns": pd.DataFrame({"number": [1], "image": [text(RED)]}),
+    "a table of nested lists": pd.DataFrame({"image": [ARRAY.tolist()]}),
+    "a mapping": {"image": text(RED)},
+    "a mapping of a list": {"image": [text(RED)]},
+    "an array of text": np.array([text(RED)]),
+    "an array of objects": np.array([RED], object),
+    "a PIL image": Image.new("RGB", (12, 12), (254, 0, 0)),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_of_an_image_is_read_alike(form):
+    pixels = read(FORMS[form])
+    assert pixels.shape == (1, 8, 8, 3)
+    assert pixels.dtype == np.uint8
+    assert (np.abs(pixels[0].astype(int) - (254, 0, 0)) <= 2).all()
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF"])
+def test_base64_of_every_format_is_known(kind):
+    assert read(text(encoded(kind=kind)), paths=False).shape == (1, 8, 8, 3)
+
+
+def test_a_path_is_read_where_paths_are_taken(photo):
+    assert read([photo, photo]).shape == (2, 8, 8, 3)
+    with pytest.raises(DataError, match="Paths are not taken over HTTP"):
+        from_request([photo], paths=False)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("nowhere/photo.jpg", "Image 1 is neither a file nor an image file in base64"),
+        ([text(RED), text(b"this is no image at all")], "Image 2 is neither a file nor an image file in base64"),
+        ("x" * 5000, "a text of 5,000 characters"),
+        ("a\0b", "neither a file"),
+        ([], "There are no images in the request"),
+        (7, "received int"),
+        ({"a": 1, "b": 2}, "no column 'image' among a, b"),
+        ({}, "no column 'image' among none"),
+        ([[[1, 2], [3]]], "rows of unequal length"),
+        ([None], "NoneType is no image"),
+        ([[1, 2, 3]], "shape"),
+        (np.zeros((2, 2), np.uint8), "shape"),
+        ([["a", "b"]], "shape"),
+    ],
+)
+def test_what_is_no_image_is_said_so(given, said):
+    with pytest.raises(DataError, match=said):
+        read(given)
+
+
+def test_a_damaged_image_is_named():
+    with pytest.raises(DataError, match="an image of 300 bytes cannot be used"):
+        read(text(encoded(side=64)[:300]), paths=False)
+
+
+def test_decoding_ahead_keeps_the_order_and_every_image():
+    images = [encoded("red") if number % 3 else encoded("blue") for number in range(11)]
+    for batch in (1, 2, 5, 11, 64):
+        parts = list(as_batches(images, 8, 3, batch, stored=8))
+        assert [len(part) for part in parts[:-1]] == [batch] * (len(parts) - 1)
+        pixels = np.concatenate(parts)
+        assert [int(pixel[0, 0, 2]) > 200 for pixel in pixels] == [number % 3 == 0 for number in range(11)]
+
+
+class Fake:
+    classes = ("cat", "dog")
+
+    def predict_proba(self, images):
+        if images == [RED]:
+            return np.array([[0.25, 0.75]], np.float32)
+        raise DataError("the image is damaged.")
+
+
+@pytest.fixture
+def model(monkeypatch):
+    from automl_cnn.export import pyfunc
+
+    made = pyfunc.ImageModel()
+    monkeypatch.setattr("automl_cnn.export.bundle.load", lambda path: Fake())
+    made.load_context(SimpleNamespace(artifacts={"model": "model.keras"}))
+    return made
+
+
+def test_the_answer_is_label_confidence_and_probabilities(model):
+    table = model.predict(None, RED)
+    assert table.to_dict("records") == [{"label": "dog", "confidence": 0.75, "probabilities": {"cat": 0.25, "dog": 0.75}}]
+
+
+def test_what_is_wrong_with_an_image_is_a_bad_request_in_a_sentence(model):
+    from mlflow.exceptions import MlflowException
+
+    with pytest.raises(MlflowException, match="the image is damaged") as raised:
+        model.predict(None, [b"\xff\xd8\xffdamaged"])
+    assert raised.value.get_http_status_code() == 400
+
+
+def test_a_server_reads_no_files_unless_it_is_told_to(model, photo, monkeypatch):
+    from mlflow.exceptions import MlflowException
+
+    monkeypatch.setenv("_MLFLOW_IS_IN_SERVING_ENVIRONMENT", "true")
+    with pytest.raises(MlflowException, match="Paths are not taken over HTTP"):
+        model.predict(None, [photo])
+    monkeypatch.setenv("AUTOML_CNN_SERVE_PATHS", "1")
+    with pytest.raises(MlflowException, match="the image is damaged"):  # it came as far as the model
+        model.predict(None, [photo])

@@ -1,0 +1,127 @@
+"""Studies that were never run, as facts for a report."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+from automl_cnn.evidence import Bin, Evidence, Mistake
+from automl_cnn.facts import Effect, Facts
+from automl_cnn.records import Epoch, Fidelity, Finding, State, Trial
+
+CLASSES = ("daisy", "rose", "tulip")
+
+
+def epochs(count: int, top: float, *, clean: bool = False) -> tuple[Epoch, ...]:
+    return tuple(
+        Epoch(
+            number=number,
+            epochs=count,
+            seconds=2.0 * number,
+            loss=1.0 / number,
+            accuracy=min(1.0, top * number / count + 0.05),
+            val_loss=1.2 / number,
+            val_accuracy=top * number / count,
+            score=top * number / count,
+            learning_rate=0.001,
+            **({"clean_loss": 0.9 / number, "clean_accuracy": min(1.0, top * number / count + 0.1)} if clean else {}),
+        )
+        for number in range(1, count + 1)
+    )
+
+
+def trial(number: int, score: float | None = 0.8, architecture: str = "vgg", state: State = State.COMPLETE, **changes) -> Trial:
+    configuration = {
+        "architecture": architecture,
+        "resolution": 64,
+        "width": 0.5,
+        "optimizer": "adam",
+        "adam.learning_rate": 0.00123456,
+        "regularizer.l2": False,
+    }
+    given = {
+        "configuration": {**configuration, **changes.pop("configuration", {})},
+        "fidelity": Fidelity(10),
+        "reason": f"default of {architecture}",
+        "stage": "defaults",
+        "interval": None if score is None else (score - 0.05, score + 0.04),
+        "epochs": epochs(6, score or 0.3),
+        "best_epoch": 5,
+        "params": 1_000_000 + 1000 * number,
+        "mult_adds": 20_000_000 * (number + 1),
+        "seconds": 30.0 + number,
+        **changes,
+    }
+    return Trial(number=number, score=score, state=state, **given)
+
+
+def data(classes=CLASSES, train=(50, 10, 40), val=(10, 4, 9), test=(10, 4, 9)) -> dict:
+    return {
+        "name": "flowers",
+        "folder": "images/flowers",
+        "fingerprint": "f" * 32,
+        "classes": list(classes),
+        "images": sum(train) + sum(val) + sum(test),
+        "splits": {"train": list(train), "val": list(val), "test": list(test)},
+        "skipped": 1,
+        "duplicates": 2,
+        "channels": 3,
+        "native": 180,
+    }
+
+
+def result(best: Trial, test: float | None = 0.85) -> dict:
+    span = None if test is None else (test - 0.06, test + 0.05)
+    return {"study": "flowers", "trial": best.number, "test_score": test, "test_interval": span, "baseline": 0.45, "stopped_by": "budget", "trials": 3}
+
+
+def jpeg() -> str:
+    from PIL import Image
+
+    out = io.BytesIO()
+    Image.new("RGB", (8, 8), "red").save(out, "JPEG")
+    return base64.b64encode(out.getvalue()).decode()
+
+
+def evidence(number: int, classes: int = 3, **changes) -> Evidence:
+    matrix = tuple(tuple(8 if row == column else (row + column) % 2 for column in range(classes)) for row in range(classes))
+    given = {
+        "temperature": 1.7,
+        "confusion": matrix,
+        "bins": (Bin(5, 0.45, 0.4), Bin(20, 0.95, 0.9)),
+        "raw": (Bin(3, 0.5, 0.3), Bin(22, 0.99, 0.85)),
+        "mistakes": (Mistake("rose/1.jpg", 1, 0, 0.93, 0.02, jpeg(), jpeg()),),
+        **changes,
+    }
+    return Evidence(trial=number, **given)
+
+
+OVERFITS = Finding(
+    "overfitting", "high", "From epoch 3 on it learns the training images by heart.", {"gap": 0.21, "gap_low": 0.1}, 3, ("augmentation", "more images")
+)
+
+
+def study(trials=None, **changes) -> Facts:
+    trials = (
+        (trial(0, 0.7), trial(1, 0.82, "resnet"), trial(2, None, "alexnet", State.FAILED, failure="out of memory", epochs=())) if trials is None else trials
+    )
+    best = max((one for one in trials if one.scored), key=lambda one: one.score, default=None)
+    given = {
+        "name": "flowers",
+        "data": data(),
+        "skipped": (("rose/bad.jpg", "the file is empty (0 bytes)"),),
+        "notes": ("1 image appears, byte for byte, under several classes: at least one of the labels is wrong.",),
+        "settings": {"engine": "optuna", "sampler": "tpe", "seed": 3},
+        "toml": 'data = "images/flowers"\n',
+        "trials": tuple(trials),
+        "result": result(best) if best else None,
+        "seconds": 125.0,
+        "evidence": evidence(best.number) if best else None,
+        "findings": {best.number: (OVERFITS,)} if best else {},
+        "effects": (Effect("dropout", 3, 0.021, (0.004, 0.038)),),
+        "versions": {"keras": "3.15.1"},
+        "hashes": {"model.keras (sha256)": "ab" * 32},
+        "written": "2030-01-01 10:00",
+        **changes,
+    }
+    return Facts(**given)

@@ -1,0 +1,103 @@
+"""The choice of networks that answer together, on simulated answers: what is found, and above all what is not."""
+
+import numpy as np
+import pytest
+
+from automl_cnn import metrics
+from automl_cnn.study.combine import DISTINCT, attempts, better, combine, mean
+
+CLASSES = 5
+
+
+def answers(labels, right, rng, confidence=0.7):
+    """Probabilities of a network that is right so often, its mistakes its own."""
+    said = np.where(rng.random(len(labels)) < right, labels, (labels + rng.integers(1, CLASSES, len(labels))) % CLASSES)
+    noise = rng.dirichlet(np.ones(CLASSES), len(labels))
+    return confidence * np.eye(CLASSES)[said] + (1 - confidence) * noise
+
+
+def study(images=600, networks=4, right=0.8, seed=0):
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, CLASSES, images)
+    return labels, {number: answers(labels, right, rng) for number in range(networks)}
+
+
+def best_of(metric, labels, said):
+    return max(said, key=lambda number: metrics.score(metric, labels, said[number]))
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "balanced_accuracy", "f1"])
+def test_networks_with_mistakes_of_their_own_are_better_together(metric):
+    labels, said = study()
+    best = best_of(metric, labels, said)
+    found = combine(metric, labels, said, best)
+    assert found is not None
+    assert next(iter(found.picks)) == best
+    assert 2 <= len(found.picks) <= DISTINCT
+    assert sum(found.weights.values()) == pytest.approx(1)
+    assert found.score == pytest.approx(metrics.score(metric, labels, mean(said, found.picks)))
+    assert found.score > metrics.score(metric, labels, said[best]) + 0.03
+
+
+def test_a_ranking_is_improved_too():
+    labels, said = study(images=150, networks=2, right=0.7)
+    assert combine("auc", labels, said, best_of("auc", labels, said)) is not None
+
+
+def test_the_same_answers_twice_are_no_ensemble():
+    labels, said = study(networks=1)
+    assert combine("accuracy", labels, {0: said[0], 1: said[0].copy()}, 0) is None
+    assert combine("accuracy", labels, said, 0) is None
+
+
+def test_networks_that_know_nothing_hardly_ever_get_in():
+    """They break ties of an unsure best by luck, and the best of many sums looks better than it is."""
+    taken = 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        labels = rng.integers(0, CLASSES, 120)
+        unsure = answers(labels, 0.75, rng, confidence=0.12)
+        noise = {number: rng.dirichlet(np.ones(CLASSES), len(labels)) for number in range(1, 5)}
+        taken += combine("accuracy", labels, {0: unsure, **noise}, 0) is not None
+    assert taken <= 0.1 * 60  # 0.05 of 400 such studies
+
+
+@pytest.mark.parametrize(("networks", "enough"), [(2, 3), (5, 5)])
+def test_a_few_images_set_right_are_chance_and_more_of_them_are_not(networks, enough):
+    labels = np.zeros(200, int)
+    alone = np.tile([0.9, 0.1], (200, 1))
+    alone[:20] = [0.1, 0.9]
+
+    def answered(set_right):
+        said = alone.copy()
+        said[:set_right] = [0.9, 0.1]
+        return better("accuracy", labels, said, alone, tries=attempts(networks))
+
+    told = [answered(count) for count in range(10)]
+    assert abs(told.index(True) - enough) <= 1
+    assert all(told[told.index(True) :])
+
+
+def test_as_many_spoiled_as_set_right_are_no_gain():
+    labels = np.zeros(200, int)
+    alone = np.tile([0.9, 0.1], (200, 1))
+    alone[:30] = [0.1, 0.9]
+    together = np.roll(alone, 28, axis=0)
+    together[0] = [0.9, 0.1]  # one more
+    assert not better("accuracy", labels, together, alone, tries=1)
+
+
+def test_what_breaks_the_limits_is_not_taken():
+    labels, said = study()
+    best = best_of("accuracy", labels, said)
+    assert combine("accuracy", labels, said, best, allowed=lambda numbers: len(numbers) == 1) is None
+    banned = next(number for number in combine("accuracy", labels, said, best).picks if number != best)
+    found = combine("accuracy", labels, said, best, allowed=lambda numbers: banned not in numbers)
+    assert found is not None
+    assert banned not in found.picks
+
+
+def test_equal_studies_give_equal_choices():
+    labels, said = study()
+    best = best_of("accuracy", labels, said)
+    assert combine("accuracy", labels, said, best) == combine("accuracy", labels, dict(reversed(said.items())), best)

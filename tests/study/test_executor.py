@@ -1,0 +1,257 @@
+"""The local executor with worker processes that are simulated, and what a real one says that cannot start."""
+
+import os
+import signal
+
+import pytest
+
+from automl_cnn.errors import PluginError, TrialError, WorkerLost
+from automl_cnn.records import OUT_OF_MEMORY, Fidelity, Finished, Job, State
+from automl_cnn.study.executors import memory, process
+from automl_cnn.study.executors.local import LocalExecutor
+from automl_cnn.study.executors.memory import GROWTH, outgrown, total
+from automl_cnn.study.executors.process import WorkerProcess
+from automl_cnn.study.executors.protocol import Setting
+
+GB = 2**30
+JOB = Job({"architecture": "a"}, Fidelity(1), "why")
+SETTING = Setting("data", "accuracy", "auto", 0, None, "trials")
+DONE = Finished(State.COMPLETE, 0.5)
+KILLED = f"{OUT_OF_MEMORY}, most likely: the worker process was killed by the system"
+
+
+@pytest.mark.parametrize(
+    ("first", "now", "of", "answer"),
+    [
+        (1 * GB, 1.2 * GB, 8 * GB, False),  # it grew little
+        (1 * GB, 1.9 * GB, 8 * GB, False),  # it grew much, and there is room
+        (1 * GB, 2.1 * GB, 8 * GB, True),
+        (3 * GB, 3.2 * GB, 8 * GB, False),  # a new one would be as large
+        (3 * GB, 3 * GB + GROWTH + 1, 8 * GB, True),
+        (None, 7 * GB, 8 * GB, False),  # it had no trial yet
+        (1 * GB, None, 8 * GB, False),  # it is gone
+    ],
+)
+def test_a_worker_gives_way_when_it_is_large_and_has_grown(first, now, of, answer):
+    assert outgrown(first, now, of) is answer
+
+
+def test_a_containers_limit_counts_and_none_does_not(tmp_path):
+    for name, text in (("limited", "1073741824\n"), ("free", "max\n"), ("huge", f"{2**62}\n")):
+        (tmp_path / name).write_text(text)
+    machine = total(())
+    assert total((str(tmp_path / "limited"),)) == GB
+    assert total(tuple(str(tmp_path / name) for name in ("free", "huge", "missing"))) == machine
+    assert machine > GB
+
+
+def test_memory_is_read_of_a_process_that_lives():
+    assert 2**20 < memory.held(os.getpid()) < 2**40
+    assert memory.held(2**22 + 1) is None
+
+
+class FakeProcess:
+    """A worker that answers by script: each request is met by the next list of answers; an exception among them is raised."""
+
+    def __init__(self, answers=(), *, prepared=True, starts=True, memory=GB):
+        self.answers, self.prepared, self.starts, self.memory = list(answers), prepared, starts, memory
+        self.requests, self.waiting, self.gone = [], [], False
+
+    def ready(self):
+        return self.prepared
+
+    def connect(self):
+        if not self.starts:
+            raise TrialError("the worker did not start: it was killed")
+
+    def send(self, word, payload=None):
+        self.requests.append(word)
+        if word == "configure":
+            self.waiting = ["done"] if self.prepared != "deaf" else [EOFError()]
+        elif word != "stop":
+            self.waiting += self.answers.pop(0) if self.answers else ["done"]
+
+    def receive(self, silence):
+        word = self.waiting.pop(0)
+        if isinstance(word, Exception):
+            raise word
+        return word if isinstance(word, tuple) else (word, DONE)
+
+    def death(self):
+        return self.cause if hasattr(self, "cause") else KILLED
+
+    def end(self):
+        self.gone = True
+
+    kill = end
+
+
+class Fleet:
+    """Hands out workers one after the other."""
+
+    def __init__(self, *workers):
+        self.workers, self.begun = list(workers), []
+
+    def __call__(self, log):
+        self.begun.append(self.workers.pop(0))
+        return self.begun[-1]
+
+
+@pytest.fixture
+def executor_of(tmp_path, monkeypatch):
+    monkeypatch.setattr(memory, "total", lambda: 8 * GB)
+
+    def made(*workers):
+        executor = LocalExecutor(tmp_path / "log", Fleet(*workers))
+        executor.configure(SETTING)
+        return executor
+
+    return made
+
+
+def train(executor):
+    return [event for event in executor.run(JOB, 0) if isinstance(event, Finished)][-1]
+
+
+def test_a_worker_that_has_grown_is_replaced_when_its_successor_is_ready(executor_of):
+    old, new = FakeProcess(), FakeProcess(prepared=False)
+    executor = executor_of(old, new)
+    train(executor)
+    old.memory = 3 * GB
+    train(executor)  # the successor is begun, and nobody waits for it
+    assert executor._begin.begun == [old, new]
+    train(executor)
+    assert (old.requests.count("train"), old.gone, new.requests) == (3, False, [])
+    new.prepared = True
+    assert train(executor) == DONE
+    assert (old.gone, new.requests) == (True, ["configure", "train"])
+    train(executor)
+    assert new.requests == ["configure", "train", "train"]  # the new one is measured by its own first trial
+    executor.close()
+    assert new.gone
+
+
+def test_a_worker_that_stays_as_it_is_is_kept(executor_of):
+    executor = executor_of(FakeProcess(memory=3 * GB))
+    for _ in range(50):
+        assert train(executor) == DONE
+    assert len(executor._begin.begun) == 1
+
+
+def test_a_successor_on_its_way_takes_over_from_a_worker_that_dies(executor_of):
+    old, new = FakeProcess([["done"], ["done"], [EOFError()]]), FakeProcess(prepared=False)
+    executor = executor_of(old, new)
+    train(executor)
+    old.memory = 3 * GB
+    train(executor)
+    assert train(executor).failure == KILLED
+    assert train(executor) == DONE
+    assert new.requests == ["configure", "train"]
+
+
+def test_both_processes_end_with_the_executor(executor_of):
+    old, new = FakeProcess(), FakeProcess(prepared=False)
+    executor = executor_of(old, new)
+    train(executor)
+    old.memory = 3 * GB
+    train(executor)
+    executor.close()
+    assert (old.gone, new.gone) == (True, True)
+
+
+def test_a_lost_worker_fails_its_trial_and_the_next_gets_a_new_one(executor_of):
+    old, new = FakeProcess([[("event", 1), EOFError()]]), FakeProcess()
+    executor = executor_of(old, new)
+    assert (train(executor).state, old.gone) == (State.FAILED, True)
+    assert train(executor) == DONE
+    assert new.requests == ["configure", "train"]
+
+
+def test_a_silent_worker_is_told_from_a_dead_one(executor_of):
+    executor = executor_of(FakeProcess([[TimeoutError("no sign of life for 60 s, so its worker was ended")]]), FakeProcess())
+    assert train(executor).failure == "no sign of life for 60 s, so its worker was ended"
+
+
+def test_a_worker_killed_while_it_is_set_up_is_a_lost_worker_too(executor_of):
+    executor = executor_of(FakeProcess(prepared="deaf"), FakeProcess())
+    assert train(executor).failure == KILLED
+    assert train(executor) == DONE
+
+
+def test_a_worker_killed_at_its_start_is_started_once_more(executor_of):
+    executor = executor_of(FakeProcess(starts=False), FakeProcess())
+    assert train(executor) == DONE
+    executor = executor_of(FakeProcess(starts=False), FakeProcess(starts=False), FakeProcess())
+    assert "did not start" in train(executor).failure
+
+
+def test_what_asks_for_little_is_asked_again_where_the_system_killed_the_worker(executor_of):
+    executor = executor_of(FakeProcess([[EOFError()]]), FakeProcess([[("done", "cost")]]))
+    assert executor.cost({"architecture": "a"}) == "cost"
+    executor = executor_of(FakeProcess([[EOFError()]]), FakeProcess([[EOFError()]]), FakeProcess())
+    with pytest.raises(WorkerLost):
+        executor.cost({"architecture": "a"})
+
+
+def test_what_crashes_the_worker_is_not_asked_again(executor_of):
+    crashing = FakeProcess([[EOFError()]])
+    crashing.cause = "the worker process was killed by signal 11"
+    executor = executor_of(crashing, FakeProcess())
+    with pytest.raises(WorkerLost, match="signal 11"):
+        executor.cost({"architecture": "a"})
+    assert len(executor._begin.begun) == 1
+
+
+def test_a_trial_that_nobody_listens_to_any_more_does_not_answer_the_next_question(executor_of):
+    old, new = FakeProcess([[("event", 1), ("event", 2), ("done", "a trial")]]), FakeProcess([[("done", "a score")]])
+    executor = executor_of(old, new)
+    assert next(executor.run(JOB, 0)) == 1
+    assert executor.test("best.keras") == "a score"
+    assert old.gone
+
+
+def test_a_process_that_cannot_start_says_so_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(process.sys, "executable", "/bin/false")
+    worker = WorkerProcess(tmp_path / "log")
+    with pytest.raises(TrialError, match="did not start: the worker process ended with code 1"):
+        worker.connect()
+    assert not worker.ready()
+    worker.end()
+
+
+def test_a_process_killed_before_it_is_ready_is_told(tmp_path, monkeypatch):
+    script = tmp_path / "worker"
+    script.write_text("#!/bin/sh\necho 'its last words'\nkill -9 $$\n")
+    script.chmod(0o755)
+    monkeypatch.setattr(process.sys, "executable", str(script))
+    with pytest.raises(TrialError, match=rf"{OUT_OF_MEMORY}.*its last words"):
+        WorkerProcess(tmp_path / "log").connect()
+
+
+def test_a_process_that_does_not_leave_is_ended(tmp_path, monkeypatch):
+    script = tmp_path / "worker"
+    script.write_text("#!/bin/sh\nexec sleep 1000\n")
+    script.chmod(0o755)
+    monkeypatch.setattr(process.sys, "executable", str(script))
+    worker = WorkerProcess(tmp_path / "log")
+    assert not worker.ready()
+    worker.end()
+    assert worker._process.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize(
+    ("cause", "told"),
+    [
+        (MemoryError("2 GiB"), "out of memory: a smaller batch"),
+        (OSError(28, "No space left on device"), "the disk is full: "),
+        (ValueError("3 is no size"), "features raised"),
+    ],
+)
+def test_what_a_plugin_met_is_recognized_behind_its_error(cause, told):
+    from automl_cnn.study.executors.worker import _sentence
+
+    try:
+        raise PluginError("features raised something") from cause
+    except PluginError as error:
+        sentence = _sentence(error)
+    assert sentence.startswith(told)
