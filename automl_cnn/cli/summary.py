@@ -27,7 +27,7 @@ ENDED = {
     "trials": "all trials are done",
     "user": "you stopped it; the same command goes on",
     "exhausted": "every trial failed in a row",
-    "disk": "no room is left on the disk; the same command goes on",
+    "disk": "no room was left on the disk, or within --max-disk; the same command goes on",
 }
 
 

@@ -158,6 +158,9 @@ def _search(
         )
         tracker.start({**json.loads(config.model_dump_json()), **(course.settings if course else {})}, summary(dataset))
         disk = Disk.of(store, folder, Path(dataset.array), config.max_disk)
+        short = disk.lacks(0, 0)
+        if short and not folder.model.exists():
+            raise StoreError(short)
         study = _Study(config, name, record, executor, tracker, observer, dataset, started, folder, disk)
         top = worth_enlarging(dataset.native, config.max_resolution)
         engine = _engine(config, space, top)
@@ -322,7 +325,8 @@ class _Study:
         best = winner(trials, objectives)
         if best is None:
             reasons = sorted({trial.failure or "no reason" for trial in trials})
-            raise TrialError("No network could be trained.\n" + "\n".join(reasons[:5] or ["No time was left for a single trial: raise --budget."]))
+            none = "No time was left for a single trial, or no network keeps the limits: raise --budget, or what --max-... allows."
+            raise TrialError("No network could be trained.\n" + "\n".join(reasons[:5] or [none]))
         if stopped_by == STOPPED:
             best = self._standing(best, trials)
         self._ensemble(trials, stopped_by)

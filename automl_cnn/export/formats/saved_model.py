@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from automl_cnn.export.formats.protocol import FLOAT, NONE, Format, Source
-from automl_cnn.export.formats.signature import exported
 
 
 def write(source: Source, path: Path, method: str) -> None:
-    """Write `path`, a folder."""
-    from automl_cnn.export.network import portable
+    """Write `path`, a folder, whose signature takes `images` and returns `probabilities`.
 
-    exported(portable(source.network), path, "tf_saved_model")
+    With TensorFlow's own function: Keras 3.15's exporter stores every weight twice.
+    """
+    import tensorflow as tf
+
+    from automl_cnn.export.network import IMAGES, PROBABILITIES, portable
+
+    model = portable(source.network)
+    module = tf.Module()
+    module.weights = [variable.value for variable in model.variables]
+
+    @tf.function(input_signature=[tf.TensorSpec(model.input_shape, tf.uint8, name=IMAGES)], autograph=False)
+    def serve(images: Any) -> dict[str, Any]:
+        return {PROBABILITIES: model(images, training=False)}
+
+    module.serve = serve
+    tf.saved_model.save(module, str(path), signatures=serve)
 
 
 FORMAT = Format(
