@@ -17,7 +17,13 @@ from automl_cnn.space import Scalar
 
 BOARD = 25  # trials shown at once; the others behind a fold
 STATES = {State.COMPLETE: "done", State.STOPPED: "stopped", State.PRUNED: "pruned", State.FAILED: "failed", State.RUNNING: "running"}
-STOPPED_BY = {"budget": "the budget is used", "trials": "all trials are done", "user": "it was stopped", "exhausted": "every trial failed in a row"}
+STOPPED_BY = {
+    "budget": "the budget is used",
+    "trials": "all trials are done",
+    "user": "it was stopped",
+    "exhausted": "every trial failed in a row",
+    "disk": "no room was left on the disk",
+}
 
 
 def view(facts: Facts) -> Page:
