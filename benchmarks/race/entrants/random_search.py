@@ -37,7 +37,7 @@ class OnlyAsks(Planner):
 
     def next(self, trials: Sequence[Trial], budget: Budget) -> Job | None:
         done = tuple(trial for trial in trials if not (trial.state is State.FAILED and (trial.failure or "").startswith(INTERRUPTED)))
-        defaults = budget.defaults(len(Defaults(self.sizing).starts()))  # none is trained; their number sets the seconds of a trial
+        defaults = budget.defaults(Defaults(self.sizing).number)  # none is trained; their number sets the seconds of a trial
         now = Whole(done, budget, budget.slice(defaults), defaults, self.max_epochs)
         if again := Retry(self.sizing).next(now):
             return again
