@@ -1,4 +1,4 @@
-"""Amounts as a person writes them: `1.5M` parameters, `5MB`, `20ms`."""
+"""Amounts as a person writes and reads them: `1.5M` parameters, `5MB`, `20ms`, `4:05`."""
 
 from __future__ import annotations
 
@@ -31,3 +31,31 @@ def amount(units: Mapping[str, float], example: str) -> Callable[[object], float
 count = amount(COUNTS, "500k, 1.5M or 300000")
 size = amount(BYTES, "500KB, 5MB or 1GiB")
 milliseconds = amount(MILLISECONDS, "20ms or 0.5s")
+
+
+def compact(number: int | None) -> str:
+    """1,234,567 as `1.2M`: parameters and mult-adds; `-` where it is not known."""
+    if number is None:
+        return "-"
+    value = float(number)
+    for unit in ("", "k", "M", "G"):
+        if value < 999.5:
+            return f"{value:.0f}{unit}" if value >= 99.5 or unit == "" else f"{value:.1f}{unit}"
+        value /= 1000
+    return f"{value:.1f}T"
+
+
+def bytes_(number: int) -> str:
+    """1,234,567 as `1.2 MB`."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if number >= size:
+            return f"{number / size:.1f} {unit}"
+    return f"{number} B"
+
+
+def clock(seconds: float) -> str:
+    """Seconds as `4:05` or `1:02:03`."""
+    whole = max(0, round(seconds))
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -11,10 +11,8 @@ behind `--` is handed on to `automl-cnn search`. Seconds: from the start of the 
 from __future__ import annotations
 
 import argparse
-import csv
 import datetime
 import importlib.metadata
-import io
 import os
 import statistics
 import sys
@@ -24,6 +22,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from race.watch import Watched, watch
+from rows import append, read
 
 from automl_cnn.config import seconds
 from automl_cnn.records import Trial
@@ -56,7 +55,7 @@ def main() -> int:
         for seed, budget in enumerate(budgets, chosen.seed):
             if (name, budget, words, seed) not in known:
                 print(f"{name}, {budget:g} s, seed {seed} ...", flush=True)
-                append(chosen.results, run(chosen.data.resolve(), budget, seed, chosen.words) | {"set": name, "words": words})
+                append(chosen.results, run(chosen.data.resolve(), budget, seed, chosen.words) | {"set": name, "words": words}, COLUMNS)
     print(table(read(chosen.results)))
     return 0
 
@@ -130,26 +129,6 @@ def table(rows: Sequence[Mapping[str, str]]) -> str:
             f"{len(whole)} searches: {max(over):+.1f} % at worst, {statistics.mean(over):+.1f} % on the mean; {100 * steps:.1f} % of the time in steps"
         )
     return "\n".join(lines)
-
-
-def read(path: Path) -> list[dict[str, str]]:
-    """The rows so far; none where there is no file."""
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def append(path: Path, row: Mapping[str, object]) -> None:
-    """Add a row in one step, so that a kill loses none."""
-    out = io.StringIO(newline="")
-    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows([*read(path), row])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(out.getvalue(), encoding="utf-8", newline="")
-    os.replace(part, path)
 
 
 if __name__ == "__main__":

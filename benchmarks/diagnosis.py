@@ -11,10 +11,8 @@ the sets before the last and are shown on the last (--shown).
 from __future__ import annotations
 
 import argparse
-import csv
 import dataclasses
 import json
-import os
 import tempfile
 import time
 from collections import Counter
@@ -23,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rows import append, read
 
 HERE = Path(__file__).resolve().parent
 FIELDS = ("set", "truth", "seed", "seconds", "context", "trial")
@@ -107,7 +106,7 @@ def main() -> None:
     chosen = options.parse_args()
     if not chosen.table:
         measure(chosen)
-    tell(rows(chosen.results), chosen.shown)
+    tell(read(chosen.results), chosen.shown)
 
 
 def measure(chosen: argparse.Namespace) -> None:
@@ -116,7 +115,7 @@ def measure(chosen: argparse.Namespace) -> None:
 
     sets = dict(text.split("=", 1) for text in chosen.sets)
     truths = [name.strip() for name in chosen.truths.split(",") if name.strip()] or [*CASES]
-    done = {(row["set"], row["truth"], int(row["seed"])) for row in rows(chosen.results)}
+    done = {(row["set"], row["truth"], int(row["seed"])) for row in read(chosen.results)}
     every = [(name, truth, int(seed)) for seed in chosen.seeds.split(",") for truth in truths for name in sets]
     waiting = [cell for cell in every if cell not in done][: chosen.most]
     with tempfile.TemporaryDirectory() as text:
@@ -128,7 +127,7 @@ def measure(chosen: argparse.Namespace) -> None:
             context, trial = train(name, sets[name], CASES[truth], seed, plugins=plugins, work=work)
             seconds = time.time() - began
             row = {"set": name, "truth": truth, "seed": seed, "seconds": round(seconds, 1), "context": json.dumps(context), "trial": json.dumps(trial)}
-            append(chosen.results, row)
+            append(chosen.results, row, FIELDS)
             found = findings(row)
             print(f"{number}/{len(waiting)}  {name}, {truth}, seed {seed}: {[finding.kind for finding in found]}  ({seconds:.0f} s)", flush=True)
 
@@ -268,27 +267,6 @@ def tell(known: Sequence[Mapping[str, str]], shown: str) -> None:
             print(f"  {truth:<20}{', '.join(f'{count} x {kind}' for kind, count in counts.most_common())}")
         wronged = [row for row in chosen if row["truth"] == "good settings" and any(f.kind == "overfitting" and f.severity == "high" for f in said[id(row)])]
         print(f"  good fits called overfitting with high severity: {len(wronged)}")
-
-
-def rows(path: Path) -> list[dict[str, str]]:
-    """The rows so far; none where there is no file."""
-    csv.field_size_limit(10**8)
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def append(path: Path, row: Mapping[str, Any]) -> None:
-    """Add a row, in one step, so that a kill loses none."""
-    every = [*rows(path), row]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    with part.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, FIELDS)
-        writer.writeheader()
-        writer.writerows(every)
-    os.replace(part, path)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ CSV grows row by row, and what it holds is not done again.
 from __future__ import annotations
 
 import argparse
-import csv
 import os
 import tempfile
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
 import numpy as np
+from rows import append, read
 
 from automl_cnn import registry
 from automl_cnn.data import Dataset, pixels, prepare_arrays
@@ -47,7 +47,7 @@ def main() -> None:
     chosen = options.parse_args()
     plugins = registry.load()
     names = chosen.architectures.split(",") if chosen.architectures else plugins.names("architecture")
-    done = {(row["architecture"], row["format"], row["quantize"]) for row in _rows(chosen.out)}
+    done = {(row["architecture"], row["format"], row["quantize"]) for row in read(chosen.out)}
     with tempfile.TemporaryDirectory() as place:
         dataset = gratings(Path(place) / "cache")
         for name in names:
@@ -55,7 +55,7 @@ def main() -> None:
             if todo:
                 model = trained(name, chosen.width, dataset, plugins, Path(place) / f"{name}.keras")
                 for row in measured(name, model, dataset, todo, Path(place)):
-                    _append(chosen.out, row)
+                    append(chosen.out, row, HEAD)
                     print(*(f"{row[key]}" for key in HEAD), flush=True)
                 keras.backend.clear_session()
 
@@ -118,23 +118,6 @@ def _wanted(name: str, formats: list[str]) -> Iterator[tuple[str, str]]:
         for quantize in FORMATS[kind].methods:
             if quantize == NONE or name == QUANTIZED:
                 yield kind, quantize
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def _append(path: Path, row: dict[str, object]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = not path.exists()
-    with path.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, HEAD)
-        if new:
-            writer.writeheader()
-        writer.writerow(row)
 
 
 if __name__ == "__main__":

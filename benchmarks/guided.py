@@ -12,11 +12,9 @@ differences over the seeds, with Student's 95 % interval.
 from __future__ import annotations
 
 import argparse
-import csv
 import dataclasses
 import json
 import math
-import os
 import shutil
 import statistics
 import subprocess
@@ -25,6 +23,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from rows import append, read
 
 HERE = Path(__file__).resolve().parent
 MEASURED = ("test", "val", "trials", "guided_trials", "winner_stage", "best_before_final", "helped", "seconds", "failure")
@@ -45,15 +45,15 @@ def main() -> None:
     chosen = options.parse_args()
     sets = dict(text.split("=", 1) for text in chosen.sets)
     if not chosen.table:
-        done = {tuple(row[key] for key in KEY) for row in rows(chosen.results)}
+        done = {tuple(row[key] for key in KEY) for row in read(chosen.results)}
         every = [(name, seed, chosen.budget, chosen.pretrained, word) for seed in chosen.seeds.split(",") for name in sets for word in ("off", "on")]
         waiting = [cell for cell in every if cell not in done]
         for number, cell in enumerate(waiting, 1):
             print(f"{number}/{len(waiting)}  {' '.join(cell)} ...", flush=True)
             row = search(dict(zip(KEY, cell, strict=True)), sets[cell[0]], chosen.work.resolve())
-            append(chosen.results, row)
+            append(chosen.results, row, FIELDS)
             print(f"      {row['failure'] or 'test ' + str(row['test'])}", flush=True)
-    tell(rows(chosen.results))
+    tell(read(chosen.results))
 
 
 def search(cell: Mapping[str, str], folder: str, work: Path) -> dict[str, Any]:
@@ -122,26 +122,6 @@ def mean(values: Sequence[float]) -> str:
     middle = statistics.mean(values)
     half = STUDENT.get(len(values) - 1, 1.96) * statistics.stdev(values) / math.sqrt(len(values))
     return f"{middle:+.4f} ({middle - half:+.4f} to {middle + half:+.4f}) over {len(values)} pairs"
-
-
-def rows(path: Path) -> list[dict[str, str]]:
-    """The rows so far; none where there is no file."""
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def append(path: Path, row: Mapping[str, Any]) -> None:
-    """Add a row, in one step, so that a kill loses none."""
-    every: list[Mapping[str, Any]] = [*rows(path), row]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    with part.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, FIELDS, restval="")
-        writer.writeheader()
-        writer.writerows(every)
-    os.replace(part, path)
 
 
 if __name__ == "__main__":

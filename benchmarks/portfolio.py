@@ -13,14 +13,11 @@ each architecture's default (with pretrained weights trained on, and from scratc
 from __future__ import annotations
 
 import argparse
-import csv
 import datetime
 import hashlib
 import importlib.metadata
-import io
 import itertools
 import json
-import os
 import random
 import sys
 import tempfile
@@ -30,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from greedy import complete, greedy, left_out, normalized
+from rows import append, read
 
 from automl_cnn import registry as plugins
 from automl_cnn.config import seconds
@@ -199,7 +197,7 @@ def run(name: str, folder: Path, waiting: Sequence[Candidate], *, found: Registr
             for number, one in enumerate(waiting, 1):
                 print(f"{name} {number}/{len(waiting)}  {one}", flush=True)
                 row = cell(one, sizing, executor, done, limit)
-                append(chosen.results, row | {"set": name, "seconds": f"{limit:g}", "seed": chosen.seed})
+                append(chosen.results, row | {"set": name, "seconds": f"{limit:g}", "seed": chosen.seed}, COLUMNS)
                 if row["images_per_second"]:
                     done.append(paced({key: str(value) for key, value in row.items()}))
                 print(f"      {row['failure'] or row['score']}, {row['epochs']} epochs at {row['resolution']} px", flush=True)
@@ -293,26 +291,6 @@ def told_apart(configuration: Mapping[str, Scalar], space: Space) -> dict[str, S
 def of_kind(rows: Iterable[Mapping[str, str]], limit: float, seed: int) -> list[Mapping[str, str]]:
     """The rows with those seconds and that seed."""
     return [row for row in rows if float(row["seconds"]) == limit and int(row["seed"]) == seed]
-
-
-def read(path: Path) -> list[dict[str, str]]:
-    """The rows so far; none where there is no file."""
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def append(path: Path, row: Mapping[str, object]) -> None:
-    """Add a row in one step, so that a kill loses none."""
-    out = io.StringIO(newline="")
-    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows([*read(path), row])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(out.getvalue(), encoding="utf-8", newline="")
-    os.replace(part, path)
 
 
 if __name__ == "__main__":

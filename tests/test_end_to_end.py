@@ -120,7 +120,7 @@ def test_weights_that_cannot_be_had_are_said_and_the_search_goes_on(home, digits
 
 
 def test_a_killed_search_goes_on(home, digits):
-    words = command("search", "--data", digits, "--name", "killed", "--budget", "75s", "--no-mlflow", *TINY)
+    words = command("search", "--data", digits, "--name", "killed", "--budget", "45s", "--no-mlflow", *TINY)
     with (home / "killed.log").open("w") as log:
         process = subprocess.Popen(words, cwd=home, stdout=log, stderr=log)
         record = trials_of(home, "killed", at_least=2, seconds=70)
@@ -131,12 +131,12 @@ def test_a_killed_search_goes_on(home, digits):
     assert kept
     assert used > 5
     started = time.time()
-    result = json.loads(run(home, "search", "--data", digits, "--name", "killed", "--budget", "75s", "--no-mlflow", "--json", *TINY).stdout)
+    result = json.loads(run(home, "search", "--data", digits, "--name", "killed", "--budget", "45s", "--no-mlflow", "--json", *TINY).stdout)
     took = time.time() - started
     again = trials_of(home, "killed", at_least=1, seconds=1).trials
     assert [again[trial.number].score for trial in kept] == [trial.score for trial in kept]
     assert result["seconds"] >= used + took * 0.5
-    assert took < 75
+    assert took < 45
 
 
 def test_ctrl_c_ends_well_with_the_best_so_far(home, digits):

@@ -130,7 +130,7 @@ def test_rows_are_kept_and_finished_cells_known(tmp_path):
     portfolio = module("portfolio")
     path = tmp_path / "results" / "portfolio.csv"
     for name in ("a", "b"):
-        portfolio.append(path, {**dict.fromkeys(portfolio.COLUMNS, ""), "candidate": "x", "set": name, "seconds": "20", "seed": 0})
+        portfolio.append(path, {**dict.fromkeys(portfolio.COLUMNS, ""), "candidate": "x", "set": name, "seconds": "20", "seed": 0}, portfolio.COLUMNS)
     assert [(one["candidate"], one["set"]) for one in portfolio.of_kind(portfolio.read(path), 20.0, 0)] == [("x", "a"), ("x", "b")]
     assert portfolio.of_kind(portfolio.read(path), 40.0, 0) == []
 

@@ -14,8 +14,9 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from automl_cnn.cli.console import clock, compact, value, with_margin
+from automl_cnn.cli.console import value, with_margin
 from automl_cnn.cli.words import STATES, short
+from automl_cnn.quantities import clock, compact
 from automl_cnn.records import Job, State, Trial, incumbent
 from automl_cnn.transfer import name_of
 

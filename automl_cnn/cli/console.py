@@ -35,34 +35,6 @@ def write_json(value: Mapping[str, Any] | list[Any]) -> None:
     sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")
 
 
-def compact(number: int | None) -> str:
-    """1,234,567 as `1.2M`: parameters and mult-adds; `-` where it is not known."""
-    if number is None:
-        return "-"
-    value = float(number)
-    for unit in ("", "k", "M", "G"):
-        if value < 999.5:
-            return f"{value:.0f}{unit}" if value >= 99.5 or unit == "" else f"{value:.1f}{unit}"
-        value /= 1000
-    return f"{value:.1f}T"
-
-
-def bytes_(number: int) -> str:
-    """1,234,567 as `1.2 MB`."""
-    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if number >= size:
-            return f"{number / size:.1f} {unit}"
-    return f"{number} B"
-
-
-def clock(seconds: float) -> str:
-    """Seconds as `4:05` or `1:02:03`."""
-    whole = max(0, round(seconds))
-    minutes, rest = divmod(whole, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
-
-
 def plural(count: int, noun: str) -> str:
     """`1 trial`, `3,210 images`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

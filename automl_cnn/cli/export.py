@@ -11,10 +11,11 @@ from rich.text import Text
 
 from automl_cnn import quantities
 from automl_cnn.cli import backend
-from automl_cnn.cli.console import bytes_, console, plural, say, write_json
+from automl_cnn.cli.console import console, plural, say, write_json
 from automl_cnn.cli.dashboard import STORE
 from automl_cnn.cli.front import OfTrial, model_of_trial
 from automl_cnn.errors import AutomlCnnError, ConfigError, ExportError, StoreError
+from automl_cnn.quantities import bytes_
 from automl_cnn.store import Store
 
 BATCHED = 32  # images, in the table's last column

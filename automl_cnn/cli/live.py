@@ -12,10 +12,11 @@ from rich.live import Live
 from rich.text import Text
 
 from automl_cnn.cli.board import Running, View, panel
-from automl_cnn.cli.console import clock, plural
+from automl_cnn.cli.console import plural
 from automl_cnn.cli.words import dataset_lines, outcome, short
 from automl_cnn.config import StudyConfig
 from automl_cnn.diagnosis import Context
+from automl_cnn.quantities import clock
 from automl_cnn.records import Epoch, Event, Job, Progress, Started, State, Trial, incumbent
 from automl_cnn.study.observer import NullObserver
 

@@ -12,11 +12,12 @@ from rich.text import Text
 
 from automl_cnn import registry
 from automl_cnn.cli import backend
-from automl_cnn.cli.console import compact, console, value, write_json
+from automl_cnn.cli.console import console, value, write_json
 from automl_cnn.cli.plugins_check import check
 from automl_cnn.cli.plugins_new import new
 from automl_cnn.cli.tables import Folder, Json, table
 from automl_cnn.plugin import Architecture, Plugin, Pretrained
+from automl_cnn.quantities import compact
 
 app = typer.Typer(no_args_is_help=True, help="What takes part in a search: architectures, optimizers, regularizers.")
 

@@ -38,6 +38,8 @@ def predict(
     streamed = list(map(str, paths)) == [STDIN]
     images = iter(()) if streamed else find(paths)
     classifier = classifier_of(model if trial is None else str(model_of_trial(model, trial, store)), store)
+    if note := getattr(classifier, "unchecked", None):
+        say(note)
     classes = [str(name) for name in classifier.classes]
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(["path", "label", "confidence", *classes])

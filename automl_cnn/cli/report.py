@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from automl_cnn.cli import backend
-from automl_cnn.cli.console import bytes_, say
+from automl_cnn.cli.console import say
 from automl_cnn.cli.dashboard import STORE
 from automl_cnn.errors import BackendError
+from automl_cnn.quantities import bytes_
 from automl_cnn.store import Store
 
 if TYPE_CHECKING:

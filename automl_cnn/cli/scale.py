@@ -14,10 +14,11 @@ import typer
 from rich.text import Text
 
 from automl_cnn.cli import backend
-from automl_cnn.cli.console import compact, console, with_margin, write_json
+from automl_cnn.cli.console import console, with_margin, write_json
 from automl_cnn.cli.tables import table
 from automl_cnn.config import METRICS, StudyConfig, study_config
 from automl_cnn.errors import ConfigError, SpaceError
+from automl_cnn.quantities import compact
 from automl_cnn.space import Choice, Scalar
 
 if TYPE_CHECKING:

@@ -12,13 +12,14 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from automl_cnn.cli.console import bytes_, clock, console, plural, say, with_margin, write_json
+from automl_cnn.cli.console import console, plural, say, with_margin, write_json
 from automl_cnn.cli.dashboard import STORE
 from automl_cnn.cli.search import go
 from automl_cnn.cli.studies_compare import compare
 from automl_cnn.cli.studies_show import COLOURS, show
 from automl_cnn.cli.tables import InStore, Json, StudyName
 from automl_cnn.errors import ConfigError
+from automl_cnn.quantities import bytes_, clock
 from automl_cnn.store import Store
 
 if TYPE_CHECKING:

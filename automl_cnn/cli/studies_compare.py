@@ -9,10 +9,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from automl_cnn.cli.console import clock, compact, console, value, with_interval, write_json
+from automl_cnn.cli.console import console, value, with_interval, write_json
 from automl_cnn.cli.dashboard import STORE
 from automl_cnn.cli.tables import InStore, Json
 from automl_cnn.errors import ConfigError
+from automl_cnn.quantities import clock, compact
 from automl_cnn.store import Store
 
 if TYPE_CHECKING:

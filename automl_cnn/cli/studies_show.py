@@ -10,12 +10,13 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from automl_cnn.cli.board import SHOWN, leaderboard
-from automl_cnn.cli.console import bytes_, clock, compact, console, plural, with_interval, write_json
+from automl_cnn.cli.console import console, plural, with_interval, write_json
 from automl_cnn.cli.dashboard import STORE
 from automl_cnn.cli.front import front_table, models_line
 from automl_cnn.cli.summary import ENDED, fact, next_commands, pairs, switched_on
 from automl_cnn.cli.tables import InStore, Json, StudyName
 from automl_cnn.cli.words import SPLITS
+from automl_cnn.quantities import bytes_, clock, compact
 from automl_cnn.store import Store
 from automl_cnn.transfer import name_of
 

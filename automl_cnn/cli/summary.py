@@ -13,9 +13,10 @@ from rich.table import Table
 from rich.text import Text
 
 from automl_cnn.cli.board import leaderboard
-from automl_cnn.cli.console import clock, compact, plural, value, with_interval
+from automl_cnn.cli.console import plural, value, with_interval
 from automl_cnn.cli.dashboard import STORE
 from automl_cnn.cli.front import front_table, models_line
+from automl_cnn.quantities import clock, compact
 from automl_cnn.records import StudyResult
 from automl_cnn.transfer import name_of
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
-from automl_cnn.cli.console import clock, compact, plural, value, with_margin
+from automl_cnn.cli.console import plural, value, with_margin
+from automl_cnn.quantities import clock, compact
 from automl_cnn.records import State, Trial
 from automl_cnn.space import Scalar
 from automl_cnn.transfer import name_of

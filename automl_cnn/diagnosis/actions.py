@@ -66,24 +66,13 @@ def changed(configuration: Configuration, space: Space, given: Configuration) ->
     return made if all(name in made for name in given) and made != dict(configuration) else None
 
 
-def switched(*names: str) -> Move:
-    """The first of these regularizers that is off, on; each in its turn."""
+def switched(*names: str, on: bool = True) -> Move:
+    """Those of these regularizers that are off, on (or the other way), each in its turn."""
 
     def move(configuration: Configuration, space: Space) -> Iterator[Change]:
         for name in names:
-            if configuration.get(f"{SWITCH}{name}") is False and (made := changed(configuration, space, {f"{SWITCH}{name}": True})):
-                yield Change(f"{name} on", made)
-
-    return move
-
-
-def unswitched(*names: str) -> Move:
-    """Those of these regularizers that are on, off."""
-
-    def move(configuration: Configuration, space: Space) -> Iterator[Change]:
-        for name in names:
-            if configuration.get(f"{SWITCH}{name}") is True and (made := changed(configuration, space, {f"{SWITCH}{name}": False})):
-                yield Change(f"{name} off", made)
+            if configuration.get(f"{SWITCH}{name}") is (not on) and (made := changed(configuration, space, {f"{SWITCH}{name}": on})):
+                yield Change(f"{name} {'on' if on else 'off'}", made)
 
     return move
 
@@ -164,7 +153,7 @@ ANSWERS: dict[str, Answers] = {
         ("a wider network", WIDER),
         ("a deeper network", DEEPER),
         ("a higher resolution", SHARPER),
-        ("less regularization", unswitched(*DROPPING, *DECAYING, *SMOOTHING, *MIXING)),
+        ("less regularization", switched(*DROPPING, *DECAYING, *SMOOTHING, *MIXING, on=False)),
         ("a higher learning rate", RATE_UP),
         ("another architecture", None),
     ),
@@ -173,7 +162,7 @@ ANSWERS: dict[str, Answers] = {
         ("a higher learning rate", RATE_UP),
         ("a lower resolution, for more epochs in the same time", COARSER),
         ("a narrower network, for more epochs in the same time", NARROWER),
-        ("less regularization", unswitched(*MIXING)),
+        ("less regularization", switched(*MIXING, on=False)),
     ),
     "rate_too_high": (("a lower learning rate", RATE_DOWN), ("a larger batch", LARGER_BATCH), ("averaged weights", switched(*AVERAGING))),
     "rate_too_low": (("a higher learning rate", RATE_UP), ("longer training", longer)),

@@ -13,25 +13,6 @@ def percent(share: float, digits: int = 1) -> str:
     return f"{100 * share:.{digits}f}\u00a0%"
 
 
-def amount(number: float | None) -> str:
-    """1,234,567 as `1.2M`; `-` where it is not known."""
-    if number is None:
-        return "-"
-    value = float(number)
-    for unit in ("", "k", "M", "G"):
-        if value < 999.5:
-            return f"{value:.0f}{unit}" if value >= 99.5 or unit == "" else f"{value:.1f}{unit}"
-        value /= 1000
-    return f"{value:.1f}T"
-
-
-def clock(seconds: float) -> str:
-    """Seconds as `4:05` or `1:02:03`."""
-    minutes, rest = divmod(max(0, round(seconds)), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
-
-
 def ticks(low: float, high: float, count: int = 5, *, whole: bool = False) -> list[float]:
     """Round numbers within low..high, at steps of 1, 2 or 5 times a power of ten; `whole` ones only where wished."""
     if not high > low:

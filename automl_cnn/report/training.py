@@ -7,9 +7,10 @@ import statistics
 from collections.abc import Sequence
 
 from automl_cnn.facts import Effect, Facts
+from automl_cnn.quantities import compact
 from automl_cnn.records import Epoch, Trial
 from automl_cnn.report import charts
-from automl_cnn.report.numbers import amount, network
+from automl_cnn.report.numbers import network
 from automl_cnn.report.parts import Cost, Curves, Difference
 
 OTHERS = 6  # trials whose curves are shown beside the winner's
@@ -100,7 +101,7 @@ def costs(facts: Facts, best: Trial | None) -> tuple[Cost, ...]:
             charts.Dot(
                 float(getattr(trial, field_name)),
                 trial.score or 0.0,
-                f"trial {trial.number}, {network(trial)}: {trial.score or 0:.3f} at {amount(getattr(trial, field_name))} {words}",
+                f"trial {trial.number}, {network(trial)}: {trial.score or 0:.3f} at {compact(getattr(trial, field_name))} {words}",
                 "winner" if best is not None and trial.number == best.number else "on" if trial.number in numbers else "off",
                 *(trial.interval or (None, None)),
             )

@@ -6,10 +6,11 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 from automl_cnn.facts import Facts
+from automl_cnn.quantities import clock, compact
 from automl_cnn.records import State, Trial, incumbent
 from automl_cnn.report import charts
 from automl_cnn.report.importances import importances
-from automl_cnn.report.numbers import amount, clock, network, percent
+from automl_cnn.report.numbers import network, percent
 from automl_cnn.report.parts import Command, Page, Pairs, Row, Tile
 from automl_cnn.report.seen import believable, confusion, images, mistakes
 from automl_cnn.report.training import costs, curves, differences, effect, families, front, next_best
@@ -76,7 +77,7 @@ def _verdict(facts: Facts, best: Trial | None) -> str:
         reasons = _failures(facts.trials)
         return f"No network could be trained{f': {reasons[0][0]}' if reasons else ' yet'}."
     resolution = f" at {best.configuration['resolution']} px" if "resolution" in best.configuration else ""
-    said = f"{network(best)}{resolution}, with {amount(best.params)} parameters,"
+    said = f"{network(best)}{resolution}, with {compact(best.params)} parameters,"
     score, span, where = _headline(facts, best)
     images = f"the {sum(map(int, facts.data['splits'][where])):,} " if facts.data.get("splits") else ""
     split = "test images, which it had never seen" if where == "test" else "validation images, by which it was chosen"
@@ -130,7 +131,7 @@ def _tiles(facts: Facts, best: Trial | None) -> tuple[Tile, ...]:
                 f"{best.interval[0]:.3f} to {best.interval[1]:.3f}" if best.interval else "",
             )
         )
-    tiles += [Tile("parameters", amount(best.params)), Tile("mult-adds", amount(best.mult_adds), "for one image")]
+    tiles += [Tile("parameters", compact(best.params)), Tile("mult-adds", compact(best.mult_adds), "for one image")]
     failed = sum(trial.state is State.FAILED for trial in facts.trials)
     tiles += [Tile("trials", str(len(facts.trials)), f"{failed} failed" if failed else "none failed"), Tile("time", clock(facts.seconds))]
     return tuple(tiles)
@@ -150,8 +151,8 @@ def _row(trial: Trial, rank: str, facts: Facts, best: Trial | None) -> Row:
         trial=trial.number,
         network=network(trial),
         resolution=str(trial.configuration.get("resolution", "-")),
-        params=amount(trial.params),
-        mult_adds=amount(trial.mult_adds),
+        params=compact(trial.params),
+        mult_adds=compact(trial.mult_adds),
         epochs=str(len(trial.epochs)),
         score="-" if trial.score is None else f"{trial.score:.3f}",
         margin="" if trial.interval is None else f"{trial.interval[0]:.3f} to {trial.interval[1]:.3f}",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import signal
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from automl_cnn.errors import StoreError
@@ -136,3 +139,24 @@ class Loop:
         budget = self.budget()
         self.observer.clock(budget.used, budget.total)
         return budget
+
+
+@contextlib.contextmanager
+def interruptible(loop: Loop) -> Iterator[None]:
+    """Ctrl-C (or SIGTERM) once: end well. Twice: end now."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def answer(signum: int, frame: object) -> None:
+        if loop.interrupted:
+            raise KeyboardInterrupt
+        loop.observer.note("Stopping: the running trial ends at its next step. Press Ctrl-C again to end at once.")
+        loop.interrupt()
+
+    before = {number: signal.signal(number, answer) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import os
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+
+import rows
+from rows import read
 
 from race.cells import Cell
 
@@ -16,30 +16,14 @@ LAST = ("trials", "note", "failure", "versions", "date")
 MINUTE = "minute_"  # a column for each: the accuracy of the best model after so many minutes, empty before there is one
 
 
-def read(path: Path) -> list[dict[str, str]]:
-    """The rows so far; none where there is no file."""
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
 def append(path: Path, row: Mapping[str, object]) -> None:
-    """Add a row, and columns where it has more minutes than those before; in one step, so that a kill loses no row."""
-    rows: list[Mapping[str, object]] = [*read(path), row]
-    out = io.StringIO(newline="")
-    writer = csv.DictWriter(out, columns(rows), restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(out.getvalue(), encoding="utf-8", newline="")
-    os.replace(part, path)
+    """Add a row, and columns where it has more minutes than those before."""
+    rows.append(path, row, columns([*read(path), row]))
 
 
-def columns(rows: Iterable[Mapping[str, object]]) -> list[str]:
+def columns(of: Iterable[Mapping[str, object]]) -> list[str]:
     """The header: as many minutes as the longest run has."""
-    most = max((int(key.removeprefix(MINUTE)) for row in rows for key in row if key.startswith(MINUTE)), default=0)
+    most = max((int(key.removeprefix(MINUTE)) for row in of for key in row if key.startswith(MINUTE)), default=0)
     return [*FIRST, *(f"{MINUTE}{minute}" for minute in range(1, most + 1)), *LAST]
 
 

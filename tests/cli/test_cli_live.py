@@ -8,9 +8,10 @@ from cli_fakes import ENDED, TRIALS, FakeDataset, epoch
 from rich.console import Console
 
 from automl_cnn.cli.board import ranked
-from automl_cnn.cli.console import clock, compact, with_margin
+from automl_cnn.cli.console import with_margin
 from automl_cnn.cli.live import Lines, Panel, watch
 from automl_cnn.config import study_config
+from automl_cnn.quantities import clock, compact
 from automl_cnn.records import Epoch, Fidelity, Job, NetCost, Progress, Started
 
 CONFIG = study_config({"data": Path("flowers"), "budget": "10m"})

@@ -8,10 +8,11 @@ import math
 import pytest
 from report_fakes import OVERFITS, epochs, evidence, study, trial
 
+from automl_cnn.quantities import clock, compact
 from automl_cnn.records import State
 from automl_cnn.report import view
 from automl_cnn.report.importances import LEAST, importances
-from automl_cnn.report.numbers import amount, clock, figures, percent, powers, ticks
+from automl_cnn.report.numbers import figures, percent, powers, ticks
 from automl_cnn.report.training import differences, front, lineage
 
 
@@ -264,7 +265,7 @@ def test_old_records_without_most_of_it():
 
 
 def test_numbers_as_one_says_them():
-    assert [amount(number) for number in (None, 950, 12_340, 1_234_567, 2.5e9)] == ["-", "950", "12.3k", "1.2M", "2.5G"]
+    assert [compact(number) for number in (None, 950, 12_340, 1_234_567, 2.5e9)] == ["-", "950", "12.3k", "1.2M", "2.5G"]
     assert clock(3725) == "1:02:05"
     assert plain(percent(0.9876)) == "98.8 %"
     assert [figures(number) for number in (0.25, 5000, 30_000, 10_000_000)] == ["0.25", "5000", "30k", "10M"]

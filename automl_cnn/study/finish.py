@@ -1,0 +1,210 @@
+"""The end of a search: one model of several where that is better, calibration, the one test score, registration, report."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from automl_cnn import metrics
+from automl_cnn.config import StudyConfig
+from automl_cnn.data import Dataset, pixels
+from automl_cnn.errors import StoreError, TrialError
+from automl_cnn.export.bundle import read_card, seal, write_card
+from automl_cnn.records import Calibration, StudyResult, Trial
+from automl_cnn.store import Store, StudyFolder
+from automl_cnn.study import ensembles, reporting
+from automl_cnn.study.budget import Budget
+from automl_cnn.study.disk import STOPPED, Reserve, is_full
+from automl_cnn.study.executors.protocol import Executor, TestScore
+from automl_cnn.study.observer import Observer
+from automl_cnn.study.overview import overview
+from automl_cnn.study.pareto import front, winner
+from automl_cnn.study.record import RESULT, Record
+from automl_cnn.study.shelf import Shelf
+from automl_cnn.study.stages import Sizing
+from automl_cnn.track import Tracking
+
+ENSEMBLE_SHARE = 0.05  # of the budget, at most, for making one model of several networks
+LOOK = 4.0  # seconds for a few heat maps and the page, beside scoring the validation images
+
+
+@dataclass(frozen=True)
+class Finish:
+    """What is done with the best model once the trials are over. `sizing` knows the limits and the costs; None where networks are compared one by one."""
+
+    config: StudyConfig
+    folder: StudyFolder
+    record: Record
+    shelf: Shelf
+    dataset: Dataset
+    executor: Executor
+    tracker: Tracking
+    observer: Observer
+    budget: Callable[[], Budget]
+    sizing: Sizing | None = None
+
+    @property
+    def reserve(self) -> Reserve:
+        """The room on the disk that is kept for the ending."""
+        return Reserve(self.folder.reserve)
+
+    def run(self, stopped_by: str, alone: float) -> StudyResult:
+        """Finish, for the reason `stopped_by`; `alone` is how many seconds the finish takes without an ensemble.
+
+        Raises:
+            TrialError: there is no model.
+        """
+        trials = self.record.trials
+        objectives = self.config.objectives or ()
+        best = winner(trials, objectives)
+        if best is None:
+            reasons = sorted({trial.failure or "no reason" for trial in trials})
+            none = "No time was left for a single trial, or no network keeps the limits: raise --budget, or what --max-... allows."
+            raise TrialError("No network could be trained.\n" + "\n".join(reasons[:5] or [none]))
+        if stopped_by == STOPPED:
+            best = self._standing(best, trials)
+        self._ensemble(trials, stopped_by, alone)
+        calibration = self._calibrated()
+        self.observer.finishing("scoring the test images once")
+        began = time.time()
+        test = self._test()
+        scoring = time.time() - began
+        result = StudyResult(
+            study=self.folder.name,
+            metric=self.config.metric,
+            configuration=best.configuration,
+            params=best.params or 0,
+            mult_adds=best.mult_adds or 0,
+            val_score=best.score or 0.0,
+            val_interval=best.interval or (0.0, 1.0),
+            test_score=test.score if test else None,
+            test_interval=test.interval if test else None,
+            trials=len(trials),
+            seconds=self.budget().used,
+            model_path=str(self.folder.model),
+            trial=best.number,
+            stopped_by=stopped_by,
+            leaderboard=trials,
+            baseline=self._baseline(),
+            calibration=calibration,
+            objectives=objectives,
+            front=tuple(trial.number for trial in front(trials, objectives)),
+        )
+        with self.as_room_allows():
+            for number in result.front:
+                if self.shelf.checkpoint(number).exists():
+                    seal(self.shelf.checkpoint(number))
+        result = dataclasses.replace(result, **ensembles.standing(self.folder.model))
+        with self.as_room_allows():
+            write_card(self.folder.model, {**read_card(self.folder.model), "test_score": result.test_score, "test_interval": result.test_interval})
+            seal(self.folder.model)
+        if stopped_by != STOPPED:
+            self.observer.finishing("registering the model in MLflow")
+            self.tracker.rebuild(trials)
+            rows = self.dataset.rows("test")[:1]
+            self.tracker.finish(result, self.folder.model, np.asarray(pixels(self.dataset, int(best.configuration["resolution"]))[rows]))
+        result = dataclasses.replace(result, seconds=self.budget().used)
+        with self.as_room_allows():
+            self.reserve.spend(lambda: self.record.keep(RESULT, result.as_dict()))
+        self._report(test, scoring)
+        self.observer.result(result)
+        return result
+
+    @contextlib.contextmanager
+    def as_room_allows(self) -> Iterator[None]:
+        """What is written within is given up where the disk is full: a search does not fail for its ending."""
+        try:
+            yield
+        except (OSError, StoreError) as error:
+            if not is_full(error):
+                raise
+            self.observer.note(f"The disk is full, so that something was left out: {error}")
+
+    def clear_up(self, why: str) -> None:
+        """Say what was lacking, write off the trial that was under way, and put the best model in its place, if the reserve suffices for that."""
+        self.observer.note(why)
+        with self.as_room_allows():
+            self.reserve.spend(self.record.bury)
+            self.reserve.spend(lambda: self.shelf.put(self.record.trials))
+        if self.shelf.standing() is None:
+            raise StoreError(f"{why} There is no model yet.")
+
+    def _standing(self, best: Trial, trials: Sequence[Trial]) -> Trial:
+        """The trial whose model is in the best one's place, which is not the best where there was no room to put it there."""
+        number = self.shelf.standing()
+        if number is None or number == best.number or not 0 <= number < len(trials):
+            return best
+        self.observer.note(f"Trial {best.number} is better, but there was no room to put its model in place: the same command does it.")
+        return trials[number]
+
+    def _report(self, test: TestScore | None, scoring: float) -> None:
+        """Report and model card; the look at the winner's mistakes only where there is time, `scoring` being what a split takes. No search fails for them."""
+        self.observer.finishing("writing the report")
+        evidence, without, budget = None, "", self.budget()
+        left = float("inf") if budget.total is None else budget.total - budget.used
+        try:
+            if left < scoring + LOOK:
+                raise TrialError(f"no time was left; `automl-cnn report {self.folder.name}` does it")
+            found = self.executor.examine(str(self.folder.model), lambda: left)
+            evidence = dataclasses.replace(found, test_confusion=test.confusion if test else ())
+        except TrialError as error:
+            without = f"The winner's mistakes were not looked at: {error}."
+            self.observer.note(without)
+        try:
+            store = Store(self.config.store)
+            self.tracker.files(reporting.conclude(overview(store, self.folder.name), store, evidence, without))
+        except Exception as error:  # whatever is in a record or a plugin's names; the model is safe
+            self.observer.note(f"The report could not be written: {type(error).__name__}: {error}")
+
+    def _ensemble(self, trials: Sequence[Trial], stopped_by: str, alone: float) -> None:
+        """One model of several networks, where they are better together; not while somebody waits, nor where costs are an objective."""
+        if self.sizing is None or stopped_by in ("user", STOPPED) or self.config.objectives is not None:
+            return
+        makes, budget = self._ensembles(self.sizing), self.budget()
+        try:
+            if self.config.ensemble == "off":
+                makes.take_apart(trials)
+            else:
+                makes.put(trials, float("inf") if budget.total is None else budget.total - budget.used - alone)
+        except StoreError as error:
+            self.observer.note(f"No ensemble was made: {error}")
+
+    def foreseen(self, trials: Sequence[Trial]) -> float:
+        """Seconds to set aside for an ensemble: a small share of the time, and only while one would be better."""
+        if self.sizing is None or self.config.ensemble == "off" or self.config.budget is None or self.config.objectives is not None:
+            return 0.0
+        return min(ENSEMBLE_SHARE * self.config.budget, self._ensembles(self.sizing).foreseen(trials))
+
+    def _ensembles(self, sizing: Sizing) -> ensembles.Ensembles:
+        labels = self.dataset.labels[self.dataset.rows("val")]
+        return ensembles.Ensembles(self.config.metric, labels, len(self.dataset.classes), self.shelf, sizing.limits, sizing.cost, self.executor, self.observer)
+
+    def _baseline(self) -> float:
+        """What answering the most frequent class every time would score on the validation images."""
+        labels = self.dataset.labels[self.dataset.rows("val")]
+        always = np.zeros((len(labels), len(self.dataset.classes)))
+        always[:, int(self.dataset.counts("train").argmax())] = 1.0
+        return metrics.score(self.config.metric, labels, always)
+
+    def _calibrated(self) -> Calibration | None:
+        """Set the best model's temperature, unless that was done already."""
+        if "temperature" in read_card(self.folder.model):
+            return None
+        self.observer.finishing("calibrating the probabilities on the validation images")
+        try:
+            return self.executor.calibrate(str(self.folder.model))
+        except TrialError as error:
+            self.observer.note(f"The probabilities could not be calibrated: {error}")
+            return None
+
+    def _test(self) -> TestScore | None:
+        try:
+            return self.executor.test(str(self.folder.model))
+        except TrialError as error:
+            self.observer.note(f"The test images could not be scored: {error}")
+            return None
