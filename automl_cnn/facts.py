@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from automl_cnn.evidence import Evidence
-from automl_cnn.records import Finding, Trial
+from automl_cnn.records import Finding, Trial, incumbent
 
 
 @dataclass(frozen=True)
@@ -44,3 +44,24 @@ class Facts:
     versions: Mapping[str, str] = field(default_factory=dict)
     hashes: Mapping[str, str] = field(default_factory=dict)
     written: str = ""
+
+    @property
+    def best(self) -> Trial | None:
+        """The best trial; of an ensemble in its place, the first member with the size and the validation score of all."""
+        best = incumbent(self.trials)
+        if best is None or not self.members:
+            return best
+        told = self.result or {}
+        low, high = told["val_interval"]
+        return replace(best, params=told["params"], mult_adds=told["mult_adds"], score=told["val_score"], interval=(low, high))
+
+    @property
+    def members(self) -> Mapping[str, float]:
+        """Of an ensemble, each member's share, by trial; empty where the best model is one network, or where a trial was better since."""
+        best, told = incumbent(self.trials), self.result or {}
+        return told.get("members") or {} if best is not None and told.get("trial") == best.number else {}
+
+    @property
+    def joined(self) -> str:
+        """What an ensemble is made of, in words; empty where there is none."""
+        return ", ".join(f"trial {number} ({share:.0%})" for number, share in self.members.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
 import os
@@ -18,6 +19,11 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 def found() -> str | None:
     """The browser on this machine, if there is one."""
     return next((path for name in NAMES if (path := shutil.which(name))), None)
+
+
+def file(content: bytes) -> str:
+    """An image file, as JavaScript has it."""
+    return f'new File([Uint8Array.from(atob("{base64.b64encode(content).decode()}"), (sign) => sign.charCodeAt(0))], "a.png", {{type: "image/png"}})'
 
 
 class Browser:
@@ -62,8 +68,12 @@ class Browser:
 
     def open(self, path: Path) -> None:
         """Load a page from the disk and wait until it is there."""
+        self.visit(path.resolve().as_uri())
+
+    def visit(self, url: str) -> None:
+        """Load a page and wait until it is there."""
         self.messages.clear()
-        self.call("Page.navigate", url=path.resolve().as_uri())
+        self.call("Page.navigate", url=url)
         self.until("document.readyState === 'complete'")
 
     def run(self, script: str) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 from automl_cnn.evidence import Evidence, Matrix
 from automl_cnn.facts import Facts
 from automl_cnn.metrics import wilson
-from automl_cnn.records import State, Trial, incumbent
+from automl_cnn.records import State, Trial
 from automl_cnn.transfer import name_of
 
 CARD = "model_card.md"
@@ -20,11 +20,11 @@ SPLITS = (("train", "training"), ("val", "validation"), ("test", "test"))
 
 def model_card(facts: Facts, model: Path | None = None) -> str:
     """The card in Markdown. `model` is the file it is about, named without its folder."""
-    best = incumbent(facts.trials)
+    best = facts.best
     if best is None:
-        return f"# {_plain(facts.name)}\n\nNo network could be trained yet.\n"
+        return f"# {plain(facts.name)}\n\nNo network could be trained yet.\n"
     parts = [
-        f"# {_plain(facts.name)}",
+        f"# {plain(facts.name)}",
         _what(facts, best, model),
         "## Data\n\n" + _data(facts),
         "## How good it is\n\n" + _scores(facts, best),
@@ -53,9 +53,9 @@ def beside(model: Path, card: Mapping[str, Any]) -> str:
     facts += [
         (key.replace("_", " "), _shown(card[key])) for key in ("params", "mult_adds", "size", "channels", "temperature", "data_fingerprint") if key in card
     ]
-    title = f"# {_plain(str(card.get('study', model.stem)))}"
+    title = f"# {plain(str(card.get('study', model.stem)))}"
     known = "The search that made this model left no model card; this is what the model file says of itself."
-    classes = "## Classes\n\n" + ", ".join(_plain(str(name)) for name in card.get("classes", ()))
+    classes = "## Classes\n\n" + ", ".join(plain(str(name)) for name in card.get("classes", ()))
     configuration = "## Configuration\n\n" + _table(("parameter", "value"), _configuration(card.get("configuration", {})))
     return "\n\n".join((title, known, _table(("what", "value"), facts), classes, configuration)) + "\n"
 
@@ -66,10 +66,11 @@ def _what(facts: Facts, best: Trial, model: Path | None) -> str:
     size = best.configuration.get("resolution", "?")
     named = f"`{model.name}`: " if model else ""
     told = (
-        f"tells {len(classes)} classes apart: {', '.join(map(_plain, classes[:20]))}{', …' if len(classes) > 20 else ''}." if classes else "classifies images."
+        f"tells {len(classes)} classes apart: {', '.join(map(plain, classes[:20]))}{', …' if len(classes) > 20 else ''}." if classes else "classifies images."
     )
+    network = f"an ensemble, the mean of the probabilities of {facts.joined}" if facts.members else name_of(best.configuration)
     return (
-        f"{named}{name_of(best.configuration)}, {best.params or 0:,} parameters, {best.mult_adds or 0:,} multiply-accumulates for an image. It {told}\n\n"
+        f"{named}{network}, {best.params or 0:,} parameters, {best.mult_adds or 0:,} multiply-accumulates for an image. It {told}\n\n"
         f"Input: {colour} images, uint8 (batch, height, width, {facts.data.get('channels', 3)}), of any size, brought to {size} x {size} px inside the model; "
         "nothing is to be normalized. Output: a probability for each class, summing to one."
     )
@@ -148,7 +149,7 @@ def _limits(facts: Facts, best: Trial) -> Iterable[str]:
     yield "The scores hold for images like those of this folder, taken in the same way. Other cameras, light or places may do worse: measure there."
     data = facts.data
     names, train = list(data.get("classes", ())), list(map(int, data.get("splits", {}).get("train", ())))
-    few = [f"{_plain(str(name))} ({count})" for name, count in zip(names, train, strict=False) if count < FEW]
+    few = [f"{plain(str(name))} ({count})" for name, count in zip(names, train, strict=False) if count < FEW]
     if few:
         yield f"Few training images: {', '.join(few[:10])}{', …' if len(few) > 10 else ''}."
     if train and max(train) > 3 * max(1, min(train)):
@@ -171,17 +172,15 @@ def _worst(evidence: Evidence | None, names: Sequence[Any]) -> str:
     if not pairs or len(names) != len(matrix):
         return ""
     number, row, column = max(pairs)
-    return f"Most often it takes {_plain(str(names[row]))} for {_plain(str(names[column]))}: {number} of {sum(matrix[row])}."
+    return f"Most often it takes {plain(str(names[row]))} for {plain(str(names[column]))}: {number} of {sum(matrix[row])}."
 
 
 def _found(facts: Facts, best: Trial) -> str:
     failed = sum(trial.state is State.FAILED for trial in facts.trials)
     settings = facts.settings
     way = f" by the engine {settings['engine']} ({settings.get('sampler', '')})" if settings.get("engine") else ""
-    text = (
-        f"Trial {best.number} of {len(facts.trials)} ({failed} failed), found by automl-cnn in {facts.seconds / 60:.1f} minutes{way}, "
-        f"seed {settings.get('seed', 0)}. Why it was tried: {best.reason}."
-    )
+    number = f"{'Its first member is trial' if facts.members else 'Trial'} {best.number} of {len(facts.trials)} ({failed} failed)"
+    text = f"{number}, found by automl-cnn in {facts.seconds / 60:.1f} minutes{way}, seed {settings.get('seed', 0)}. Why it was tried: {best.reason}."
     return (
         text
         + "\n\nTo repeat it: `automl-cnn search --config study.toml`, with the file beside the study."
@@ -216,10 +215,10 @@ def _list(lines: Iterable[str]) -> str:
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
-    return "\n".join([*lines, *(f"| {' | '.join(_plain(str(cell)) for cell in row)} |" for row in rows)])
+    return "\n".join([*lines, *(f"| {' | '.join(plain(str(cell)) for cell in row)} |" for row in rows)])
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text in which Markdown sees no table, no emphasis, no HTML."""
     escaped = text.replace("\\", "\\\\")
     for sign in "|*_`<[#":

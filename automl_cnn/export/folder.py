@@ -4,6 +4,7 @@
       model.onnx  model-int8.onnx  model.tflite …     one file (or folder) a variant
       labels.txt      the classes, in the order of the probabilities
       model.json      what goes in, what comes out, where it comes from, a hash of every file
+      README.md       a program for each of the models, to be copied
       model_card.md   what it is for, how good it is, where it ends
       export.json     what each variant did in its own runtime, beside the original
       variants.svg    size, latency and accuracy of all in one picture
@@ -28,6 +29,7 @@ from automl_cnn.export import bundle, picture
 from automl_cnn.export import card as model_card
 from automl_cnn.export.formats import FORMATS, INT8, NONE, QUANTIZATIONS, Format, Source
 from automl_cnn.export.proof import Proof, Reference, prove, refused
+from automl_cnn.export.readme import README, readme
 from automl_cnn.export.witnesses import Witnesses, reference_of, witnesses
 
 Say = Callable[[str], None]
@@ -229,7 +231,9 @@ def _finish(exported: Exported, work: Path, card: Mapping[str, Any]) -> None:
             _remove(FORMATS[variant.format], work / variant.file)
         elif variant.format == "keras":
             bundle.write_card(work / variant.file, card)
-    _json(work / "model.json", contract(exported, work, card))
+    said = contract(exported, work, card)
+    _json(work / "model.json", said)
+    (work / README).write_text(readme(said), encoding="utf-8")
     _json(work / "export.json", exported.as_dict())
     (work / "labels.txt").write_text("".join(f"{label}\n" for label in card["classes"]), encoding="utf-8")
     (work / "variants.svg").write_text(picture.variants([variant.as_dict() for variant in exported.variants if variant.proof]), encoding="utf-8")

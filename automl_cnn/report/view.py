@@ -35,9 +35,9 @@ def view(facts: Facts) -> Page:
     return Page(
         title=facts.name,
         state=_state(facts),
-        verdict=_verdict(facts, best),
+        verdict=_verdict(facts),
         why=_why(facts, best),
-        tiles=_tiles(facts, best),
+        tiles=_tiles(facts),
         board=board[:BOARD],
         more=board[BOARD:],
         failures=_failures(facts.trials),
@@ -72,12 +72,15 @@ def _state(facts: Facts) -> str:
     return f"{words}{f': {ended}' if ended and words == 'finished' else ''}; {count} trial{'' if count == 1 else 's'} in {clock(facts.seconds)}"
 
 
-def _verdict(facts: Facts, best: Trial | None) -> str:
+def _verdict(facts: Facts) -> str:
+    best = facts.best
     if best is None or best.score is None:
         reasons = _failures(facts.trials)
         return f"No network could be trained{f': {reasons[0][0]}' if reasons else ' yet'}."
     resolution = f" at {best.configuration['resolution']} px" if "resolution" in best.configuration else ""
     said = f"{network(best)}{resolution}, with {compact(best.params)} parameters,"
+    if facts.members:
+        said = f"{len(facts.members)} networks together, {facts.joined}, with {compact(best.params)} parameters in all,"
     score, span, where = _headline(facts, best)
     images = f"the {sum(map(int, facts.data['splits'][where])):,} " if facts.data.get("splits") else ""
     split = "test images, which it had never seen" if where == "test" else "validation images, by which it was chosen"
@@ -112,7 +115,8 @@ def _why(facts: Facts, best: Trial | None) -> str:
     return found[0].sentence if found else ""
 
 
-def _tiles(facts: Facts, best: Trial | None) -> tuple[Tile, ...]:
+def _tiles(facts: Facts) -> tuple[Tile, ...]:
+    best = facts.best
     if best is None or best.score is None:
         return (Tile("trials", str(len(facts.trials)), "none of them trained"), Tile("time", clock(facts.seconds)))
     score, span, where = _headline(facts, best)

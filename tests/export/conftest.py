@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import browser
 import numpy as np
 import pytest
 
@@ -77,3 +78,28 @@ def model_file(network, tmp_path_factory):
     bundle.write_card(path, {"classes": list(CLASSES), "size": SIZE, "stored": SIZE, "channels": 3, "study": "colours", "trial": 1, "temperature": 1.5})
     bundle.seal(path)
     return path
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory):
+    """A page of a browser; skips where there is none, and fails where one is demanded."""
+    if browser.found() is None:
+        words = "no Chromium on this machine: expected chromium or google-chrome on the path"
+        (pytest.fail if os.environ.get("AUTOML_CNN_REQUIRE_BROWSER") else pytest.skip)(words)
+    page = browser.Browser(tmp_path_factory.mktemp("profile"))
+    yield page
+    page.close()
+
+
+@pytest.fixture(scope="session")
+def ort_web():
+    """onnxruntime-web: the copy that AUTOML_CNN_ORT_WEB names, else the one that npm fetches; skips where there is neither."""
+    from automl_cnn.errors import ExportError
+    from automl_cnn.export import web
+
+    try:
+        return web.find(os.environ.get("AUTOML_CNN_ORT_WEB", "npm"))
+    except ExportError as error:
+        if "AUTOML_CNN_ORT_WEB" in os.environ:
+            raise
+        pytest.skip(f"AUTOML_CNN_ORT_WEB names no copy of onnxruntime-web, and: {error}")

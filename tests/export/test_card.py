@@ -98,6 +98,14 @@ def test_classes_are_scored_on_the_test_images_where_they_were_counted():
     assert "### Class by class, validation images" in model_card(without)
 
 
+def test_an_ensemble_is_told_with_the_size_and_the_scores_of_all():
+    told = {"members": {"3": 0.7, "1": 0.3}, "params": 5_000_000, "mult_adds": 60_000_000, "val_score": 0.93, "val_interval": [0.85, 0.97]}
+    card = model_card(dataclasses.replace(FACTS, result={**FACTS.result, **told}))
+    assert "an ensemble, the mean of the probabilities of trial 3 (70%), trial 1 (30%), 5,000,000 parameters, 60,000,000 multiply-accumulates" in card
+    assert "| 0.930 | 0.850 to 0.970 |" in card
+    assert "Its first member is trial 3 of 1" in card
+
+
 def test_every_row_of_a_table_has_the_same_columns():
     for heading in ("## How good it is", "### Class by class", "## Configuration", "## Versions"):
         lines = rows(model_card(FACTS), heading)

@@ -137,7 +137,10 @@ def test_the_folder_says_how_to_use_what_is_in_it(exported):
 
 def test_the_names_of_input_and_output_are_the_contracts(exported):
     import onnx
+    from ai_edge_litert.interpreter import Interpreter
 
+    signatures = [Interpreter(str(exported.folder / name)).get_signature_list() for name in ("model.tflite", "model-int8.tflite")]
+    assert signatures == 2 * [{"serving_default": {"inputs": ["images"], "outputs": ["probabilities"]}}]
     for name in ("model.onnx", "model-float16.onnx", "model-int8.onnx"):
         graph = onnx.load(exported.folder / name).graph
         assert ([given.name for given in graph.input], [given.name for given in graph.output]) == (["images"], ["probabilities"])

@@ -1,6 +1,6 @@
 """The page that classifies in the browser: what it is made of, and, where there is a browser, that it says what the model says.
 
-With AUTOML_CNN_ORT_WEB (an archive or folder of onnxruntime-web) the whole of it runs; without, all but the network.
+With a copy of onnxruntime-web the whole of it runs (AUTOML_CNN_ORT_WEB names an archive or a folder, else npm fetches it); without, all but the network.
 """
 
 from __future__ import annotations
@@ -9,15 +9,14 @@ import base64
 import gzip
 import io
 import json
-import os
 import re
 import subprocess
 import tarfile
 from pathlib import Path
 
-import browser
 import numpy as np
 import pytest
+from browser import file
 from PIL import Image
 
 from automl_cnn.data.decode import open_image, resize_array
@@ -151,16 +150,6 @@ def test_without_an_onnx_model_there_is_no_page(exported):
     assert not (exported / "web").exists()
 
 
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory):
-    if browser.found() is None:
-        words = "no Chromium on this machine: expected chromium or google-chrome on the path"
-        (pytest.fail if os.environ.get("AUTOML_CNN_REQUIRE_BROWSER") else pytest.skip)(words)
-    page = browser.Browser(tmp_path_factory.mktemp("profile"))
-    yield page
-    page.close()
-
-
 def photo(width: int, height: int, seed: int, kind: str = "PNG") -> bytes:
     """Something with coarse and fine structure."""
     draw = np.random.default_rng(seed)
@@ -171,11 +160,6 @@ def photo(width: int, height: int, seed: int, kind: str = "PNG") -> bytes:
     return out.getvalue()
 
 
-def given(content: bytes) -> str:
-    """A file, as JavaScript has it."""
-    return f'new File([Uint8Array.from(atob("{base64.b64encode(content).decode()}"), (sign) => sign.charCodeAt(0))], "a.png", {{type: "image/png"}})'
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize(("width", "height", "stored", "size"), [(200, 130, 64, 64), (90, 301, 96, 32), (20, 16, 24, 48), (32, 32, 32, 32)])
@@ -183,7 +167,7 @@ def test_the_browser_makes_the_pixels_that_training_made(exported, chromium, cha
     chromium.open(web.write(exported, web.Runtime("1", b"glue", b"wasm")))
     content = photo(width, height, width)
     about = json.dumps({"channels": channels, "stored": stored, "size": size})
-    seen = np.array(chromium.run(f"(async () => Array.from(await pixelsOf({given(content)}, {about})))()")).reshape(size, size, channels)
+    seen = np.array(chromium.run(f"(async () => Array.from(await pixelsOf({file(content)}, {about})))()")).reshape(size, size, channels)
     np.testing.assert_array_equal(seen, resize_array(open_image(content, stored, channels)[None], size)[0])
 
 
@@ -193,14 +177,11 @@ def test_transparent_photos_are_put_on_white(exported, chromium):
     out = io.BytesIO()
     Image.new("RGBA", (16, 16), (255, 0, 0, 0)).save(out, "PNG")
     about = json.dumps({"channels": 3, "stored": 16, "size": 16})
-    assert set(chromium.run(f"(async () => Array.from(await pixelsOf({given(out.getvalue())}, {about})))()")) == {255}
+    assert set(chromium.run(f"(async () => Array.from(await pixelsOf({file(out.getvalue())}, {about})))()")) == {255}
 
 
 @pytest.mark.slow
-def test_a_photo_is_classified_offline_as_onnxruntime_does(tmp_path, chromium):
-    source = os.environ.get("AUTOML_CNN_ORT_WEB")
-    if source is None:
-        pytest.skip(f"AUTOML_CNN_ORT_WEB names no copy of onnxruntime-web (npm pack onnxruntime-web@{web.VERSION})")
+def test_a_photo_is_classified_offline_as_onnxruntime_does(tmp_path, chromium, ort_web):
     onnx, onnxruntime = pytest.importorskip("onnx"), pytest.importorskip("onnxruntime")
     make = onnx.helper
     kernel = onnx.numpy_helper.from_array(np.array([[9, 0, 0], [0, 9, 0], [0, 0, 9]], np.float32) / 255, "kernel")
@@ -218,17 +199,17 @@ def test_a_photo_is_classified_offline_as_onnxruntime_does(tmp_path, chromium):
     content = make.make_model(graph, opset_imports=[make.make_opsetid("", 17)], ir_version=8).SerializeToString()
     (tmp_path / "model.onnx").write_bytes(content)
     (tmp_path / "model.json").write_text(json.dumps({"classes": ["red", "green", "blue"], "size": 16, "stored": 24, "channels": 3}))
-    page = web.write(tmp_path, web.find(source))
+    page = web.write(tmp_path, ort_web)
     chromium.open(page)
     chromium.until("document.getElementById('state').textContent.startsWith('Ready')", 120)
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     for seed in range(5):
         shown = photo(100, 70, seed)
-        answers = {answer["name"]: answer["share"] for answer in chromium.run(f"classified({given(shown)})")}
+        answers = {answer["name"]: answer["share"] for answer in chromium.run(f"classified({file(shown)})")}
         pixels = resize_array(resize_array(np.asarray(Image.open(io.BytesIO(shown)))[None], 24), 16)
         known = session.run(None, {"images": pixels})[0][0]
         np.testing.assert_allclose([answers[name] for name in ("red", "green", "blue")], known, atol=2e-3)
-    chromium.run(f"show({given(photo(100, 70, 1))})")
+    chromium.run(f"show({file(photo(100, 70, 1))})")
     assert chromium.run("document.querySelectorAll('#answers tbody tr').length") == 3
     chromium.run("show(new File([new Uint8Array([1, 2, 3])], 'bad.jpg'))")
     assert chromium.run("document.getElementById('state').textContent") == "This file is no image that the browser can read."

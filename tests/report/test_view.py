@@ -283,3 +283,14 @@ def test_ticks_are_few_round_and_inside(low, high):
 def test_logarithmic_marks_lie_inside():
     assert powers(1.3e7, 3e8) == [3e7, 1e8, 3e8]
     assert all(20 <= mark <= 90 for mark in powers(20, 90))
+
+
+def test_an_ensemble_in_the_best_ones_place_is_told_with_its_own_size_and_scores():
+    facts = study()
+    best = next(iter(facts.findings))
+    members = {"1": 0.6, "0": 0.4}
+    told = {**facts.result, "members": members, "params": 3_000_000, "mult_adds": 9_000_000, "val_score": 0.91, "val_interval": [0.8, 0.95]}
+    page = view(dataclasses.replace(facts, result={**told, "trial": best}))
+    assert plain(page.verdict).startswith("2 networks together, trial 1 (60%), trial 0 (40%), with 3.0M parameters in all, answered 85.0 %")
+    assert [plain(tile.value) for tile in page.tiles][:4] == ["0.850", "0.910", "3.0M", "9.0M"]
+    assert "together" not in view(dataclasses.replace(facts, result={**told, "trial": 0})).verdict, "a trial was better since"

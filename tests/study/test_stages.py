@@ -19,6 +19,7 @@ from planner_fakes import (
 from automl_cnn.records import Fidelity, Job, NetCost, State
 from automl_cnn.space import Choice, Parameter, Space
 from automl_cnn.study.budget import Budget
+from automl_cnn.study.engines.protocol import Proposal
 from automl_cnn.study.limits import Limits
 from automl_cnn.study.stages import Defaults, Promotion, Proposals, Retry, Situation, Sizing, kept
 from automl_cnn.study.stages import sizing as sizes
@@ -53,11 +54,25 @@ def test_networks_from_scratch_are_left_out_once_they_are_out_of_reach():
     poor = [trial(number, {"architecture": name, "resolution": 32, "width": 0.25}, 0.6) for number, name in ((1, "big"), (2, "slow"))]
     close = [dataclasses.replace(one, score=0.85, interval=(0.8, 0.9)) for one in poor]
 
-    def next_default(trials):
-        return Defaults(Sizing(space, transfer_cost, IMAGES, 64)).next(Situation((known, *trials), Budget(480, 100), 30.0, 9, 60))
+    class Torn(FakeEngine):
+        """Proposes scratch and pretrained by turns."""
 
-    assert next_default(poor) is None
-    assert next_default(close).configuration["pretrained.small"] == "none"
+        def ask(self):
+            given = [{"architecture": "small", "pretrained.small": "known"}, {"architecture": "big"}][(super().ask().id) % 2]
+            return Proposal(self.asked, space.defaults({**given, "resolution": 96}), "fake")
+
+    def next_of(stage, trials, share=30.0):
+        return stage(Sizing(space, transfer_cost, IMAGES, 64)).next(Situation((known, *trials), Budget(480, 100), share, 9, 60))
+
+    assert next_of(Defaults, poor) is None
+    assert next_of(Defaults, close).configuration["pretrained.small"] == "none"
+
+    def proposed(trials, share=30.0):
+        return next_of(lambda sizing: Proposals(sizing, Torn()), trials, share).configuration["architecture"]
+
+    assert proposed(close) == "big"
+    assert proposed(poor) == "small"
+    assert proposed(poor, None) == "big", "without a clock everything is worth a trial"
 
 
 def test_a_proposal_that_asks_for_a_part_of_a_training_gets_that_part():

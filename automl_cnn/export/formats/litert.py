@@ -12,9 +12,12 @@ from automl_cnn.export.formats.signature import exported
 
 def write(source: Source, path: Path, method: str) -> None:
     """Write `path`, a `.tflite` file."""
-    from automl_cnn.export.network import of_one_size
+    import keras
 
-    exported(of_one_size(source.network), path, "litert", **_options(source, method))
+    from automl_cnn.export.network import PROBABILITIES, of_one_size
+
+    model = of_one_size(source.network)
+    exported(keras.Model(model.inputs[0], {PROBABILITIES: model.outputs[0]}), path, "litert", **_options(source, method))  # so that its signature says so
 
 
 def _options(source: Source, method: str) -> dict[str, Any]:

@@ -97,12 +97,17 @@ def hopeless(sizing: Sizing, given: dict[str, Scalar], now: Situation) -> bool:
     if now.share is None:
         return False
     if weights_of(given) is None:
-        rivals = [trial for trial in now.done if trial.stage in FIRST and weights_of(trial.configuration) is None and trial.scored]
-        return len(rivals) >= ENOUGH and all(_out_of_reach(trial, now.best) for trial in rivals)
+        return scratch_is_hopeless(now)
     if mode_of(given) == PROBE:
         return False
     smallest = sizing.small(given)
     return sizing.epochs(smallest, now.done, TUNING_EPOCHS, sizing.least_share(given)) > STRETCH * now.share + sizing.setup(smallest, now.done)
+
+
+def scratch_is_hopeless(now: Situation) -> bool:
+    """Whether a pretrained network is so far ahead of every one from scratch, of which there were some, that time is better spent on its like."""
+    rivals = [trial for trial in now.done if trial.scored and weights_of(trial.configuration) is None]
+    return len(rivals) >= ENOUGH and all(_out_of_reach(trial, now.best) for trial in rivals)
 
 
 def essence(configuration: Configuration) -> frozenset[tuple[str, Scalar]]:

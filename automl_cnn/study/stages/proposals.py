@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from automl_cnn.records import Fidelity, Job, State, Trial
 from automl_cnn.space import Configuration
-from automl_cnn.study.engines.protocol import Engine
+from automl_cnn.study.engines.protocol import Engine, Proposal
+from automl_cnn.study.stages.defaults import scratch_is_hopeless
 from automl_cnn.study.stages.situation import Situation
 from automl_cnn.study.stages.sizing import Sizing
+from automl_cnn.transfer import weights_of
 
 ASKS = 20  # proposals that may be refused before the stage gives up
 BENCH_AFTER = 2  # failures of an architecture, an optimizer or a regularizer that never worked, after which it sits out
@@ -16,7 +18,7 @@ BENCH_AFTER = 2  # failures of an architecture, an optimizer or a regularizer th
 
 @dataclass(frozen=True)
 class Proposals:
-    """Asks the engine; what is too dear, breaks a limit or uses a plugin that only ever failed is refused before training."""
+    """Asks the engine; what is too dear, breaks a limit, uses a plugin that only ever failed or is hopeless is refused before training."""
 
     sizing: Sizing
     engine: Engine
@@ -24,9 +26,12 @@ class Proposals:
     def next(self, now: Situation) -> Job | None:
         if now.share is not None and now.left < now.share:
             return None
-        out = benched(now.done)
+        out, hurried = benched(now.done), now.share is not None and scratch_is_hopeless(now)
         for _ in range(ASKS):
             proposal = self.engine.ask()
+            if hurried and weights_of(proposal.configuration) is None:
+                self._refuse(proposal, now)
+                continue
             configuration = self.sizing.shrunk(dict(proposal.configuration), now.done, now.share)
             whole = now.fidelity
             seconds = None if whole.seconds is None else whole.seconds * proposal.share
@@ -39,8 +44,12 @@ class Proposals:
                 share = self.sizing.share(configuration, now.done, seconds)
                 fidelity = Fidelity(max(1, round(whole.epochs * proposal.share)), seconds, share=share)
                 return Job(configuration, fidelity, proposal.reason, "search", proposal.id)
-            self.engine.tell(Trial(-1, proposal.configuration, now.fidelity, proposal.reason, "search", State.FAILED, failure="refused before training"))
+            self._refuse(proposal, now)
         return None
+
+    def _refuse(self, proposal: Proposal, now: Situation) -> None:
+        """The engine is to propose something else."""
+        self.engine.tell(Trial(-1, proposal.configuration, now.fidelity, proposal.reason, "search", State.FAILED, failure="refused before training"))
 
 
 def benched(done: tuple[Trial, ...]) -> set[str]:

@@ -1,0 +1,95 @@
+"""The README of an export: what each file is, and a program of about twenty lines that runs it, ready to be copied."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from automl_cnn.export.card import plain
+from automl_cnn.export.web import runtime
+
+README = "README.md"
+
+
+@dataclass(frozen=True)
+class Use:
+    """How a format is run in Python; `{file}` stands for the model's."""
+
+    words: str
+    install: str
+    imports: str
+    loads: str
+    runs: str
+
+
+USES: Mapping[str, Use] = {
+    "onnx": Use(
+        "ONNX, for onnxruntime: servers, desktops, browsers, phones",
+        "onnxruntime",
+        "import onnxruntime\n",
+        'session = onnxruntime.InferenceSession("{file}", providers=["CPUExecutionProvider"])',
+        'session.run(["probabilities"], {"images": pixels})[0]',
+    ),
+    "litert": Use(
+        "LiteRT (TensorFlow Lite): phones and small boards",
+        "ai-edge-litert",
+        "from ai_edge_litert.interpreter import Interpreter\n",
+        'run = Interpreter("{file}").get_signature_runner()',
+        'run(images=pixels)["probabilities"]',
+    ),
+    "openvino": Use(
+        "OpenVINO, with its `.bin` file: Intel's processors and graphics",
+        "openvino",
+        "import openvino\n",
+        'run = openvino.Core().compile_model("{file}", "CPU")',
+        "run(pixels)[0]",
+    ),
+    "saved_model": Use(
+        "TensorFlow's SavedModel: TensorFlow Serving, Vertex AI",
+        "tensorflow",
+        "import tensorflow as tf\n",
+        'model = tf.saved_model.load("{file}")',
+        'model.signatures["serving_default"](images=tf.constant(pixels))["probabilities"].numpy()',
+    ),
+    "keras": Use(
+        "Keras: to train on, or where Keras is at home",
+        "keras tensorflow",
+        "import keras\n",
+        'model = keras.saving.load_model("{file}", compile=False)',
+        "model.predict_on_batch(pixels)",
+    ),
+}
+PRECISION = {"float32": "", "float16": ", in half precision", "int8": ", in whole numbers", "int8 weights": ", weights in whole numbers"}
+
+
+def readme(contract: Mapping[str, Any]) -> str:
+    """The README in Markdown, of what a `model.json` says."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    listed: Sequence[Mapping[str, Any]] = contract["models"]
+    models = [_model(entry["file"], entry["precision"], USES[entry["format"]]) for entry in listed]
+    environment = Environment(  # Markdown, not HTML
+        loader=PackageLoader("automl_cnn.export", ""), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    )
+    return environment.get_template("readme.md.jinja").render(
+        title=plain(str(contract.get("study", "A classifier of images"))),
+        classes=len(contract["classes"]),
+        channels=int(contract["channels"]),
+        models=models,
+        many=len(models) > 1,
+        onnx=next((entry["file"] for entry in listed if entry["format"] == "onnx"), None),
+        ort_web=runtime.VERSION,
+        glue=runtime.GLUE,
+    )
+
+
+def _model(file: str, precision: str, use: Use) -> dict[str, str]:
+    return {
+        "file": file,
+        "words": use.words + PRECISION[precision],
+        "install": use.install,
+        "imports": use.imports,
+        "loads": use.loads.replace("{file}", file),
+        "runs": use.runs,
+    }

@@ -1,0 +1,126 @@
+"""The programs in an export's README, run as they stand there."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import os
+import re
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import browser
+import numpy as np
+import pytest
+from PIL import Image
+
+from automl_cnn.export import folder
+from automl_cnn.export.readme import USES, readme
+from automl_cnn.export.web import runtime
+
+CONTRACT = {"study": "cats_and_dogs", "classes": ["cat", "dog"], "channels": 3, "size": 16, "stored": 16}
+
+
+def models(*formats: str) -> dict:
+    return {**CONTRACT, "models": [{"file": f"model.{name}", "format": name, "precision": "float32"} for name in formats]}
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def photos(dataset, network, tmp_path_factory):
+    """Twelve of the test images as files, and what the network says of each."""
+    from automl_cnn.data import pixels
+
+    images = np.asarray(pixels(dataset, 12)[dataset.rows("test")[:12]])
+    place = tmp_path_factory.mktemp("photos")
+    for number, image in enumerate(images):
+        Image.fromarray(image).save(place / f"{number:02}.png")
+    return sorted(place.iterdir()), network.predict_on_batch(images)
+
+
+def answered(out: Path, names: tuple[str, ...], photos) -> None:
+    programs = blocks((out / "README.md").read_text(), "python")
+    assert len(programs) == len(names)
+    paths, expected = photos
+    for program in programs:
+        command = [sys.executable, "-P", "-c", program, *map(str, paths)]
+        quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+        done = subprocess.run(command, cwd=out, capture_output=True, text=True, check=True, env=quiet)
+        rows = [line.split() for line in done.stdout.splitlines() if line.startswith(str(paths[0].parent))]
+        assert [row[0] for row in rows] == [str(path) for path in paths]
+        assert [row[1] for row in rows] == [("blue", "green", "red")[place] for place in expected.argmax(1)]
+        np.testing.assert_allclose([float(row[2]) for row in rows], expected.max(1), atol=1e-4)
+
+
+def test_the_python_programs_answer_as_the_network_does(model_file, dataset, needs, photos, tmp_path):
+    names = ("onnx", "litert", "openvino")
+    needs(*names)
+    folder.export(model_file, tmp_path / "out", names=names, dataset=dataset)
+    answered(tmp_path / "out", names, photos)
+
+
+@pytest.mark.slow
+def test_so_do_those_with_tensorflow_and_keras(model_file, dataset, photos, tmp_path):
+    folder.export(model_file, tmp_path / "out", names=("keras", "saved_model"), dataset=dataset)
+    answered(tmp_path / "out", ("keras", "saved_model"), photos)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_every_program_is_one_that_python_reads_and_is_short(channels):
+    text = readme({**models(*USES), "channels": channels})
+    programs = blocks(text, "python")
+    assert len(programs) == len(USES)
+    for program in programs:
+        compile(program, "README.md", "exec")
+        assert len([line for line in program.splitlines() if line.strip()]) <= 20
+    assert ('convert("L")' in text) == (channels == 1)
+    assert "cats\\_and\\_dogs" in text
+
+
+def test_without_onnx_there_is_no_program_that_needs_it():
+    assert not blocks(readme(models("litert")), "html")
+    assert len(blocks(readme(models("litert", "onnx")), "html")) == len(blocks(readme(models("litert", "onnx")), "cpp")) == 1
+
+
+@pytest.mark.slow
+def test_the_javascript_answers_as_the_network_does(model_file, dataset, needs, photos, chromium, ort_web, tmp_path):
+    needs("onnx")
+    out = tmp_path / "out"
+    folder.export(model_file, out, names=("onnx",), dataset=dataset)
+    for name, content in ((runtime.GLUE, ort_web.glue), (runtime.WASM, ort_web.wasm)):
+        place = out / "node_modules" / runtime.PACKAGE / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+    (page,) = blocks((out / "README.md").read_text(), "html")
+    (out / "index.html").write_text(page)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=out))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        chromium.visit(f"http://127.0.0.1:{server.server_port}/index.html")
+        chromium.until("window.classify !== undefined", 120)
+        paths, expected = photos
+        for path, row in zip(paths, expected, strict=True):
+            label, share = chromium.run(f"classify({browser.file(path.read_bytes())})")
+            assert label == ("blue", "green", "red")[row.argmax()]
+            assert share == pytest.approx(row.max(), abs=1e-3)
+        assert not chromium.complaints
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def do_GET(self):
+        if self.path == "/favicon.ico":
+            self.send_response(204)
+            self.end_headers()
+        else:
+            super().do_GET()
+
+    def log_message(self, format, *args):
+        pass
