@@ -154,7 +154,8 @@ def _print(exported: Exported) -> None:
             why = variant.note or "another that keeps the limits is more accurate, or as accurate and faster"
             screen.print(Text(f"Not written: {variant.file}: {why}."), soft_wrap=True)
     files = ", ".join(variant.file for variant in exported.kept)
-    screen.print(Text(f"Wrote {files}, labels.txt, model.json, export.json, model_card.md and variants.svg to {exported.folder}."), soft_wrap=True)
+    beside = "README.md (how to run them), labels.txt, model.json, export.json, model_card.md and variants.svg"
+    screen.print(Text(f"Wrote {files}, {beside} to {exported.folder}."), soft_wrap=True)
 
 
 def _cells(variant: Variant) -> tuple[str, ...]:
