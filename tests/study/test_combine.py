@@ -87,6 +87,21 @@ def test_as_many_spoiled_as_set_right_are_no_gain():
     assert not better("accuracy", labels, together, alone, tries=1)
 
 
+def test_the_short_way_for_accuracy_draws_as_the_long_one_does():
+    from automl_cnn.study import combine as combining
+    from automl_cnn.study.draws import draws, scores
+
+    rng = np.random.default_rng(5)
+    labels = rng.integers(0, 3, 90)
+    alone = np.eye(3)[np.where(rng.random(90) < 0.7, labels, (labels + 1) % 3)]
+    together = np.eye(3)[np.where(rng.random(90) < 0.78, labels, (labels + 1) % 3)]
+    ahead, behind = scores("accuracy", labels, together), scores("accuracy", labels, alone)
+    long = sum(int(np.sum(ahead(block) <= behind(block) + 1e-12)) for block in draws(90, combining.DRAWS, 1))
+    short = combining._drawn_no_better("accuracy", labels, together, alone, 2)
+    assert 100 < long < combining.DRAWS - 100
+    assert short == pytest.approx(long, abs=4 * (2 * combining.DRAWS) ** 0.5 / 2)
+
+
 def test_what_breaks_the_limits_is_not_taken():
     labels, said = study()
     best = best_of("accuracy", labels, said)
