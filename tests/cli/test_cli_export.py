@@ -56,7 +56,7 @@ def test_export_says_what_was_written_and_proved(cli, store, exporting, name):
     assert head.split()[:3] == ["file", "precision", "size"]
     assert row.split() == ["model.onnx", "float32", "13.5", "MB", "2.3e-06", "100.0%", "0.871", "4.50", "99.2"]
     assert "on 200 images; the original has 0.871" in done.stdout
-    assert "Wrote model.onnx, labels.txt" in done.stdout
+    assert "Wrote model.onnx, README.md (how to run them), labels.txt" in done.stdout
     assert "made-up images" in done.stderr
     assert exporting.asked["model"] == Store(store).find("pets-1").model
     assert exporting.asked["out"] == Path("deploy")

@@ -167,6 +167,7 @@ def test_one_failure_does_not_take_the_others_along(exporting, tmp_path):
     assert "unsupported operation" in found.failed[0].failure
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         "model.onnx",
+        "README.md",
         "labels.txt",
         "model.json",
         "export.json",
