@@ -28,7 +28,7 @@ from race.environments import python_with
 from race.images import divide, labelled
 from race.plot import plot
 from race.tools import STUDY, TOOLS, Run, Tool
-from race.watch import GRACE, Watched, at, disk, marks, watch
+from race.watch import GRACE, Watched, at, cores, disk, marks, watch
 
 HERE = Path(__file__).resolve().parent
 MB = 1e6
@@ -86,7 +86,7 @@ def run(cell: Cell, images: ImageSet, work: Path) -> dict[str, object]:
     """One cell, from an empty folder to its row. A tool's failure is told in the row; ours, and a folder that cannot be used, are raised."""
     tool = TOOLS[cell.tool]
     row: dict[str, object] = {**dict.fromkeys((*results.FIRST, *results.LAST), ""), "tool": cell.tool, "set": cell.set, "seed": cell.seed}
-    row |= {"budget": cell.budget, "note": tool.note, "date": datetime.datetime.now(datetime.UTC).date().isoformat()}
+    row |= {"budget": cell.budget, "cores": cores(), "note": tool.note, "date": datetime.datetime.now(datetime.UTC).date().isoformat()}
     with tempfile.TemporaryDirectory(dir=work, prefix="cell-") as place:
         folder, keep = Path(place) / "work", Path(place) / "kept"
         for needed in (folder, keep):

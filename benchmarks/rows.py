@@ -9,6 +9,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from filelock import FileLock
+
 
 def read(path: Path) -> list[dict[str, str]]:
     """The rows so far; none where there is no file."""
@@ -20,12 +22,13 @@ def read(path: Path) -> list[dict[str, str]]:
 
 
 def append(path: Path, row: Mapping[str, object], columns: Sequence[str]) -> None:
-    """Add a row, in one step, so that a kill loses none; what a row lacks stays empty."""
-    out = io.StringIO(newline="")
-    writer = csv.DictWriter(out, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows([*read(path), row])
+    """Add a row, in one step, so that a kill loses none, nor another run that adds to the same file; what a row lacks stays empty."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(out.getvalue(), encoding="utf-8", newline="")
-    os.replace(part, path)
+    with FileLock(path.with_name(f".{path.name}.lock")):
+        out = io.StringIO(newline="")
+        writer = csv.DictWriter(out, columns, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows([*read(path), row])
+        part = path.with_name(f".{path.name}.part")
+        part.write_text(out.getvalue(), encoding="utf-8", newline="")
+        os.replace(part, path)

@@ -122,8 +122,8 @@ def test_a_longer_run_adds_columns_of_minutes_and_leaves_the_earlier_rows_as_the
     assert minutes(long) == [None, 0.25, 0.75]
     header = file.read_text().splitlines()[0].split(",")
     assert header[:4] == ["tool", "set", "seed", "budget"]
-    assert header[10:] == ["minute_1", "minute_2", "minute_3", "trials", "note", "failure", "versions", "date"]
-    assert [path.name for path in tmp_path.iterdir()] == ["race.csv"]
+    assert header[11:] == ["minute_1", "minute_2", "minute_3", "trials", "note", "failure", "versions", "date"]
+    assert {path.name for path in tmp_path.iterdir()} == {"race.csv", ".race.csv.lock"}
 
 
 def test_the_table_has_means_over_seeds_the_most_accurate_first_and_counts_failures():

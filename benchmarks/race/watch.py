@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -76,6 +77,11 @@ def at(snapshots: Sequence[Snapshot], seconds: float) -> Snapshot | None:
 def marks(budget: int) -> list[int]:
     """The seconds at which accuracy is told: every minute, and the end of the budget."""
     return [min(60 * minute, budget) for minute in range(1, -(-budget // 60) + 1)]
+
+
+def cores() -> int:
+    """The processor cores that this process, and what it starts, may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def disk(folder: Path) -> int:
