@@ -135,7 +135,7 @@ class Downsample(keras.layers.Layer):
     def call(self, images: Any) -> Any:
         images = keras.ops.cast(images, "float32")
         for axis in (1, 2):
-            taken = keras.ops.matmul(keras.ops.moveaxis(images, axis, -1), keras.ops.convert_to_tensor(_triangles(int(images.shape[axis]), self.size)))
+            taken = keras.ops.matmul(keras.ops.moveaxis(images, axis, -1), keras.ops.convert_to_tensor(triangles(int(images.shape[axis]), self.size)))
             images = keras.ops.moveaxis(taken, -1, axis)
         return images
 
@@ -146,7 +146,7 @@ class Downsample(keras.layers.Layer):
         return {**super().get_config(), "size": self.size}
 
 
-def _triangles(given: int, size: int) -> np.ndarray:
+def triangles(given: int, size: int) -> np.ndarray:
     """Columns of weights: how much of each of `given` pixels goes into each of `size`."""
     scale = given / size
     near = (np.arange(given)[:, None] + 0.5 - (np.arange(size)[None, :] + 0.5) * scale) / max(scale, 1.0)
@@ -170,8 +170,12 @@ class LogMean(keras.layers.Layer):
         self.scale = self.add_weight(name="scale", shape=(), initializer="ones", trainable=False)
 
     def call(self, probabilities: Any) -> Any:
+        return self.logits(probabilities, self.scale)
+
+    def logits(self, probabilities: Any, scale: Any) -> Any:
+        """What the layer computes, with a scale of its caller's."""
         mean = sum(share * one for share, one in zip(self.shares, probabilities, strict=True))
-        return keras.ops.log(keras.ops.maximum(mean, 1e-12)) * self.scale
+        return keras.ops.log(keras.ops.maximum(mean, 1e-12)) * scale
 
     def compute_output_shape(self, shapes: Any) -> tuple[int | None, ...]:
         return tuple(shapes[0])

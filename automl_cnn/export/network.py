@@ -2,7 +2,7 @@
 
     uint8 (n, any height, any width, channels) -> resized as training resized -> network -> (n, classes)
 
-The network's own `Resize` is left out: it takes one pixel in many where a photo is much larger, while
+The network's own `Resize` does nothing here: it takes one pixel in many where a photo is much larger, while
 training saw images that were shrunk with antialiasing. What is exported resizes as training did, and
 leaves an image of the network's own size as it is, bit for bit.
 """
@@ -14,7 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from automl_cnn.layers import LocalResponseNorm, Resize, StochasticDepth
+from automl_cnn.layers import Downsample, LocalResponseNorm, LogMean, Resize, StochasticDepth, triangles
 
 IMAGES = "images"
 PROBABILITIES = "probabilities"
@@ -22,17 +22,38 @@ PROBABILITIES = "probabilities"
 
 def core(model: Any, size: int, channels: int) -> Any:
     """`model` without the layers of ours: float32 (n, size, size, channels) within 0..255 -> (n, classes). It shares the weights."""
-    pixels = keras.Input((size, size, channels), name="pixels")
+    return _said_with_stock(model, keras.Input((size, size, channels), name="pixels"))
+
+
+def _said_with_stock(model: Any, pixels: Any) -> Any:
     return keras.models.clone_model(model, input_tensors=pixels, clone_function=lambda layer: layer, call_function=_stock)
 
 
 def _stock(layer: Any, *arguments: Any, **named: Any) -> Any:
-    """What a layer computes at inference, said with stock Keras."""
-    if isinstance(layer, (Resize, StochasticDepth)):
+    """What a layer computes at inference, said with stock Keras; a member of an ensemble is a layer too."""
+    if isinstance(layer, StochasticDepth):
         return arguments[0]
+    if isinstance(layer, Resize):
+        return layer.call(arguments[0])  # operations of Keras: nothing, where the images have that size
+    if isinstance(layer, Downsample):
+        return _shrunk(layer, arguments[0])
     if isinstance(layer, LocalResponseNorm):
         return _normed(layer, arguments[0])
+    if isinstance(layer, LogMean):
+        return layer.logits(arguments[0], float(layer.scale))
+    if isinstance(layer, keras.Model):
+        return _said_with_stock(layer, keras.Input(arguments[0].shape[1:], name="pixels"))(*arguments, training=False)
     return layer(*arguments, **named)
+
+
+def _shrunk(layer: Any, x: Any) -> Any:
+    """The two products, with kernels in place of constants: converters take those for inputs."""
+    for axis in (1, 2):
+        product = keras.layers.Dense(layer.size, use_bias=False, trainable=False, dtype="float32", name=f"{layer.name}_axis_{axis}")
+        given = int(x.shape[axis])
+        x = keras.ops.moveaxis(product(keras.ops.moveaxis(x, axis, -1)), -1, axis)
+        product.set_weights([triangles(given, layer.size)])
+    return x
 
 
 def _normed(norm: Any, x: Any) -> Any:

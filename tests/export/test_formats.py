@@ -84,6 +84,54 @@ def test_stock_keras_says_what_our_layers_say(network, dataset):
 
 
 @pytest.fixture(scope="module")
+def joined():
+    """An ensemble of two untrained networks of different sizes, with every layer of ours."""
+    import keras
+
+    from automl_cnn.layers import LocalResponseNorm, Resize, StochasticDepth
+    from automl_cnn.models.ensemble import ensemble
+
+    members = []
+    for seed, size in enumerate((12, 8)):
+        keras.utils.set_random_seed(seed)
+        pixels = keras.Input((None, None, 3), name="pixels")
+        x = keras.layers.Rescaling(1 / 127.5, -1)(Resize(size, name="resize")(pixels))
+        x = LocalResponseNorm()(keras.layers.Conv2D(8, 3, activation="relu")(x))
+        x = keras.layers.Add()([x, StochasticDepth(0.5)(keras.layers.BatchNormalization()(x))])
+        x = keras.layers.Dense(3, name="classifier")(keras.layers.GlobalAveragePooling2D()(x))
+        members.append(keras.Model(pixels, keras.layers.Softmax(dtype="float32", name="probabilities")(x)))
+    made = ensemble(members, [0.6, 0.4], ["trial_1", "trial_2"], stored=12)
+    made.get_layer("classifier").set_weights([np.float32(1.7)])
+    return made
+
+
+def test_an_ensemble_is_stock_keras_too(joined, dataset):
+    from automl_cnn.data import pixels
+    from automl_cnn.export.network import core, of_any_size, portable
+
+    images = np.asarray(pixels(dataset, 12)[:40])
+    expected = joined.predict_on_batch(images)
+    stock = core(joined, 12, 3)
+    for build in (of_any_size, portable):
+        np.testing.assert_allclose(build(stock).predict_on_batch(images), expected, atol=1e-6)
+    assert "automl_cnn" not in of_any_size(stock).to_json()
+
+
+@pytest.mark.slow
+def test_an_ensemble_is_exported_to_every_format(joined, dataset, needs, tmp_path):
+    from automl_cnn.export import bundle
+
+    needs("onnx", "litert", "openvino")
+    path = tmp_path / "model.keras"
+    joined.save(path)
+    bundle.write_card(path, {"classes": ["blue", "green", "red"], "size": 12, "stored": 12, "channels": 3, "study": "colours", "trial": 1, "temperature": 1.0})
+    bundle.seal(path)
+    found = folder.export(path, tmp_path / "out", names=tuple(FORMATS), dataset=dataset)
+    assert [(variant.format, variant.failure) for variant in found.variants] == [(name, None) for name in FORMATS]
+    assert [variant.proof.same_labels for variant in found.variants] == [1] * len(FORMATS)
+
+
+@pytest.fixture(scope="module")
 def exported(model_file, dataset, needs, tmp_path_factory):
     """Three formats at every precision, each proved in its own process."""
     needs("onnx", "litert", "openvino")
