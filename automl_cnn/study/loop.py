@@ -72,7 +72,10 @@ class Loop:
         if len(trials) >= GIVE_UP and incumbent(trials) is None and all(trial.state is State.FAILED for trial in trials[-GIVE_UP:]):
             return "exhausted"
         with self.times.within("planning"):
+            known = set(self.planner.failed)
             job = self.planner.next(trials, budget)
+        for stage in self.planner.failed.keys() - known:
+            self.observer.note(f"The stage '{stage}' failed, and the search goes on without it. Please report this defect: {self.planner.failed[stage]}")
         if job is None and trials and incumbent(trials) is None:
             return "exhausted"
         if job is None:

@@ -137,6 +137,25 @@ def test_hopeless_trials_are_stopped_half_way(tmp_path):
     assert all(trial.stage == "search" for trial in pruned)
 
 
+def test_a_stage_that_fails_sits_out_and_is_told_once(tmp_path):
+    study = Study(tmp_path, total=300)
+    notes, asked = [], []
+
+    class Broken(OptunaEngine):
+        def ask(self, *given):
+            asked.append(given)
+            raise ZeroDivisionError("degenerate kernel")
+
+    study.loop.observer.note = notes.append
+    study.loop.planner = dataclasses.replace(study.loop.planner, engine=Broken(SPACE, 0))
+    assert study.loop.run() == "budget"
+    assert study.record.trials[-1].stage == "final"
+    assert len(asked) == 1
+    (note,) = notes
+    assert "'proposals' failed" in note
+    assert "ZeroDivisionError: degenerate kernel (test_loop.py, line" in note
+
+
 @pytest.mark.parametrize("total", [60, 300, 1200])
 def test_the_budget_is_kept_and_used(tmp_path, total):
     study = Study(tmp_path, total=total)
