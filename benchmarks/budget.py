@@ -21,7 +21,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from race.watch import Watched, watch
+from race.watch import Watched, cores, watch
 from rows import append, read
 
 from automl_cnn.config import seconds
@@ -33,7 +33,23 @@ from automl_cnn.study.times import KEY as TIMES
 HERE = Path(__file__).resolve().parent
 STUDY = "budget"
 PARTS = ("start", "planning", "building", "steps", "saving", "keeping", "finish", "exit")
-COLUMNS = ("set", "budget", "words", "seed", "seconds_used", "over", "first_model", *PARTS, "trials", "peak_memory_mb", "load", "failure", "version", "date")
+COLUMNS = (
+    "set",
+    "budget",
+    "words",
+    "seed",
+    "seconds_used",
+    "over",
+    "first_model",
+    *PARTS,
+    "trials",
+    "peak_memory_mb",
+    "cores",
+    "load",
+    "failure",
+    "version",
+    "date",
+)
 MB = 1e6
 
 
@@ -62,7 +78,7 @@ def main() -> int:
 
 def run(data: Path, budget: float, seed: int, words: Sequence[str]) -> dict[str, object]:
     """One search, from an empty store to its row."""
-    row: dict[str, object] = dict.fromkeys(COLUMNS, "") | {"budget": f"{budget:g}", "seed": seed, "load": round(os.getloadavg()[0], 2)}
+    row: dict[str, object] = dict.fromkeys(COLUMNS, "") | {"budget": f"{budget:g}", "seed": seed, "cores": cores(), "load": round(os.getloadavg()[0], 2)}
     row |= {"version": importlib.metadata.version("automl-cnn"), "date": datetime.datetime.now(datetime.UTC).date().isoformat()}
     with tempfile.TemporaryDirectory(prefix="budget-") as place:
         folder, log = Path(place), Path(place) / "log"

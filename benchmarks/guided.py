@@ -24,10 +24,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from race.watch import cores
 from rows import append, read
 
 HERE = Path(__file__).resolve().parent
-MEASURED = ("test", "val", "trials", "guided_trials", "winner_stage", "best_before_final", "helped", "seconds", "failure")
+MEASURED = ("test", "val", "trials", "guided_trials", "winner_stage", "best_before_final", "helped", "seconds", "cores", "failure")
 KEY = ("set", "seed", "budget", "pretrained", "guided")
 FIELDS = (*KEY, *MEASURED)
 STUDENT = {1: 12.71, 2: 4.30, 3: 3.18, 4: 2.78, 5: 2.57, 6: 2.45, 7: 2.36, 8: 2.31, 9: 2.26}  # 97.5 % quantiles, by degrees of freedom
@@ -64,7 +65,7 @@ def search(cell: Mapping[str, str], folder: str, work: Path) -> dict[str, Any]:
     command = [sys.executable, "-m", "automl_cnn", "search", "--json", "--no-mlflow", "--name", "s", "--store", str(work), "--test-share", "0.33"]
     began = time.time()
     ended = subprocess.run([*command, *(part for key, value in flags.items() for part in (f"--{key}", value))], capture_output=True, text=True, check=False)
-    row: dict[str, Any] = {**cell, "seconds": round(time.time() - began, 1), "failure": ""}
+    row: dict[str, Any] = {**cell, "seconds": round(time.time() - began, 1), "cores": cores(), "failure": ""}
     if ended.returncode != 0:
         row["failure"] = " ".join(ended.stderr.split())[-300:]
     else:
