@@ -1,24 +1,27 @@
-"""Chromium, driven through a pair of pipes: no driver, no port, nothing but the standard library."""
+"""Chromium, as the tests of pages drive it: Playwright, with the browser of the machine."""
 
 from __future__ import annotations
 
 import base64
-import itertools
-import json
 import os
-import select
 import shutil
-import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+from playwright.sync_api import ConsoleMessage, sync_playwright
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync")
 
 
-def found() -> str | None:
-    """The browser on this machine, if there is one."""
-    return next((path for name in NAMES if (path := shutil.which(name))), None)
+def found() -> str:
+    """The browser on this machine; skips where there is none, and fails where one is demanded."""
+    path = next((path for name in NAMES if (path := shutil.which(name))), None)
+    if path is None:
+        words = f"no Chromium on this machine: expected one of {', '.join(NAMES)} on the path"
+        (pytest.fail if os.environ.get("AUTOML_CNN_REQUIRE_BROWSER") else pytest.skip)(words)
+    return path
 
 
 def file(content: bytes) -> str:
@@ -27,107 +30,41 @@ def file(content: bytes) -> str:
 
 
 class Browser:
-    """One page of a headless browser. `messages` are what its console and its network said."""
+    """One page of a headless browser, and since it was last opened: what it asked for, and what it complained of."""
 
-    def __init__(self, profile: Path, size: tuple[int, int] = (1200, 900)) -> None:
-        given, self._to = os.pipe()
-        self._from, told = os.pipe()
-        command = [found() or NAMES[0], "--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe", f"--user-data-dir={profile}"]
-        command += ["--no-first-run", "--disable-background-networking", f"--window-size={size[0]},{size[1]}", "about:blank"]
+    def __init__(self) -> None:
+        self._playwright = sync_playwright().start()
+        self._browser = self._playwright.chromium.launch(executable_path=found(), args=ARGUMENTS)
+        self.page = self._browser.new_page()
+        self.page.set_default_timeout(60_000)
+        self.requests: list[str] = []  # beside what is in the page itself
+        self.complaints: list[str] = []  # errors on the console, exceptions, refused loads
+        self.page.on("request", lambda asked: None if asked.url.startswith(("data:", "blob:")) else self.requests.append(asked.url))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("console", self._hear)
 
-        def pipes() -> None:  # the browser reads 3 and writes 4
-            os.dup2(given, 103)
-            os.dup2(told, 104)
-            os.dup2(103, 3)
-            os.dup2(104, 4)
-
-        quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        self._process = subprocess.Popen(command, preexec_fn=pipes, close_fds=False, **quiet)  # noqa: PLW1509  # no other way to 3 and 4
-        os.close(given)
-        os.close(told)
-        self._numbers = itertools.count(1)
-        self._rest = b""
-        self.messages: list[dict[str, Any]] = []
-        page = next(target for target in self.call("Target.getTargets")["targetInfos"] if target["type"] == "page")
-        self._session = ""
-        self._session = self.call("Target.attachToTarget", targetId=page["targetId"], flatten=True)["sessionId"]
-        for domain in ("Page", "Runtime", "Network", "Log"):
-            self.call(f"{domain}.enable")
-
-    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """One command of the DevTools protocol, answered."""
-        number = next(self._numbers)
-        session = {"sessionId": self._session} if getattr(self, "_session", "") else {}
-        os.write(self._to, json.dumps({"id": number, "method": method, "params": parameters, **session}).encode() + b"\0")
-        while (answer := self._receive(60)).get("id") != number:
-            self.messages.append(answer)
-        if "error" in answer:
-            raise RuntimeError(f"{method}: {answer['error']}")
-        found: dict[str, Any] = answer["result"]
-        return found
-
-    def open(self, path: Path) -> None:
-        """Load a page from the disk and wait until it is there."""
-        self.visit(path.resolve().as_uri())
-
-    def visit(self, url: str) -> None:
-        """Load a page and wait until it is there."""
-        self.messages.clear()
-        self.call("Page.navigate", url=url)
-        self.until("document.readyState === 'complete'")
+    def open(self, page: Path | str, *, width: int = 1200, scheme: Any = "light") -> None:
+        """Load a file, or an address, and wait until it is there; `width` in px."""
+        self.page.set_viewport_size({"width": width, "height": 800})
+        self.page.emulate_media(color_scheme=scheme)
+        self.page.goto("about:blank")
+        self.requests.clear()
+        self.complaints.clear()
+        self.page.goto(page if isinstance(page, str) else page.resolve().as_uri())
 
     def run(self, script: str) -> Any:
         """The value of an expression; promises are waited for."""
-        answer = self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
-        if "exceptionDetails" in answer:
-            raise RuntimeError(answer["exceptionDetails"].get("exception", {}).get("description", str(answer)))
-        return answer["result"].get("value")
+        return self.page.evaluate(script)
 
-    def until(self, script: str, seconds: float = 60) -> None:
+    def until(self, script: str) -> None:
         """Wait until an expression is true."""
-        end = time.monotonic() + seconds
-        while not self.run(script):
-            if time.monotonic() > end:
-                raise TimeoutError(script)
-            time.sleep(0.05)
-
-    @property
-    def requests(self) -> list[str]:
-        """What was asked for, beside what is in the page itself."""
-        asked = [message["params"]["request"]["url"] for message in self.messages if message.get("method") == "Network.requestWillBeSent"]
-        return [url for url in asked if not url.startswith(("data:", "blob:"))]
-
-    @property
-    def complaints(self) -> list[str]:
-        """Errors on the console, exceptions, refused loads."""
-        found = []
-        for message in self.messages:
-            method, told = message.get("method"), message.get("params", {})
-            if method == "Runtime.exceptionThrown":
-                found.append(str(told["exceptionDetails"]))
-            elif method == "Runtime.consoleAPICalled" and told["type"] in ("error", "warning"):
-                found.append(str(told["args"]))
-            elif method == "Log.entryAdded" and told["entry"]["level"] == "error":
-                found.append(told["entry"]["text"])
-        return found
+        self.page.wait_for_function(script)
 
     def close(self) -> None:
-        os.close(self._to)
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        os.close(self._from)
+        """End the browser."""
+        self._browser.close()
+        self._playwright.stop()
 
-    def _receive(self, seconds: float) -> dict[str, Any]:
-        while b"\0" not in self._rest:
-            if not select.select([self._from], [], [], seconds)[0]:
-                raise TimeoutError("the browser says nothing")
-            part = os.read(self._from, 1 << 20)
-            if not part:
-                raise RuntimeError("the browser is gone")
-            self._rest += part
-        text, _, self._rest = self._rest.partition(b"\0")
-        answer: dict[str, Any] = json.loads(text)
-        return answer
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)

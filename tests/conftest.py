@@ -57,6 +57,16 @@ def image_set(tmp_path_factory):
     return unpack
 
 
+@pytest.fixture(scope="module")
+def chromium():
+    """A page of a browser, where there is one. Playwright keeps an event loop running as long."""
+    from browser import Browser
+
+    page = Browser()
+    yield page
+    page.close()
+
+
 @pytest.fixture
 def small_disk(tmp_path):
     """`small_disk(8)` is a file system of 8 MB of its own; skips where mounting is not permitted, and fails where root demands the tests to be whole."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 
-import browser
 import numpy as np
 import pytest
 
@@ -78,17 +77,6 @@ def model_file(network, tmp_path_factory):
     bundle.write_card(path, {"classes": list(CLASSES), "size": SIZE, "stored": SIZE, "channels": 3, "study": "colours", "trial": 1, "temperature": 1.5})
     bundle.seal(path)
     return path
-
-
-@pytest.fixture(scope="session")
-def chromium(tmp_path_factory):
-    """A page of a browser; skips where there is none, and fails where one is demanded."""
-    if browser.found() is None:
-        words = "no Chromium on this machine: expected chromium or google-chrome on the path"
-        (pytest.fail if os.environ.get("AUTOML_CNN_REQUIRE_BROWSER") else pytest.skip)(words)
-    page = browser.Browser(tmp_path_factory.mktemp("profile"))
-    yield page
-    page.close()
 
 
 @pytest.fixture(scope="session")

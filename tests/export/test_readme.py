@@ -11,9 +11,9 @@ import sys
 import threading
 from pathlib import Path
 
-import browser
 import numpy as np
 import pytest
+from browser import file
 from PIL import Image
 
 from automl_cnn.export import folder
@@ -101,11 +101,11 @@ def test_the_javascript_answers_as_the_network_does(model_file, dataset, needs, 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=out))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        chromium.visit(f"http://127.0.0.1:{server.server_port}/index.html")
-        chromium.until("window.classify !== undefined", 120)
+        chromium.open(f"http://127.0.0.1:{server.server_port}/index.html")
+        chromium.until("window.classify !== undefined")
         paths, expected = photos
         for path, row in zip(paths, expected, strict=True):
-            label, share = chromium.run(f"classify({browser.file(path.read_bytes())})")
+            label, share = chromium.run(f"classify({file(path.read_bytes())})")
             assert label == ("blue", "green", "red")[row.argmax()]
             assert share == pytest.approx(row.max(), abs=1e-3)
         assert not chromium.complaints

@@ -201,7 +201,7 @@ def test_a_photo_is_classified_offline_as_onnxruntime_does(tmp_path, chromium, o
     (tmp_path / "model.json").write_text(json.dumps({"classes": ["red", "green", "blue"], "size": 16, "stored": 24, "channels": 3}))
     page = web.write(tmp_path, ort_web)
     chromium.open(page)
-    chromium.until("document.getElementById('state').textContent.startsWith('Ready')", 120)
+    chromium.until("document.getElementById('state').textContent.startsWith('Ready')")
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     for seed in range(5):
         shown = photo(100, 70, seed)

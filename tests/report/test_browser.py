@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
-import browser
 import pytest
 from report_fakes import study, trial
 from test_page import STUDIES
@@ -14,22 +11,10 @@ from automl_cnn.report import page
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory):
-    if browser.found() is None:
-        words = "no Chromium on this machine: expected chromium or google-chrome on the path"
-        (pytest.fail if os.environ.get("AUTOML_CNN_REQUIRE_BROWSER") else pytest.skip)(words)
-    shown = browser.Browser(tmp_path_factory.mktemp("profile"))
-    yield shown
-    shown.close()
-
-
-def opened(chromium, facts, folder, *, width: int = 1200, scheme: str = "light"):
+def opened(chromium, facts, folder, **look):
     path = folder / "report.html"
     path.write_text(page(facts), encoding="utf-8")
-    chromium.call("Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=False)
-    chromium.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
-    chromium.open(path)
+    chromium.open(path, **look)
     return chromium
 
 
@@ -53,12 +38,12 @@ def test_long_names_fit_a_phone(chromium, tmp_path):
 
 def test_hovering_a_point_tells_it(chromium, tmp_path):
     shown = opened(chromium, STUDIES["usual"], tmp_path)
-    shown.run("document.querySelector('circle[data-tip]').scrollIntoView({block: 'center', behavior: 'instant'})")
-    shown.run("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 50))))")  # scrolling hides what is told
-    box = shown.run("(({x, y, width, height}) => [x + width / 2, y + height / 2])(document.querySelector('circle[data-tip]').getBoundingClientRect())")
-    assert shown.run("document.getElementById('tip').hidden")
-    shown.call("Input.dispatchMouseEvent", type="mouseMoved", x=box[0], y=box[1])
-    shown.until("!document.getElementById('tip').hidden", 10)
+    assert shown.page.locator("#tip").is_hidden()
+    point = shown.page.locator("circle[data-tip]").first
+    point.scroll_into_view_if_needed()
+    shown.page.wait_for_timeout(200)  # scrolling hides what is told
+    point.hover()
+    shown.page.locator("#tip").wait_for(state="visible")
     assert "epoch" in shown.run("document.getElementById('tip').textContent")
 
 
@@ -67,7 +52,7 @@ def test_arrow_keys_walk_the_points_of_a_chart(chromium, tmp_path):
     shown.run("document.querySelector('svg').focus()")
     said = []
     for _ in range(2):
-        shown.call("Input.dispatchKeyEvent", type="keyDown", key="ArrowRight")
+        shown.page.keyboard.press("ArrowRight")
         said.append(shown.run("document.getElementById('tip').textContent"))
     assert said[0] != said[1]
     assert all("epoch" in words for words in said)
