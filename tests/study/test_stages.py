@@ -58,7 +58,7 @@ def test_networks_from_scratch_are_left_out_once_they_are_out_of_reach():
         """Proposes scratch and pretrained by turns."""
 
         def ask(self):
-            given = [{"architecture": "small", "pretrained.small": "known"}, {"architecture": "big"}][(super().ask().id) % 2]
+            given = [{"architecture": "small", "pretrained.small": "known", "finetune.small": "head_first"}, {"architecture": "big"}][(super().ask().id) % 2]
             return Proposal(self.asked, space.defaults({**given, "resolution": 96}), "fake")
 
     def next_of(stage, trials, share=30.0):
@@ -185,6 +185,26 @@ def test_a_latency_is_measured_only_where_everything_else_is_kept():
         raise AssertionError("it was measured")
 
     assert Limits(params=1, latency=1, measure=never).broken({}, NetCost(1000, 1, 1)) is not None
+
+
+def test_a_probe_is_not_read_twice():
+    asked = []
+
+    class Probes(FakeEngine):
+        """Proposes one probe at sizes of which none is affordable but the smallest, then the same weights trained on."""
+
+        def ask(self):
+            mode = "probe" if len(asked) < 3 else "head_first"
+            asked.append(mode)
+            given = {"architecture": "small", "pretrained.small": "known", "finetune.small": mode, "resolution": (224, 160, 96)[len(asked) % 3]}
+            return Proposal(len(asked), TRANSFER.defaults(given), "fake")
+
+    probe = TRANSFER.defaults({"architecture": "small", "pretrained.small": "known", "finetune.small": "probe", "resolution": 96})
+    job = Job({"width": 1.0, **probe}, Fidelity(60, 30), "", "defaults")
+    slow = dataclasses.replace(trained(0, job, 0.8, 30), configuration=probe, images_per_second=20.0)
+    found = Proposals(Sizing(TRANSFER, transfer_cost, IMAGES, 64), Probes()).next(Situation((slow,), Budget(480, 100), 30.0, 3, 60))
+    assert found.configuration["finetune.small"] == "head_first"
+    assert asked == ["probe"] * 3 + ["head_first"]
 
 
 def test_what_breaks_a_limit_is_made_smaller_or_refused():

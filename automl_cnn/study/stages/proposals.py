@@ -10,7 +10,7 @@ from automl_cnn.study.engines.protocol import Engine, Proposal
 from automl_cnn.study.stages.defaults import scratch_is_hopeless
 from automl_cnn.study.stages.situation import Situation
 from automl_cnn.study.stages.sizing import Sizing
-from automl_cnn.transfer import weights_of
+from automl_cnn.transfer import is_probe, weights_of
 
 ASKS = 20  # proposals that may be refused before the stage gives up
 BENCH_AFTER = 2  # failures of an architecture, an optimizer or a regularizer that never worked, after which it sits out
@@ -18,7 +18,7 @@ BENCH_AFTER = 2  # failures of an architecture, an optimizer or a regularizer th
 
 @dataclass(frozen=True)
 class Proposals:
-    """Asks the engine; what is too dear, breaks a limit, uses a plugin that only ever failed or is hopeless is refused before training."""
+    """Asks the engine; refuses, untrained, what is too dear, hopeless or a probe that was read already, breaks a limit or uses a plugin that only ever failed."""
 
     sizing: Sizing
     engine: Engine
@@ -27,6 +27,7 @@ class Proposals:
         if now.share is not None and now.left < now.share:
             return None
         out, hurried = benched(now.done), now.share is not None and scratch_is_hopeless(now)
+        read = [trial.configuration for trial in now.done if is_probe(trial.configuration)]  # made to fit, several proposals are one
         for _ in range(ASKS):
             proposal = self.engine.ask()
             if hurried and weights_of(proposal.configuration) is None:
@@ -36,7 +37,8 @@ class Proposals:
             whole = now.fidelity
             seconds = None if whole.seconds is None else whole.seconds * proposal.share
             if (
-                self.sizing.allowed(configuration)
+                configuration not in read
+                and self.sizing.allowed(configuration)
                 and not (plugins_of(configuration) & out)
                 and self.sizing.broken(configuration) is None
                 and now.left >= self.sizing.wanted(configuration, now.done, seconds)
