@@ -18,7 +18,7 @@ BENCH_AFTER = 2  # failures of an architecture, an optimizer or a regularizer th
 
 @dataclass(frozen=True)
 class Proposals:
-    """Asks the engine; refuses, untrained, what is too dear, hopeless or a probe that was read already, breaks a limit or uses a plugin that only ever failed."""
+    """Asks the engine; refuses what is too dear, hopeless or a probe read before, breaks a limit or uses a plugin that only ever failed."""
 
     sizing: Sizing
     engine: Engine
