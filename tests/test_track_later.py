@@ -33,16 +33,17 @@ class Slow(NullTracker):
         self._tell("finish")
 
 
-def test_nothing_waits_but_the_end_and_the_order_is_kept():
+def test_only_who_asks_waits_and_the_order_is_kept():
     slow = Slow()
     later = Later(slow)
     later.start({}, {})
     later.trial(1)
     later.trial(2)
     later.rebuild((1, 2))
+    later.finish(None, Path(), np.zeros(1))
     assert slow.told == []
     slow.may.set()
-    later.finish(None, Path(), np.zeros(1))
+    later.wait()
     assert slow.told == ["start", 1, 2, ("all", 1, 2), "finish"]
     later.close()
     assert slow.threads.isdisjoint({threading.current_thread()})

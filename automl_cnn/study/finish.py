@@ -112,6 +112,7 @@ class Finish:
         with self.as_room_allows():
             self.reserve.spend(lambda: self.record.keep(RESULT, result.as_dict()))
         self._report(test, scoring)
+        self.tracker.wait()
         self.observer.result(result)
         return result
 

@@ -35,13 +35,16 @@ class Tracking(Protocol):
         """A trial ended. Telling it twice changes nothing."""
 
     def finish(self, result: StudyResult, model_file: Path, example: np.ndarray) -> None:
-        """The search ended; `example` is one image, (1, height, width, channels), uint8."""
+        """The search ended; `example` is one image, (1, height, width, channels), uint8. It may return before that is written."""
 
     def rebuild(self, trials: Iterable[Trial]) -> None:
         """Every trial so far: write those that are missing."""
 
     def files(self, paths: Iterable[Path]) -> None:
         """Files about the study as a whole, such as its report: kept as artifacts of its run, in place of earlier ones of the same name."""
+
+    def wait(self) -> None:
+        """Return when all that was told is written."""
 
 
 class NullTracker:
@@ -60,4 +63,7 @@ class NullTracker:
         pass
 
     def files(self, paths: Iterable[Path]) -> None:
+        pass
+
+    def wait(self) -> None:
         pass

@@ -18,7 +18,7 @@ PATIENCE = 10.0  # seconds that the last words may take to be written
 
 
 class Later:
-    """Hands everything to `tracker` in one thread, in order; `finish` waits until it is written."""
+    """Hands everything to `tracker` in one thread, in order; nobody waits for it but `wait` and, a while at most, `close`."""
 
     def __init__(self, tracker: Tracking) -> None:
         self._tracker = tracker
@@ -36,10 +36,13 @@ class Later:
 
     def finish(self, result: StudyResult, model_file: Path, example: np.ndarray) -> None:
         self._last = self._pool.submit(self._tracker.finish, result, model_file, example)
-        self._last.result()
 
     def files(self, paths: Iterable[Path]) -> None:
         self._last = self._pool.submit(self._tracker.files, tuple(paths))
+
+    def wait(self) -> None:
+        if self._last is not None:
+            self._last.result()
 
     def close(self) -> None:
         """Wait for what was handed over, a while at most; nothing more is taken."""

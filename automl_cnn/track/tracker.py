@@ -123,6 +123,9 @@ class Tracker:
         for path in paths:
             self._client.log_artifact(self._run, str(path))
 
+    def wait(self) -> None:
+        """Nothing is ever outstanding: each method writes before it returns."""
+
     def _front(self, result: StudyResult) -> None:
         """The Pareto front, as a table that MLflow shows among the run's artifacts; written anew each time."""
         rows = result.table

@@ -10,6 +10,7 @@ Izmailov et al. 2018, Averaging weights leads to wider optima, https://arxiv.org
 from __future__ import annotations
 
 import dataclasses
+import time
 
 import keras
 import numpy as np
@@ -72,7 +73,9 @@ class Averaging(keras.callbacks.Callback):
         if best is None or not self.worth_scoring:
             return None
         watch.kept.set_weights(self.average.weights)
+        began = time.monotonic()
         probabilities = predict(watch.kept, watch.images, watch.rows)
+        watch.scoring_seconds += time.monotonic() - began
         score, loss = metrics.score(watch.spec.metric, watch.labels, probabilities), metrics.cross_entropy(watch.labels, probabilities)
         if not np.isfinite(loss) or (score, -loss) <= (best.score, -best.loss):
             return None

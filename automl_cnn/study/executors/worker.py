@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import gc
 import os
 import queue
 import signal
@@ -44,16 +45,20 @@ class Worker:
         self._inbox: queue.Queue[tuple[str, Any]] = queue.Queue()
         self._stop = threading.Event()
         self._setting: Setting | None = None
+        self._scored: tuple[str, Any] | None = None  # the file that was scored last, and its network
         threading.Thread(target=self._listen, daemon=True).start()
 
     def serve(self) -> None:
         from automl_cnn import train  # noqa: F401  # the 12 seconds of the start
 
+        gc.freeze()  # the libraries stay: looking through them at every collection would double what planning a network takes
         self._connection.send(("ready", None))
         while True:
             word, payload = self._inbox.get()
             if word == "close":
                 return
+            if word not in {"test", "examine"}:
+                self._scored = None
             try:
                 answer = getattr(self, f"_{word}")(payload)
                 self._connection.send(("done", answer))
@@ -152,21 +157,29 @@ class Worker:
     def _test(self, model: str) -> TestScore:
         from automl_cnn import metrics
         from automl_cnn.data import pixels
-        from automl_cnn.export.bundle import load_model, read_card
+        from automl_cnn.export.bundle import read_card
         from automl_cnn.train import predict
         from automl_cnn.train.examine import confusion
 
         rows, setting = self._dataset.rows("test"), self._ready()
-        probabilities = predict(load_model(Path(model)), pixels(self._dataset, int(read_card(Path(model))["size"])), rows)
+        probabilities = predict(self._network(model), pixels(self._dataset, int(read_card(Path(model))["size"])), rows)
         labels = self._dataset.labels[rows]
         score, span = metrics.score(setting.metric, labels, probabilities), metrics.interval(setting.metric, labels, probabilities)
         return TestScore(score, span, confusion(labels, probabilities))
 
     def _examine(self, model: str) -> Evidence:
-        from automl_cnn.export.bundle import load_model, read_card
+        from automl_cnn.export.bundle import read_card
         from automl_cnn.train.examine import examine
 
-        return examine(load_model(Path(model)), read_card(Path(model)), self._dataset)
+        return examine(self._network(model), read_card(Path(model)), self._dataset)
+
+    def _network(self, model: str) -> Any:
+        """The model of a file, loaded once for all that is asked of it in a row."""
+        from automl_cnn.export.bundle import load_model
+
+        if self._scored is None or self._scored[0] != model:
+            self._scored = (model, load_model(Path(model)))
+        return self._scored[1]
 
     def _ensemble(self, recipe: Recipe) -> Joint:
         from automl_cnn.data import pixels

@@ -1,0 +1,53 @@
+"""The worker: one request after another, with nothing left over from the last but what may be used again."""
+
+import queue
+
+import pytest
+
+from automl_cnn.export import bundle
+from automl_cnn.study.executors.worker import Worker
+
+
+class Line:
+    """A connection whose other side never says anything."""
+
+    def __init__(self):
+        self.said, self._never = [], queue.Queue()
+
+    def send(self, message):
+        self.said.append(message)
+
+    def recv(self):
+        return self._never.get()
+
+
+@pytest.fixture
+def served(monkeypatch):
+    """Asks a worker things; gives what it loaded."""
+    loaded = []
+    monkeypatch.setattr(bundle, "load_model", lambda file: loaded.append(str(file)) or len(loaded))
+    monkeypatch.setattr("gc.freeze", lambda: None)
+    for word in ("_test", "_examine"):
+        monkeypatch.setattr(Worker, word, lambda self, payload: self._network(payload))
+    monkeypatch.setattr(Worker, "_ensemble", lambda self, payload: None)
+
+    def serve(*requests):
+        line = Line()
+        worker = Worker(line)
+        for request in (*requests, ("close", None)):
+            worker._inbox.put(request)
+        worker.serve()
+        return loaded, [message for word, message in line.said if word == "done"]
+
+    return serve
+
+
+def test_the_best_model_is_loaded_once_for_its_score_and_its_mistakes(served):
+    assert served(("test", "best"), ("examine", "best")) == (["best"], [1, 1])
+
+
+@pytest.mark.parametrize("between", [("ensemble", "best"), ("test", "other")])
+def test_a_model_that_may_be_another_by_now_is_loaded_again(served, between):
+    loaded, answers = served(("test", "best"), between, ("examine", "best"))
+    assert loaded[-1] == "best"
+    assert answers[-1] == len(loaded) > answers[0]
