@@ -87,6 +87,26 @@ def test_an_overfitting_trial_is_tried_with_augmentation_and_nothing_else_change
     assert SPACE.check(job.configuration) == job.configuration
 
 
+def slowly(trial, rise):
+    """The same trial, with a curve that rises so much from one epoch to the next up to its score."""
+    epochs = tuple(dataclasses.replace(epoch, score=trial.score - rise * (len(trial.epochs) - epoch.number)) for epoch in trial.epochs)
+    return dataclasses.replace(trial, epochs=epochs)
+
+
+def test_a_dearer_network_is_hoped_for_only_where_the_seconds_are_enough_for_it():
+    """Twice the width is four times the cost: ten epochs become two."""
+    parent = trained(0, train=0.5, val=0.5)
+
+    def actions(trial, share=30.0):
+        situation = Situation((trial,), Budget(3600.0, 100.0), share, 3, 60)
+        return {wish.change.action for wish in Guided(SIZING, KNOWN).wishes(situation)}
+
+    assert {"wider", "higher resolution", "rate up"} <= actions(slowly(parent, 0.001))
+    assert actions(slowly(parent, 0.02)) & {"wider", "higher resolution", "rate up"} == {"rate up"}
+    unhurried = dataclasses.replace(slowly(parent, 0.02), fidelity=Fidelity(60))
+    assert "wider" in actions(unhurried, None)
+
+
 def test_an_improvement_becomes_a_parent_and_keeps_the_random_numbers_of_the_first():
     parent = trained(0)
     first = wished(parent)
@@ -140,7 +160,7 @@ def test_only_trials_of_one_whole_training_can_be_parents(given):
 
 
 def test_what_is_too_dear_for_the_parents_seconds_or_the_limits_is_passed_over():
-    unfit = trained(0, train=0.5, val=0.49)
+    unfit = slowly(trained(0, train=0.5, val=0.49), 0.001)
     wide = Guided(SIZING, KNOWN).wishes(Situation((unfit,), Budget(3600, 100), 30.0, 3, 60))
     assert {"wider", "higher resolution"} <= {wish.change.action for wish in wide}
     slow = dataclasses.replace(unfit, images_per_second=300.0)

@@ -2,8 +2,8 @@
 
 The counterfactual is trained as its parent was: the same seconds and epochs, the same share of the images, the same random
 numbers. Of the changes that the findings ask for, the most hopeful is tried; what an action did so far on this data set says
-how hopeful it is (`automl_cnn.diagnosis.effects`), and one that did not pay is not proposed any more. An improvement becomes
-a parent itself, so that actions add up.
+how hopeful it is (`automl_cnn.diagnosis.effects`), and one that did not pay is not proposed any more. A dearer network has fewer
+epochs in the same seconds: what those cost is read off the parent's own curve. An improvement becomes a parent itself, so that actions add up.
 
 It stands after promotion and before the engine's proposals, with at most a third of the trials that both have: findings
 about the best trials are worth more than a guess at random, but they only lead uphill from where the search is, while
@@ -30,6 +30,7 @@ STAGE = "guided"
 PROPOSED = 2  # proposals of the engine for each guided trial
 ALIKE = ("defaults", "portfolio", "search", STAGE)  # the stages whose trials are trained alike, each with its own random numbers
 PARENTS = 2  # of the best trials
+CAUGHT_UP = 0.5  # of what fewer epochs cost by the parent's curve, by a schedule that ends sooner: a guess
 RANK = 0.002  # of score, by which each later answer to a finding is thought to bring less than the one before, until measured
 
 
@@ -73,12 +74,21 @@ class Guided:
             asked: set[str] = set()
             for finding in diagnose(parent, context):
                 for change in changes(finding, parent.configuration, self.sizing.space):
-                    known = beliefs.get(change.action, Belief(-RANK * len(asked)))
+                    hope = beliefs.get(change.action, Belief(-RANK * len(asked))).hope - self._forgone(parent, change.configuration)
                     new = change.epochs > 1 or _key(change.configuration) not in tried
-                    if known.hope <= 0 or not new or change.action in asked or (change.epochs > 1 and parent.fidelity.seconds is not None):
+                    if hope <= 0 or not new or change.action in asked or (change.epochs > 1 and parent.fidelity.seconds is not None):
                         continue
                     asked.add(change.action)
-                    yield Wish(parent, finding, change, known.hope - behind)
+                    yield Wish(parent, finding, change, hope - behind)
+
+    def _forgone(self, parent: Trial, configuration: Configuration) -> float:
+        """The score that is lost where a dearer network has fewer epochs in the parent's seconds."""
+        before = self.sizing.estimate(parent.configuration)
+        if parent.fidelity.seconds is None or not before:
+            return 0.0
+        dearer = self.sizing.estimate(configuration) / before
+        reached = [epoch.score for epoch in parent.epochs if epoch.number * dearer <= len(parent.epochs)]
+        return CAUGHT_UP * max(0.0, max(epoch.score for epoch in parent.epochs) - max(reached, default=0.0)) if dearer > 1 else 0.0
 
     def _possible(self, wish: Wish, now: Situation) -> bool:
         """Whether it fits into the parent's seconds with epochs enough, and into the limits."""
