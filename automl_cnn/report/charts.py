@@ -78,10 +78,12 @@ def curves(  # noqa: PLR0917  # what is drawn, in the order it is said
     parts = [_frame(across, up, x_words, y_words)]
     if gap is not None:
         parts.append(_gap(shown, gap, across, up))
+    free_above = _free_above(ys, low, high)
     for number, mark in enumerate(marks):
         x = across.at(min(max(mark.x, across.low), across.high))
         anchor = "end" if x > (LEFT + WIDTH - RIGHT) / 2 else "start"
-        line_y = TOP + 11 + 14 * (number % 3)
+        lower = 14 * (number % 3)
+        line_y = TOP + 11 + lower if free_above else HEIGHT - BOTTOM - 6 - lower
         parts.append(Markup('<line class="{}" x1="{}" x2="{}" y1="{}" y2="{}"/>').format(mark.look, x, x, TOP, HEIGHT - BOTTOM))
         if mark.words:
             parts.append(
@@ -97,6 +99,12 @@ def curves(  # noqa: PLR0917  # what is drawn, in the order it is said
         for x, y in finite if len(finite) <= 150 else finite[:: len(finite) // 100]:
             parts.append(_dot(across.at(x), up.at(y), size, f"{line.name}, epoch {x:g}: {y:.3f}", f"dot {line.look}"))
     return _svg(label, parts)
+
+
+def _free_above(ys: Sequence[float], low: float, high: float) -> bool:
+    """Whether the upper part of a chart has fewer points than the lower: words are better there."""
+    above = sum(y > high - (high - low) / 3 for y in ys)
+    return above <= sum(y < low + (high - low) / 3 for y in ys)
 
 
 def scatter(label: str, dots: Sequence[Dot], front: Sequence[tuple[float, float]], x_words: str, y_words: str) -> Markup:

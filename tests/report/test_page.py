@@ -11,7 +11,7 @@ import pytest
 from report_fakes import evidence, study, trial
 
 from automl_cnn.records import State
-from automl_cnn.report import page
+from automl_cnn.report import charts, page
 
 VOID = {"meta", "img", "br", "rect", "line", "circle", "polyline", "polygon", "link", "input"}
 LOADING = {"src", "srcset", "href", "xlink:href", "action", "data", "poster", "background"}
@@ -167,3 +167,10 @@ def test_colours_of_text_are_told_apart_from_the_ground(scheme):
         for ink in ("ink", "soft", "accent", "validation", "win", "high", "medium", "low", "training"):
             light, dark = sorted((luminance(colours[ink]), luminance(colours[ground])), reverse=True)
             assert (light + 0.05) / (dark + 0.05) >= 4.5, (ink, ground)
+
+
+@pytest.mark.parametrize(("values", "lower"), [((0.2, 0.9, 0.95, 1.0), True), ((2.0, 0.3, 0.2, 0.1), False)])
+def test_words_on_a_chart_stand_where_the_curve_is_not(values, lower):
+    drawn = charts.curves("a curve", [charts.Line("score", "val", tuple(enumerate(values, 1)))], "epoch", "score", [charts.Mark(2, "here")])
+    height = float(re.search(r'<text class="mark-words"[^>]* y="([0-9.]+)"[^>]*>here<', drawn).group(1))
+    assert (height > charts.HEIGHT / 2) is lower
