@@ -102,7 +102,7 @@ class Referee:
         self._grid: list[Trial] = []
 
     def ask(self) -> Proposal:
-        raise NotImplementedError("a scale study has no proposals")
+        raise RuntimeError("a scale study has no proposals")
 
     def report(self, id: int, step: int, value: float) -> bool:
         """False from half-way on where the best point was further, at the same tenth, by more than its whole interval."""

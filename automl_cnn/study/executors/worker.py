@@ -59,7 +59,7 @@ class Worker:
             if word == "close":
                 return
             if word not in {"test", "examine"}:
-                self._scored = None
+                self._scored = None  # the file may be another's by then
             try:
                 answer = getattr(self, f"_{word}")(payload)
                 self._connection.send(("done", answer))

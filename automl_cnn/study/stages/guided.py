@@ -74,21 +74,25 @@ class Guided:
             asked: set[str] = set()
             for finding in diagnose(parent, context):
                 for change in changes(finding, parent.configuration, self.sizing.space):
-                    hope = beliefs.get(change.action, Belief(-RANK * len(asked))).hope - self._forgone(parent, change.configuration)
                     new = change.epochs > 1 or _key(change.configuration) not in tried
-                    if hope <= 0 or not new or change.action in asked or (change.epochs > 1 and parent.fidelity.seconds is not None):
+                    if not new or change.action in asked or (change.epochs > 1 and parent.fidelity.seconds is not None):
                         continue
-                    asked.add(change.action)
-                    yield Wish(parent, finding, change, hope - behind)
+                    hope = beliefs.get(change.action, Belief(-RANK * len(asked))).hope
+                    if hope > 0:  # else its network need not be priced
+                        hope -= self._forgone(parent, change.configuration)
+                    if hope > 0:
+                        asked.add(change.action)
+                        yield Wish(parent, finding, change, hope - behind)
 
     def _forgone(self, parent: Trial, configuration: Configuration) -> float:
         """The score that is lost where a dearer network has fewer epochs in the parent's seconds."""
-        before = self.sizing.estimate(parent.configuration)
-        if parent.fidelity.seconds is None or not before:
+        if parent.fidelity.seconds is None:
             return 0.0
-        dearer = self.sizing.estimate(configuration) / before
-        reached = [epoch.score for epoch in parent.epochs if epoch.number * dearer <= len(parent.epochs)]
-        return CAUGHT_UP * max(0.0, max(epoch.score for epoch in parent.epochs) - max(reached, default=0.0)) if dearer > 1 else 0.0
+        before, after = self.sizing.estimate(parent.configuration), self.sizing.estimate(configuration)
+        if not before or after <= before:
+            return 0.0
+        reached = [epoch.score for epoch in parent.epochs if epoch.number * after <= len(parent.epochs) * before]
+        return CAUGHT_UP * (max(epoch.score for epoch in parent.epochs) - max(reached, default=0.0))
 
     def _possible(self, wish: Wish, now: Situation) -> bool:
         """Whether it fits into the parent's seconds with epochs enough, and into the limits."""
