@@ -13,7 +13,7 @@ Augmentation = Callable[[np.ndarray, np.ndarray, np.random.Generator], tuple[np.
 
 
 class Batches(keras.utils.PyDataset):
-    """`pixels[rows]` with their labels, batch by batch, for `model.fit(batches, shuffle=False)`.
+    """`pixels[rows]` with their labels, batch by batch, for Keras' `fit` (`train.feed` hands them over).
 
     A batch is (images uint8 (b, size, size, channels), labels float32 (b, classes)), with class weights
     also the images' weights float32 (b,); for a network of several `outputs`, the labels and the weights
@@ -21,8 +21,6 @@ class Batches(keras.utils.PyDataset):
     another order, which follows from `seed` and the number of the epoch; so does the generator that
     `augment` draws from, batch by batch, so that nothing depends on which thread reads first. Within a
     batch the rows ascend, which spares a disk that holds more than the memory does.
-
-    Keras reads a few batches ahead on TensorFlow.
     """
 
     def __init__(

@@ -32,6 +32,7 @@ from automl_cnn.registry import Registry
 from automl_cnn.train import probe
 from automl_cnn.train.average import Averaging
 from automl_cnn.train.clean import clean
+from automl_cnn.train.feed import feed
 from automl_cnn.train.rates import NOMINAL_STEPS, factors_of, slower, with_own_rate
 from automl_cnn.train.spec import Emit, TrialSpec
 from automl_cnn.train.watch import Watch, predict
@@ -153,7 +154,7 @@ class _Trial:
         )
         averaging = Averaging(watch)
         callbacks = [callback for regularizer in regularizers for callback in regularizer.callbacks()]
-        self.net.training.fit(batches, epochs=self.spec.fidelity.epochs, callbacks=[*callbacks, watch, averaging], verbose=0, shuffle=False)
+        self.net.training.fit(**feed(batches), epochs=self.spec.fidelity.epochs, callbacks=[*callbacks, watch, averaging], verbose=0, shuffle=False)
         if watch.best is None:
             raise TrialError("it was stopped before its first epoch was scored")
         for norm in norms:

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-keras = pytest.importorskip("keras")
+pytest.importorskip("keras")
 
-from automl_cnn.data.batches import Batches, class_weights  # noqa: E402  # after the check that Keras is there
+from automl_cnn.data.batches import Batches, class_weights  # after the check that Keras is there
 
 PIXELS = np.arange(23, dtype=np.uint8)[:, None, None, None] * np.ones((1, 4, 4, 1), np.uint8)  # each image shows its row
 LABELS = np.arange(23, dtype=np.int32) % 3
@@ -92,22 +92,3 @@ def test_class_weights_balance_the_classes():
     assert weights[labels].mean() == pytest.approx(1)
     assert [weights[labels][labels == label].sum() for label in (0, 1, 3)] == pytest.approx([100 / 3] * 3, rel=1e-5)
     assert weights[2] == 0
-
-
-@pytest.mark.parametrize("weights", [None, np.array([1, 2, 3], np.float32)])
-def test_keras_trains_on_each_epochs_own_order(weights):
-    model = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(3, activation="softmax")])
-    model.compile(optimizer="sgd", loss="categorical_crossentropy")
-    read = []
-
-    class Spy(Batches):
-        def __getitem__(self, index):
-            batch = super().__getitem__(index)
-            read.append((self.epoch, index))
-            return batch
-
-    feeder = Spy(PIXELS, ROWS, LABELS, 3, 4, seed=5, shuffle=True, class_weights=weights)
-    history = model.fit(feeder, epochs=3, shuffle=False, verbose=0)
-    assert len(history.history["loss"]) == 3
-    assert set(read) == {(epoch, index) for epoch in range(3) for index in range(3)}
-    assert feeder.epoch == 2
