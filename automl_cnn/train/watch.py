@@ -16,6 +16,7 @@ from automl_cnn import metrics
 from automl_cnn.data import Dataset
 from automl_cnn.errors import TrialError
 from automl_cnn.records import Epoch, Progress
+from automl_cnn.train.plan import fitting
 from automl_cnn.train.rates import NOMINAL_STEPS
 from automl_cnn.train.spec import Emit, TrialSpec
 
@@ -80,7 +81,7 @@ class Watch(keras.callbacks.Callback):
         self.clean_rows = clean_rows(dataset)
         self.clean_seconds = 0.0
         self.clean_times = 0
-        self.epochs = spec.fidelity.epochs
+        self.total = spec.fidelity.epochs * steps
         self.epoch = 0
         self.done = 0
         self.best: Best | None = None
@@ -90,8 +91,14 @@ class Watch(keras.callbacks.Callback):
         self.fit_seconds = 0.0
         self.scoring_seconds = 0.0
         self.timed_steps = 0
+        self.between = 0.0  # seconds after an epoch's last step until the next one, on the mean
         self._beat = 0.0
         self._step_ended = 0.0
+
+    @property
+    def epochs(self) -> int:
+        """How many are planned; the last may be a part of one."""
+        return max(self.epoch, math.ceil(self.total / self.steps))
 
     @property
     def elapsed(self) -> float:
@@ -110,7 +117,7 @@ class Watch(keras.callbacks.Callback):
         self._step_ended = time.monotonic()
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        progress = self.done / max(1, self.epochs * self.steps)
+        progress = self.done / max(1, self.total)
         self.model.optimizer.learning_rate = self.rates[min(int(progress * NOMINAL_STEPS), NOMINAL_STEPS - 1)]
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
@@ -122,14 +129,14 @@ class Watch(keras.callbacks.Callback):
             self.fit_seconds += now - self._step_ended  # waiting for the batch included
             self.timed_steps += 1
             if self.timed_steps in EARLY_PLANS:
-                self._plan(self.fit_seconds / self.timed_steps * self.steps)
+                self._plan()
         self._step_ended = now
         if now - self._beat >= HEARTBEAT:
             self._beat = now
             self._check(logs)
             if not self.emit(Progress(self.epoch, self.epochs, batch + 1, self.steps)):
                 self.asked_to_stop = True
-        if self.left <= 0:
+        if self.left <= 0 or (self.done >= self.total and self.done % self.steps):
             self.out_of_time = True
         if self.asked_to_stop or self.out_of_time:
             self.model.stop_training = True
@@ -149,7 +156,8 @@ class Watch(keras.callbacks.Callback):
             self.best = Best(self.kept.get_weights(), self.epoch, score, loss, probabilities)
         clean = self._clean()
         if self.setup is not None and self.timed_steps:
-            self._plan((self.elapsed - self.setup - self.before) / self.timed_steps * self.steps)  # scoring included
+            self.between = (self.elapsed - self.setup - self.before - self.fit_seconds) / self.epoch
+            self._plan()
         logs = logs or {}
         event = Epoch(
             number=self.epoch,
@@ -182,13 +190,14 @@ class Watch(keras.callbacks.Callback):
         self.clean_times += 1
         return metrics.cross_entropy(labels, probabilities), float(np.mean(probabilities.argmax(axis=1) == labels))
 
-    def _plan(self, epoch_seconds: float) -> None:
-        """How many epochs fit, at so many seconds each."""
+    def _plan(self) -> None:
+        """How many steps fit, at the pace so far, with time to score the mean of the last epochs' weights."""
         if math.isinf(self.left):
             return
-        within = 1 - (self.done % self.steps) / self.steps if self.done % self.steps else 0.0  # what is left of this epoch
-        fits = self.epoch + math.floor(self.left / max(epoch_seconds, 1e-6) - within)
-        self.epochs = max(self.epoch, min(self.spec.fidelity.epochs, fits))
+        left = self.left - self.scoring_seconds / max(1, len(self.history))
+        step = max(self.fit_seconds / self.timed_steps, 1e-6)
+        fits = fitting(left, step=step, between=self.between, within=-self.done % self.steps, steps=self.steps)
+        self.total = min(self.spec.fidelity.epochs * self.steps, self.done + fits)
 
     def _check(self, logs: dict[str, float] | None) -> None:
         loss = float((logs or {}).get("loss", 0.0))
