@@ -1,8 +1,16 @@
-"""What the backend is told once, before the first training of a process."""
+"""The backend, and what it is told once, before the first training of a process."""
 
 from __future__ import annotations
 
 import sys
+from typing import Any
+
+import keras
+
+
+def tensorflow() -> Any:
+    """TensorFlow, where it is the backend; else None."""
+    return sys.modules.get("tensorflow") if keras.backend.backend() == "tensorflow" else None
 
 
 def build_soon() -> None:
@@ -11,6 +19,6 @@ def build_soon() -> None:
     TensorFlow would rewrite every graph before its first step. On CPUs that took an eighth of the time until then (0.3 s of an AlexNet's,
     2 s of a MobileNetV2's), and steps were no slower without it, within the noise.
     """
-    tensorflow = sys.modules.get("tensorflow")
-    if tensorflow is not None and not tensorflow.config.list_physical_devices("GPU"):
-        tensorflow.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    library = tensorflow()
+    if library is not None and not library.config.list_physical_devices("GPU"):
+        library.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 import keras
 
 from automl_cnn.data.batches import Batches
+from automl_cnn.train import backend
 
 AHEAD = 2  # batches that are read while another is trained on
 
@@ -20,8 +20,8 @@ def feed(batches: Batches) -> dict[str, Any]:
     such a reader waits for the thread that tunes, which sleeps longer the longer it lived: up to four fifths of an epoch again, at half of the
     epochs (TensorFlow 2.21).
     """
-    tensorflow = sys.modules.get("tensorflow")
-    if tensorflow is None or keras.backend.backend() != "tensorflow":
+    tensorflow = backend.tensorflow()
+    if tensorflow is None:
         return {"x": batches}
 
     def endless() -> Iterator[tuple[Any, ...]]:

@@ -7,7 +7,7 @@ PLANNED = 0.97  # of the time left, which is planned with: paces waver
 
 
 def fitting(left: float, *, step: float, between: float, within: int, steps: int) -> int:
-    """Steps that fit into `left` seconds, at `step` seconds each and `between` more after each epoch of `steps`, of which `within` are still to come in this one.
+    """Steps that fit into `left` seconds, at `step` seconds each and `between` more after each epoch of `steps`, of which `within` are to come in this one.
 
     The epoch under way is always counted whole; the last one may be a part of an epoch.
     """

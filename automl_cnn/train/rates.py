@@ -20,10 +20,10 @@ def with_own_rate(optimizer: Any) -> tuple[Any, np.ndarray]:
     steps = np.arange(NOMINAL_STEPS)
     known = steps[:: NOMINAL_STEPS // POINTS]
     rates = np.array([float(keras.ops.convert_to_numpy(schedule(step))) for step in known])
-    return _again(optimizer, type(optimizer), learning_rate=float(rates[0])), np.interp(steps, known, rates)
+    return remade(optimizer, type(optimizer), learning_rate=float(rates[0])), np.interp(steps, known, rates)
 
 
-def _again(optimizer: Any, kind: Any, **changed: Any) -> Any:
+def remade(optimizer: Any, kind: Any, **changed: Any) -> Any:
     """The optimizer anew as a `kind`, with what its config leaves out: the variables that its weight decay spares."""
     made = kind.from_config({**optimizer.get_config(), **changed})
     for name in ("_exclude_from_weight_decay", "_exclude_from_weight_decay_pattern"):
@@ -48,7 +48,7 @@ def slower(optimizer: Any, model: Any, factors: Mapping[str, float]) -> Any:
             return super().update_step(gradient, variable, learning_rate * by_path.get(mine.path, 1.0))
 
     Slower.__name__ = plain.__name__
-    return _again(optimizer, Slower)
+    return remade(optimizer, Slower)
 
 
 def factors_of(layers: Sequence[str], head: str, *, mode: str, rate: float, lowest: float) -> dict[str, float]:

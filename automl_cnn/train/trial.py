@@ -33,6 +33,7 @@ from automl_cnn.train import probe
 from automl_cnn.train.average import Averaging
 from automl_cnn.train.clean import clean
 from automl_cnn.train.feed import feed
+from automl_cnn.train.fused import fused_norms, fused_step
 from automl_cnn.train.rates import NOMINAL_STEPS, factors_of, slower, with_own_rate
 from automl_cnn.train.spec import Emit, TrialSpec
 from automl_cnn.train.watch import Watch, predict
@@ -68,6 +69,7 @@ class _Trial:
         self.balanced = spec.class_weights == "on" or (spec.class_weights == "auto" and dataset.imbalance >= IMBALANCED)
 
     def run(self) -> Finished:
+        fused_norms(self.net.training)
         entry = pretrained_of(self.spec.configuration, self.registry)
         if self.spec.start is not None:
             self._go_on(self.spec.start)
@@ -122,6 +124,7 @@ class _Trial:
             norm.trainable = False  # in Keras this also makes it go by its stored statistics
         regularizers = regularizers_of(configuration, self.registry)
         optimizer, rates = with_own_rate(optimizer_of(configuration, self.registry).build(NOMINAL_STEPS))
+        optimizer = fused_step(optimizer)
         if self.mode is not None:
             optimizer = slower(optimizer, self.net.training, self._factors())
         for regularizer in regularizers:
