@@ -19,7 +19,7 @@ def fused_norms(model: Any) -> None:
     """Let the model's batch norms over the channels of images use the kernel, from now on; on other backends, nothing happens."""
     tensorflow = backend.tensorflow()
     for layer in model.layers if tensorflow is not None else ():
-        if type(layer) is keras.layers.BatchNormalization and not layer.renorm and layer.compute_dtype == "float32":
+        if type(layer) is keras.layers.BatchNormalization and not layer.renorm and not layer.synchronized and layer.compute_dtype == "float32":
             object.__setattr__(layer, "call", _call(layer, tensorflow))  # past Keras' tracking of what belongs to the layer's state
 
 

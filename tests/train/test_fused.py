@@ -61,9 +61,9 @@ def test_norms_that_the_kernel_does_not_know_stay_as_they_are():
     before = np.asarray(crossways(IMAGES, training=True))
     fused_norms(crossways)
     assert np.allclose(before, crossways(IMAGES, training=True), atol=1e-5)
-    renormed = keras.Sequential([keras.Input((6, 6, 3)), keras.layers.BatchNormalization(renorm=True)])
-    fused_norms(renormed)
-    assert "call" not in vars(renormed.layers[0])
+    unlike = keras.Sequential([keras.Input((6, 6, 3)), *(keras.layers.BatchNormalization(**{name: True}) for name in ("renorm", "synchronized"))])
+    fused_norms(unlike)
+    assert not any("call" in vars(layer) for layer in unlike.layers)
 
 
 def test_the_saved_model_is_kerass_own(tmp_path):
