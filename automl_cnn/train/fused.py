@@ -19,7 +19,7 @@ def fused_norms(model: Any) -> None:
     """Let the model's batch norms over the channels of images use the kernel, from now on; on other backends, nothing happens."""
     tensorflow = backend.tensorflow()
     for layer in model.layers if tensorflow is not None else ():
-        if type(layer) is keras.layers.BatchNormalization and not layer.renorm and not layer.synchronized and layer.compute_dtype == "float32":
+        if _has_kernel(layer):
             object.__setattr__(layer, "call", _call(layer, tensorflow))  # past Keras' tracking of what belongs to the layer's state
 
 
@@ -54,11 +54,18 @@ def fused_step(optimizer: Any) -> Any:
     return remade(optimizer, Fused)
 
 
+def _has_kernel(layer: Any) -> bool:
+    """Whether it is a plain batch norm over the channels of images."""
+    if type(layer) is not keras.layers.BatchNormalization or layer.renorm or layer.synchronized or layer.compute_dtype != "float32":
+        return False
+    return layer.built and layer.input_spec.ndim == 4 and layer.axis in (-1, 3)
+
+
 def _call(layer: Any, tensorflow: Any) -> Any:
     composed, kernel = layer.call, tensorflow.compat.v1.nn.fused_batch_norm
 
     def call(inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        if mask is not None or len(inputs.shape) != 4 or layer.axis not in (-1, 3):
+        if mask is not None:
             return composed(inputs, training=training, mask=mask)
         channels = inputs.shape[-1]
         scale = layer.gamma if layer.scale else tensorflow.ones(channels)
