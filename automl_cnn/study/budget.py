@@ -8,11 +8,12 @@ from automl_cnn.records import Trial
 from automl_cnn.transfer import is_probe
 
 SETUP = 12.0  # seconds that a worker takes to import TensorFlow, before anything was measured
-FINISH = 9.0  # seconds set aside for the test score, the registered model and the summary
+FINISH = 5.0  # seconds set aside for the test score, the registered model and the summary
 FINAL_SHARE = 0.35  # of the search, for training the winner again at length
 PROPOSALS = 5  # trials that should still fit after the defaults
 SLICE = 30.0  # seconds below which a trial says little, so that fewer defaults are better
 LEAST_DEFAULTS = 3
+SPARE = 0.005  # of all the time, for what takes longer than foreseen
 COMMON_SCORING = 2.0  # seconds of scoring images that FINISH has room for
 FORWARD = 3.0  # a pass without learning is so many times cheaper
 MOST_RESERVED = 0.4  # of all the time
@@ -31,7 +32,7 @@ class Budget:
     def reserve(self) -> float:
         """What the finish needs; a small budget gives less than it would like, unless this machine or these images need more than is common."""
         total = self.total or 0.0
-        return min(self.finish + 0.01 * total, 0.15 * max(1.0, self.finish / FINISH) * total, MOST_RESERVED * total)
+        return min(self.finish + SPARE * total, 0.15 * max(1.0, self.finish / FINISH) * total, MOST_RESERVED * total)
 
     @property
     def left(self) -> float:
@@ -59,6 +60,12 @@ class Budget:
         if self.total is None:
             return None
         return max(6.0, min(900.0, self.searching / (defaults + PROPOSALS)))
+
+
+def evenly(left: float, share: float, building: float) -> float:
+    """Seconds for each of the last trials: as many as fit into `left` with `share` seconds each and `building` beside, but so that nothing is left over."""
+    number = int(left / (share + building))
+    return max(share, left / number - building) if number else share
 
 
 def finishing(best: Trial | None, images: int, ready: float | None) -> float:

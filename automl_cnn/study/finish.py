@@ -30,7 +30,7 @@ from automl_cnn.study.stages import Sizing
 from automl_cnn.track import Tracking
 
 ENSEMBLE_SHARE = 0.05  # of the budget, at most, for making one model of several networks
-LOOK = 4.0  # seconds for a few heat maps and the page, beside scoring the validation images
+LOOK = 2.0  # seconds for a few heat maps and the page, beside scoring the validation images
 
 
 @dataclass(frozen=True)

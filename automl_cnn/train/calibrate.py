@@ -14,16 +14,16 @@ from automl_cnn.train.probe import CLASSIFIER
 from automl_cnn.train.watch import predict
 
 HOTTEST = 20.0
+LEAST = 1e-30  # probability below which float32 loses digits, and then all of it
 
 
-def calibrate(model: keras.Model, images: np.ndarray, rows: np.ndarray, labels: np.ndarray) -> Calibration:
-    """Divide the logits of `model` by the temperature that suits `images[rows]` best; where none helps, the model stays as it is.
+def calibrate(model: keras.Model, logits: np.ndarray, labels: np.ndarray) -> Calibration:
+    """Divide the logits of `model` by the temperature that suits images of which it says `logits` best; where none helps, it stays as it is.
 
     Dividing all logits by one number changes no label. The layer that gives them is the dense classifier, or an ensemble's `LogMean`: either
     divides them when its weights are divided.
     """
     layer = model.get_layer(CLASSIFIER)
-    logits = predict(keras.Model(model.input, layer.output), images, rows)
     temperature = best_temperature(labels, logits)
     before, after = softmax(logits, 1.0), softmax(logits, temperature)
     loss, loss_after = metrics.cross_entropy(labels, before), metrics.cross_entropy(labels, after)
@@ -32,6 +32,16 @@ def calibrate(model: keras.Model, images: np.ndarray, rows: np.ndarray, labels: 
         return Calibration(1.0, loss, loss, error, error)
     layer.set_weights([weight / temperature for weight in layer.get_weights()])
     return Calibration(temperature, loss, loss_after, error, error_after)
+
+
+def logits_of(model: keras.Model, images: np.ndarray, rows: np.ndarray, told: np.ndarray | None = None) -> np.ndarray:
+    """What `model` says of `images[rows]` before the softmax, (rows, classes), but for a number added to all of an image's, which softmax does not see.
+
+    Where its probabilities were `told` already, and none of them is too small to take the logarithm of, it is not run.
+    """
+    if told is not None and told.shape == (len(rows), model.output.shape[-1]) and told.min() > LEAST:
+        return np.log(told.astype(np.float64))
+    return predict(keras.Model(model.input, model.get_layer(CLASSIFIER).output), images, rows)
 
 
 def best_temperature(labels: np.ndarray, logits: np.ndarray) -> float:

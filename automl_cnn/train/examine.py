@@ -16,6 +16,7 @@ from PIL import Image
 
 from automl_cnn.data import Dataset, pixels
 from automl_cnn.evidence import Bin, Evidence, Matrix, Mistake
+from automl_cnn.train.calibrate import softmax
 from automl_cnn.train.probe import CLASSIFIER
 from automl_cnn.train.watch import predict
 
@@ -26,12 +27,13 @@ BINS = 10
 HEAT = np.array([[0, 0, 60], [120, 20, 110], [220, 60, 50], [250, 160, 30], [255, 255, 120]], np.float32)  # from nothing to much
 
 
-def examine(model: keras.Model, card: Mapping[str, Any], dataset: Dataset) -> Evidence:
-    """What `model` (of a bundle with this `card`) does with the validation images."""
+def examine(model: keras.Model, card: Mapping[str, Any], dataset: Dataset, probabilities: np.ndarray | None = None) -> Evidence:
+    """What `model` (of a bundle with this `card`) does with the validation images, of which it says `probabilities`, where they are known already."""
     rows = dataset.rows("val")
     labels = dataset.labels[rows]
     images = pixels(dataset, int(card["size"]))
-    probabilities = predict(model, images, rows)
+    if probabilities is None:
+        probabilities = predict(model, images, rows)
     temperature = card.get("temperature")
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
     worst = wrong[np.argsort(probabilities[wrong, labels[wrong]], kind="stable")][:WORST]
@@ -53,7 +55,7 @@ def examine(model: keras.Model, card: Mapping[str, Any], dataset: Dataset) -> Ev
         temperature=None if temperature is None else float(temperature),
         confusion=confusion(labels, probabilities),
         bins=bins(labels, probabilities),
-        raw=bins(labels, _cooled(probabilities, 1 / float(temperature))) if temperature is not None else (),
+        raw=bins(labels, _heated(probabilities, float(temperature))) if temperature is not None else (),
         mistakes=mistakes,
         note=note,
     )
@@ -75,10 +77,9 @@ def bins(labels: np.ndarray, probabilities: np.ndarray) -> tuple[Bin, ...]:
     )
 
 
-def _cooled(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """Probabilities as they would be had the logits been divided by `temperature`."""
-    powered = np.clip(probabilities.astype(np.float64), 1e-30, 1.0) ** (1 / temperature)
-    return np.asarray(powered / powered.sum(axis=1, keepdims=True))
+def _heated(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """Probabilities as they were before the logits were divided by `temperature`."""
+    return softmax(np.log(np.clip(probabilities.astype(np.float64), 1e-30, 1.0)), 1 / temperature)
 
 
 def _heats(model: keras.Model, images: np.ndarray, rows: np.ndarray, said: np.ndarray) -> tuple[list[np.ndarray] | None, str]:
@@ -93,22 +94,23 @@ def _heats(model: keras.Model, images: np.ndarray, rows: np.ndarray, said: np.nd
     part, layer, answer = looking
     reader = keras.Model(part.input, [layer.output, answer])
     try:
-        return [_heat(reader, np.asarray(images[row][None], np.float32), int(label)) for row, label in zip(rows, said, strict=True)], ""
+        return _maps(reader, np.asarray(images[rows], np.float32), said), ""
     except Exception as error:  # layers of a plugin may have no gradient; a report without heat maps is still one
         return None, f"Where the network looked (Grad-CAM) is not known: {type(error).__name__}: {' '.join(str(error).split())[:160]}."
 
 
-def _heat(reader: keras.Model, image: np.ndarray, label: int) -> np.ndarray:
+def _maps(reader: keras.Model, images: np.ndarray, labels: np.ndarray) -> list[np.ndarray]:
+    """Grad-CAM of each image for its label, all at once: no image's answer depends on another image."""
     import tensorflow as tf
 
-    given = tf.convert_to_tensor(image)
+    given = tf.convert_to_tensor(images)
     with tf.GradientTape() as tape:
         tape.watch(given)  # else what lies below frozen layers would not be recorded
         maps, answer = reader(given, training=False)
-        score = answer[:, label]
+        score = tf.reduce_sum(tf.gather(answer, labels, axis=1, batch_dims=1))
     weights = tf.reduce_mean(tape.gradient(score, maps), axis=(1, 2), keepdims=True)
-    heat = np.maximum(np.asarray(tf.reduce_sum(weights * maps, axis=-1))[0], 0.0)
-    return np.asarray(heat / heat.max() if heat.max() > 0 else heat)
+    heats = np.maximum(np.asarray(tf.reduce_sum(weights * maps, axis=-1)), 0.0)
+    return [np.asarray(heat / heat.max() if heat.max() > 0 else heat) for heat in heats]
 
 
 def _last_map(model: keras.Model) -> tuple[keras.Model, Any, Any] | None:

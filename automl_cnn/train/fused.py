@@ -12,6 +12,7 @@ from typing import Any
 import keras
 
 from automl_cnn.train import backend
+from automl_cnn.train.once import Once
 from automl_cnn.train.rates import remade
 
 
@@ -30,24 +31,26 @@ def fused_step(optimizer: Any) -> Any:
     if tensorflow is None or plain not in (keras.optimizers.Adam, keras.optimizers.AdamW) or optimizer.amsgrad:
         return optimizer
 
+    once = Once()
+
     class Fused(plain):  # type: ignore[misc,valid-type]  # of either class
         """Adam's own step."""
 
         def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
             index, dtype = self._get_variable_index(variable), variable.dtype
-            step = tensorflow.cast(self.iterations + 1, dtype)
-            beta_1, beta_2 = tensorflow.cast(self.beta_1, dtype), tensorflow.cast(self.beta_2, dtype)
+
+            def numbers() -> dict[str, Any]:
+                step = tensorflow.cast(self.iterations + 1, dtype)
+                beta_1, beta_2, epsilon = (tensorflow.cast(number, dtype) for number in (self.beta_1, self.beta_2, self.epsilon))
+                return {"beta1": beta_1, "beta2": beta_2, "beta1_power": beta_1**step, "beta2_power": beta_2**step, "epsilon": epsilon}
+
             tensorflow.raw_ops.ResourceApplyAdam(
                 var=(variable.value if isinstance(variable, keras.Variable) else variable).handle,
                 m=self._momentums[index].value.handle,
                 v=self._velocities[index].value.handle,
-                beta1_power=beta_1**step,
-                beta2_power=beta_2**step,
                 lr=tensorflow.cast(learning_rate, dtype),
-                beta1=beta_1,
-                beta2=beta_2,
-                epsilon=tensorflow.cast(self.epsilon, dtype),
                 grad=tensorflow.cast(gradient, dtype),
+                **once(dtype, numbers),
             )
 
     Fused.__name__ = plain.__name__
@@ -72,9 +75,11 @@ def _call(layer: Any, tensorflow: Any) -> Any:
         shift = layer.beta if layer.center else tensorflow.zeros(channels)
         if not (training and layer.trainable):
             return kernel(inputs, scale, shift, mean=layer.moving_mean, variance=layer.moving_variance, epsilon=layer.epsilon, is_training=False)[0]
-        outputs, mean, variance = kernel(inputs, scale, shift, epsilon=layer.epsilon, is_training=True)
-        for moving, now in ((layer.moving_mean, mean), (layer.moving_variance, variance)):
-            moving.assign(moving * layer.momentum + now * (1.0 - layer.momentum))
+        share = 1.0 - layer.momentum
+        known = {} if share == 1.0 else {"mean": layer.moving_mean, "variance": layer.moving_variance}  # the kernel takes them only where they count
+        outputs, mean, variance = kernel(inputs, scale, shift, epsilon=layer.epsilon, is_training=True, exponential_avg_factor=share, **known)
+        layer.moving_mean.assign(mean)
+        layer.moving_variance.assign(variance)
         return outputs
 
     return call

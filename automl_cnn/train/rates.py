@@ -8,8 +8,10 @@ from typing import Any
 import keras
 import numpy as np
 
+from automl_cnn.train.once import Once
+
 NOMINAL_STEPS = 1000  # the resolution at which a schedule is read off
-POINTS = 200  # at which it is evaluated
+POINTS = 100  # at which it is evaluated
 
 
 def with_own_rate(optimizer: Any) -> tuple[Any, np.ndarray]:
@@ -38,14 +40,15 @@ def slower(optimizer: Any, model: Any, factors: Mapping[str, float]) -> Any:
     Scaling the gradients instead would do nothing under Adam and its like, which divide by their size.
     """
     by_path = {variable.path: factors.get(layer.name, 1.0) for layer in model._flatten_layers() for variable in layer.trainable_variables}
-    plain = type(optimizer)
+    plain, once = type(optimizer), Once()
 
     class Slower(plain):  # type: ignore[misc,valid-type]  # of whatever class the optimizer is
         """The optimizer's own step, at the layer's rate."""
 
         def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> Any:
             mine = self._trainable_variables[self._get_variable_index(variable)]
-            return super().update_step(gradient, variable, learning_rate * by_path.get(mine.path, 1.0))
+            factor = by_path.get(mine.path, 1.0)
+            return super().update_step(gradient, variable, once(factor, lambda: learning_rate * factor))
 
     Slower.__name__ = plain.__name__
     return remade(optimizer, Slower)

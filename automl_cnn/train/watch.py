@@ -16,6 +16,7 @@ from automl_cnn import metrics
 from automl_cnn.data import Dataset
 from automl_cnn.errors import TrialError
 from automl_cnn.records import Epoch, Progress
+from automl_cnn.train import backend
 from automl_cnn.train.plan import fitting
 from automl_cnn.train.rates import NOMINAL_STEPS
 from automl_cnn.train.spec import Emit, TrialSpec
@@ -29,11 +30,21 @@ CLEAN_SHARE = 0.05  # of the time so far that scoring them may take; where it is
 
 def predict(model: Any, images: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Class probabilities (rows, classes) of `images[rows]`, batch by batch."""
+    _trace(model, images)
     parts = [
         keras.ops.convert_to_numpy(model.predict_on_batch(np.asarray(images[rows[start : start + PREDICT_BATCH]])))
         for start in range(0, len(rows), PREDICT_BATCH)
     ]
     return np.concatenate(parts)
+
+
+def _trace(model: Any, images: np.ndarray) -> None:
+    """Have TensorFlow trace the model for batches of every length; it would do so for the first, and once more for one of another length."""
+    tensorflow = backend.tensorflow()
+    if tensorflow is not None and isinstance(model, keras.Model) and model.predict_function is None:
+        model.make_predict_function()
+        traced: Any = model.predict_function
+        traced.get_concrete_function([(tensorflow.TensorSpec((None, *images.shape[1:]), images.dtype),)])
 
 
 def clean_rows(dataset: Dataset) -> np.ndarray:

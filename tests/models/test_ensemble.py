@@ -9,7 +9,7 @@ from automl_cnn.errors import ConfigError
 from automl_cnn.layers import Downsample
 from automl_cnn.models.cost import cost
 from automl_cnn.models.ensemble import ensemble, size_of
-from automl_cnn.train.calibrate import calibrate, softmax
+from automl_cnn.train.calibrate import calibrate, logits_of, softmax
 
 CLASSES = 4
 
@@ -108,7 +108,7 @@ def test_the_temperature_of_an_ensemble_changes_its_confidence_and_no_label(tmp_
     said = together.predict(images, verbose=0)
     rng = np.random.default_rng(0)
     labels = np.array([rng.choice(CLASSES, p=softmax(np.log(row[None]), 4.0)[0]) for row in said])  # far less sure than it says
-    found = calibrate(together, images, np.arange(200), labels)
+    found = calibrate(together, logits_of(together, images, np.arange(200)), labels)
     cooled = together.predict(images, verbose=0)
     assert found.temperature > 2
     assert found.loss_after < found.loss
@@ -117,7 +117,7 @@ def test_the_temperature_of_an_ensemble_changes_its_confidence_and_no_label(tmp_
     together.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras", compile=False, safe_mode=True)
     np.testing.assert_allclose(again.predict(images, verbose=0), cooled, atol=1e-6)
-    assert calibrate(again, images, np.arange(200), labels).temperature == pytest.approx(1, abs=0.1)
+    assert calibrate(again, logits_of(again, images, np.arange(200)), labels).temperature == pytest.approx(1, abs=0.1)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from planner_fakes import (
 
 from automl_cnn.records import Fidelity, Job, NetCost, State, incumbent
 from automl_cnn.space import Choice, Parameter, Space
-from automl_cnn.study.budget import FINISH, Budget, finishing
+from automl_cnn.study.budget import FINISH, Budget, evenly, finishing
 from automl_cnn.study.planner import Planner
 from automl_cnn.study.stages import Sizing
 from automl_cnn.study.stages.sizing import WANTED_EPOCHS
@@ -149,12 +149,18 @@ def test_what_was_set_aside_for_a_final_training_that_is_not_worth_it_goes_to_pr
     assert 0.8 * 110 <= used <= 110
 
 
+def test_the_last_trials_share_what_is_left():
+    assert evenly(11.0, 6.0, 2.0) == 9.0
+    assert evenly(17.0, 6.0, 2.0) == 6.5
+    assert evenly(7.0, 6.0, 2.0) == 6.0
+
+
 def test_the_finish_gets_more_time_on_a_slow_machine_and_with_many_images_to_score():
     quick = trained(0, Job({"architecture": "small", "resolution": 32, "width": 0.25}, Fidelity(1), "", "search"), 0.5, 1)
     slow = dataclasses.replace(quick, images_per_second=50.0)
     assert finishing(None, 600, None) == finishing(quick, 600, 8.0) == FINISH
     assert finishing(quick, 600, 30.0) == pytest.approx(FINISH * 30 / 12)
     assert finishing(slow, 3000, 8.0) == pytest.approx(FINISH + 3000 / 150 - 2)
-    assert Budget(600, 100, finish=30).reserve == pytest.approx(36)
+    assert Budget(600, 100, finish=30).reserve == pytest.approx(33)
     assert Budget(60, 20).reserve <= 0.15 * 60 + 0.01
     assert Budget(60, 20, finish=1000).reserve == pytest.approx(24)

@@ -64,7 +64,7 @@ def test_pictures_and_heat_are_small_jpegs(model, dataset):
 
 def test_heat_lies_where_the_answer_comes_from():
     """A network that looks at the brightness alone, shown a bright corner."""
-    from automl_cnn.train.examine import _heat, _last_map
+    from automl_cnn.train.examine import _last_map, _maps
 
     given = keras.Input((16, 16, 1))
     layer = keras.layers.Conv2D(1, 1, name="map")
@@ -73,13 +73,18 @@ def test_heat_lies_where_the_answer_comes_from():
     model = keras.Model(given, keras.layers.Softmax()(dense(x)))
     layer.set_weights([np.ones((1, 1, 1, 1)), np.zeros(1)])
     dense.set_weights([np.array([[1.0, -1.0]]), np.zeros(2)])
-    image = np.zeros((1, 16, 16, 1), np.float32)
-    image[0, 2:6, 10:14] = 200.0
+    images = np.zeros((2, 16, 16, 1), np.float32)
+    images[0, 2:6, 10:14] = 200.0
+    images[1, 8:12, 1:5] = 100.0
     part, found, answer = _last_map(model)
-    heat = _heat(keras.Model(part.input, [found.output, answer]), image, 0)
-    assert heat.shape == (16, 16)
-    assert heat[2:6, 10:14].min() == 1.0
-    assert heat.sum() == pytest.approx(16.0)
+    heats = _maps(keras.Model(part.input, [found.output, answer]), images, np.array([0, 0]))
+    for heat, bright in zip(heats, ((slice(2, 6), slice(10, 14)), (slice(8, 12), slice(1, 5))), strict=True):
+        assert heat.shape == (16, 16)
+        assert heat[bright].min() == 1.0
+        assert heat.sum() == pytest.approx(16.0)
+    against = _maps(keras.Model(part.input, [found.output, answer]), images, np.array([1, 0]))
+    assert not against[0].any(), "nothing spoke for the other class"
+    assert np.array_equal(against[1], heats[1])
 
 
 def test_frozen_layers_have_heat_too(model, dataset):

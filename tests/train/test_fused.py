@@ -104,6 +104,23 @@ def test_layers_may_be_slower_on_top():
     assert not np.array_equal(before[model.layers[0].name][0], model.layers[0].trainable_weights[0])
 
 
+def test_what_the_variables_share_is_in_the_graph_once():
+    import tensorflow
+
+    model = network()
+    optimizer = slower(fused_step(keras.optimizers.Adam(0.01)), model, {"dense": 0.1, "norm": 0.1})
+    optimizer.build(model.trainable_variables)
+
+    @tensorflow.function
+    def step():
+        optimizer.apply([tensorflow.ones_like(variable) for variable in model.trainable_variables])
+
+    operations = [operation.type for operation in step.get_concrete_function().graph.get_operations()]
+    assert operations.count("ResourceApplyAdam") == len(model.trainable_variables) == 5
+    assert operations.count("Pow") == 2
+    assert operations.count("Mul") == 2  # a rate for each of the two factors
+
+
 @pytest.mark.parametrize("optimizer", [keras.optimizers.SGD(0.1), keras.optimizers.RMSprop(0.1), keras.optimizers.Adam(amsgrad=True)])
 def test_other_optimizers_stay_as_they_are(optimizer):
     assert fused_step(optimizer) is optimizer

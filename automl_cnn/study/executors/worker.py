@@ -17,7 +17,7 @@ import threading
 import traceback
 from multiprocessing.connection import Client, Connection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from automl_cnn.errors import AutomlCnnError
 from automl_cnn.evidence import Evidence
@@ -25,6 +25,9 @@ from automl_cnn.records import OUT_OF_MEMORY, Calibration, Event, Finished, Job,
 from automl_cnn.space import Configuration
 from automl_cnn.study.disk import DISK_FULL, chain, is_full
 from automl_cnn.study.executors.protocol import Joint, Recipe, Setting, TestScore
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def main() -> None:
@@ -46,6 +49,7 @@ class Worker:
         self._stop = threading.Event()
         self._setting: Setting | None = None
         self._scored: tuple[str, Any] | None = None  # the file that was scored last, and its network
+        self._known: np.ndarray | None = None  # what that network says of the validation images
         threading.Thread(target=self._listen, daemon=True).start()
 
     def serve(self) -> None:
@@ -59,7 +63,7 @@ class Worker:
             if word == "close":
                 return
             if word not in {"test", "examine"}:
-                self._scored = None  # the file may be another's by then
+                self._scored = self._known = None  # the file may be another's by then
             try:
                 answer = getattr(self, f"_{word}")(payload)
                 self._connection.send(("done", answer))
@@ -128,13 +132,15 @@ class Worker:
         return latency(configuration, self._registry, classes=len(self._dataset.classes), channels=self._dataset.channels)
 
     def _calibrate(self, model: str) -> Calibration:
+        from automl_cnn import predictions
         from automl_cnn.data import pixels
-        from automl_cnn.export.bundle import load_model, read_card, unseal, write_card
-        from automl_cnn.train.calibrate import calibrate
+        from automl_cnn.export.bundle import read_card, unseal, write_card
+        from automl_cnn.train.calibrate import calibrate, logits_of, softmax
 
         file, rows = Path(model), self._dataset.rows("val")
-        card, network = read_card(file), load_model(file)
-        found = calibrate(network, pixels(self._dataset, int(card["size"])), rows, self._dataset.labels[rows])
+        card, network = read_card(file), self._network(model)
+        logits = logits_of(network, pixels(self._dataset, int(card["size"])), rows, predictions.recall(file))
+        found = calibrate(network, logits, self._dataset.labels[rows])
         part = file.with_name(f".calibrated-{os.getpid()}.keras")
         try:
             network.save(part)
@@ -143,6 +149,7 @@ class Worker:
             part.replace(file)
         finally:
             part.unlink(missing_ok=True)
+        self._known = softmax(logits, found.temperature)
         return found
 
     def _fetch(self, payload: tuple[str, str]) -> None:
@@ -172,14 +179,15 @@ class Worker:
         from automl_cnn.export.bundle import read_card
         from automl_cnn.train.examine import examine
 
-        return examine(self._network(model), read_card(Path(model)), self._dataset)
+        network = self._network(model)  # with another file, nothing is known of it yet
+        return examine(network, read_card(Path(model)), self._dataset, self._known)
 
     def _network(self, model: str) -> Any:
         """The model of a file, loaded once for all that is asked of it in a row."""
         from automl_cnn.export.bundle import load_model
 
         if self._scored is None or self._scored[0] != model:
-            self._scored = (model, load_model(Path(model)))
+            self._scored, self._known = (model, load_model(Path(model))), None
         return self._scored[1]
 
     def _ensemble(self, recipe: Recipe) -> Joint:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from automl_cnn.records import Fidelity, Job, State, Trial
 from automl_cnn.space import Configuration
+from automl_cnn.study.budget import evenly
 from automl_cnn.study.engines.protocol import Engine, Proposal
 from automl_cnn.study.stages.defaults import scratch_is_hopeless
 from automl_cnn.study.stages.situation import Situation
@@ -34,8 +35,10 @@ class Proposals:
                 self._refuse(proposal, now)
                 continue
             configuration = self.sizing.shrunk(dict(proposal.configuration), now.done, now.share)
-            whole = now.fidelity
-            seconds = None if whole.seconds is None else whole.seconds * proposal.share
+            whole = now.fidelity.seconds
+            if whole is not None and not now.saving:
+                whole = evenly(now.left, whole, self.sizing.setup(configuration, now.done))
+            seconds = None if whole is None else whole * proposal.share
             if (
                 configuration not in read
                 and self.sizing.allowed(configuration)
@@ -44,7 +47,7 @@ class Proposals:
                 and now.left >= self.sizing.wanted(configuration, now.done, seconds)
             ):
                 share = self.sizing.share(configuration, now.done, seconds)
-                fidelity = Fidelity(max(1, round(whole.epochs * proposal.share)), seconds, share=share)
+                fidelity = Fidelity(max(1, round(now.fidelity.epochs * proposal.share)), seconds, share=share)
                 return Job(configuration, fidelity, proposal.reason, "search", proposal.id)
             self._refuse(proposal, now)
         return None
