@@ -6,6 +6,7 @@ import pytest
 
 from automl_cnn import metrics, predictions
 from automl_cnn.data import pixels
+from automl_cnn.export import bundle
 from automl_cnn.export.bundle import load_model
 from automl_cnn.study.executors.protocol import Recipe
 from automl_cnn.study.executors.worker import Worker
@@ -108,3 +109,35 @@ def test_what_is_told_already_is_not_asked_again(dataset, plugins, spec):
     np.testing.assert_allclose(softmax(logits_of(model, images, rows, told), 1.0), told, atol=1e-6, err_msg="the model was run")
     for unusable in (None, told[:-1], np.where(told == told.min(), 0.0, told)):
         assert not logits_of(model, images, rows, unusable).any(), "the model was run"
+
+
+def test_what_calibration_found_is_used_as_long_as_the_file_is_asked_about(dataset, plugins, spec, monkeypatch):
+    checkpoint = train(spec(epochs=2), dataset, plugins, lambda event: True).checkpoint
+    bundle.write_card(Path(checkpoint), {"size": 8, "trial": 0, "channels": 1, "classes": list(dataset.classes)})
+    worker, asked = Worker.__new__(Worker), []
+    worker._dataset, worker._scored, worker._known = dataset, None, None
+    monkeypatch.setattr("automl_cnn.train.calibrate.predict", lambda *given: pytest.fail("it is known what the network says of the validation images"))
+    monkeypatch.setattr("automl_cnn.train.examine.predict", lambda model, images, rows: asked.append(len(rows)) or predict(model, images, rows))
+    found = worker._calibrate(checkpoint)
+    told = worker._examine(checkpoint)
+    assert not asked
+    worker._scored = None
+    anew = worker._examine(checkpoint)
+    assert asked == [len(dataset.rows("val"))]
+    assert told.temperature == anew.temperature == found.temperature
+    assert told.confusion == anew.confusion
+    assert [entry.confidence for entry in told.bins] == pytest.approx([entry.confidence for entry in anew.bins], abs=1e-4)
+
+
+def test_a_calibration_that_cannot_be_written_is_forgotten(dataset, plugins, spec, monkeypatch):
+    checkpoint = train(spec(epochs=2), dataset, plugins, lambda event: True).checkpoint
+    bundle.write_card(Path(checkpoint), {"size": 8, "trial": 0, "channels": 1, "classes": list(dataset.classes)})
+    worker = Worker.__new__(Worker)
+    worker._dataset, worker._scored, worker._known = dataset, None, None
+    monkeypatch.setattr(bundle, "write_card", lambda *given: (_ for _ in ()).throw(OSError(28, "no space left")))
+    before = Path(checkpoint).read_bytes()
+    with pytest.raises(OSError, match="no space"):
+        worker._calibrate(checkpoint)
+    assert worker._scored is worker._known is None
+    assert Path(checkpoint).read_bytes() == before
+    assert not list(Path(checkpoint).parent.glob(".calibrated*"))

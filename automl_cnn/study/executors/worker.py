@@ -141,6 +141,7 @@ class Worker:
         card, network = read_card(file), self._network(model)
         logits = logits_of(network, pixels(self._dataset, int(card["size"])), rows, predictions.recall(file))
         found = calibrate(network, logits, self._dataset.labels[rows])
+        self._scored = None  # until it is in the file, it is not the file's
         part = file.with_name(f".calibrated-{os.getpid()}.keras")
         try:
             network.save(part)
@@ -149,7 +150,7 @@ class Worker:
             part.replace(file)
         finally:
             part.unlink(missing_ok=True)
-        self._known = softmax(logits, found.temperature)
+        self._scored, self._known = (model, network), softmax(logits, found.temperature)
         return found
 
     def _fetch(self, payload: tuple[str, str]) -> None:
