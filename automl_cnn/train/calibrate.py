@@ -14,6 +14,7 @@ from automl_cnn.train.probe import CLASSIFIER
 from automl_cnn.train.watch import predict
 
 HOTTEST = 20.0
+BINS = 10  # of confidence, in the error of calibration and in the report's diagram alike
 LEAST = 1e-30  # probability below which float32 loses digits, and then all of it
 
 
@@ -70,7 +71,7 @@ def softmax(logits: np.ndarray, temperature: float) -> np.ndarray:
     return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
 
 
-def calibration_error(labels: np.ndarray, probabilities: np.ndarray, bins: int = 15) -> float:
+def calibration_error(labels: np.ndarray, probabilities: np.ndarray, bins: int = BINS) -> float:
     """Expected calibration error: how far confidence and accuracy are apart, averaged over bins of confidence."""
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
     place = np.minimum((confidence * bins).astype(int), bins - 1)

@@ -16,14 +16,13 @@ from PIL import Image
 
 from automl_cnn.data import Dataset, pixels
 from automl_cnn.evidence import Bin, Evidence, Matrix, Mistake
-from automl_cnn.train.calibrate import softmax
+from automl_cnn.train.calibrate import BINS, softmax
 from automl_cnn.train.probe import CLASSIFIER
 from automl_cnn.train.watch import predict
 
 WORST = 8
 THUMBNAIL = 144  # px
 QUALITY = 80
-BINS = 10
 HEAT = np.array([[0, 0, 60], [120, 20, 110], [220, 60, 50], [250, 160, 30], [255, 255, 120]], np.float32)  # from nothing to much
 
 

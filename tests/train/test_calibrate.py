@@ -126,6 +126,8 @@ def test_what_calibration_found_is_used_as_long_as_the_file_is_asked_about(datas
     assert asked == [len(dataset.rows("val"))]
     assert told.temperature == anew.temperature == found.temperature
     assert told.confusion == anew.confusion
+    off = sum(entry.count * abs(entry.accuracy - entry.confidence) for entry in told.bins) / len(dataset.rows("val"))
+    assert off == pytest.approx(found.error_after), "terminal and report say the same"
     assert [entry.confidence for entry in told.bins] == pytest.approx([entry.confidence for entry in anew.bins], abs=1e-4)
 
 
