@@ -26,9 +26,9 @@ from automl_cnn.study.stages import kept
 MEMBERS = "members"  # in the card: each member's share, by trial
 PART = ".ensemble.keras"
 FORWARD = 3.0  # a pass without learning is so many times cheaper
-LOADED = 0.25  # of what building and compiling it for training takes, for loading and running it
-READ = 4  # times that an ensemble is loaded: made, calibrated, tested, looked at
-LOOKED = 4  # times that it goes through a split of images
+LOADED = 0.5  # of what building and compiling it for training takes, for loading and running it
+READ = 2  # times that an ensemble is loaded: its members to make it, itself for all that is asked of it
+LOOKED = 3  # times that it goes through a split of images: made, tested, and calibrated where some probability is too small for a logarithm
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,7 @@ class Ensembles:
             return
         if self.limits.bytes is not None and part.stat().st_size > self.limits.bytes:
             return
+        predictions.keep(part, made.probabilities)
         write_card(part, {**self.shelf.card(best), **self._card(found, made)})
         unseal(self.shelf.best)
         part.replace(self.shelf.best)

@@ -16,7 +16,7 @@ from PIL import Image
 
 from automl_cnn.data import Dataset, pixels
 from automl_cnn.evidence import Bin, Evidence, Matrix, Mistake
-from automl_cnn.train.calibrate import BINS, softmax
+from automl_cnn.train.calibrate import BINS, LEAST, softmax
 from automl_cnn.train.probe import CLASSIFIER
 from automl_cnn.train.watch import predict
 
@@ -78,7 +78,7 @@ def bins(labels: np.ndarray, probabilities: np.ndarray) -> tuple[Bin, ...]:
 
 def _heated(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     """Probabilities as they were before the logits were divided by `temperature`."""
-    return softmax(np.log(np.clip(probabilities.astype(np.float64), 1e-30, 1.0)), 1 / temperature)
+    return softmax(np.log(np.maximum(probabilities.astype(np.float64), LEAST)), 1 / temperature)
 
 
 def _heats(model: keras.Model, images: np.ndarray, rows: np.ndarray, said: np.ndarray) -> tuple[list[np.ndarray] | None, str]:

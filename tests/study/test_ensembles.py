@@ -97,6 +97,8 @@ def test_networks_that_are_better_together_take_the_best_models_place(ensembles)
     assert card["val_interval"][0] < card["val_score"] < card["val_interval"][1]
     assert members_of(ensembles.shelf.best) == {str(number): pytest.approx(share, abs=1e-6) for number, share in recipe.shares.items()}
     assert next(iter(members_of(ensembles.shelf.best))) == str(BEST.number)
+    mean = sum(share * SAID[number] for number, share in recipe.shares.items())
+    np.testing.assert_allclose(predictions.recall(ensembles.shelf.best), mean, atol=1e-6, err_msg="to calibrate it, it need not be run")
     told = standing(ensembles.shelf.best)
     assert told["val_score"] == card["val_score"]
     assert told["params"] == 3000

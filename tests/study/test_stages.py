@@ -35,6 +35,18 @@ def test_a_proposal_that_would_not_fit_is_made_smaller():
     assert job.configuration["architecture"] == "big"
 
 
+def test_once_nothing_is_set_aside_the_last_proposals_share_what_is_left():
+    done, _ = simulate(480)
+    first = tuple(trial for trial in done if trial.stage == "defaults")
+    ended = (*first, dataclasses.replace(first[-1], number=len(first), stage="final"))
+
+    def seconds(trials, **given):
+        return Proposals(Sizing(SPACE, cost, IMAGES), FakeEngine()).next(Situation(trials, Budget(480, 440), 10.0, 3, 60, **given)).fidelity.seconds
+
+    assert 10.0 < seconds(ended) == seconds(first, saving=False) < 35.0
+    assert Proposals(Sizing(SPACE, cost, IMAGES), FakeEngine()).next(Situation(first, Budget(480, 440), 10.0, 3, 60)) is None, "it is set aside"
+
+
 def test_the_pace_of_a_stranger_is_guessed_on_the_careful_side():
     job = Job({"architecture": "small", "resolution": 64, "width": 1.0}, Fidelity(10, 20), "", "defaults")
     done = [trained(0, job, 0.5, 20)]

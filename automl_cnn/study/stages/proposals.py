@@ -36,7 +36,7 @@ class Proposals:
                 continue
             configuration = self.sizing.shrunk(dict(proposal.configuration), now.done, now.share)
             whole = now.fidelity.seconds
-            if whole is not None and not now.saving:
+            if whole is not None and now.over:
                 whole = evenly(now.left, whole, self.sizing.setup(configuration, now.done))
             seconds = None if whole is None else whole * proposal.share
             if (

@@ -31,8 +31,12 @@ class Situation:
     @property
     def left(self) -> float:
         """Seconds for training that are not set aside for the final one; once that is done, all there are."""
-        over = not self.saving or any(trial.stage == "final" for trial in self.done)
-        return self.budget.left - (0.0 if over else self.budget.final)
+        return self.budget.left - (0.0 if self.over else self.budget.final)
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is set aside any more: what is left goes to the last trials."""
+        return not self.saving or any(trial.stage == "final" for trial in self.done)
 
     @property
     def fidelity(self) -> Fidelity:
