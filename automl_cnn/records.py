@@ -219,13 +219,18 @@ class Finding:
 
 @dataclass(frozen=True)
 class Calibration:
-    """How far a model's probabilities can be believed, on the validation images: mean negative log-likelihood and expected calibration error."""
+    """How far a model's probabilities can be trusted, on the validation images: mean negative log-likelihood and expected calibration error.
+
+    `held_out_error` is the calibration error by cross-validation: each image is judged with a temperature that was fitted on others.
+    A temperature of 1 means that the probabilities are as they were trained, because scaling them did not help there.
+    """
 
     temperature: float
     loss: float
     loss_after: float
     error: float
     error_after: float
+    held_out_error: float | None = None  # None in studies that were written before it was measured
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from automl_cnn.cli.console import plural, value, with_interval
 from automl_cnn.cli.dashboard import STORE
 from automl_cnn.cli.front import front_table, models_line
 from automl_cnn.quantities import clock, compact
-from automl_cnn.records import StudyResult
+from automl_cnn.records import Calibration, StudyResult
 from automl_cnn.transfer import name_of
 
 if TYPE_CHECKING:
@@ -59,9 +59,8 @@ def _parts(result: StudyResult, store: Path, width: int, *, mlflow: bool, known:
     if result.baseline is not None:
         parts.append(fact("baseline", f"{result.metric} {result.baseline:.3f}, for always answering the most frequent class"))
     calibration = result.calibration
-    if calibration is not None and calibration.temperature != 1:
-        off = f"confidence was off by {calibration.error:.3f} on average, now by {calibration.error_after:.3f}"
-        parts.append(fact("calibration", f"{off} (temperature {calibration.temperature:.2f})"))
+    if calibration is not None:
+        parts.append(fact("calibration", _calibration(calibration)))
     parts += [
         fact("model", result.model_path),
         *(fact("report", str(page)) for page in [Path(result.model_path).parent.parent / "report.html"] if page.is_file()),
@@ -76,6 +75,14 @@ def _parts(result: StudyResult, store: Path, width: int, *, mlflow: bool, known:
         _commands(result, store, mlflow=mlflow),
     ]
     return parts
+
+
+def _calibration(calibration: Calibration) -> str:
+    if calibration.temperature != 1:
+        off = f"confidence was off by {calibration.error:.3f} on average, now by {calibration.error_after:.3f}"
+        return f"{off} (temperature {calibration.temperature:.2f})"
+    instead = f"; scaled, it would be off by {calibration.held_out_error:.3f} on held-out images" if calibration.held_out_error is not None else ""
+    return f"not needed: confidence is off by {calibration.error:.3f} on average{instead}"
 
 
 def _members(result: StudyResult) -> str:

@@ -129,7 +129,10 @@ def _calibration(facts: Facts) -> str:
     if known is None:
         return f"Its logits are divided by a temperature of {facts.evidence.temperature:.2f}, found on the validation images." if facts.evidence else ""
     if known["temperature"] == 1:
-        return f"No temperature would have made its probabilities better: their expected calibration error is {known['error']:.3f} on the validation images."
+        return (
+            f"Its probabilities are as they were trained: scaling them did not help images that the temperature was not fitted on. "
+            f"The expected calibration error is {known['error']:.3f} on the validation images."
+        )
     return (
         f"Temperature scaling on the validation images (temperature {known['temperature']:.2f}): the expected calibration error went from "
         f"{known['error']:.3f} to {known['error_after']:.3f}, the mean negative log-likelihood from {known['loss']:.3f} to {known['loss_after']:.3f}. "

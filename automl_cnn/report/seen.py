@@ -71,7 +71,7 @@ def believable(facts: Facts) -> Believable | None:
             f"raw network (temperature {evidence.temperature:.2f}), and every label stays the same."
         )
     else:
-        told = "it was not calibrated" if evidence.temperature is None else "no temperature would have made it better"
+        told = "it was not calibrated" if evidence.temperature is None else "scaling it did not help images that the temperature was not fitted on"
         said = f"The confidence is off by {off[now]} on average; {told}."
     rows = tuple((name, count, percent(x), percent(y)) for name, _, points in series for x, y, count in points)
     return Believable(charts.reliability(f"Reliability diagram on the validation images. {said}", series), said, rows, cooled)

@@ -1,4 +1,6 @@
-"""Temperature scaling: probabilities that mean what they say, labels unchanged.
+"""Temperature scaling: make confidence match accuracy, without changing a label.
+
+The temperature is kept only if it helps images that it was not fitted on.
 
 Guo et al. 2017, On calibration of modern neural networks, https://arxiv.org/abs/1706.04599
 """
@@ -15,24 +17,39 @@ from automl_cnn.train.watch import predict
 
 HOTTEST = 20.0
 BINS = 10  # of confidence, in the error of calibration and in the report's diagram alike
+FOLDS = 5  # parts of the validation images: each is judged with a temperature that was fitted on the others
 LEAST = 1e-30  # probability below which float32 loses digits, and then all of it
 
 
 def calibrate(model: keras.Model, logits: np.ndarray, labels: np.ndarray) -> Calibration:
-    """Divide the logits of `model` by the temperature that suits images of which it says `logits` best; where none helps, it stays as it is.
+    """Divide the logits of `model` by the temperature that fits `logits` (images, classes) and `labels` (images) best.
+
+    The temperature is kept only if cross-validation confirms it: on images that it was not fitted on, both the log-likelihood and the Brier score
+    must improve. (The calibration error is no judge: on few images, bins make it noisy.) Otherwise the model stays as it was trained, with temperature 1.
 
     Dividing all logits by one number changes no label. The layer that gives them is the dense classifier, or an ensemble's `LogMean`: either
     divides them when its weights are divided.
     """
-    layer = model.get_layer(CLASSIFIER)
     temperature = best_temperature(labels, logits)
-    before, after = softmax(logits, 1.0), softmax(logits, temperature)
-    loss, loss_after = metrics.cross_entropy(labels, before), metrics.cross_entropy(labels, after)
-    error, error_after = calibration_error(labels, before), calibration_error(labels, after)
-    if loss_after >= loss:
-        return Calibration(1.0, loss, loss, error, error)
+    before, after, held_out = softmax(logits, 1.0), softmax(logits, temperature), out_of_fold(labels, logits)
+    loss, error = metrics.cross_entropy(labels, before), calibration_error(labels, before)
+    held_out_error = calibration_error(labels, held_out)
+    if metrics.cross_entropy(labels, held_out) >= loss or brier(labels, held_out) >= brier(labels, before):
+        return Calibration(1.0, loss, loss, error, error, held_out_error)
+    layer = model.get_layer(CLASSIFIER)
     layer.set_weights([weight / temperature for weight in layer.get_weights()])
-    return Calibration(temperature, loss, loss_after, error, error_after)
+    return Calibration(temperature, loss, metrics.cross_entropy(labels, after), error, calibration_error(labels, after), held_out_error)
+
+
+def out_of_fold(labels: np.ndarray, logits: np.ndarray) -> np.ndarray:
+    """Probabilities (images, classes), each image's scaled by a temperature that was fitted on other images; unscaled where there is one image only."""
+    folds = min(FOLDS, len(labels))
+    place = np.random.default_rng(0).permutation(len(labels)) % folds
+    out = softmax(logits, 1.0)
+    for fold in range(folds if folds > 1 else 0):
+        held = place == fold
+        out[held] = softmax(logits[held], best_temperature(labels[~held], logits[~held]))
+    return out
 
 
 def logits_of(model: keras.Model, images: np.ndarray, rows: np.ndarray, told: np.ndarray | None = None) -> np.ndarray:
@@ -69,6 +86,12 @@ def softmax(logits: np.ndarray, temperature: float) -> np.ndarray:
     cooled = logits.astype(np.float64) / temperature
     shifted = np.exp(cooled - cooled.max(axis=1, keepdims=True))
     return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
+
+
+def brier(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """The Brier score: mean squared distance of the probabilities from the truth, 0 (best) to 2 (Brier 1950)."""
+    wanted = np.eye(probabilities.shape[1])[labels]
+    return float(np.mean(np.sum((probabilities - wanted) ** 2, axis=1)))
 
 
 def calibration_error(labels: np.ndarray, probabilities: np.ndarray, bins: int = BINS) -> float:

@@ -11,7 +11,7 @@ from automl_cnn.export.bundle import load_model
 from automl_cnn.study.executors.protocol import Recipe
 from automl_cnn.study.executors.worker import Worker
 from automl_cnn.train import predict, train
-from automl_cnn.train.calibrate import best_temperature, calibrate, calibration_error, logits_of, softmax
+from automl_cnn.train.calibrate import best_temperature, brier, calibrate, calibration_error, logits_of, out_of_fold, softmax
 
 
 def overconfident(temperature, count=4000, classes=3, seed=0):
@@ -143,3 +143,54 @@ def test_a_calibration_that_cannot_be_written_is_forgotten(dataset, plugins, spe
     assert worker._scored is worker._known is None
     assert Path(checkpoint).read_bytes() == before
     assert not list(Path(checkpoint).parent.glob(".calibrated*"))
+
+
+class Logits:
+    """Stands for a network with a classifier of one weight."""
+
+    def __init__(self):
+        self.weight = np.ones(1)
+
+    def get_layer(self, name):
+        return self
+
+    def get_weights(self):
+        return [self.weight]
+
+    def set_weights(self, weights):
+        (self.weight,) = weights
+
+
+def test_a_temperature_that_helps_only_the_images_it_was_fitted_on_is_dropped():
+    """90 images of ten classes, probabilities that are right already: what a small validation split looks like."""
+    kept = dropped = 0
+    for seed in range(12):
+        labels, logits = overconfident(1.0, count=90, classes=10, seed=seed)
+        network = Logits()
+        report = calibrate(network, logits, labels)
+        held_out = out_of_fold(labels, logits)
+        if report.temperature == 1:
+            dropped += 1
+            assert network.weight == 1
+            assert (report.error_after, report.loss_after) == (report.error, report.loss)
+        else:
+            kept += 1
+            assert metrics.cross_entropy(labels, held_out) < report.loss
+            assert brier(labels, held_out) < brier(labels, softmax(logits, 1.0))
+            assert network.weight == pytest.approx(1 / report.temperature)
+        assert report.held_out_error == pytest.approx(calibration_error(labels, held_out))
+    assert dropped >= 6, f"{kept} of 12 temperatures were kept where none was needed"
+
+
+def test_a_temperature_that_is_needed_is_kept_on_few_images():
+    for seed in range(6):
+        labels, logits = overconfident(4.0, count=90, classes=5, seed=seed)
+        assert calibrate(Logits(), logits, labels).temperature > 2
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7])
+def test_a_handful_of_images_can_be_calibrated(count):
+    labels, logits = overconfident(2.0, count=count)
+    report = calibrate(Logits(), logits, labels)
+    assert np.isfinite([report.temperature, report.loss_after, report.error_after]).all()
+    assert out_of_fold(labels, logits).shape == logits.shape
