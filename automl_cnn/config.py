@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, model_validator
 
-from automl_cnn import quantities
+from automl_cnn import paths, quantities
 from automl_cnn.errors import ConfigError
 
 Metric = Literal["accuracy", "balanced_accuracy", "f1", "auc"]
@@ -23,27 +24,31 @@ SINGLE = ("cmaes",)  # samplers that know one objective only
 PRUNERS: dict[str, tuple[str, ...]] = {"optuna": ("percentile", "median", "hyperband", "successive_halving", "none"), "keras-tuner": ("none",)}
 DEFAULT_BUDGET = 600.0
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+LONGEST = 1000 * 86400  # seconds of a budget
+MOST = 10**9  # of anything that is counted
+MAX_TOML = 1_000_000  # bytes of a study file
 
 
 def seconds(value: object) -> float:
     """`90`, `"90s"`, `"10m"` or `"1h30m"` in seconds.
 
     Raises:
-        ValueError: anything else, or nothing at all.
+        ValueError: anything else, what is not above zero, or more than `LONGEST`.
     """
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        total = float(value)
-    else:
-        text = str(value).strip().lower().replace(" ", "")
+    total = quantities.number(value)
+    if total is None:
+        text = str(value).strip().lower().replace(" ", "") if isinstance(value, str) else ""
         parts = re.findall(r"(\d+(?:\.\d+)?)([smhd])", text)
         if re.fullmatch(r"\d+(\.\d+)?", text):
             total = float(text)
         elif parts and "".join(number + unit for number, unit in parts) == text:
             total = sum(float(number) * _UNITS[unit] for number, unit in parts)
         else:
-            raise ValueError(f"{value!r} is no length of time: expected for example 90s, 10m or 1h30m")
+            raise ValueError(f"{quantities.shown(value)} is no length of time: expected for example 90s, 10m or 1h30m")
+    if not math.isfinite(total) or total > LONGEST:
+        raise ValueError(f"{quantities.shown(value)} is too long: expected at most {LONGEST // _UNITS['d']} days")
     if total <= 0:
-        raise ValueError(f"{value!r} is not above zero")
+        raise ValueError(f"{quantities.shown(value)} is not above zero")
     return total
 
 
@@ -74,6 +79,24 @@ def objectives(value: object) -> object:
     return names
 
 
+def _whole(value: object) -> object:
+    """A whole number, Python's or NumPy's; true and false are none."""
+    number = quantities.number(value)
+    if number is None and not isinstance(value, str):
+        raise ValueError("expected a whole number")
+    return int(number) if number is not None and number.is_integer() else value
+
+
+def _share(value: object) -> object:
+    number = quantities.number(value)
+    if number is None and not isinstance(value, str):
+        raise ValueError("expected a number")
+    return value if number is None else number
+
+
+File = Annotated[Path, BeforeValidator(paths.read), PlainSerializer(paths.written, when_used="json")]
+Whole = Annotated[int, BeforeValidator(_whole)]
+Share = Annotated[float, BeforeValidator(_share), Field(ge=0.05, le=0.4, allow_inf_nan=False)]
 Seconds = Annotated[float, BeforeValidator(seconds)]
 Count = Annotated[float, BeforeValidator(quantities.count)]
 Size = Annotated[float, BeforeValidator(quantities.size)]
@@ -87,31 +110,31 @@ class StudyConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    data: Path
+    data: File
     budget: Seconds | None = None
-    trials: int | None = Field(None, ge=1)
-    seed: int = Field(0, ge=0, lt=2**31)
+    trials: Whole | None = Field(None, ge=1, le=MOST)
+    seed: Whole = Field(0, ge=0, lt=2**31)
     name: str | None = Field(None, pattern=r"^[\w][\w .-]{0,79}$")
-    store: Path = Path("automl-cnn-runs")
-    plugins_dir: Path | None = None
+    store: File = Path("automl-cnn-runs")
+    plugins_dir: File | None = None
     architectures: Names | None = None
     optimizers: Names | None = None
     regularizers: Names | None = None
     pretrained: str = Field("auto", pattern=r"^[\w./-]+$")
-    weights: Path | None = None
+    weights: File | None = None
     metric: Metric = "accuracy"
     objectives: Objectives | None = None  # the metric, then costs; None where the metric alone counts
     class_weights: Literal["auto", "on", "off"] = "auto"
-    val_share: float = Field(0.15, ge=0.05, le=0.4)
-    test_share: float = Field(0.15, ge=0.05, le=0.4)
+    val_share: Share = 0.15
+    test_share: Share = 0.15
     ensemble: Literal["auto", "off"] = "auto"
     guided: Literal["on", "off"] = "on"
     engine: Literal["optuna", "keras-tuner"] = "optuna"
     sampler: str = SAMPLERS["optuna"][0]
     pruner: str = PRUNERS["optuna"][0]
     scaling: Literal["auto", "compound", "off"] = "auto"
-    max_epochs: int = Field(60, ge=1)
-    max_resolution: int = Field(224, ge=8, le=1024)
+    max_epochs: Whole = Field(60, ge=1, le=MOST)
+    max_resolution: Whole = Field(224, ge=8, le=1024)
     max_params: Count | None = None
     max_mult_adds: Count | None = None
     max_size: Size | None = None
@@ -128,7 +151,7 @@ class StudyConfig(BaseModel):
     @classmethod
     def _engines_own(cls, values: Any) -> Any:
         """What is not said of sampler and pruner is what the engine does by default."""
-        if not isinstance(values, dict) or values.get("engine", "optuna") not in SAMPLERS:
+        if not isinstance(values, dict) or values.get("engine", "optuna") not in tuple(SAMPLERS):  # a tuple takes what cannot be hashed too
             return values
         engine = values.get("engine", "optuna")
         if values.get("objectives") and values.get("pruner") is None:
@@ -197,12 +220,32 @@ def study_config(settings: dict[str, Any], file: Path | None = None) -> StudyCon
 
 
 def read_toml(file: Path) -> dict[str, Any]:
-    """The settings of a study file, unchecked."""
+    """The settings of a study file, unchecked.
+
+    Raises:
+        ConfigError: there is no such file, or it is no TOML in UTF-8; the message says where.
+    """
+    if why := paths.address(file):
+        raise ConfigError(f"The study file cannot be read: {why}.")
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        if file.exists() and not file.is_file():
+            raise ConfigError(f"The study file {file} is no regular file. Pass a TOML file, such as the study.toml that a search writes.")
+        with file.open("rb") as opened:
+            content = opened.read(MAX_TOML + 1)
+        if len(content) > MAX_TOML:
+            raise ConfigError(
+                f"The study file {file} is larger than {quantities.bytes_(MAX_TOML)}. Pass a TOML file, such as the study.toml that a search writes."
+            )
+        return tomllib.loads(content.decode("utf-8-sig"))  # editors on Windows put a mark at the beginning
     except OSError as error:
         raise ConfigError(f"The study file {file} cannot be read: {error.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"The study file {file} is not valid TOML: byte {error.start + 1} is no UTF-8. Save the file as UTF-8.") from None
+    except RecursionError:
+        raise ConfigError(
+            f'The study file {file} is not valid here: its lists or tables lie too deep in one another. Expected lines such as budget = "10m".'
+        ) from None
+    except ValueError as error:  # TOMLDecodeError, or an integer of thousands of digits
         raise ConfigError(f"The study file {file} is not valid TOML: {error}.") from None
 
 
@@ -215,4 +258,4 @@ def _sentence(problem: dict[str, Any], file: Path | None) -> str:
     message = str(problem["msg"]).removeprefix("Value error, ")
     if not problem["loc"]:  # of several settings at once, which it names
         return f"{message}{where}."
-    return f"{place}{where}: received {problem['input']!r}; {message}."
+    return f"{place}{where}: received {quantities.shown(problem['input'])}; {message}."

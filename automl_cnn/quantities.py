@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import numbers
 import re
 from collections.abc import Callable, Mapping
 
@@ -9,23 +11,52 @@ COUNTS: Mapping[str, float] = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9}
 BYTES: Mapping[str, float] = {"": 1, "b": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 MILLISECONDS: Mapping[str, float] = {"": 1, "ms": 1, "s": 1e3, "us": 1e-3, "µs": 1e-3}
 
+SHOWN = 100  # characters of a value in a message
+
 
 def amount(units: Mapping[str, float], example: str) -> Callable[[object], float]:
     """A reader of numbers with one of the `units`, in any case; a plain number is in the unit "".
 
-    The reader raises ValueError for anything else, and for what is not above zero.
+    The reader takes numbers of NumPy too. It raises ValueError for anything else, and for what is not finite and above zero.
     """
 
     def read(value: object) -> float:
+        plain = number(value)
+        if plain is not None:
+            return _above_zero(plain * units[""], value)
         found = re.fullmatch(r"(\d+(?:\.\d+)?(?:e\d+)?)([a-zµ]*)", str(value).strip().lower().replace(" ", "").replace(",", "").replace("_", ""))
-        if isinstance(value, bool) or found is None or found.group(2) not in units:
-            raise ValueError(f"{value!r} is no amount: expected for example {example}")
-        total = float(found.group(1)) * units[found.group(2)]
-        if total <= 0:
-            raise ValueError(f"{value!r} is not above zero")
-        return total
+        if not isinstance(value, str) or found is None or found.group(2) not in units:
+            raise ValueError(f"{shown(value)} is no amount: expected for example {example}")
+        return _above_zero(float(found.group(1)) * units[found.group(2)], value)
 
     return read
+
+
+def number(value: object) -> float | None:
+    """A number, Python's or NumPy's, as a float (infinity where it is too large for one); None for anything else, true and false included."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
+def shown(value: object) -> str:
+    """What was received, for a message: on one line, shortened, whatever it is."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # an integer of thousands of digits, or lists within lists
+        text = f"a {type(value).__name__} that is too large to show"
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 20]}… ({len(text):,} characters)"
+
+
+def _above_zero(total: float, value: object) -> float:
+    if not math.isfinite(total):
+        raise ValueError(f"{shown(value)} is not a finite number")
+    if total <= 0:
+        raise ValueError(f"{shown(value)} is not above zero")
+    return total
 
 
 count = amount(COUNTS, "500k, 1.5M or 300000")

@@ -1,0 +1,74 @@
+"""Paths as text that every file, database and locale can hold, and back.
+
+written(Path("photos"))             # 'photos'
+written(Path("/caf\\udce9"))         # 'file:///caf%E9': bytes that are no UTF-8 fit into no other text
+read("file:///caf%E9")              # the path again
+read("https://example.org/a.jpg")   # ValueError: download it first
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from urllib.parse import unquote_to_bytes
+from urllib.request import url2pathname
+
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(/{1,3})(?=[^/])")  # two letters at least: C:/ is a drive
+
+
+def read(given: object) -> Path:
+    """The path that a user, a flag or a TOML file names.
+
+    Raises:
+        ValueError: it is no text, holds a NUL character, or is an address on the web.
+    """
+    if not isinstance(given, (str, os.PathLike)) or isinstance(os.fspath(given), bytes):
+        raise ValueError("expected a path")
+    text = str(given)
+    if "\0" in text:
+        raise ValueError("a path cannot hold a NUL character")
+    if text.lower().startswith("file:/"):
+        return _of_uri(text)
+    if why := address(text):
+        raise ValueError(why)
+    return local(Path(text))
+
+
+def address(path: str | Path) -> str | None:
+    """Why `path` cannot be read, in a sentence, where it is an address on the web or in a cloud (`https://…`, `s3://…`); else None."""
+    text = str(path)
+    found = _ADDRESS.match(text)
+    if found is None or os.path.lexists(text):
+        return None
+    shown = f"{found[1]}://{text[found.end() :]}"  # a Path has made one slash of two
+    return f"{shown} is an address, not a path on this computer: addresses are not read. Download it first, then pass the path of the file or folder"
+
+
+def written(path: Path) -> str:
+    """`path` as valid Unicode, the same in every locale: as it is, or as a file: address where its bytes are no UTF-8. `read` takes both."""
+    if os.name == "nt":
+        return str(path)
+    try:
+        return os.fsencode(path).decode("utf-8")
+    except UnicodeDecodeError:
+        return path.resolve().as_uri()
+    except UnicodeEncodeError:
+        return str(path)
+
+
+def local(path: Path) -> Path:
+    """`path` as this process can open it: where the locale knows ASCII only, other letters stand as their bytes in UTF-8."""
+    try:
+        os.fsencode(path)
+        return path
+    except UnicodeEncodeError:
+        return Path(os.fsdecode(str(path).encode("utf-8", "surrogateescape")))
+
+
+def _of_uri(text: str) -> Path:
+    rest = text[len("file:") :]
+    plain = "/" + rest.removeprefix("//localhost").lstrip("/")
+    if os.name == "nt":
+        return Path(url2pathname(plain))
+    return Path(os.fsdecode(unquote_to_bytes(plain)))
