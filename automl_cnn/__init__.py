@@ -8,12 +8,9 @@
 `ImageClassifier` is the same for arrays, with scikit-learn's conventions.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
-
 __version__ = "0.1.0"
 
+TYPE_CHECKING = False  # as a type checker knows it: `python -m automl_cnn` reads this file while modules in the current folder still come first
 if TYPE_CHECKING:
     from automl_cnn.api import load, search
     from automl_cnn.estimator import ImageClassifier
@@ -23,7 +20,7 @@ __all__ = ["ImageClassifier", "__version__", "load", "search"]
 _HOMES = {"search": "automl_cnn.api", "load": "automl_cnn.api", "ImageClassifier": "automl_cnn.estimator"}
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'automl_cnn' has no attribute {name!r}")
     import importlib

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from automl_cnn.processes import environment, python
+
 DATA = Path("demo-data")
 TARGET = 0.97
 
@@ -32,12 +34,12 @@ def digits(folder: Path, test_share: float = 0.2, seed: int = 0) -> tuple[Path, 
 def main() -> int:
     """Make the folder, search it, predict what was held out; fails where fewer than 97 % are right."""
     search, held = digits(DATA)
-    command = [sys.executable, "-m", "automl_cnn"]
+    command = python("-m", "automl_cnn")
     say(f"automl-cnn search --data {search} --budget 3m --name digits")
-    subprocess.run([*command, "search", "--data", str(search), "--budget", "3m", "--name", "digits"], check=True)
+    subprocess.run([*command, "search", "--data", str(search), "--budget", "3m", "--name", "digits"], check=True, env=environment())
     say(f"automl-cnn predict digits {held} > {DATA}/predictions.csv")
     with (DATA / "predictions.csv").open("w") as out:
-        subprocess.run([*command, "predict", "digits", str(held)], check=True, stdout=out)
+        subprocess.run([*command, "predict", "digits", str(held)], check=True, stdout=out, env=environment())
     import pandas as pd
 
     table = pd.read_csv(DATA / "predictions.csv", dtype={"label": str})

@@ -25,6 +25,7 @@ from race.watch import Watched, cores, watch
 from rows import append, read
 
 from automl_cnn.config import seconds
+from automl_cnn.processes import environment, python
 from automl_cnn.records import Trial
 from automl_cnn.store import MODEL, Store
 from automl_cnn.study.record import Record
@@ -83,12 +84,12 @@ def run(data: Path, budget: float, seed: int, words: Sequence[str]) -> dict[str,
     with tempfile.TemporaryDirectory(prefix="budget-") as place:
         folder, log = Path(place), Path(place) / "log"
         store = Store(folder / "store")
-        command = [sys.executable, "-m", "automl_cnn", "search", "--data", str(data), "--budget", f"{budget:g}s", "--seed", str(seed)]
+        command = python("-m", "automl_cnn", "search", "--data", str(data), "--budget", f"{budget:g}s", "--seed", str(seed))
         command += ["--name", STUDY, "--store", str(store.root), *words]
         started = time.time()
         model = store.root / "studies" / STUDY / "best" / MODEL
         (folder / "kept").mkdir()
-        seen = watch(command, folder=folder, model=model, keep=folder / "kept", seconds=budget, environment=dict(os.environ), log=log, started=started)
+        seen = watch(command, folder=folder, model=model, keep=folder / "kept", seconds=budget, environment=environment(), log=log, started=started)
         row |= {"seconds_used": round(seen.seconds, 2), "over": round(100 * (seen.seconds / budget - 1), 2), "peak_memory_mb": round(seen.peak_memory / MB)}
         row["first_model"] = round(seen.snapshots[0].seconds, 1) if seen.snapshots else ""
         if seen.code:

@@ -35,6 +35,7 @@ import numpy as np
 import psutil
 
 from automl_cnn.export.bundle import Classifier, load_model, read_card
+from automl_cnn.processes import environment, python
 from automl_cnn.records import INTERRUPTED, State, Trial
 from automl_cnn.store import MODEL, Store
 from automl_cnn.study.record import Record
@@ -105,8 +106,8 @@ class Study:
         words = ("search", "--data", self.data, "--store", self.store.root, "--plugins-dir", self.home / "plugins", "--architectures", self.architectures)
         words += ("--name", self.name, "--trials", trials, "--max-epochs", 6, "--pretrained", "none", "--no-mlflow", "--json")
         with self.log.open("ab") as out:
-            command = [*self.wrap, sys.executable, "-m", "automl_cnn", *map(str, words)]
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=out)
+            command = [*self.wrap, *python("-m", "automl_cnn", *map(str, words))]
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=out, env=environment())
         self.counts["sessions"] += 1
 
     def workers(self) -> list[psutil.Process]:

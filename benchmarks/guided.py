@@ -18,7 +18,6 @@ import math
 import shutil
 import statistics
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -26,6 +25,8 @@ from typing import Any
 
 from race.watch import cores
 from rows import append, read
+
+from automl_cnn.processes import environment, python
 
 HERE = Path(__file__).resolve().parent
 MEASURED = ("test", "val", "trials", "guided_trials", "winner_stage", "best_before_final", "helped", "seconds", "cores", "failure")
@@ -62,9 +63,11 @@ def search(cell: Mapping[str, str], folder: str, work: Path) -> dict[str, Any]:
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     flags = {"data": folder, "budget": cell["budget"], "seed": cell["seed"], "pretrained": cell["pretrained"], "guided": cell["guided"]}
-    command = [sys.executable, "-m", "automl_cnn", "search", "--json", "--no-mlflow", "--name", "s", "--store", str(work), "--test-share", "0.33"]
+    command = python("-m", "automl_cnn", "search", "--json", "--no-mlflow", "--name", "s", "--store", str(work), "--test-share", "0.33")
     began = time.time()
-    ended = subprocess.run([*command, *(part for key, value in flags.items() for part in (f"--{key}", value))], capture_output=True, text=True, check=False)
+    ended = subprocess.run(
+        [*command, *(part for key, value in flags.items() for part in (f"--{key}", value))], capture_output=True, text=True, check=False, env=environment()
+    )
     row: dict[str, Any] = {**cell, "seconds": round(time.time() - began, 1), "cores": cores(), "failure": ""}
     if ended.returncode != 0:
         row["failure"] = " ".join(ended.stderr.split())[-300:]

@@ -100,6 +100,7 @@ def run(cell: Cell, images: ImageSet, work: Path) -> dict[str, object]:
             return row | {"failure": _told(str(error), place)}
         environment = {
             **os.environ,
+            "PYTHONSAFEPATH": "1",
             **QUIET,
             "PYTHONPATH": str(HERE),
             "HTTP_PROXY": NOWHERE,
@@ -139,7 +140,7 @@ def score(tool: Tool, seen: Watched, budget: int, *, test: Path, folder: Path, p
     asked = {"reads": tool.reads, "models": models, "images": [str(path) for path, _ in images], "meta": str(folder / "model.json")}
     request.write_text(json.dumps(asked | {"imports": tool.imports, "packages": tool.packages}))
     done = subprocess.run(
-        [python, "-m", "race.predict", str(request), str(answer)], env=dict(environment), cwd=folder, capture_output=True, text=True, check=False
+        [python, "-P", "-m", "race.predict", str(request), str(answer)], env=dict(environment), cwd=folder, capture_output=True, text=True, check=False
     )
     if done.returncode:
         raise RuntimeError((done.stderr.strip().splitlines() or ["no reason was given"])[-1])

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +20,7 @@ import numpy as np
 from automl_cnn.errors import ExportError
 from automl_cnn.export import bare
 from automl_cnn.export.formats.protocol import Format
+from automl_cnn.processes import environment, python
 
 TOLERANCE = 1e-4  # of a float32 export's probabilities
 POINTS = 0.01  # accuracy that a quantized one may lose
@@ -155,10 +154,10 @@ def run_bare(kind: str, path: Path, images: np.ndarray, sized: np.ndarray, *, la
             "latencies": list(latencies),
             "forbidden": [*FORBIDDEN, *ALSO_FORBIDDEN.get(kind, ())],
         }
-        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "KERAS_BACKEND": "tensorflow"}
-        command = [sys.executable, "-P", bare.__file__]
+        surroundings = environment({"TF_CPP_MIN_LOG_LEVEL": "2", "KERAS_BACKEND": "tensorflow"})
+        command = python(bare.__file__)
         try:
-            done = subprocess.run(command, input=json.dumps(job), capture_output=True, text=True, timeout=TIMEOUT, env=environment, cwd=folder, check=False)
+            done = subprocess.run(command, input=json.dumps(job), capture_output=True, text=True, timeout=TIMEOUT, env=surroundings, cwd=folder, check=False)
         except subprocess.TimeoutExpired:
             raise ExportError(f"{path.name} did not answer within {TIMEOUT} s in a process of its own.") from None
         if done.returncode != 0:

@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import subprocess
-import sys
+import tempfile
 import threading
 import time
 import urllib.request
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from automl_cnn.errors import StoreError
+from automl_cnn.processes import environment, python
 from automl_cnn.store import Store
 from automl_cnn.track.quiet import ENVIRONMENT
 
@@ -42,19 +43,20 @@ def serve(store: Store | Path, port: int = 5000, open_browser: bool = False) -> 
     port = free_port(port)
     address = f"http://{HOST}:{port}"
     log = store.root / "dashboard.log"
-    with log.open("wb") as out:
-        server = subprocess.Popen(command(store, port), env={**os.environ, **ENVIRONMENT}, start_new_session=True, stdout=out, stderr=out)
-    try:
-        with _terminable():
-            _await(server, address, log)
-            print(f"MLflow shows {store.root} at {address}{PAGE} (Ctrl-C ends it).", flush=True)
-            if open_browser:
-                webbrowser.open(address + PAGE)
-            return server.wait()
-    except KeyboardInterrupt:
-        return 0
-    finally:
-        _end(server)
+    with tempfile.TemporaryDirectory(prefix="automl-cnn-") as away:  # its web server searches its current folder for modules, even with `python -P`
+        with log.open("wb") as out:
+            server = subprocess.Popen(command(store, port), cwd=away, env=environment(ENVIRONMENT), start_new_session=True, stdout=out, stderr=out)
+        try:
+            with _terminable():
+                _await(server, address, log)
+                print(f"MLflow shows {store.root} at {address}{PAGE} (Ctrl-C ends it).", flush=True)
+                if open_browser:
+                    webbrowser.open(address + PAGE)
+                return server.wait()
+        except KeyboardInterrupt:
+            return 0
+        finally:
+            _end(server)
 
 
 def command(store: Store, port: int) -> list[str]:
@@ -67,7 +69,7 @@ def command(store: Store, port: int) -> list[str]:
         "--port": str(port),
         "--workers": "1",
     }
-    return [sys.executable, "-m", "mlflow", "server", *(word for pair in options.items() for word in pair)]
+    return python("-m", "mlflow", "server", *(word for pair in options.items() for word in pair))
 
 
 def free_port(first: int) -> int:

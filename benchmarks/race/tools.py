@@ -40,13 +40,13 @@ class Tool:
 def _ours(*flags: str, module: tuple[str, ...] = ("automl_cnn", "search")) -> Callable[[Run], list[str]]:
     def command(run: Run) -> list[str]:
         told = ["--data", str(run.train), "--budget", f"{run.budget}s", "--seed", str(run.seed), "--name", STUDY, "--store", "store", "--no-mlflow"]
-        return [run.python, "-m", *module, *told, *flags]
+        return [run.python, "-P", "-m", *module, *told, *flags]
 
     return command
 
 
 def _entrant(module: str) -> Callable[[Run], list[str]]:
-    return lambda run: [run.python, "-m", f"race.entrants.{module}", str(run.train), str(run.seed), str(run.deadline)]
+    return lambda run: [run.python, "-P", "-m", f"race.entrants.{module}", str(run.train), str(run.seed), str(run.deadline)]
 
 
 OUR_PACKAGES = ("automl-cnn", "keras", TENSORFLOW, "optuna")

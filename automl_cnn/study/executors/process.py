@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import secrets
 import select
 import signal
 import subprocess
-import sys
 import time
 from multiprocessing.connection import Connection, Listener
 from pathlib import Path
 from typing import Any
 
 from automl_cnn.errors import TrialError
+from automl_cnn.processes import environment, python
 from automl_cnn.records import OUT_OF_MEMORY
 from automl_cnn.study.executors import memory
 
@@ -36,12 +35,12 @@ class WorkerProcess:
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as out:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "automl_cnn.study.executors.worker"],
+                python("-m", "automl_cnn.study.executors.worker"),
                 stdin=subprocess.PIPE,
                 stdout=out,
                 stderr=out,
                 start_new_session=True,  # Ctrl-C in the terminal must not reach it
-                env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONUNBUFFERED": "1"},
+                env=environment({"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONUNBUFFERED": "1"}),
             )
         stdin = self._process.stdin
         if stdin is not None:
