@@ -2,12 +2,14 @@
 
 import os
 import signal
+import sys
 
 import pytest
 
 from automl_cnn.errors import PluginError, TrialError, WorkerLost
 from automl_cnn.records import OUT_OF_MEMORY, Fidelity, Finished, Job, State
-from automl_cnn.study.executors import memory, process
+from automl_cnn.study.executors import memory
+from automl_cnn.study.executors.lastwords import last_words
 from automl_cnn.study.executors.local import LocalExecutor
 from automl_cnn.study.executors.memory import GROWTH, outgrown, total
 from automl_cnn.study.executors.process import WorkerProcess
@@ -211,7 +213,7 @@ def test_a_trial_that_nobody_listens_to_any_more_does_not_answer_the_next_questi
 
 
 def test_a_process_that_cannot_start_says_so_at_once(tmp_path, monkeypatch):
-    monkeypatch.setattr(process.sys, "executable", "/bin/false")
+    monkeypatch.setattr(sys, "executable", "/bin/false")
     worker = WorkerProcess(tmp_path / "log")
     with pytest.raises(TrialError, match="did not start: the worker process ended with code 1"):
         worker.connect()
@@ -223,7 +225,7 @@ def test_a_process_killed_before_it_is_ready_is_told(tmp_path, monkeypatch):
     script = tmp_path / "worker"
     script.write_text("#!/bin/sh\necho 'its last words'\nkill -9 $$\n")
     script.chmod(0o755)
-    monkeypatch.setattr(process.sys, "executable", str(script))
+    monkeypatch.setattr(sys, "executable", str(script))
     with pytest.raises(TrialError, match=rf"{OUT_OF_MEMORY}.*its last words"):
         WorkerProcess(tmp_path / "log").connect()
 
@@ -232,7 +234,7 @@ def test_a_process_that_does_not_leave_is_ended(tmp_path, monkeypatch):
     script = tmp_path / "worker"
     script.write_text("#!/bin/sh\nexec sleep 1000\n")
     script.chmod(0o755)
-    monkeypatch.setattr(process.sys, "executable", str(script))
+    monkeypatch.setattr(sys, "executable", str(script))
     worker = WorkerProcess(tmp_path / "log")
     assert not worker.ready()
     worker.end()
@@ -255,3 +257,43 @@ def test_what_a_plugin_met_is_recognized_behind_its_error(cause, told):
     except PluginError as error:
         sentence = _sentence(error)
     assert sentence.startswith(told)
+
+
+GREETING = """\
+2026-11-30 10:00:00.123456: I tensorflow/core/util/port.cc:153] oneDNN custom operations are on. You may see slightly different numerical results.
+2026-11-30 10:00:00.223456: I tensorflow/core/platform/cpu_feature_guard.cc:210] This TensorFlow binary is optimized to use available CPU instructions.
+To enable the following instructions: AVX2 AVX512F FMA, in other operations, rebuild TensorFlow with the appropriate compiler flags.
+WARNING: All log messages before absl::InitializeLog() is called are written to STDERR
+I0000 00:00:1760000000.123456    4242 port.cc:153] oneDNN custom operations are on.
+W0000 00:00:1760000000.123456    4242 gpu_device.cc:2430] Cannot dlopen some GPU libraries.
+E0000 00:00:1760000000.123456    4242 cuda_dnn.cc:8579] Unable to register cuDNN factory: one has already been registered
+"""
+
+
+@pytest.mark.parametrize(
+    ("printed", "words"),
+    [
+        (GREETING, ""),
+        ("", ""),
+        (f"{GREETING}ImportError: no module named numpy\n{GREETING}", "ImportError: no module named numpy"),
+        (f"Fatal Python error: Aborted\n\nThread 0x1\n  File x\n{GREETING}", "Fatal Python error: Aborted"),
+        (f"F0000 00:00:1760000000.1 42 cuda.cc:1] Check failed\n{GREETING}", "F0000 00:00:1760000000.1 42 cuda.cc:1] Check failed"),
+    ],
+)
+def test_the_last_words_of_a_worker_are_its_own(tmp_path, printed, words):
+    (tmp_path / "log").write_text(f"an earlier worker's words\n{printed}")
+    assert last_words(tmp_path / "log", len("an earlier worker's words\n")) == words
+    (tmp_path / "long").write_text("x\n" * 10**6 + printed)
+    assert last_words(tmp_path / "long") == (words or "x")
+    assert last_words(tmp_path / "none") == ""
+
+
+def test_a_worker_that_printed_only_a_greeting_has_no_last_words(tmp_path, monkeypatch):
+    (tmp_path / "log").write_text("what an earlier session left\n")
+    (tmp_path / "greeting").write_text(GREETING)
+    script = tmp_path / "worker"
+    script.write_text(f"#!/bin/sh\ncat {tmp_path / 'greeting'}\nkill -9 $$\n")
+    script.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(script))
+    with pytest.raises(TrialError, match=r"killed by the system$"):
+        WorkerProcess(tmp_path / "log").connect()

@@ -5,7 +5,7 @@ import queue
 import pytest
 
 from automl_cnn.export import bundle
-from automl_cnn.study.executors.worker import Worker
+from automl_cnn.study.executors.worker import Worker, seed_of
 
 
 class Line:
@@ -51,3 +51,17 @@ def test_a_model_that_may_be_another_by_now_is_loaded_again(served, between):
     loaded, answers = served(("test", "best"), between, ("examine", "best"))
     assert loaded[-1] == "best"
     assert answers[-1] == len(loaded) > answers[0]
+
+
+@pytest.mark.parametrize("study", [0, 1, 4294967, 4294968, 20250101, 2**31 - 1])
+@pytest.mark.parametrize("trial", [0, 7, 999, 123_456])
+def test_any_seed_of_a_study_gives_one_that_keras_takes(study, trial):
+    import numpy as np
+
+    seed = seed_of(study, trial)
+    np.random.RandomState(seed)  # Keras asks for the same range
+    assert study > 4_294_000 or seed == 1000 * study + trial  # small ones stay as they were
+
+
+def test_the_trials_of_a_study_have_different_seeds():
+    assert len({seed_of(study, trial) for study in (0, 1, 20250101, 2**31 - 1) for trial in range(500)}) == 2000

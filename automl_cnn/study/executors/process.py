@@ -16,6 +16,7 @@ from automl_cnn.errors import TrialError
 from automl_cnn.processes import environment, python
 from automl_cnn.records import OUT_OF_MEMORY
 from automl_cnn.study.executors import memory
+from automl_cnn.study.executors.lastwords import last_words
 
 START_SECONDS = 180.0  # how long a worker may take to import Keras
 LEAVE_SECONDS = 5.0  # how long one that was told to end may take
@@ -34,6 +35,7 @@ class WorkerProcess:
         self._listener = Listener(None, authkey=key)
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as out:
+            self._start = out.tell()  # before it lie the words of earlier workers
             self._process = subprocess.Popen(
                 python("-m", "automl_cnn.study.executors.worker"),
                 stdin=subprocess.PIPE,
@@ -121,7 +123,8 @@ class WorkerProcess:
         except subprocess.TimeoutExpired:  # it hung up, and does not end
             self.kill()
             code = self._process.returncode
-        tail = _tail(self._log)
+        words = last_words(self._log, self._start)
+        tail = f"; its last words: {words}" if words else ""
         if code == -signal.SIGKILL:
             return f"{OUT_OF_MEMORY}, most likely: the worker process was killed by the system{tail}"
         if code < 0:
@@ -149,12 +152,3 @@ class WorkerProcess:
     @property
     def _socket(self) -> Any:
         return self._listener._listener._socket  # type: ignore[attr-defined]  # the library tells no other way not to wait for ever
-
-
-def _tail(log: Path) -> str:
-    with contextlib.suppress(OSError):
-        lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-        if lines:
-            fatal = [line for line in lines[-200:] if line.startswith("Fatal Python error")]  # a long dump follows that line
-            return f"; its last words: {(fatal or lines)[-1][:200]}"
-    return ""

@@ -29,6 +29,8 @@ from automl_cnn.study.executors.protocol import Joint, Recipe, Setting, TestScor
 if TYPE_CHECKING:
     import numpy as np
 
+SEEDS = 2**32
+
 
 def main() -> None:
     """Serve one connection."""
@@ -105,7 +107,7 @@ class Worker:
             fidelity=job.fidelity,
             metric=setting.metric,
             class_weights=setting.class_weights,
-            seed=setting.seed * 1000 + (job.seed if job.seed is not None else number if job.guide is None else job.guide.seed),
+            seed=seed_of(setting.seed, job.seed if job.seed is not None else number if job.guide is None else job.guide.seed),
             checkpoint=str(Path(setting.checkpoints) / f"trial-{number:04d}.keras"),
             start=str(start) if start is not None and start.exists() else None,
             weights=setting.weights,
@@ -211,6 +213,11 @@ class Worker:
         if self._setting is None:
             raise RuntimeError("the worker was not configured")
         return self._setting
+
+
+def seed_of(study: int, trial: int) -> int:
+    """The seed of a training, within what Keras and NumPy take."""
+    return (1000 * study + trial) % SEEDS
 
 
 def _sentence(error: Exception) -> str:
