@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -11,6 +10,7 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from automl_cnn import elapsed
 from automl_cnn.cli.board import Running, View, panel
 from automl_cnn.cli.console import plural
 from automl_cnn.cli.words import dataset_lines, outcome, short
@@ -29,7 +29,7 @@ EVERY = 5  # epochs between two lines of a log
 class Watch(NullObserver):
     """Keeps the view up to date; a subclass shows it. Use it as a context manager around the search."""
 
-    def __init__(self, screen: Console, config: StudyConfig, started: float, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, screen: Console, config: StudyConfig, started: float, now: Callable[[], float] = elapsed.now) -> None:
         self.screen = screen
         self.now = now
         self.view = View(title=config.name or config.data.resolve().name, metric=config.metric, budget=config.budget, limit=config.trials)
@@ -160,5 +160,5 @@ class Lines(Watch):
 
 
 def watch(screen: Console, config: StudyConfig, started: float) -> Watch:
-    """The observer that suits the screen; `started` is when the budget's clock began, in seconds since 1970."""
+    """The observer that suits the screen; `started` is when the budget's clock began, a reading of `elapsed.now`."""
     return Panel(screen, config, started) if screen.is_terminal and not screen.is_dumb_terminal else Lines(screen, config, started)

@@ -95,13 +95,12 @@ def scale(
 def go(settings: StudyConfig, plan: Plan, *, as_json: bool, mlflow: bool) -> None:
     """Scale before the user's eyes, and say what was found."""
     backend.require()
-    import psutil
-
+    from automl_cnn import elapsed
     from automl_cnn.cli.live import watch
     from automl_cnn.study import run
     from automl_cnn.study.scale import Scale
 
-    started = psutil.Process().create_time()
+    started = elapsed.process_start()
     screen = console(stderr=as_json)
     course = Scale(plan)
     with watch(screen, settings, started) as observer:

@@ -146,13 +146,12 @@ def search(
 def go(settings: StudyConfig, *, as_json: bool, mlflow: bool) -> None:
     """Search before the user's eyes, and say what was found."""
     backend.require()
-    import psutil
-
+    from automl_cnn import elapsed
     from automl_cnn.cli.live import watch
     from automl_cnn.cli.summary import print_summary
     from automl_cnn.study import run
 
-    started = psutil.Process().create_time()
+    started = elapsed.process_start()
     screen = console(stderr=as_json)
     with watch(screen, settings, started) as observer:
         result = run(settings, observer=observer, track=mlflow, started=started)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from automl_cnn import metrics
+from automl_cnn import elapsed, metrics
 from automl_cnn.config import StudyConfig
 from automl_cnn.data import Dataset, pixels
 from automl_cnn.errors import StoreError, TrialError
@@ -71,9 +70,9 @@ class Finish:
         self._ensemble(trials, stopped_by, alone)
         calibration = self._calibrated()
         self.observer.finishing("scoring the test images once")
-        began = time.time()
+        began = elapsed.now()
         test = self._test()
-        scoring = time.time() - began
+        scoring = elapsed.now() - began
         result = StudyResult(
             study=self.folder.name,
             metric=self.config.metric,

@@ -6,10 +6,10 @@ import contextlib
 import dataclasses
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from automl_cnn import elapsed
 from automl_cnn.errors import StoreError
 from automl_cnn.records import INTERRUPTED, Epoch, Finished, Job, Progress, Started, State, Trial, incumbent
 from automl_cnn.space import Configuration
@@ -42,9 +42,9 @@ class Loop:
     budget: Callable[[], Budget]
     shelve: Callable[[Sequence[Trial]], None]  # puts the best model in its place and deletes losers'
     session: str
-    began: float  # seconds since 1970
+    began: float  # when the session began, by `clock`
     interrupted: bool = False
-    clock: Callable[[], float] = time.time
+    clock: Callable[[], float] = elapsed.now
     times: Times = field(default_factory=Times)
     latency: Callable[[Configuration], float | None] | None = None  # ms for one image, where trials should tell it
     lacks: Callable[[Job], str | None] = lambda job: None  # why there is no room on the disk for it

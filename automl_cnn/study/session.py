@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import importlib.metadata
 import json
-import time
 import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from automl_cnn import elapsed
 from automl_cnn import registry as plugins
 from automl_cnn.config import StudyConfig
 from automl_cnn.data import Dataset, arrays, pixels, prepare, scan
@@ -61,14 +61,14 @@ def run(
 ) -> StudyResult:
     """Search `config.data` and return the best network found; the same call again goes on with the study.
 
-    `started` is when the clock of the budget began, in seconds since 1970 (default: now). `dataset`
+    `started` is when the clock of the budget began, a reading of `elapsed.now` (default: now). `dataset`
     stands in for the images of `config.data`, already prepared, `course` for what a search would try.
 
     Raises:
         DataError, ConfigError, PluginError, StoreError: each says what to change.
         TrialError: not one trial could be trained.
     """
-    started = time.time() if started is None else started
+    started = elapsed.now() if started is None else started
     observer = observer or NullObserver()
     require(config)
     found = plugins.load(config.plugins_dir)
@@ -230,8 +230,9 @@ class _Study:
             self.observer.resumed(earlier, self.used_before)
         session = uuid.uuid4().hex[:8]
         loop = Loop(self.record, planner, engine, self.executor, self.tracker, self.observer, self.budget, self.put, session, self.started)
+        loop.clock = elapsed.now
         loop.times, loop.latency, loop.lacks = self.times, latency, self.lacks
-        loop.times.add("start", time.time() - self.started)
+        loop.times.add("start", elapsed.now() - self.started)
         with interruptible(loop):
             stopped_by = loop.run()
         if stopped_by == STOPPED:
@@ -240,7 +241,7 @@ class _Study:
             result = ending.run(stopped_by, self.finish_seconds)
         with ending.as_room_allows():
             self.record.keep(TIMES, {**self.record.settings.get(TIMES, {}), session: loop.times.spent})
-            self.record.use(session, time.time() - self.started)
+            self.record.use(session, elapsed.now() - self.started)
         return result
 
     def lacks(self, job: Job) -> str | None:
@@ -258,7 +259,7 @@ class _Study:
         self.ensemble_seconds = self.ending.foreseen(trials)
 
     def budget(self) -> Budget:
-        return Budget(self.config.budget, self.used_before + time.time() - self.started, self.config.trials, self.finish_seconds + self.ensemble_seconds)
+        return Budget(self.config.budget, self.used_before + elapsed.now() - self.started, self.config.trials, self.finish_seconds + self.ensemble_seconds)
 
     def card(self, trial: Trial) -> dict[str, Any]:
         return {

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+
+from automl_cnn import elapsed
 
 KEY = "times"  # in the record: by session, seconds by what they went to
 READY = "ready"  # not a part but a moment: seconds from the command to the first trial
@@ -23,7 +24,7 @@ class Times:
     """
 
     spent: dict[str, float] = field(default_factory=dict)
-    clock: Callable[[], float] = time.monotonic
+    clock: Callable[[], float] = elapsed.now
     _within: list[float] = field(default_factory=list, repr=False)  # of what is open, the seconds that belong to something within it
 
     @contextlib.contextmanager

@@ -1,0 +1,102 @@
+"""A whole search in a second: the session, the record, the shelf and the finish are real, the worker is a formula."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from automl_cnn import predictions
+from automl_cnn.config import study_config
+from automl_cnn.data.cache import prepare_arrays
+from automl_cnn.errors import TrialError
+from automl_cnn.export.bundle import read_card, write_card
+from automl_cnn.records import Calibration, Epoch, Finished, NetCost, Progress, Started, State
+from automl_cnn.study import session
+from automl_cnn.study.executors.protocol import TestScore
+from automl_cnn.study.observer import NullObserver
+
+
+class Notes(NullObserver):
+    """An observer that remembers what was said."""
+
+    def __init__(self):
+        self.notes, self.results = [], []
+
+    def note(self, text):
+        self.notes.append(text)
+
+    def result(self, result):
+        self.results.append(result)
+
+
+class FakeWorker:
+    """Stands in for LocalExecutor: each trial scores 0.5 and a little more, unless `script` makes an outcome of (number, job)."""
+
+    made: list["FakeWorker"] = []
+    script = staticmethod(lambda number, job: None)
+    seconds = staticmethod(lambda number: None)  # called while a trial runs
+
+    def __init__(self, log):
+        self.setting, self.jobs, self.tested, self.gone = None, [], 0, False
+        FakeWorker.made.append(self)
+
+    def configure(self, setting):
+        self.setting = setting
+
+    def run(self, job, number, patience=None):
+        self.jobs.append(job)
+        FakeWorker.seconds(number)
+        outcome = FakeWorker.script(number, job)
+        if outcome is not None:
+            yield outcome
+            return
+        score = 0.5 + 0.01 * (number % 7)
+        yield Started(NetCost(1000, 1_000_000, 5), 1)
+        yield Progress(1, 1, 1, 1)
+        yield Epoch(1, 1, 1.0, 1.0, 0.5, 1.0, 0.5, score, 0.1)
+        path = Path(self.setting.checkpoints) / f"trial-{number:04d}.keras"
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("config.json", "{}")
+        predictions.keep(path, np.full((1, 2), 0.5))
+        yield Finished(State.COMPLETE, score, 1, 1.0, setup=0.5, images_per_second=500.0, checkpoint=str(path), interval=(score - 0.05, score + 0.05))
+
+    def stop(self):
+        pass
+
+    def cost(self, configuration):
+        return NetCost(1000, 1_000_000, 5)
+
+    def latency(self, configuration):
+        return 1.0
+
+    def calibrate(self, model):
+        write_card(Path(model), {**read_card(Path(model)), "temperature": 1.0})
+        return Calibration(1.0, 0.7, 0.7, 0.1, 0.1)
+
+    def fetch(self, architecture, weights):
+        pass
+
+    def test(self, model):
+        self.tested += 1
+        return TestScore(0.5, (0.4, 0.6), ((5, 5), (5, 5)))
+
+    def examine(self, model, patience=None):
+        raise TrialError("a formula makes no mistakes")
+
+    def close(self):
+        self.gone = True
+
+
+def search(folder, monkeypatch, *, script=None, seconds=None, **settings):
+    """(result, observer, worker) of a search over forty pictures of noise in two classes."""
+    FakeWorker.made = []
+    monkeypatch.setattr(FakeWorker, "script", staticmethod(script or (lambda number, job: None)))
+    monkeypatch.setattr(FakeWorker, "seconds", staticmethod(seconds or (lambda number: None)))
+    monkeypatch.setattr(session, "LocalExecutor", FakeWorker)
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (40, 16, 16, 3), np.uint8)
+    given = {"data": folder, "name": "s", "store": folder / "store", "pretrained": "none", "architectures": ("simple_cnn", "vgg"), **settings}
+    config = study_config({"trials": 3, **given} if "budget" not in given else given)
+    dataset = prepare_arrays(images, [0, 1] * 20, config.store / "cache")
+    observer = Notes()
+    return session.run(config, observer=observer, track=False, dataset=dataset), observer, FakeWorker.made[-1]
