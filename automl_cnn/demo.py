@@ -38,7 +38,7 @@ def main() -> int:
     say(f"automl-cnn search --data {search} --budget 3m --name digits")
     subprocess.run([*command, "search", "--data", str(search), "--budget", "3m", "--name", "digits"], check=True, env=environment())
     say(f"automl-cnn predict digits {held} > {DATA}/predictions.csv")
-    with (DATA / "predictions.csv").open("w") as out:
+    with (DATA / "predictions.csv").open("w", encoding="utf-8") as out:
         subprocess.run([*command, "predict", "digits", str(held)], check=True, stdout=out, env=environment())
     import pandas as pd
 

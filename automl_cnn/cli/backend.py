@@ -8,8 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 
-from rich.console import Console
-
+from automl_cnn.cli.console import Screen, Text
 from automl_cnn.errors import BackendError
 
 BACKENDS = {"tensorflow": "cpu", "jax": "jax", "torch": "torch"}  # import name -> the extra that installs it
@@ -46,12 +45,13 @@ def require() -> str:
 def loading(words: str) -> Iterator[Callable[[str], None]]:
     """A spinner on a terminal's standard error, without TensorFlow's greetings, which no setting turns off; gives a function that changes the words."""
     sys.stderr.flush()
-    with os.fdopen(os.dup(2), "w", encoding="utf-8") as real, open(os.devnull, "w") as nowhere:
+    encoding, errors = sys.stderr.encoding or "utf-8", sys.stderr.errors or "backslashreplace"
+    with os.fdopen(os.dup(2), "w", encoding=encoding, errors=errors) as real, open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 2)
         try:
-            screen = Console(file=real)
-            with screen.status(words) if screen.is_terminal else contextlib.nullcontext() as status:
-                yield status.update if status is not None else lambda words: None
+            screen = Screen(file=real)
+            with screen.status(Text(words)) if screen.is_terminal else contextlib.nullcontext() as status:
+                yield lambda words: status.update(Text(words)) if status is not None else None
         finally:
             sys.stderr.flush()
             os.dup2(real.fileno(), 2)

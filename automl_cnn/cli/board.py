@@ -12,9 +12,8 @@ from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.spinner import Spinner
 from rich.table import Table
-from rich.text import Text
 
-from automl_cnn.cli.console import value, with_margin
+from automl_cnn.cli.console import Text, value, with_margin
 from automl_cnn.cli.words import STATES, short
 from automl_cnn.quantities import clock, compact
 from automl_cnn.records import Job, State, Trial, incumbent

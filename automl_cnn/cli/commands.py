@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 import automl_cnn
-from automl_cnn.cli import console, dashboard, diagnose, export, plugins, predict, report, scale, search, studies
+from automl_cnn.cli import console, dashboard, diagnose, export, plugins, predict, report, scale, search, streams, studies
 from automl_cnn.errors import AutomlCnnError
 
 PANEL_SEARCH = "Find a model"
@@ -71,4 +71,5 @@ app.command("export", rich_help_panel=PANEL_USE)(export.export)
 def main() -> None:
     """Run the command line; exits the process with the command's code."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's greetings say nothing a user can act on
+    streams.prepare()
     app(prog_name="automl-cnn")

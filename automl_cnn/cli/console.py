@@ -4,19 +4,54 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
 
-from rich.console import Console
-from rich.text import Text
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+from rich.text import Text as RichText
+
+from automl_cnn.text import is_safe, visible
 
 PLAIN_WIDTH = 120  # columns where there is no terminal to ask
 
 
+class Text(RichText):
+    """Rich's text, with control characters escaped: names and messages come from outside, and a terminal would obey them."""
+
+    def __init__(self, text: str = "", *arguments: Any, **options: Any) -> None:
+        super().__init__(visible(text), *arguments, **options)
+
+    def append(self, text: RichText | str, style: Any = None) -> Self:
+        super().append(visible(text) if isinstance(text, str) else text, style)
+        return self
+
+    @classmethod
+    def assemble(cls, *parts: Any, **options: Any) -> Self:
+        made = super().assemble(*parts, **options)
+        assert isinstance(made, cls)  # it is made by calling the class
+        return made
+
+
+class Screen(Console):
+    """A console that prints what it is given as it is: no markup such as [red], no emoji codes, no control characters."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"highlight": False, "markup": False, "emoji": False, **options})
+
+    def render_str(self, text: str, **options: Any) -> RichText:
+        return super().render_str(visible(text), **options)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """What is to be printed, piece by piece. Here passes everything, also what no `Text` of ours has looked at."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control or is_safe(segment.text) else Segment(visible(segment.text), segment.style)
+
+
 def console(*, stderr: bool = False) -> Console:
     """Standard output, or standard error; a file or pipe gets lines of `PLAIN_WIDTH` columns without colour."""
-    found = Console(stderr=stderr, highlight=False)
-    return found if found.is_terminal else Console(stderr=stderr, highlight=False, width=PLAIN_WIDTH)
+    found = Screen(stderr=stderr)
+    return found if found.is_terminal else Screen(stderr=stderr, width=PLAIN_WIDTH)
 
 
 def say_error(message: str) -> None:
@@ -33,6 +68,12 @@ def say(message: str) -> None:
 def write_json(value: Mapping[str, Any] | list[Any]) -> None:
     """One JSON document on standard output."""
     sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")
+
+
+def write_path(path: object) -> None:
+    """One path on standard output: as it is for a program, without control characters on a terminal."""
+    text = str(path)
+    sys.stdout.write((visible(text) if sys.stdout.isatty() else text) + "\n")
 
 
 def plural(count: int, noun: str) -> str:

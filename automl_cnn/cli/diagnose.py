@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import RenderableType
-from rich.text import Text
 
-from automl_cnn.cli.console import console, plural, with_margin, write_json
+from automl_cnn.cli.console import Text, console, plural, with_margin, write_json
 from automl_cnn.cli.dashboard import STORE
 from automl_cnn.cli.tables import InStore, Json, StudyName, table
 from automl_cnn.cli.words import short

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
-from rich.text import Text
 
 from automl_cnn import quantities
 from automl_cnn.cli import backend
-from automl_cnn.cli.console import console, plural, say, write_json
+from automl_cnn.cli.console import Text, console, plural, say, write_json
 from automl_cnn.cli.dashboard import STORE
 from automl_cnn.cli.front import OfTrial, model_of_trial
 from automl_cnn.errors import AutomlCnnError, ConfigError, ExportError, StoreError

@@ -8,9 +8,8 @@ from typing import Annotated, Any
 
 import typer
 from rich.table import Table
-from rich.text import Text
 
-from automl_cnn.cli.console import with_margin
+from automl_cnn.cli.console import Text, with_margin
 from automl_cnn.errors import StoreError
 from automl_cnn.quantities import bytes_, compact
 from automl_cnn.store import Store

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Self
 
 from rich.console import Console, RenderableType
 from rich.live import Live
-from rich.text import Text
 
 from automl_cnn import elapsed
 from automl_cnn.cli.board import Running, View, panel
-from automl_cnn.cli.console import plural
+from automl_cnn.cli.console import Text, plural
 from automl_cnn.cli.words import dataset_lines, outcome, short
 from automl_cnn.config import StudyConfig
 from automl_cnn.diagnosis import Context
 from automl_cnn.quantities import clock
 from automl_cnn.records import Epoch, Event, Job, Progress, Started, State, Trial, incumbent
 from automl_cnn.study.observer import NullObserver
+from automl_cnn.text import inline
 
 if TYPE_CHECKING:
     from automl_cnn.data import Dataset
@@ -50,7 +50,7 @@ class Watch(NullObserver):
 
     def line(self, text: str, style: str = "") -> None:
         """One line, beginning with the time."""
-        self.screen.print(Text.assemble((f"{clock(self.elapsed):>7}  ", "dim"), (text, style)), soft_wrap=True)
+        self.screen.print(Text.assemble((f"{clock(self.elapsed):>7}  ", "dim"), (inline(text.replace("\n", " ")), style)), soft_wrap=True)
 
     def data(self, dataset: Dataset) -> None:
         self.view.doing = "planning the first trial"

@@ -8,11 +8,10 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.text import Text
 
 from automl_cnn import registry
 from automl_cnn.cli import backend
-from automl_cnn.cli.console import console, value, write_json
+from automl_cnn.cli.console import Text, console, value, write_json
 from automl_cnn.cli.plugins_check import check
 from automl_cnn.cli.plugins_new import new
 from automl_cnn.cli.tables import Folder, Json, table

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.text import Text
 
 from automl_cnn import registry
 from automl_cnn.cli import backend
-from automl_cnn.cli.console import console, plural, write_json
+from automl_cnn.cli.console import Text, console, plural, write_json
 from automl_cnn.cli.tables import Folder, Json, table
 from automl_cnn.errors import PluginError
 from automl_cnn.plugin import Plugin

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
 from automl_cnn import plugin, registry
-from automl_cnn.cli.console import console
+from automl_cnn.cli.console import Text, console
 from automl_cnn.errors import ConfigError
 
 ARCHITECTURE = '''\

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import itertools
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,7 +14,10 @@ from automl_cnn.cli import backend
 from automl_cnn.cli.console import plural, say
 from automl_cnn.cli.dashboard import STORE
 from automl_cnn.cli.front import OfTrial, model_of_trial
-from automl_cnn.errors import AutomlCnnError, DataError
+from automl_cnn.cli.sheet import Sheet
+from automl_cnn.errors import AutomlCnnError, DataError, StoreError
+from automl_cnn.paths import address
+from automl_cnn.text import inline, readable
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
 STDIN = "-"
@@ -41,18 +43,18 @@ def predict(
     if note := getattr(classifier, "unchecked", None):
         say(note)
     classes = [str(name) for name in classifier.classes]
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(["path", "label", "confidence", *classes])
+    sheet = Sheet(sys.stdout)
+    sheet.row(["path", "label", "confidence", *classes])
     right = known = done = asked = 0
     for some in chunks(listed(sys.stdin) if streamed else images, batch if streamed else AT_ONCE * batch):
         asked += len(some)
         for path, row in answers(classifier, some):
             best = max(range(len(classes)), key=row.__getitem__)
-            writer.writerow([path, classes[best], f"{row[best]:.4f}", *(f"{share:.4f}" for share in row)])
+            sheet.row([str(path), classes[best], f"{row[best]:.4f}", *(f"{share:.4f}" for share in row)])
             done += 1
-            if path.parent.name in classes:
+            if (true := readable(path.parent.name)) in classes:
                 known += 1
-                right += path.parent.name == classes[best]
+                right += true == classes[best]
         sys.stdout.flush()
     if not done:
         raise DataError(f"None of {plural(asked, 'image')} could be read." if asked else "No path came on standard input: expected one a line.")
@@ -65,6 +67,8 @@ def classifier_of(model: str, store: Path) -> Any:
     from automl_cnn.export import bundle
     from automl_cnn.store import Store
 
+    if why := address(model):
+        raise StoreError(f"{why}.")
     if Path(model).exists():
         from automl_cnn.export import deployed
 
@@ -96,6 +100,8 @@ def find(paths: Sequence[Path]) -> list[Path]:
     """
     found: list[Path] = []
     for path in paths:
+        if why := address(path):
+            raise DataError(f"{why}.")
         if path.is_dir():
             found += sorted(inner for inner in path.rglob("*") if inner.suffix.lower() in SUFFIXES and inner.is_file())
         elif path.is_file():
@@ -115,7 +121,7 @@ def answers(classifier: Any, images: Sequence[Path]) -> Iterator[tuple[Path, lis
     except (AutomlCnnError, OSError, ValueError, SyntaxError) as error:
         if len(images) == 1:
             name = str(images[0])
-            say(f"left out {error}" if str(error).startswith(name) else f"left out {name}: {error}")
+            say(inline(f"left out {error}" if str(error).startswith(name) else f"left out {name}: {error}"))
             return
     half = len(images) // 2
     yield from answers(classifier, images[:half])

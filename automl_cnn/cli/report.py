@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from automl_cnn.cli import backend
-from automl_cnn.cli.console import say
+from automl_cnn.cli.console import say, write_path
 from automl_cnn.cli.dashboard import STORE
-from automl_cnn.errors import BackendError
+from automl_cnn.errors import BackendError, StoreError
+from automl_cnn.paths import address
 from automl_cnn.quantities import bytes_
 from automl_cnn.store import Store
 
@@ -34,6 +35,8 @@ def report(
     from automl_cnn.study import reporting
     from automl_cnn.study.overview import overview
 
+    if out is not None and (why := address(out)):
+        raise StoreError(f"The report cannot be written: {why}.")
     where = Store(store)
     study = overview(where, name or where.latest_study().name)
     evidence, why = reporting.kept(study), ""
@@ -42,7 +45,7 @@ def report(
         if why:
             say(why)
     place = reporting.write(reporting.facts(study, where, evidence, why), study.folder, out)
-    typer.echo(str(place))
+    write_path(place)
     say(f"{bytes_(place.stat().st_size)}, complete in itself: it opens offline.")
     if open_ and not webbrowser.open(place.resolve().as_uri()):
         say("No web browser could be opened here.")

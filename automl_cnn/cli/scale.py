@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.text import Text
 
 from automl_cnn.cli import backend
-from automl_cnn.cli.console import console, with_margin, write_json
+from automl_cnn.cli.console import Text, console, with_margin, write_json
 from automl_cnn.cli.tables import table
 from automl_cnn.config import METRICS, StudyConfig, study_config
 from automl_cnn.errors import ConfigError, SpaceError

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.measure import Measurement
 from rich.table import Table
-from rich.text import Text
 
-from automl_cnn.cli.console import console, plural, say, with_margin, write_json
+from automl_cnn.cli.console import Text, console, plural, say, with_margin, write_json
 from automl_cnn.cli.dashboard import STORE
 from automl_cnn.cli.search import go
 from automl_cnn.cli.studies_compare import compare
@@ -21,6 +20,7 @@ from automl_cnn.cli.tables import InStore, Json, StudyName
 from automl_cnn.errors import ConfigError
 from automl_cnn.quantities import bytes_, clock
 from automl_cnn.store import Store
+from automl_cnn.text import visible
 
 if TYPE_CHECKING:
     from automl_cnn.study.overview import Overview
@@ -96,7 +96,7 @@ def delete(
         if not _terminal():
             raise ConfigError(f"The study '{name}' is only deleted without asking where you say so: there is no terminal to ask on. Pass --yes.")
         best = f", best {found.metric} {with_margin(found.best.score, found.best.interval)}" if found.best else ""
-        if not typer.confirm(f"Delete the study '{name}' ({plural(len(found.trials), 'trial')}{best}) and its model in {found.folder.folder}?"):
+        if not typer.confirm(visible(f"Delete the study '{name}' ({plural(len(found.trials), 'trial')}{best}) and its model in {found.folder.folder}?")):
             say("Nothing was deleted.")
             return
     from automl_cnn.study.delete import delete as delete_study

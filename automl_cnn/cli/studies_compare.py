@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
-from automl_cnn.cli.console import console, value, with_interval, write_json
+from automl_cnn.cli.console import Text, console, value, with_interval, write_json
 from automl_cnn.cli.dashboard import STORE
 from automl_cnn.cli.tables import InStore, Json
 from automl_cnn.errors import ConfigError

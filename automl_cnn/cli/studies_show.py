@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import RenderableType
-from rich.text import Text
 
 from automl_cnn.cli.board import SHOWN, leaderboard
-from automl_cnn.cli.console import console, plural, with_interval, write_json
+from automl_cnn.cli.console import Text, console, plural, with_interval, write_json
 from automl_cnn.cli.dashboard import STORE
 from automl_cnn.cli.front import front_table, models_line
 from automl_cnn.cli.summary import ENDED, fact, next_commands, pairs, switched_on

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 from rich.console import Console, Group, RenderableType
 from rich.rule import Rule
 from rich.table import Table
-from rich.text import Text
 
 from automl_cnn.cli.board import leaderboard
-from automl_cnn.cli.console import plural, value, with_interval
+from automl_cnn.cli.console import Text, plural, value, with_interval
 from automl_cnn.cli.dashboard import STORE
 from automl_cnn.cli.front import front_table, models_line
 from automl_cnn.quantities import clock, compact
 from automl_cnn.records import Calibration, StudyResult
+from automl_cnn.text import inline
 from automl_cnn.transfer import name_of
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _front(result: StudyResult) -> list[RenderableType]:
 
 def fact(label: str, words: str, style: str = "") -> Text:
     """A line that begins with what it is about."""
-    return Text.assemble((f"{label:<12}", "dim"), (words, style))
+    return Text.assemble((f"{label:<12}", "dim"), (inline(words), style))
 
 
 def switched_on(configuration: Mapping[str, object]) -> dict[str, object]:

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
-from rich.text import Text
+
+from automl_cnn.cli.console import Text
 
 Folder = Annotated[Path | None, typer.Option("--plugins-dir", envvar="AUTOML_CNN_PLUGINS_DIR", help="A folder of plugins of your own (.py files).")]
 InStore = Annotated[Path, typer.Option("--store", help="The folder that holds the studies.")]

@@ -9,6 +9,7 @@ from automl_cnn.cli.console import plural, value, with_margin
 from automl_cnn.quantities import clock, compact
 from automl_cnn.records import State, Trial
 from automl_cnn.space import Scalar
+from automl_cnn.text import inline
 from automl_cnn.transfer import name_of
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def dataset_lines(dataset: Dataset) -> list[str]:
     if dataset.duplicates:
         are = "is a copy of another" if dataset.duplicates == 1 else "are copies of others"
         lines.append(f"{plural(dataset.duplicates, 'image')} {are}: copies stay in one split")
-    lines += [f"left out {item.path}: {item.reason}" for item in dataset.skipped[:SHOWN_SKIPPED]]
+    lines += [f"left out {inline(item.path)}: {item.reason}" for item in dataset.skipped[:SHOWN_SKIPPED]]
     if len(dataset.skipped) > SHOWN_SKIPPED:
         lines.append(f"left out {len(dataset.skipped) - SHOWN_SKIPPED:,} more unreadable files")
     return [*lines, *dataset.notes]

@@ -31,6 +31,7 @@ from automl_cnn.export.formats import FORMATS, INT8, NONE, QUANTIZATIONS, Format
 from automl_cnn.export.proof import Proof, Reference, prove, refused
 from automl_cnn.export.readme import README, readme
 from automl_cnn.export.witnesses import Witnesses, reference_of, witnesses
+from automl_cnn.paths import address
 
 Say = Callable[[str], None]
 
@@ -297,6 +298,8 @@ def _remove(kind: Format, path: Path) -> None:
 @contextlib.contextmanager
 def _beside(out: Path) -> Iterator[Path]:
     """A folder next to `out`, on the same disk, that is gone in the end."""
+    if why := address(out):
+        raise StoreError(f"The folder cannot be written: {why}.")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         if out.exists() and not out.is_dir():

@@ -15,6 +15,7 @@ import numpy as np
 
 from automl_cnn.data.decode import as_uint8, open_image, resize_array
 from automl_cnn.errors import DataError
+from automl_cnn.paths import address
 
 Image = str | Path | bytes | np.ndarray | Any  # Any: a PIL image
 Images = Image | Sequence[Image]
@@ -119,6 +120,8 @@ def _pixels(image: Any, size: int, channels: int) -> np.ndarray:
         return np.asarray(_fit(as_uint8(image[None]), size, channels)[0])
     if not _is_one(image):
         raise DataError(f"{type(image).__name__} is no image: expected a path, encoded bytes, a PIL image or a NumPy array.")
+    if isinstance(image, (str, Path)) and (why := address(image)):
+        raise DataError(f"{why}.")
     source = Path(image) if isinstance(image, (str, Path)) else _encoded(image) if _is_pillow(image) else bytes(image)
     try:
         return open_image(source, size, channels)

@@ -19,6 +19,7 @@ from typing import Any
 from automl_cnn.errors import StoreError
 from automl_cnn.processes import environment, python
 from automl_cnn.store import Store
+from automl_cnn.text import visible
 from automl_cnn.track.quiet import ENVIRONMENT
 
 HOST = "127.0.0.1"
@@ -49,7 +50,7 @@ def serve(store: Store | Path, port: int = 5000, open_browser: bool = False) -> 
         try:
             with _terminable():
                 _await(server, address, log)
-                print(f"MLflow shows {store.root} at {address}{PAGE} (Ctrl-C ends it).", flush=True)
+                print(f"MLflow shows {visible(str(store.root))} at {address}{PAGE} (Ctrl-C ends it).", flush=True)
                 if open_browser:
                     webbrowser.open(address + PAGE)
                 return server.wait()

@@ -60,7 +60,8 @@ def _fetched() -> Runtime:
         raise ExportError(f"npm is not installed. Install Node.js, or pack {PACKAGE}@{VERSION} elsewhere (npm pack {PACKAGE}@{VERSION}) and pass the archive.")
     with tempfile.TemporaryDirectory() as folder:
         try:
-            subprocess.run([npm, "pack", f"{PACKAGE}@{VERSION}", "--silent"], cwd=folder, check=True, capture_output=True, text=True, timeout=SECONDS)
+            command = [npm, "pack", f"{PACKAGE}@{VERSION}", "--silent"]
+            subprocess.run(command, cwd=folder, check=True, capture_output=True, encoding="utf-8", errors="backslashreplace", timeout=SECONDS)
         except subprocess.CalledProcessError as error:
             raise ExportError(f"npm could not fetch {PACKAGE}@{VERSION}: {' '.join(error.stderr.split())[:300]}") from None
         except subprocess.TimeoutExpired:

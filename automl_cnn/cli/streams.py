@@ -1,0 +1,41 @@
+"""Standard streams that take any text: where an encoding lacks a character, something readable stands in for it, never an error."""
+
+from __future__ import annotations
+
+import codecs
+import sys
+
+PLAIN = {
+    "±": "+/-", "·": "-", "…": "...", "×": "x", "µ": "u", "–": "-", "—": "-", "−": "-", "→": "->", "←": "<-", "≤": "<=", "≥": ">=",
+    "‘": "'", "’": "'", "“": '"', "”": '"', "•": "*", "\u00a0": " ",
+    "─": "-", "━": "-", "│": "|", "┃": "|", "╭": "+", "╮": "+", "╰": "+", "╯": "+", "┌": "+", "┐": "+", "└": "+", "┘": "+",
+    "╸": "-", "╺": "-",
+}  # fmt: skip
+ERRORS = "automl_cnn_plain"
+
+
+def prepare() -> None:
+    """Make the standard streams of this process take any text, and standard input any bytes, such as paths that are no UTF-8."""
+    codecs.register_error(ERRORS, plain)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors=ERRORS)
+    if hasattr(sys.stdin, "reconfigure"):
+        sys.stdin.reconfigure(encoding=None if sys.platform == "win32" else sys.getfilesystemencoding(), errors="surrogateescape")
+
+
+def plain(error: UnicodeError) -> tuple[str, int]:
+    """What stands in for characters that an encoding lacks: `+/-` for a plus-minus sign, lines of minus signs, else an escape such as `\\xe9`."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(map(_one, error.object[error.start : error.end])), error.end
+
+
+def _one(sign: str) -> str:
+    if sign in PLAIN:
+        return PLAIN[sign]
+    if 0xDC80 <= ord(sign) <= 0xDCFF:  # a byte of a file name
+        return f"\\x{ord(sign) - 0xDC00:02x}"
+    if 0x2800 <= ord(sign) <= 0x28FF:  # a spinner's dots
+        return "*"
+    return sign.encode("ascii", "backslashreplace").decode("ascii")
