@@ -157,7 +157,17 @@ def run_bare(kind: str, path: Path, images: np.ndarray, sized: np.ndarray, *, la
         surroundings = environment({"TF_CPP_MIN_LOG_LEVEL": "2", "KERAS_BACKEND": "tensorflow"})
         command = python(bare.__file__)
         try:
-            done = subprocess.run(command, input=json.dumps(job), capture_output=True, text=True, timeout=TIMEOUT, env=surroundings, cwd=folder, check=False)
+            done = subprocess.run(
+                command,
+                input=json.dumps(job),
+                capture_output=True,
+                encoding="utf-8",
+                errors="backslashreplace",
+                timeout=TIMEOUT,
+                env=surroundings,
+                cwd=folder,
+                check=False,
+            )
         except subprocess.TimeoutExpired:
             raise ExportError(f"{path.name} did not answer within {TIMEOUT} s in a process of its own.") from None
         if done.returncode != 0:
