@@ -149,7 +149,7 @@ def test_what_is_no_image_is_refused(tmp_path):
 def test_batches_have_the_trained_form(images):
     grey = [batch.shape for batch in inputs.as_batches(images[..., 0], 8, 1, 64, stored=8)]
     assert grey == [(64, 8, 8, 1), (6, 8, 8, 1)]
-    colour = list(inputs.as_batches(images[:3, ..., 0].astype(float), 8, 3, 64, stored=8))
+    colour = list(inputs.as_batches(images[:3, ..., 0] / 255, 8, 3, 64, stored=8))
     np.testing.assert_array_equal(colour[0], np.repeat(images[:3, ..., :1], 3, axis=-1))
     assert next(inputs.as_batches(images[:2, :5], 8, 3, 64, stored=8)).shape == (2, 8, 8, 3)
 

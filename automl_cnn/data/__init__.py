@@ -3,7 +3,22 @@
 from automl_cnn.data.cache import pixels, prepare, prepare_arrays
 from automl_cnn.data.dataset import Dataset, Skipped
 from automl_cnn.data.decode import as_uint8, open_image, resize_array
+from automl_cnn.data.levels import Levels
 from automl_cnn.data.scan import Scan, scan, told_apart
 from automl_cnn.data.split import split
 
-__all__ = ["Dataset", "Scan", "Skipped", "as_uint8", "open_image", "pixels", "prepare", "prepare_arrays", "resize_array", "scan", "split", "told_apart"]
+__all__ = [
+    "Dataset",
+    "Levels",
+    "Scan",
+    "Skipped",
+    "as_uint8",
+    "open_image",
+    "pixels",
+    "prepare",
+    "prepare_arrays",
+    "resize_array",
+    "scan",
+    "split",
+    "told_apart",
+]

@@ -12,8 +12,10 @@ import numpy as np
 
 from automl_cnn.data import arrays
 from automl_cnn.data.dataset import Dataset, Skipped
-from automl_cnn.data.decode import as_uint8, resize_array
+from automl_cnn.data.decode import resize_array
 from automl_cnn.data.decoded import Decoded, Probe, Report, decode, key_of, line_of, look, path_of, recall, side_for
+from automl_cnn.data.levels import CONVENTION, Scale, levels_of_arrays
+from automl_cnn.data.pictures import bytes_of, pictures, square
 from automl_cnn.data.scan import scan, told_apart
 from automl_cnn.data.split import leaks, split
 from automl_cnn.errors import DataError
@@ -61,16 +63,17 @@ def prepare(
         digests=[probes[row].digest for row in good],
         decoded=decoded,
         array=path_of(Path(cache), key, decoded.side),
-        notes=found.notes,
+        notes=(*found.notes, *decoded.notes),
         settings=(seed, val_share, test_share),
     )
 
 
 def prepare_arrays(
-    images: np.ndarray,
+    images: Any,
     labels: Iterable[Any],
     cache: Path,
     *,
+    scale: Scale | None = None,
     seed: int = 0,
     val_share: float = 0.15,
     test_share: float = 0.15,
@@ -80,28 +83,30 @@ def prepare_arrays(
 ) -> Dataset:
     """Check, split and store images that are already in memory; the paths are their row numbers.
 
-    `images` is anything that `as_uint8` takes, `labels` one hashable value per image. Classes are named
-    str(label), in the labels' own order where they have one.
+    `images` is anything that `pictures` takes, `labels` one hashable value per image. `scale` states the values that
+    are black and white; without it `levels_of_arrays` decides for all of them together. Images of different sizes are
+    stored at the median of their shorter sides. Classes are named str(label), in the labels' own order where they have one.
 
     Raises:
         DataError: images and labels do not fit together, a label is missing (None or NaN), two labels
-            read the same, a single class, too few images in a class.
+            read the same, a single class, too few images in a class; what `levels_of_arrays` and `as_uint8` refuse.
         StoreError: `cache` cannot be written.
     """
-    pictures, values = as_uint8(images), list(labels)
-    if len(pictures) != len(values):
-        raise DataError(f"There are {len(pictures)} images and {len(values)} labels: expected one label per image.")
+    given, values = pictures(images), list(labels)
+    if len(given) != len(values):
+        raise DataError(f"There are {len(given)} images and {len(values)} labels: expected one label per image.")
     index, classes = _label_index(values)
-    digests = [hashlib.blake2b(str(picture.shape).encode() + picture.tobytes(), digest_size=16).hexdigest() for picture in pictures]
+    levels = CONVENTION.stated(scale) if scale is not None else levels_of_arrays([given] if isinstance(given, np.ndarray) else given)
+    stack = bytes_of(given, levels)
+    digests = [hashlib.blake2b(str(picture.shape).encode() + picture.tobytes(), digest_size=16).hexdigest() for picture in stack]
     key = key_of([("", digest) for digest in digests], max_size)
-    native = int(min(pictures.shape[1:3]))
-    decoded = Decoded(side_for(native, max_size), int(pictures.shape[3]), native, {})
-    path, shape = path_of(Path(cache), key, decoded.side), (len(pictures), decoded.side, decoded.side, decoded.channels)
+    native = int(np.median([min(picture.shape[:2]) for picture in stack]))
+    decoded = Decoded(side_for(native, max_size), int(stack[0].shape[2]), native, {}, levels)
+    path, shape = path_of(Path(cache), key, decoded.side), (len(stack), decoded.side, decoded.side, decoded.channels)
     report = progress or (lambda done, of: None)
     if arrays.recall(path, shape) is None:
-        arrays.write(path, shape, _resized(pictures, decoded.side, report), limit_bytes)
-    report(len(pictures), len(pictures))
-    dark = f"The brightest pixel of all images is {pictures.max()} of 255; if their full range is smaller, rescale them to 0..1." if pictures.max() < 64 else ""
+        arrays.write(path, shape, _resized(stack, decoded.side, report), limit_bytes)
+    report(len(stack), len(stack))
     return _dataset(
         name="arrays",
         folder="",
@@ -110,7 +115,7 @@ def prepare_arrays(
         digests=digests,
         decoded=decoded,
         array=path,
-        notes=(dark,) if dark else (),
+        notes=_dark(given, stack),
         settings=(seed, val_share, test_share),
     )
 
@@ -142,10 +147,15 @@ def pixels(dataset: Dataset, size: int, *, limit_bytes: int = arrays.LIMIT_BYTES
     return found
 
 
-def _resized(images: np.ndarray, size: int, report: Report | None = None) -> Iterator[np.ndarray]:
+def _resized(images: np.ndarray | Sequence[np.ndarray], size: int, report: Report | None = None) -> Iterator[np.ndarray]:
     starts = range(0, len(images), arrays.CHUNK)
     done = 0
-    for block in arrays.in_threads(lambda start: resize_array(np.asarray(images[start : start + arrays.CHUNK]), size), starts):
+
+    def some(start: int) -> np.ndarray:
+        block = images[start : start + arrays.CHUNK]
+        return resize_array(np.asarray(block), size) if isinstance(block, np.ndarray) else np.concatenate([square(image, size) for image in block])
+
+    for block in arrays.in_threads(some, starts):
         done += len(block)
         if report is not None:
             report(done, len(images))
@@ -171,6 +181,8 @@ def _dataset(
     for (path, label, _), digest in zip(files, digests, strict=True):
         seen[digest].add(label)
         fingerprint.update(line_of(path, digest, label))
+    if decoded.levels != CONVENTION:  # the same bytes at other levels are another data set: a model of one misreads the other
+        fingerprint.update(line_of("levels", decoded.levels.as_dict()))
     if leaked := leaks(digests, splits):
         notes = (*notes, f"{leaked:,} validation or test images are copies of training images: their scores will look better than they are.")
     if torn := sum(len(found) > 1 for found in seen.values()):
@@ -190,7 +202,17 @@ def _dataset(
         duplicates=len(digests) - len(seen),
         notes=notes,
         native=decoded.native,
+        levels=decoded.levels,
     )
+
+
+def _dark(given: np.ndarray | Sequence[np.ndarray], stack: np.ndarray | Sequence[np.ndarray]) -> tuple[str, ...]:
+    """A note where all images together use less than a quarter of their range."""
+    brightest = max(int(part.max()) for part in ([stack] if isinstance(stack, np.ndarray) else stack))
+    if brightest >= 64:
+        return ()
+    top = max(float(part.max()) for part in ([given] if isinstance(given, np.ndarray) else given))
+    return (f"The brightest pixel of all images is {brightest} of 255. If the full range of their values is smaller, state it: scale=(0, {top:g}).",)
 
 
 def _label_index(values: Sequence[Any]) -> tuple[dict[Any, int], tuple[str, ...]]:

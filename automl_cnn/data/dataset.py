@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from automl_cnn.data.levels import CONVENTION, Levels
 from automl_cnn.data.split import SPLITS
 from automl_cnn.errors import DataError
 
@@ -48,6 +49,7 @@ class Dataset:
     duplicates: int = 0
     notes: tuple[str, ...] = ()
     native: int = 0
+    levels: Levels = CONVENTION  # black and white in the sources that the images came from
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -68,7 +70,7 @@ class Dataset:
 
     def save(self, path: Path) -> None:
         """Write one JSON file; whoever reads it sees the old one or the new one, never a part."""
-        values = {**asdict(self), "labels": self.labels.tolist(), "splits": self.splits.tolist()}
+        values = {**asdict(self), "labels": self.labels.tolist(), "splits": self.splits.tolist(), "levels": self.levels.as_dict()}
         write_atomically(Path(path), json.dumps(values).encode())
 
     @classmethod
@@ -80,6 +82,7 @@ class Dataset:
         """
         try:
             values: dict[str, Any] = json.loads(Path(path).read_bytes())
+            values["levels"] = Levels.from_dict(values.get("levels"))  # an older file does not state them
             values = {field.name: tuple(value) if isinstance(value := values[field.name], list) else value for field in fields(cls)}
             values["labels"] = np.array(values["labels"], np.int32)
             values["splits"] = np.array(values["splits"], np.int8)
@@ -87,7 +90,7 @@ class Dataset:
             return cls(**values)
         except OSError as error:
             raise DataError(f"The data set's description {path} cannot be read: {error.strerror}. Run the search again to write it anew.") from None
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, AttributeError, DataError):
             raise DataError(f"{path} is no data set's description, as `Dataset.save` writes it. Run the search again to write it anew.") from None
 
 

@@ -8,14 +8,18 @@ antialiasing. JPEG files are decoded at the smallest scale that suffices (2-3 ti
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from automl_cnn.data import deep
+from automl_cnn.data.levels import BYTE, CONVENTION, SLACK, Levels, span
 from automl_cnn.errors import DataError
 
-VERSION = 1  # raised whenever the pixels that come out change, so that old caches are not used
+VERSION = 2  # raised whenever the pixels that come out change, so that old caches are not used
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff"})
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")  # no others: some of Pillow's decoders start programs
 MIN_SIDE = 4
@@ -32,20 +36,19 @@ _UPRIGHT = {
 }
 
 
-def open_image(source: Path | bytes, size: int, channels: int) -> np.ndarray:
+def open_image(source: Path | bytes, size: int, channels: int, levels: Levels = CONVENTION) -> np.ndarray:
     """The image as uint8 (size, size, channels), channels being 1 (gray) or 3 (RGB).
 
     The first frame of an animation; turned upright as its EXIF data say; transparent parts on white;
-    16-bit gray divided by 257, floating point 0..1 or 0..255 (any other range is stretched to 0..255);
-    both sides resized independently of each other.
+    files of more than 8 bits at the levels of their data set; both sides resized independently.
 
     Raises:
-        DataError: it is no image of a known format, damaged, too small (a side under 4 px) or too
-            large (above 179 million pixels); the message is one sentence that tells which.
+        DataError: it is no image of a known format, damaged, too small (a side under 4 px), too large (above
+            179 million pixels) or outside the levels; the message is one sentence that tells which.
     """
     try:
         with _open(source) as image:
-            return _square(image, size, channels)
+            return _square(image, size, channels, partial(_open, source), levels)
     except DataError:
         raise
     except Exception as error:  # a damaged file makes decoders raise anything
@@ -67,6 +70,21 @@ def probe(source: bytes) -> tuple[int, bool]:
         raise DataError(_reason(error)) from None
 
 
+def span_of(source: Path | bytes) -> deep.Span | None:
+    """The extreme values of a file of more than 8 bits, which is decoded for that; None for any other.
+
+    Raises:
+        DataError: as `open_image`; a value is not finite.
+    """
+    try:
+        with _open(source) as image:
+            return deep.span_of(image, partial(_open, source)) if deep.kind_of(image) else None
+    except DataError:
+        raise
+    except Exception as error:  # a damaged file makes decoders raise anything
+        raise DataError(_reason(error)) from None
+
+
 def resize_array(images: np.ndarray, size: int) -> np.ndarray:
     """`images`, uint8 (n, height, width, 1 or 3), as uint8 (n, size, size, channels), antialiased."""
     if images.shape[1:3] == (size, size):
@@ -78,44 +96,43 @@ def resize_array(images: np.ndarray, size: int) -> np.ndarray:
     return out
 
 
-def as_uint8(images: np.ndarray) -> np.ndarray:
-    """Images in an array of any usual kind as uint8 (n, height, width, 1 or 3).
+def as_uint8(images: np.ndarray, levels: Levels = CONVENTION) -> np.ndarray:
+    """Images in an array of any usual kind as uint8 (n, height, width, 1 or 3), at the levels of their data set.
 
-    Accepts (n, height, width) and (n, height, width, 1, 3 or 4: with alpha, put on white); booleans,
-    whole numbers within 0..255, floats within 0..255 or, where none is above 1, within 0..1.
+    Accepts (n, height, width) and (n, height, width, 1, 3 or 4: with alpha, put on white) of bool, integers or floats.
 
     Raises:
-        DataError: another shape or range; a value that is not finite.
+        DataError: another shape or type; a value outside the levels or not finite.
     """
     images = np.asarray(images)
     if images.ndim == 3:
         images = images[..., None]
     if images.ndim != 4 or images.shape[3] not in (1, 3, 4) or min(images.shape[1:3], default=0) < MIN_SIDE:
+        last = images.ndim == 4 and images.shape[1] in (1, 3, 4) and min(images.shape[2:]) >= MIN_SIDE
+        hint = " Channels come last here: pass np.moveaxis(images, 1, -1)." if last else ""
         raise DataError(
             f"The images have the shape {images.shape}: expected (n, height, width) or (n, height, width, channels) "
-            f"with 1, 3 or 4 channels and sides of at least {MIN_SIDE} px."
+            f"with 1, 3 or 4 channels and sides of at least {MIN_SIDE} px.{hint}"
         )
-    if images.dtype != np.uint8:
-        images = _to_bytes(images)
+    images = _to_bytes(images, levels)
     if images.shape[3] == 4:
         alpha = images[..., 3:].astype(np.uint16)
         images = ((images[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
     return images
 
 
-def _to_bytes(images: np.ndarray) -> np.ndarray:
-    if images.dtype == bool:
-        return images.astype(np.uint8) * np.uint8(255)
-    if images.dtype.kind not in "iuf":
-        raise DataError(f"The images have the type {images.dtype}: expected uint8, or floats within 0..1 or 0..255.")
-    low, high = (float(images.min()), float(images.max())) if images.size else (0.0, 0.0)
-    if not (np.isfinite(low) and np.isfinite(high)):
-        raise DataError("The images hold values that are not finite (NaN or infinity). Replace them, or leave those images out.")
-    if low < 0 or high > 255:
-        raise DataError(f"The images' values lie within {low:g}..{high:g}: expected 0..255, or 0..1 for floats. Rescale them first.")
-    if images.dtype.kind == "f":
-        return np.asarray(np.rint(images * (255 if high <= 1 else 1)), np.uint8)
-    return images.astype(np.uint8)
+def _to_bytes(images: np.ndarray, levels: Levels) -> np.ndarray:
+    pair = levels.of_array(images.dtype)
+    if not images.size or (images.dtype == np.uint8 and pair == BYTE):
+        return images.astype(np.uint8, copy=False)
+    low, high = span(images)
+    slack = (pair[1] - pair[0]) / SLACK
+    if low < pair[0] - slack or high > pair[1] + slack:
+        raise DataError(
+            f"The images' values lie within {low:g}..{high:g}: expected {pair[0]:g} (black) to {pair[1]:g} (white) for {images.dtype}, the scale of "
+            "the model's training images. Rescale them, or pass scale=(black, white) to say their own range."
+        )
+    return deep.to_bytes(images, pair)
 
 
 def _open(source: Path | bytes) -> Image.Image:
@@ -145,11 +162,10 @@ def _is_gray(image: Image.Image) -> bool:
     return image.mode in GRAY_MODES
 
 
-def _square(image: Image.Image, size: int, channels: int) -> np.ndarray:
+def _square(image: Image.Image, size: int, channels: int, again: Callable[[], Image.Image], levels: Levels) -> np.ndarray:
     image.draft(None, (size, size))  # None: keep the colors; only JPEG listens
-    image.load()
+    plain = deep.picture_of(image, again, levels) if deep.kind_of(image) else _plain(image)
     turn = _UPRIGHT.get(_orientation(image))
-    plain = _plain(image)
     plain = plain.resize((size, size), Image.Resampling.BILINEAR, reducing_gap=2.0)
     if plain.mode == "RGBA":
         white = Image.new("RGBA", plain.size, "white")
@@ -160,23 +176,10 @@ def _square(image: Image.Image, size: int, channels: int) -> np.ndarray:
 
 def _plain(image: Image.Image) -> Image.Image:
     """The image in one of the modes L, RGB and RGBA."""
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return Image.fromarray(_deep_to_bytes(np.asarray(image), image.mode))
+    image.load()
     if image.has_transparency_data:
         return image.convert("RGBA")
     return image if image.mode in ("L", "RGB") else image.convert("L" if image.mode == "1" else "RGB")
-
-
-def _deep_to_bytes(values: np.ndarray, mode: str) -> np.ndarray:
-    values = np.nan_to_num(values.astype(np.float32))
-    low, high = float(values.min()), float(values.max())
-    if mode.startswith("I;16") or (mode == "I" and low >= 0 and 255 < high <= 65535):
-        values = values / 257
-    elif mode == "F" and low >= 0 and high <= 1:
-        values = values * 255
-    elif low < 0 or high > 255:
-        values = (values - low) * (255 / (high - low))
-    return np.asarray(np.rint(values), np.uint8)
 
 
 def _orientation(image: Image.Image) -> int:

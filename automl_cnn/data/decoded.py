@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
 from automl_cnn.data import arrays
 from automl_cnn.data.dataset import write_atomically
-from automl_cnn.data.decode import VERSION, open_image, probe
+from automl_cnn.data.decode import VERSION, open_image, probe, span_of
+from automl_cnn.data.deep import Span, levels_of_files, may_be_deep
+from automl_cnn.data.levels import CONVENTION, Levels
 from automl_cnn.data.scan import Scan
 from automl_cnn.errors import DataError
 
@@ -21,12 +23,13 @@ Report = Callable[[int, int], None]  # how many steps are done, of how many
 
 @dataclass(frozen=True)
 class Probe:
-    """What one file told without being decoded."""
+    """What one file shows without being decoded, unless it has more than 8 bits."""
 
     digest: str
     shorter: int = 0
     gray: bool = True
     reason: str = ""  # why it cannot be used
+    span: Span | None = None  # of a file of more than 8 bits
 
 
 @dataclass(frozen=True)
@@ -37,10 +40,12 @@ class Decoded:
     channels: int
     native: int
     bad: dict[str, str]  # path -> reason
+    levels: Levels = CONVENTION
+    notes: tuple[str, ...] = ()  # on the levels
 
 
 def look(path: Path) -> Probe:
-    """Read one file's bytes, once, for its digest and header."""
+    """Read one file's bytes, once, for its digest and header, and for the range of its values where it has more than 8 bits."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -48,9 +53,10 @@ def look(path: Path) -> Probe:
     digest = hashlib.blake2b(content, digest_size=16).hexdigest()
     try:
         shorter, gray = probe(content)
+        span = span_of(content) if may_be_deep(content) else None
     except DataError as error:
         return Probe(digest, reason=str(error))
-    return Probe(digest, shorter, gray)
+    return Probe(digest, shorter, gray, span=span)
 
 
 def decode(found: Scan, probes: Sequence[Probe], *, cache: Path, key: str, max_size: int, limit_bytes: int, report: Report) -> Decoded:
@@ -66,10 +72,11 @@ def decode(found: Scan, probes: Sequence[Probe], *, cache: Path, key: str, max_s
     native = int(np.median([result.shorter for _, result in good])) if good else 0
     side = side_for(native, max_size)
     channels = 1 if all(result.gray for _, result in good) else 3
+    levels, notes = levels_of_files([result.span for _, result in good if result.span is not None])
 
     def read(path: str) -> np.ndarray | str:
         try:
-            return open_image(found.folder / path, side, channels)
+            return open_image(found.folder / path, side, channels, levels)
         except DataError as error:
             return str(error)
 
@@ -86,15 +93,17 @@ def decode(found: Scan, probes: Sequence[Probe], *, cache: Path, key: str, max_s
         arrays.write(path_of(cache, key, side), (len(good), side, side, channels), blocks(), limit_bytes)
     if len(bad) == len(paths):
         raise DataError(f"None of the {len(paths)} images in {found.folder} can be used. The first, {paths[0]}: {bad[paths[0]]}.")
-    write_atomically(cache / f"{key}.json", json.dumps({"side": side, "channels": channels, "native": native, "bad": bad}).encode())
-    return Decoded(side, channels, native, bad)
+    decoded = Decoded(side, channels, native, bad, levels, notes)
+    write_atomically(cache / f"{key}.json", json.dumps({**asdict(decoded), "levels": levels.as_dict()}).encode())
+    return decoded
 
 
 def recall(cache: Path, key: str, files: int) -> Decoded | None:
     """What an earlier call decoded, if its pixels are still there."""
     try:
-        decoded = Decoded(**json.loads((cache / f"{key}.json").read_bytes()))
-    except (OSError, ValueError, TypeError):
+        values = json.loads((cache / f"{key}.json").read_bytes())
+        decoded = Decoded(**{**values, "levels": Levels.from_dict(values["levels"]), "notes": tuple(values["notes"])})
+    except (OSError, ValueError, TypeError, KeyError, DataError):
         return None
     shape = (files - len(decoded.bad), decoded.side, decoded.side, decoded.channels)
     return decoded if arrays.recall(path_of(cache, key, decoded.side), shape) is not None else None

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from automl_cnn.data.levels import Levels, Scale
 from automl_cnn.errors import DataError, StoreError
 from automl_cnn.export.inputs import as_batches
 from automl_cnn.store import MODEL, Store, atomic_write_text
@@ -224,19 +225,27 @@ class Classifier:
         """1 for grey, 3 for colour."""
         return int(self.card["channels"])
 
-    def predict_proba(self, images: Images) -> np.ndarray:
+    @property
+    def levels(self) -> Levels:
+        """Black and white in each kind of source, as the training images had them."""
+        return Levels.from_dict(self.card.get("levels"))
+
+    def predict_proba(self, images: Images, *, scale: Scale | None = None) -> np.ndarray:
         """Class probabilities (images, classes), float32, in the order of `classes`.
 
-        `images` is a list of paths, encoded bytes, PIL images or arrays (height, width[, channels]), or one
-        array (images, height, width[, channels]): uint8, or floats within 0..1 or 0..255.
+        `images` is a path, encoded bytes, a PIL image or an array (height, width, channels), a list of any of these (or of
+        arrays (height, width)), or one array (images, height, width[, channels]). The values of arrays are read at `levels`:
+        unless the training images were arrays of another range, uint8 is 0..255 and floats are 0..1. `scale=(black, white)`
+        states another range for this call.
 
         Raises:
-            DataError: an image cannot be read; the message names it.
+            DataError: an image cannot be read, or its values are out of range; the message names it.
         """
         import keras
 
         parts: list[np.ndarray] = []
-        for batch in as_batches(images, self.size, self.channels, BATCH, stored=int(self.card.get("stored", self.size))):
+        levels = self.levels.stated(scale)
+        for batch in as_batches(images, self.size, self.channels, BATCH, stored=int(self.card.get("stored", self.size)), levels=levels):
             missing = BATCH - len(batch) if parts else 0  # a last batch of another shape would trace the model again
             padded = np.concatenate([batch, np.zeros((missing, *batch.shape[1:]), batch.dtype)]) if missing else batch
             parts.append(keras.ops.convert_to_numpy(self.model.predict_on_batch(padded))[: len(batch)])
@@ -244,10 +253,10 @@ class Classifier:
             raise DataError("There are no images to predict: received an empty list.")
         return np.concatenate(parts)
 
-    def predict(self, images: Images) -> list[str]:
-        """The likeliest class of each image; `images` as for `predict_proba`."""
+    def predict(self, images: Images, *, scale: Scale | None = None) -> list[str]:
+        """The likeliest class of each image; `images` and `scale` as for `predict_proba`."""
         classes = self.classes
-        return [classes[index] for index in self.predict_proba(images).argmax(axis=1)]
+        return [classes[index] for index in self.predict_proba(images, scale=scale).argmax(axis=1)]
 
 
 def _what_there_is(store: Store) -> str:

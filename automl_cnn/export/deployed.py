@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from automl_cnn.data.levels import Levels, Scale
 from automl_cnn.errors import DataError, ExportError, StoreError
 from automl_cnn.export import bare, bundle, formats
 from automl_cnn.export.inputs import as_batches
@@ -38,14 +39,15 @@ class Deployed:
         """The labels, in the order of the probabilities."""
         return list(self.contract["classes"])
 
-    def predict_proba(self, images: Images) -> np.ndarray:
-        """Class probabilities (images, classes), float32; `images` as for `bundle.Classifier.predict_proba`.
+    def predict_proba(self, images: Images, *, scale: Scale | None = None) -> np.ndarray:
+        """Class probabilities (images, classes), float32; `images` and `scale` as for `bundle.Classifier.predict_proba`.
 
         Raises:
             DataError: an image cannot be read; the message names it.
         """
         size, channels = int(self.contract["size"]), int(self.contract["channels"])
-        parts = [self.run(batch) for batch in as_batches(images, size, channels, BATCH, stored=int(self.contract.get("stored", size)))]
+        levels = Levels.from_dict(self.contract.get("levels")).stated(scale)
+        parts = [self.run(batch) for batch in as_batches(images, size, channels, BATCH, stored=int(self.contract.get("stored", size)), levels=levels)]
         if not parts:
             raise DataError("There are no images to predict: received an empty list.")
         return np.concatenate(parts)

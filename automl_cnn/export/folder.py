@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from automl_cnn.data import Dataset
+from automl_cnn.data import Dataset, Levels
 from automl_cnn.errors import ExportError, StoreError, did_you_mean
 from automl_cnn.export import bundle, picture
 from automl_cnn.export import card as model_card
@@ -33,6 +33,10 @@ from automl_cnn.export.readme import README, readme
 from automl_cnn.export.witnesses import Witnesses, reference_of, witnesses
 from automl_cnn.paths import address
 
+TO_BYTES = (
+    "levels holds (black, white) for each kind of source, as the training images had them. Files of 8 bits are 0 to 255. Other values become bytes "
+    "before resizing: round(255 * (value - black) / (white - black)), clipped to 0..255."
+)
 Say = Callable[[str], None]
 
 
@@ -276,7 +280,8 @@ def contract(exported: Exported, work: Path, card: Mapping[str, Any]) -> dict[st
         "meaning": "one probability per line of labels.txt",
         "temperature_inside": card.get("temperature"),
     }
-    return {**card, "models": models, "input": given, "output": returned}
+    levels = {"levels": Levels.from_dict(card.get("levels")).as_dict(), "levels_to_bytes": TO_BYTES}
+    return {**card, **levels, "models": models, "input": given, "output": returned}
 
 
 def _road(card: Mapping[str, Any], size: int) -> str:

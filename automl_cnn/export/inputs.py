@@ -9,39 +9,41 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from automl_cnn.data.decode import as_uint8, open_image, resize_array
+from automl_cnn.data.levels import CONVENTION, Levels
+from automl_cnn.data.pictures import COLUMN, in_channels, plain
 from automl_cnn.errors import DataError
 from automl_cnn.paths import address
 
 Image = str | Path | bytes | np.ndarray | Any  # Any: a PIL image
 Images = Image | Sequence[Image]
-GRAY = np.array([299, 587, 114]) / 1000  # ITU-R 601 luma, as Pillow's mode L
 MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*")  # how the files that can be decoded begin
-COLUMN = "image"  # where a table or a mapping holds them
+DEEP = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")  # Pillow's modes of more than 8 bits
 
 
-def as_batches(images: Images, size: int, channels: int, batch: int, *, stored: int) -> Iterator[np.ndarray]:
+def as_batches(images: Images, size: int, channels: int, batch: int, *, stored: int, levels: Levels = CONVENTION) -> Iterator[np.ndarray]:
     """uint8 arrays (at most `batch`, size, size, channels), decoded a batch at a time.
 
     `stored` is the square, in pixels, at which training kept its images: they take the same road here,
     file to `stored` to `size`, so that the network sees the very pixels it would have been trained on.
+    `levels` are those of the training images. An array (height, width, 1, 3 or 4) is one picture.
 
     Raises:
         DataError: an image cannot be used; the message names it.
     """
-    if isinstance(images, np.ndarray):
-        if not len(images):
+    listed: Any = [images] if _is_one(images) else plain(images)
+    if isinstance(listed, np.ndarray):
+        if not listed.size:
             return
-        stack = as_uint8(images)  # as a whole, so that floats are read alike in every batch
+        stack = as_uint8(_stack(listed), levels)
         for start in range(0, len(stack), batch):
             yield resize_array(_fit(stack[start : start + batch], stored, channels), size)
         return
-    listed: list[Any] = [images] if _is_one(images) else [*cast(Sequence[Any], images)]
-    read = partial(_pixels, size=stored, channels=channels)
+    read = partial(_pixels, size=stored, channels=channels, levels=levels)
     with ThreadPoolExecutor() as pool:
         ahead: list[Future[np.ndarray]] = []
         for start in range(0, len(listed) + batch, batch):  # one more round than there are batches: while one is predicted, the next is decoded
@@ -104,6 +106,18 @@ def _text(text: str, number: int, *, paths: bool) -> bytes | Path:
     raise DataError(f"Image {number} is neither a file nor an image file in base64 (JPEG, PNG, GIF, BMP, WebP or TIFF); received {shown}.")
 
 
+def _stack(images: np.ndarray) -> np.ndarray:
+    """An array as several pictures."""
+    if images.ndim == 3 and images.shape[2] in (1, 3, 4):
+        return images[None]
+    if images.ndim == 2:
+        raise DataError(
+            f"The images have the shape {images.shape}: a single gray picture, or pictures in one row each. "
+            "Pass array[None] for a single picture; bring rows into the shape (n, height, width) with reshape."
+        )
+    return images
+
+
 def _is_one(images: Any) -> bool:
     return isinstance(images, (str, Path, bytes, bytearray)) or _is_pillow(images)
 
@@ -112,35 +126,46 @@ def _is_pillow(image: Any) -> bool:
     return hasattr(image, "getbands")
 
 
-def _pixels(image: Any, size: int, channels: int) -> np.ndarray:
+def _pixels(image: Any, size: int, channels: int, levels: Levels) -> np.ndarray:
     """One image, uint8 (size, size, channels)."""
+    if not _is_one(image) and (isinstance(image, (list, tuple)) or hasattr(image, "__array__")):
+        image = _array(image)
     if isinstance(image, np.ndarray):
         if image.ndim not in (2, 3):
             raise DataError(f"An image has the shape {image.shape}: expected (height, width) or (height, width, channels).")
-        return np.asarray(_fit(as_uint8(image[None]), size, channels)[0])
+        return np.asarray(_fit(as_uint8(image[None], levels), size, channels)[0])
     if not _is_one(image):
         raise DataError(f"{type(image).__name__} is no image: expected a path, encoded bytes, a PIL image or a NumPy array.")
     if isinstance(image, (str, Path)) and (why := address(image)):
         raise DataError(f"{why}.")
     source = Path(image) if isinstance(image, (str, Path)) else _encoded(image) if _is_pillow(image) else bytes(image)
     try:
-        return open_image(source, size, channels)
+        return open_image(source, size, channels, levels)
     except DataError as error:
         name = source if isinstance(source, Path) else f"an image of {len(source)} bytes"
         raise DataError(f"{name} cannot be used: {error}.") from None
 
 
+def _array(image: Any) -> np.ndarray:
+    """Nested lists, a tensor of any library or an array of objects as an array of numbers."""
+    try:
+        found = np.asarray(image)
+        return np.asarray(found.tolist()) if found.dtype.kind == "O" else found
+    except ValueError:
+        raise DataError("An image is a list with rows of unequal length: expected (height, width, channels).") from None
+
+
 def _fit(images: np.ndarray, size: int, channels: int) -> np.ndarray:
     """uint8 (n, any height, any width, 1 or 3) as (n, size, size, channels)."""
-    if images.shape[3] == channels:
-        return resize_array(images, size)
-    fitted = np.repeat(images, 3, axis=3) if channels == 3 else np.rint(images @ GRAY).astype(np.uint8)[..., None]
-    return resize_array(fitted, size)
+    return resize_array(in_channels(images, channels), size)
 
 
 def _encoded(image: Any) -> bytes:
     """A PIL image as a file without loss, so that it takes the road of files: orientation, colours and resizing alike."""
-    picture = image if image.mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16") else image.convert("RGB")
     out = io.BytesIO()
+    if image.mode in DEEP:
+        image.save(out, "TIFF", exif=image.getexif())
+        return out.getvalue()
+    picture = image if image.mode in ("1", "L", "LA", "P", "RGB", "RGBA") else image.convert("RGB")
     picture.save(out, "PNG", compress_level=1, exif=image.getexif())
     return out.getvalue()

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from automl_cnn.data.levels import CONVENTION, Levels
 from automl_cnn.export.card import plain
 from automl_cnn.export.web import runtime
 
@@ -77,11 +78,18 @@ def readme(contract: Mapping[str, Any]) -> str:
         classes=len(contract["classes"]),
         channels=int(contract["channels"]),
         models=models,
+        deep=_deep(contract),
         many=len(models) > 1,
         onnx=next((entry["file"] for entry in listed if entry["format"] == "onnx"), None),
         ort_web=runtime.VERSION,
         glue=runtime.GLUE,
     )
+
+
+def _deep(contract: Mapping[str, Any]) -> bool:
+    """Whether the training images had files of more than 8 bits, at levels of their own."""
+    levels = Levels.from_dict(contract.get("levels"))
+    return (levels.deep_files, levels.float_files) != (CONVENTION.deep_files, CONVENTION.float_files)
 
 
 def _model(file: str, precision: str, use: Use) -> dict[str, str]:

@@ -267,6 +267,7 @@ class _Study:
             "size": int(trial.configuration["resolution"]),
             "stored": self.dataset.side,
             "channels": self.dataset.channels,
+            "levels": self.dataset.levels.as_dict(),
             "metric": self.config.metric,
             "study": self.folder.name,
             "trial": trial.number,

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from automl_cnn.data.decode import as_uint8, open_image, probe, resize_array
+from automl_cnn.data.levels import Levels
 from automl_cnn.errors import DataError
 
 
@@ -136,11 +137,12 @@ def test_sixteen_bits_keep_their_range(form):
     assert open_image(encoded(ramp, form), 4, 1)[0, :, 0].tolist() == [0, 100, 200, 255]
 
 
-def test_floats_within_one_within_255_and_beyond():
+def test_floats_are_read_at_the_levels_of_their_data_set():
     row = np.array([[0, 0.2, 0.6, 1]], np.float32)
     for factor, offset in ((1, 0), (255, 0), (5000, -700)):
         image = np.repeat(row * factor + offset, 4, axis=0)
-        assert open_image(encoded(image, "TIFF"), 4, 1)[0, :, 0].tolist() == [0, 51, 153, 255]
+        levels = Levels(float_files=(offset, offset + factor))
+        assert open_image(encoded(image, "TIFF"), 4, 1, levels)[0, :, 0].tolist() == [0, 51, 153, 255]
 
 
 def test_the_first_frame_of_an_animation():
@@ -204,7 +206,7 @@ def test_as_uint8_understands_the_usual_arrays():
     bytes_ = np.arange(2 * 4 * 4, dtype=np.uint8).reshape(2, 4, 4) * 8
     assert np.array_equal(as_uint8(bytes_)[..., 0], bytes_)
     assert np.array_equal(as_uint8(bytes_ / 255)[..., 0], bytes_)
-    assert np.array_equal(as_uint8(bytes_.astype(np.float32))[..., 0], bytes_)
+    assert np.array_equal(as_uint8(bytes_.astype(np.float32), Levels(float_arrays=(0, 255)))[..., 0], bytes_)
     assert np.array_equal(as_uint8(bytes_.astype(np.int64))[..., 0], bytes_)
     assert np.array_equal(as_uint8(bytes_ > 9)[..., 0], (bytes_ > 9) * 255)
     clear = np.zeros((1, 4, 4, 4), np.uint8)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from automl_cnn.data import Levels
 from automl_cnn.errors import ExportError
 from automl_cnn.export import bare, folder
 from automl_cnn.export.formats import FORMATS, INT8, NONE, QUANTIZATIONS, of
@@ -169,6 +170,7 @@ def test_the_folder_says_how_to_use_what_is_in_it(exported):
         "resized_inside_to": 12,
         "resize": "",
     }
+    assert contract["levels"] == Levels().as_dict()
     assert contract["output"]["shape"] == [None, 3]
     assert contract["output"]["temperature_inside"] == 1.5
     by_file = {model["file"]: model for model in contract["models"]}

@@ -14,8 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from browser import file
-from PIL import Image
+from PIL import Image, ImageOps
 
+from automl_cnn.data.decode import open_image
+from automl_cnn.data.levels import Levels
 from automl_cnn.export import folder
 from automl_cnn.export.readme import USES, readme
 from automl_cnn.export.web import runtime
@@ -62,6 +64,26 @@ def test_the_python_programs_answer_as_the_network_does(model_file, dataset, nee
     needs(*names)
     folder.export(model_file, tmp_path / "out", names=names, dataset=dataset)
     answered(tmp_path / "out", names, photos)
+
+
+def test_the_python_programs_read_deep_files_at_the_levels_of_the_model(tmp_path):
+    levels = {"deep_files": [0, 4095], "float_files": [0, 5]}
+    contract = {**models("onnx"), "channels": 1, "levels": levels}
+    (program,) = blocks(readme(contract), "python")
+    read = program[program.index("def classify") : program.index("    shares =")].replace("def classify", "def read") + "    return pixels\n"
+    names = {"np": np, "Image": Image, "ImageOps": ImageOps, "about": contract}
+    exec(read, names)
+    for values, white, form in (
+        (np.full((16, 16), 2047, np.uint16), 4095, "png"),
+        (np.full((16, 16), 2.5, np.float32), 5, "tiff"),
+        (np.full((16, 16), 90, np.uint8), 255, "png"),
+    ):
+        path = tmp_path / f"photo.{form}"
+        Image.fromarray(values).save(path)
+        expected = open_image(path, 16, 1, Levels.from_dict(levels))
+        assert expected.max() == round(float(values[0, 0]) * 255 / white)
+        assert np.array_equal(names["read"](path), expected[None])
+    assert "levels" not in readme(models("onnx"))
 
 
 @pytest.mark.slow

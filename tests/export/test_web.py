@@ -181,6 +181,17 @@ def test_transparent_photos_are_put_on_white(exported, chromium):
 
 
 @pytest.mark.slow
+def test_a_browser_refuses_deep_files_that_it_would_misread(exported, chromium):
+    chromium.open(web.write(exported, web.Runtime("1", b"glue", b"wasm")))
+    out = io.BytesIO()
+    Image.fromarray(np.full((16, 16), 2000, np.uint16)).save(out, "PNG")
+    for white, refused in ((4095, True), (65535, False)):
+        about = json.dumps({"channels": 1, "stored": 16, "size": 16, "levels": {"deep_files": [0, white]}})
+        said = chromium.run(f"pixelsOf({file(out.getvalue())}, {about}).then(() => '', (error) => error.message)")
+        assert ("Use automl-cnn predict" in said) == refused
+
+
+@pytest.mark.slow
 def test_a_photo_is_classified_offline_as_onnxruntime_does(tmp_path, chromium, ort_web):
     onnx, onnxruntime = pytest.importorskip("onnx"), pytest.importorskip("onnxruntime")
     make = onnx.helper

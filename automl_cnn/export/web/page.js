@@ -65,8 +65,16 @@ function grey(pixels) {
   return Uint8ClampedArray.from({ length: pixels.length / 3 }, (_, at) => (pixels[3 * at] * 19595 + pixels[3 * at + 1] * 38470 + pixels[3 * at + 2] * 7471 + 32768) >> 16);
 }
 
+// A browser keeps the upper half of 16-bit values: right only where white is 65535.
+async function refuseDeep(file, levels) {
+  const begin = new Uint8Array(await file.slice(0, 25).arrayBuffer());
+  if (levels && levels.deep_files.join() !== "0,65535" && begin[0] === 0x89 && begin[24] === 16)
+    throw new Error(`this PNG has 16 bits, and the model reads them as ${levels.deep_files.join(" to ")}, which a browser cannot do. Use automl-cnn predict.`);
+}
+
 // A file -> uint8 (1, size, size, channels): upright, on white, squashed to a square by the way that training took.
 async function pixelsOf(file, about) {
+  await refuseDeep(file, about.levels);
   const picture = await createImageBitmap(file, { imageOrientation: "from-image" });
   const canvas = new OffscreenCanvas(picture.width, picture.height);
   const pen = canvas.getContext("2d", { willReadFrequently: true });
