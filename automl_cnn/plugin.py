@@ -222,7 +222,7 @@ class Architecture(Plugin):
 
     def head(self, x: Tensor, net: Net) -> Tensor:
         """A 2-D tensor (batch, features) of the feature map, in front of the classifier. Default: global average pooling."""
-        return keras.layers.GlobalAveragePooling2D()(x)
+        return keras.layers.GlobalAveragePooling2D(data_format="channels_last")(x)
 
 
 class Optimizer(Plugin):

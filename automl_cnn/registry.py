@@ -7,6 +7,7 @@ Built-ins are found exactly as anyone's plugins are: an entry point in one of th
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -17,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from automl_cnn.errors import PluginError, did_you_mean
+from automl_cnn import backend
+from automl_cnn.errors import BackendError, PluginError, did_you_mean
 from automl_cnn.plugin import Architecture, Optimizer, Plugin, Regularizer
 
 KINDS: Mapping[str, type[Plugin]] = {"architecture": Architecture, "optimizer": Optimizer, "regularizer": Regularizer}
@@ -85,6 +87,8 @@ def load(plugins_dir: Path | None = None) -> Registry:
     Raises:
         PluginError: `plugins_dir` is no folder, or two plugins of one kind share a name.
     """
+    with contextlib.suppress(BackendError):  # a plugin's file may import Keras, which then takes the backend that everything else takes
+        backend.require()
     entries: dict[str, dict[str, Entry]] = {kind: {} for kind in KINDS}
     broken: dict[str, str] = {}
     for kind in KINDS:

@@ -17,7 +17,7 @@ def squeeze_excite(x: Tensor, ratio: float = 1 / 16, *, net: Net, of: int | None
     Hu et al. 2018, https://arxiv.org/abs/1709.01507
     """
     squeezed = max(1, int((of or x.shape[-1]) * ratio))
-    weights = keras.layers.GlobalAveragePooling2D(keepdims=True)(x)
+    weights = keras.layers.GlobalAveragePooling2D(data_format="channels_last", keepdims=True)(x)
     weights = conv(weights, squeezed, 1, net=net, norm=False, activation=activation)
     weights = conv(weights, x.shape[-1], 1, net=net, norm=False, activation=gate)
     return keras.layers.Multiply()([x, weights])

@@ -38,12 +38,13 @@ def conv(
     https://arxiv.org/abs/1706.02677).
     """
     if isinstance(padding, int):
-        x, padding = keras.layers.ZeroPadding2D(padding)(x), "valid"
+        x, padding = keras.layers.ZeroPadding2D(padding, data_format="channels_last")(x), "valid"
     x = keras.layers.Conv2D(
         channels,
         kernel,
         strides=stride,
         padding=padding,
+        data_format="channels_last",
         groups=groups,
         dilation_rate=dilation,
         use_bias=not norm if bias is None else bias,
@@ -63,6 +64,7 @@ def depthwise(x: Tensor, kernel: int, *, net: Net, stride: int = 1, activation: 
         kernel,
         strides=stride,
         padding="same",
+        data_format="channels_last",
         use_bias=not norm if bias is None else bias,
         depthwise_initializer=keras.initializers.RandomNormal(
             stddev=math.sqrt(2 / kernel**2)

@@ -72,7 +72,7 @@ def _shortcut(x: Tensor, out: int, *, net: Net, stride: int, project: bool) -> T
     if project:
         return conv(x, out, 1, net=net, stride=stride, activation=None)
     if stride != 1:
-        x = keras.layers.MaxPooling2D(1, strides=stride, padding="same")(x)
+        x = keras.layers.MaxPooling2D(1, strides=stride, padding="same", data_format="channels_last")(x)
     if x.shape[-1] == out:
         return x
     # "channels_first" takes the channels, which come last, for columns: stock Keras pads no channels otherwise

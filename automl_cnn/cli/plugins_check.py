@@ -26,8 +26,8 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Put every rule to a plugin; the exit code is 1 if it breaks one."""
+    backend.require()  # first, since the plugin's file may import Keras
     plugins = _plugins(what, plugins_dir)
-    backend.require()
     with backend.loading(f"Checking {', '.join(plugin.name for plugin in plugins)}"):
         from automl_cnn.testing import check_plugin
 

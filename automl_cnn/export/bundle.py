@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from automl_cnn import backend, keras_settings
 from automl_cnn.data.levels import Levels, Scale
 from automl_cnn.errors import DataError, StoreError
 from automl_cnn.export.inputs import as_batches
@@ -174,7 +175,9 @@ def load_model(path: Path) -> Any:
 
     Raises:
         StoreError: Keras cannot read it, or it was trained with a plugin's layers that are not installed.
+        BackendError: Keras has no backend to compute with.
     """
+    backend.require()
     import keras
 
     import automl_cnn.layers  # noqa: F401  # registers the layers of ours
@@ -182,7 +185,8 @@ def load_model(path: Path) -> Any:
     if not Path(path).is_file():
         raise StoreError(f"There is no model file {path}. Expected a .keras file written by `automl-cnn search`.")
     try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
+        with keras_settings.standard():
+            return keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises whatever the archive makes it stumble over
         reason = " ".join(str(error).split())[:300]
         raise StoreError(f"Keras cannot load {path}: {reason}. If a plugin's own layers are inside, install or import that plugin first.") from error
@@ -248,7 +252,8 @@ class Classifier:
         for batch in as_batches(images, self.size, self.channels, BATCH, stored=int(self.card.get("stored", self.size)), levels=levels):
             missing = BATCH - len(batch) if parts else 0  # a last batch of another shape would trace the model again
             padded = np.concatenate([batch, np.zeros((missing, *batch.shape[1:]), batch.dtype)]) if missing else batch
-            parts.append(keras.ops.convert_to_numpy(self.model.predict_on_batch(padded))[: len(batch)])
+            with keras_settings.standard():
+                parts.append(keras.ops.convert_to_numpy(self.model.predict_on_batch(padded))[: len(batch)])
         if not parts:
             raise DataError("There are no images to predict: received an empty list.")
         return np.concatenate(parts)

@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from automl_cnn import keras_settings
 from automl_cnn.data import Dataset, Levels
 from automl_cnn.errors import ExportError, StoreError, did_you_mean
 from automl_cnn.export import bundle, picture
@@ -147,9 +148,10 @@ def export(
     from automl_cnn.export.network import core
 
     size, channels = int(card["size"]), int(card["channels"])
-    reference = reference_of(original, size, channels, images)
-    source = Source(core(original, size, channels), None if images is None else images.calibration)
-    with _beside(out) as work:
+    with keras_settings.standard():
+        reference = reference_of(original, size, channels, images)
+        source = Source(core(original, size, channels), None if images is None else images.calibration)
+    with keras_settings.standard(), _beside(out) as work:
         variants = tuple(_variant(FORMATS[name], wanted, (source, reference), work, say) for name, wanted in _wanted(names, quantize, limits, images))
         variants = _chosen(variants, limits)
         exported = Exported(out, variants, tuple(notes))

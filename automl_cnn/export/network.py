@@ -60,7 +60,7 @@ def _normed(norm: Any, x: Any) -> Any:
     """The sum over neighbouring channels is a convolution with a kernel of ones and zeros."""
     place = np.arange(x.shape[-1])
     near = (np.abs(place[:, None] - place[None, :]) <= norm.size // 2).astype("float32")
-    neighbours = keras.layers.Conv2D(len(place), 1, use_bias=False, trainable=False, name=f"{norm.name}_neighbours")
+    neighbours = keras.layers.Conv2D(len(place), 1, data_format="channels_last", use_bias=False, trainable=False, name=f"{norm.name}_neighbours")
     total = norm.k + norm.alpha * neighbours(keras.ops.square(x))
     neighbours.set_weights([near[None, None]])
     return x * keras.ops.exp(-norm.beta * keras.ops.log(total))

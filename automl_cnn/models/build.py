@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
+from automl_cnn import keras_settings
 from automl_cnn.errors import ConfigError, PluginError
 from automl_cnn.layers import Resize
 from automl_cnn.models.choose import architecture_of, pretrained_of, regularizers_of
@@ -38,6 +39,7 @@ class Network:
     loss_weights: tuple[float, ...]
 
 
+@keras_settings.standard()
 def network(
     architecture: Architecture,
     *,
@@ -132,7 +134,8 @@ def _scaled(x: Any, inputs: Inputs | None) -> Any:
         x = keras.layers.Concatenate(name="gray_as_colour")([x, x, x])
     known = inputs or Inputs()
     alike = len(set(known.scale)) == len(set(known.offset)) == 1
-    scale, offset = (known.scale[0], known.offset[0]) if alike else (list(known.scale), list(known.offset))
+    # of shape (1, 1, 3), since Keras' layer would turn a row of three to other axes where keras.json says channels_first, whenever it is called
+    scale, offset = (known.scale[0], known.offset[0]) if alike else ([[list(known.scale)]], [[list(known.offset)]])
     return keras.layers.Rescaling(scale, offset=offset, name="rescale")(x)
 
 

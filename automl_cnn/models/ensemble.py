@@ -14,12 +14,14 @@ from collections.abc import Sequence
 
 import keras
 
+from automl_cnn import keras_settings
 from automl_cnn.errors import ConfigError
 from automl_cnn.layers import Downsample, LogMean, Resize
 
 RESIZE = "resize"
 
 
+@keras_settings.standard()
 def ensemble(members: Sequence[keras.Model], shares: Sequence[float], names: Sequence[str], *, stored: int) -> keras.Model:
     """One model of `members` (as `build` makes them), each with its share in the mean and a name of its own. The members become its layers.
 

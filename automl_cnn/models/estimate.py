@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import keras
 
+from automl_cnn import keras_settings
 from automl_cnn.models.build import from_configuration
 from automl_cnn.models.cost import Cost, cost
 from automl_cnn.space import Configuration
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from automl_cnn.registry import Registry
 
 
+@keras_settings.standard()
 def estimate(configuration: Configuration, registry: Registry, *, classes: int, channels: int) -> Cost:
     """The exact cost of the model that `from_configuration` would build, in milliseconds and without its memory.
 

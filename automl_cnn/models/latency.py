@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 
+from automl_cnn import keras_settings
 from automl_cnn.models.build import from_configuration
 from automl_cnn.space import Configuration
 
@@ -19,6 +20,7 @@ RUNS = 40
 WARM_UP = 5
 
 
+@keras_settings.standard()
 def latency(configuration: Configuration, registry: Registry, *, classes: int, channels: int) -> float:
     """Milliseconds, the median of many predictions of a batch of one, from pixels of the network's own size to probabilities.
 
@@ -34,6 +36,7 @@ def latency(configuration: Configuration, registry: Registry, *, classes: int, c
         keras.backend.clear_session()
 
 
+@keras_settings.standard()
 def of_model(model: keras.Model, size: int, channels: int) -> float:
     """The same of a model that stands."""
     image = np.random.default_rng(0).integers(0, 256, (1, size, size, channels), dtype=np.uint8)

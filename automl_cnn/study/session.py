@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from automl_cnn import elapsed
+from automl_cnn import backend, elapsed
 from automl_cnn import registry as plugins
 from automl_cnn.config import StudyConfig
 from automl_cnn.data import Dataset, arrays, pixels, prepare, scan
@@ -65,11 +65,14 @@ def run(
     stands in for the images of `config.data`, already prepared, `course` for what a search would try.
 
     Raises:
-        DataError, ConfigError, PluginError, StoreError: each says what to change.
+        DataError, ConfigError, PluginError, StoreError, BackendError: each says what to change.
         TrialError: not one trial could be trained.
     """
     started = elapsed.now() if started is None else started
     observer = observer or NullObserver()
+    backend.require()
+    if backend.replaced():
+        observer.note(str(backend.replaced()))
     require(config)
     found = plugins.load(config.plugins_dir)
     for source, why in found.broken.items():

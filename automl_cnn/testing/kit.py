@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from automl_cnn.errors import PluginError
+from automl_cnn import backend, keras_settings
+from automl_cnn.errors import BackendError, PluginError
 from automl_cnn.plugin import Architecture, Optimizer, Plugin, Regularizer, keras
 from automl_cnn.testing import architectures, common, optimizers, regularizers
 from automl_cnn.testing.rules import Broken, Rule, Subject, plainly
@@ -110,8 +112,10 @@ def check_plugin(plugin_class: type[Plugin]) -> Report:
 
     Raises:
         PluginError: it is no Architecture, Optimizer or Regularizer.
+        BackendError: Keras has no backend to compute with.
     """
     checks = checks_of(plugin_class)
+    backend.require()
     keras.backend.backend()  # imported now, its seconds are no check's
     results: list[Result] = []
     lost: set[str] = set()
@@ -135,11 +139,26 @@ def check_plugin(plugin_class: type[Plugin]) -> Report:
 def _run(one: Rule, subject: Subject) -> None:
     __tracebackhide__ = True
     try:
-        one.check(subject)
+        with nullcontext() if one in common.RULES else _in_keras():
+            one.check(subject)
+    except BackendError:
+        raise
     except Broken as error:
         raise Broken(f"{one.name}: {error}") from None
     except Exception as error:  # a stranger's plugin may raise anything
         raise Broken(f"{one.name}: {_told(error)}. Expected: {one.sentence}") from error
+
+
+@contextmanager
+def _in_keras() -> Iterator[None]:
+    """With a backend, and without the user's settings of Keras, as in a search.
+
+    Raises:
+        BackendError: Keras has no backend to compute with.
+    """
+    backend.require()
+    with keras_settings.standard():
+        yield
 
 
 def _told(error: Exception) -> str:

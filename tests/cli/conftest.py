@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 def fake_search(monkeypatch):
     fake = FakeSearch()
     monkeypatch.setitem(vars(importlib.import_module("automl_cnn.study")), "run", fake)
-    monkeypatch.setattr("automl_cnn.cli.backend._installed", lambda name: name == "jax")
+    monkeypatch.setattr("automl_cnn.backend._installed", lambda name: name == "jax")
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     return fake
 

@@ -43,7 +43,7 @@ def exporting(monkeypatch):
 
     monkeypatch.setattr(folder, "export", export)
     monkeypatch.setattr(folder, "checked", lambda names, quantize: asked.update(checked=(names, quantize)))
-    monkeypatch.setattr("automl_cnn.cli.backend._installed", lambda name: name == "tensorflow")
+    monkeypatch.setattr("automl_cnn.backend._installed", lambda name: name == "tensorflow")
     monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
     return answer
 
@@ -114,7 +114,7 @@ def test_export_says_what_it_cannot_use(cli, store, exporting, flags, words):
 
 
 def test_export_needs_tensorflow(cli, store, exporting, monkeypatch):
-    monkeypatch.setattr("automl_cnn.cli.backend._installed", lambda name: True)
+    monkeypatch.setattr("automl_cnn.backend._installed", lambda name: True)
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     done = cli("export", "--store", store)
     assert done.exit_code == 2

@@ -114,7 +114,7 @@ def test_it_opens_in_a_browser(cli, store, no_worker, monkeypatch):
 
 
 def test_without_a_backend_the_rest_is_written(cli, store, monkeypatch):
-    monkeypatch.setattr("automl_cnn.cli.backend._installed", lambda name: False)
+    monkeypatch.setattr("automl_cnn.backend._installed", lambda name: False)
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
     done = cli("report", "pets", "--store", store.root)
     assert done.exit_code == 0

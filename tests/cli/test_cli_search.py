@@ -234,29 +234,12 @@ def test_ctrl_c_exits_with_130(cli, fake_search, monkeypatch, tmp_path):
 
 
 def test_without_a_backend_the_extra_is_named(cli, fake_search, monkeypatch, tmp_path):
-    monkeypatch.setattr("automl_cnn.cli.backend._installed", lambda name: False)
+    monkeypatch.setattr("automl_cnn.backend._installed", lambda name: False)
     monkeypatch.delenv("KERAS_BACKEND")
     done = cli("search", "--data", tmp_path)
     assert done.exit_code == 2
     assert "pip install 'automl-cnn[cpu]'" in done.stderr
     assert fake_search.config is None
-
-
-def test_the_backend_is_that_of_the_environment_else_the_first_installed(monkeypatch):
-    from automl_cnn.cli import backend
-    from automl_cnn.errors import BackendError
-
-    monkeypatch.setattr(backend, "_installed", lambda name: name != "tensorflow")
-    monkeypatch.setenv("KERAS_BACKEND", "torch")
-    assert backend.require() == "torch"
-    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
-    with pytest.raises(BackendError, match=r"automl-cnn\[cpu\]"):
-        backend.require()
-    monkeypatch.setenv("KERAS_BACKEND", "abacus")
-    with pytest.raises(BackendError, match="tensorflow, jax, torch"):
-        backend.require()
-    monkeypatch.setenv("KERAS_BACKEND", "")
-    assert backend.require() == "jax"
 
 
 def test_loading_hides_what_libraries_print_and_nothing_else(capfd):

@@ -76,7 +76,7 @@ def model(monkeypatch, tmp_path):
         return path
 
     module(monkeypatch, "automl_cnn.export.bundle", resolve=resolve, load=lambda found: Classifier(), read_card=lambda found: card)
-    monkeypatch.setattr("automl_cnn.cli.backend._installed", lambda name: name == "jax")
+    monkeypatch.setattr("automl_cnn.backend._installed", lambda name: name == "jax")
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     return SimpleNamespace(path=path, store=tmp_path / "store", resolved=resolved)
 
@@ -183,7 +183,7 @@ def builder(monkeypatch):
     )
     module(monkeypatch, "automl_cnn.models.build", build=build)
     module(monkeypatch, "automl_cnn.models.cost", cost=lambda model: counted)
-    monkeypatch.setattr("automl_cnn.cli.backend._installed", lambda name: name == "jax")
+    monkeypatch.setattr("automl_cnn.backend._installed", lambda name: name == "jax")
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     return built
 

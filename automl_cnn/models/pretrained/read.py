@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from automl_cnn import keras_settings
 from automl_cnn.errors import PluginError
 from automl_cnn.models.pretrained.items import Item, from_torch
 from automl_cnn.models.pretrained.order import items_of
@@ -15,6 +16,7 @@ from automl_cnn.models.pretrained.torch_file import read_torch
 from automl_cnn.plugin import Pretrained
 
 
+@keras_settings.standard()
 def read(entry: Pretrained, file: Path | None, *, top: bool) -> list[Item]:
     """The weights in the order of the layers; those of a classifier may be among them.
 
@@ -32,6 +34,7 @@ def read(entry: Pretrained, file: Path | None, *, top: bool) -> list[Item]:
     return from_torch(read_torch(path), str(path))
 
 
+@keras_settings.standard()
 def fetch(entry: Pretrained) -> None:
     """Download what is not here yet; see `automl_cnn.models.pretrained.download`."""
     source = source_of(entry)

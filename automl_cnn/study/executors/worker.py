@@ -55,8 +55,10 @@ class Worker:
         threading.Thread(target=self._listen, daemon=True).start()
 
     def serve(self) -> None:
+        from automl_cnn import keras_settings
         from automl_cnn.train.backend import build_soon  # with it come the 12 seconds of the start
 
+        keras_settings.settle()
         build_soon()
         gc.freeze()  # the libraries stay: looking through them at every collection would double what planning a network takes
         self._connection.send(("ready", None))

@@ -59,7 +59,7 @@ class GoogLeNet(Architecture):
         return blocks.local_response_norm(x) if self.local_response_norm else x
 
     def classify_early(self, x, net):
-        x = keras.layers.AveragePooling2D(min(5, x.shape[1]), strides=3)(x)
+        x = keras.layers.AveragePooling2D(min(5, x.shape[1]), strides=3, data_format="channels_last")(x)
         x = blocks.conv(x, net.width(128), 1, net=net, norm=self.norm)
         x = blocks.dense(blocks.flatten(x), net.width(1024), net=net)
         net.auxiliary(keras.layers.Dropout(0.7)(x), weight=0.3)

@@ -16,4 +16,4 @@ class SpatialDropout(Regularizer):
     rate = Float(0.0, 0.3, default=0.1)
 
     def block(self, x):
-        return keras.layers.SpatialDropout2D(self.rate)(x) if self.rate else x
+        return keras.layers.SpatialDropout2D(self.rate, data_format="channels_last")(x) if self.rate else x
