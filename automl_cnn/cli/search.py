@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -150,12 +151,15 @@ def go(settings: StudyConfig, *, as_json: bool, mlflow: bool) -> None:
     from automl_cnn.cli.live import watch
     from automl_cnn.cli.summary import print_summary
     from automl_cnn.study import run
+    from automl_cnn.study.notes import Noting
 
     started = elapsed.process_start()
     screen = console(stderr=as_json)
     with watch(screen, settings, started) as observer:
-        result = run(settings, observer=observer, track=mlflow, started=started)
-    print_summary(screen, result, settings.store, mlflow=mlflow, known=observer.view.known)
+        shown = Noting(observer)
+        result = run(settings, observer=shown, track=mlflow, started=started)
+    news = dataclasses.replace(result, notes=tuple(note for note in result.notes if note not in shown.texts))
+    print_summary(screen, news, settings.store, mlflow=mlflow, known=observer.view.known)
     if as_json:
         write_json(result.as_dict())
         sys.stdout.flush()

@@ -20,6 +20,7 @@ from automl_cnn.study import ensembles, reporting
 from automl_cnn.study.budget import Budget
 from automl_cnn.study.disk import STOPPED, Reserve, is_full
 from automl_cnn.study.executors.protocol import Executor, TestScore
+from automl_cnn.study.notes import remarks
 from automl_cnn.study.observer import Observer
 from automl_cnn.study.overview import overview
 from automl_cnn.study.pareto import front, winner
@@ -88,6 +89,7 @@ class Finish:
             model_path=str(self.folder.model),
             trial=best.number,
             stopped_by=stopped_by,
+            notes=remarks(self.dataset),
             leaderboard=trials,
             baseline=self._baseline(),
             calibration=calibration,

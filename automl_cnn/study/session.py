@@ -32,6 +32,7 @@ from automl_cnn.study.identity import name_of, same_study, summary, write_toml
 from automl_cnn.study.limits import Limits, size
 from automl_cnn.study.lock import held
 from automl_cnn.study.loop import Loop, interruptible
+from automl_cnn.study.notes import Noting
 from automl_cnn.study.observer import NullObserver, Observer
 from automl_cnn.study.planner import Planner
 from automl_cnn.study.prices import Prices
@@ -69,7 +70,7 @@ def run(
         TrialError: not one trial could be trained.
     """
     started = elapsed.now() if started is None else started
-    observer = observer or NullObserver()
+    observer = Noting(observer or NullObserver())
     backend.require()
     if backend.replaced():
         observer.note(str(backend.replaced()))
@@ -86,7 +87,8 @@ def run(
     folder = store.study(name)
     with held(folder.lock, name):
         try:
-            return _search(config, found, store, folder, observer=observer, track=track, started=started, dataset=dataset, course=course)
+            result = _search(config, found, store, folder, observer=observer, track=track, started=started, dataset=dataset, course=course)
+            return dataclasses.replace(result, notes=observer.texts)
         except OSError as error:
             if not is_full(error):
                 raise

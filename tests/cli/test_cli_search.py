@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 
+import cli_fakes
 import pytest
 from cli_fakes import RESULT
 
@@ -259,3 +261,11 @@ def test_loading_hides_what_libraries_print_and_nothing_else(capfd):
 def test_a_closed_pipe_is_no_traceback():
     done = subprocess.run(f"{sys.executable} -m automl_cnn plugins list | true", shell=True, capture_output=True, text=True, check=True)
     assert "Traceback" not in done.stderr
+
+
+def test_a_note_that_was_shown_during_the_search_is_not_repeated_in_the_summary(cli, fake_search, tmp_path, monkeypatch):
+    early = ("Plugin left out: mine.py: ImportError: no module named x", "class rose has 12 images only")
+    left_out = "7 files were left out: " + "; ".join(f"daisy/{number}.jpg: truncated" for number in range(5)) + "; and 2 more."
+    monkeypatch.setattr(cli_fakes, "RESULT", dataclasses.replace(RESULT, notes=(*early, left_out, "a late one")))
+    done = cli("search", "--data", tmp_path)
+    assert [plain(done.stdout).count(text) for text in (*early, left_out, "a late one")] == [1, 1, 0, 1]

@@ -1,0 +1,65 @@
+"""What a user of Python should know of a search: the notes in its result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from automl_cnn.study.observer import Observer
+
+if TYPE_CHECKING:
+    from automl_cnn.data import Dataset
+    from automl_cnn.records import Event, Job, StudyResult, Trial
+
+NAMED = 5  # files that are left out are named up to this number
+
+
+def remarks(dataset: Dataset) -> tuple[str, ...]:
+    """The notes on a data set, and how many of its files were left out, with the first names and reasons."""
+    count = len(dataset.skipped)
+    if not count:
+        return dataset.notes
+    named = "; ".join(f"{item.path}: {item.reason}" for item in dataset.skipped[:NAMED])
+    more = f"; and {count - NAMED:,} more" if count > NAMED else ""
+    return (*dataset.notes, f"{count:,} {'file was' if count == 1 else 'files were'} left out: {named}{more}.")
+
+
+class Noting:
+    """An observer that passes everything on to another, and remembers the remarks on the data set and the notes, each once."""
+
+    def __init__(self, observer: Observer) -> None:
+        self.observer = observer
+        self._texts: dict[str, None] = {}
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        return tuple(self._texts)
+
+    def note(self, text: str) -> None:
+        self._texts[text] = None
+        self.observer.note(text)
+
+    def data(self, dataset: Dataset) -> None:
+        self._texts.update(dict.fromkeys(remarks(dataset)))
+        self.observer.data(dataset)
+
+    def resumed(self, trials: Sequence[Trial], seconds_used: float) -> None:
+        self.observer.resumed(trials, seconds_used)
+
+    def trial_started(self, job: Job, number: int) -> None:
+        self.observer.trial_started(job, number)
+
+    def event(self, number: int, event: Event) -> None:
+        self.observer.event(number, event)
+
+    def trial_finished(self, trial: Trial, trials: Sequence[Trial]) -> None:
+        self.observer.trial_finished(trial, trials)
+
+    def clock(self, elapsed: float, budget: float | None) -> None:
+        self.observer.clock(elapsed, budget)
+
+    def finishing(self, text: str) -> None:
+        self.observer.finishing(text)
+
+    def result(self, result: StudyResult) -> None:
+        self.observer.result(result)
