@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,7 +19,6 @@ from automl_cnn.errors import AutomlCnnError, DataError, StoreError
 from automl_cnn.paths import address
 from automl_cnn.text import inline, readable
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
 STDIN = "-"
 AT_ONCE = 8  # batches of a folder's images handed over together, so that one is decoded while another is predicted
 
@@ -45,16 +44,17 @@ def predict(
     classes = [str(name) for name in classifier.classes]
     sheet = Sheet(sys.stdout)
     sheet.row(["path", "label", "confidence", *classes])
+    folders = [] if streamed else [path for path in paths if path.is_dir()]
     right = known = done = asked = 0
     for some in chunks(listed(sys.stdin) if streamed else images, batch if streamed else AT_ONCE * batch):
         asked += len(some)
-        for path, row in answers(classifier, some):
+        for path, row in answers(classifier, list(usable(some))):
             best = max(range(len(classes)), key=row.__getitem__)
             sheet.row([str(path), classes[best], f"{row[best]:.4f}", *(f"{share:.4f}" for share in row)])
             done += 1
-            if (true := readable(path.parent.name)) in classes:
+            if (label := class_of(path, folders, classes)) is not None:
                 known += 1
-                right += true == classes[best]
+                right += label == classes[best]
         sys.stdout.flush()
     if not done:
         raise DataError(f"None of {plural(asked, 'image')} could be read." if asked else "No path came on standard input: expected one a line.")
@@ -93,28 +93,60 @@ def chunks(images: Iterable[Path], size: int) -> Iterator[list[Path]]:
 
 
 def find(paths: Sequence[Path]) -> list[Path]:
-    """The files among `paths` and the images within the folders among them, each once.
+    """The files among `paths` and the images within the folders among them, each once; what a folder holds besides is said.
 
     Raises:
-        DataError: a path does not exist, or there is no image at all.
+        DataError: a path does not exist or is not a file or folder, or there is no image at all.
     """
+    from automl_cnn.data.kinds import COMMON, is_folder, why_not
+    from automl_cnn.data.scan import status_of
+    from automl_cnn.data.walk import walk
+
     found: list[Path] = []
     for path in paths:
         if why := address(path):
             raise DataError(f"{why}.")
-        if path.is_dir():
-            found += sorted(inner for inner in path.rglob("*") if inner.suffix.lower() in SUFFIXES and inner.is_file())
-        elif path.is_file():
-            found.append(path)
+        if is_folder(status_of(path, "file or folder", "an image, or a folder of images")):
+            walked = walk(path)
+            found += [path / inner for inner in walked.images()]
+            for note in walked.left.notes():
+                say(inline(note))
+            for inner, reason in walked.left.refused:
+                say(inline(f"left out {path / inner}: {reason}"))
+        elif reason := why_not(path):
+            raise DataError(f"{path} cannot be used: {reason}.")
         else:
-            raise DataError(f"{path} does not exist. Expected an image, or a folder of images.")
+            found.append(path)
     if not found:
-        raise DataError(f"No images were found in {', '.join(map(str, paths))}. Expected files ending in {', '.join(sorted(SUFFIXES))}.")
+        raise DataError(f"No images were found in {', '.join(map(str, paths))}. Expected files ending in {', '.join(COMMON)}.")
     return list(dict.fromkeys(found))
+
+
+def usable(images: Sequence[Path]) -> Iterator[Path]:
+    """The paths that are regular files; the others are named: opening a named pipe or a device could wait forever."""
+    from automl_cnn.data.kinds import MISSING, why_not
+
+    for path in images:
+        reason = why_not(path)
+        if reason and reason != MISSING:  # what opens a missing file names it
+            say(inline(f"left out {path}: {reason}"))
+        else:
+            yield path
+
+
+def class_of(path: Path, folders: Sequence[Path], classes: Collection[str]) -> str | None:
+    """The class whose folder an image lies in: its own folder, or one between it and the searched folder; None where none is named after a class."""
+    for folder in folders:
+        if path.is_relative_to(folder):
+            within = [readable(name) for name in (*path.relative_to(folder).parts[:-1], folder.name)]
+            return next((name for name in within if name in classes), None)
+    return name if (name := readable(path.parent.name)) in classes else None
 
 
 def answers(classifier: Any, images: Sequence[Path]) -> Iterator[tuple[Path, list[float]]]:
     """Each readable image and its probabilities; where some fail, each half is tried alone, until the bad ones are named."""
+    if not images:
+        return
     try:
         yield from zip(images, _probabilities(classifier, images), strict=True)
         return

@@ -16,13 +16,13 @@ from automl_cnn.data.decode import resize_array
 from automl_cnn.data.decoded import Decoded, Probe, Report, decode, key_of, line_of, look, path_of, recall, side_for
 from automl_cnn.data.levels import CONVENTION, Scale, levels_of_arrays
 from automl_cnn.data.pictures import bytes_of, pictures, square
-from automl_cnn.data.scan import scan, told_apart
+from automl_cnn.data.scan import Scan, scan, told_apart
 from automl_cnn.data.split import leaks, split
 from automl_cnn.errors import DataError
 
 
 def prepare(
-    folder: Path,
+    folder: Path | Scan,
     cache: Path,
     *,
     seed: int = 0,
@@ -32,7 +32,7 @@ def prepare(
     limit_bytes: int = arrays.LIMIT_BYTES,
     progress: Report | None = None,
 ) -> Dataset:
-    """Scan, check, split and decode a folder of images (see `scan` for its layout, `split` for the shares).
+    """Scan, check, split and decode a folder of images (see `scan` for its layout, `split` for the shares), or one that was scanned before.
 
     The pixels are stored at one square size, the median shorter side of the files but at most `max_size`,
     in `cache`, a folder that is kept under `limit_bytes` by deleting what was not used for longest.
@@ -42,7 +42,7 @@ def prepare(
         DataError: the folder's layout, too few readable images in a class.
         StoreError: `cache` cannot be written.
     """
-    found = scan(Path(folder))
+    found = folder if isinstance(folder, Scan) else scan(Path(folder))
     report = progress or (lambda done, of: None)
     steps = 2 * len(found.files)
     probes: list[Probe] = []
@@ -64,6 +64,7 @@ def prepare(
         decoded=decoded,
         array=path_of(Path(cache), key, decoded.side),
         notes=(*found.notes, *decoded.notes),
+        refused=found.refused,
         settings=(seed, val_share, test_share),
     )
 
@@ -173,6 +174,7 @@ def _dataset(
     array: Path,
     notes: tuple[str, ...],
     settings: tuple[int, float, float],
+    refused: Sequence[tuple[str, str]] = (),
 ) -> Dataset:
     labels = np.array([label for _, label, _ in files], np.int32)
     splits = split(labels, digests, [given for _, _, given in files], *settings, classes=classes)
@@ -198,7 +200,7 @@ def _dataset(
         splits=splits,
         fingerprint=fingerprint.hexdigest(),
         array=str(array.resolve()),
-        skipped=tuple(Skipped(path, reason) for path, reason in sorted(decoded.bad.items())),
+        skipped=tuple(Skipped(path, reason) for path, reason in sorted([*decoded.bad.items(), *refused])),
         duplicates=len(digests) - len(seen),
         notes=notes,
         native=decoded.native,

@@ -20,8 +20,7 @@ from automl_cnn.data.levels import BYTE, CONVENTION, SLACK, Levels, span
 from automl_cnn.errors import DataError
 
 VERSION = 2  # raised whenever the pixels that come out change, so that old caches are not used
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff"})
-FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")  # no others: some of Pillow's decoders start programs
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "DIB", "WEBP", "TIFF", "PPM")  # no others: some of Pillow's decoders start programs
 MIN_SIDE = 4
 GRAY_MODES = frozenset({"1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
 _ORIENTATION = 0x0112  # the EXIF tag
@@ -147,7 +146,7 @@ def _open(source: Path | bytes) -> Image.Image:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
-        return "the file is no JPEG, PNG, GIF, BMP, WebP or TIFF image"
+        return "the file is no JPEG, PNG, GIF, BMP, WebP, TIFF or PPM image"
     if isinstance(error, Image.DecompressionBombError):
         return "the image is too large to be safe: more than 179 million pixels"
     if isinstance(error, OSError) and error.strerror:

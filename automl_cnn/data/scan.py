@@ -1,4 +1,4 @@
-"""A folder -> which files it holds, of which class and in which split. Reads names only, no image.
+"""A folder -> which files it holds, of which class and in which split. Reads names, no image.
 
 flowers/daisy/1.jpg             flowers/train/daisy/1.jpg
 flowers/daisy/more/2.png        flowers/val/daisy/2.jpg
@@ -8,88 +8,80 @@ flowers/rose/3.jpg              flowers/test/rose/3.jpg
 from __future__ import annotations
 
 import os
-import re
-import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from automl_cnn.data.decode import SUFFIXES
+from automl_cnn.data import kinds
+from automl_cnn.data.layout import Layout, Split, classes_of_splits, many, normal
+from automl_cnn.data.order import natural
+from automl_cnn.data.walk import Folder, Listed, shortened, walk
 from automl_cnn.errors import DataError
 
-SPLIT_NAMES = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "dev": "val",
-    "test": "test",
-    "testing": "test",
-}
-IGNORED = frozenset({"__MACOSX"})
 VAGUE = frozenset({"train", "training", "data", "images", "dataset"})  # folder names that do not tell one set from another
+_SHOWN = 3
 
 
 @dataclass(frozen=True)
 class Scan:
-    """What lies in a folder: the files are (path relative to it, index of the class, split or None)."""
+    """What lies in a folder: the files are (path relative to it, index of the class, split or None); `refused` are (path, reason)."""
 
     folder: Path
     classes: tuple[str, ...]
     files: tuple[tuple[str, int, str | None], ...]
     notes: tuple[str, ...] = ()
+    refused: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True)
-class _Branch:
-    """One folder: the images directly in it and the folders below."""
-
-    name: str
-    images: tuple[str, ...]  # paths relative to the scanned folder
-    branches: tuple[_Branch, ...]
-
-    def all(self) -> Iterator[str]:
-        yield from self.images
-        for branch in self.branches:
-            yield from branch.all()
-
-    @property
-    def filled(self) -> bool:
-        return next(self.all(), None) is not None
-
-
-def scan(folder: Path) -> Scan:
+def scan(folder: Path, *, skip: Sequence[Path] = (), listed: Listed | None = None) -> Scan:
     """The images of `folder`, one subfolder per class, with or without train/val/test above the classes.
 
-    Hidden files and folders are ignored, and so are files that do not end like an image
-    (.jpg .jpeg .png .gif .bmp .webp .tif .tiff, in any case). Classes and files are in natural
-    order (2 before 10), so that the outcome does not depend on the file system.
+    `automl_cnn.data.walk` says which files count, `automl_cnn.data.layout` which folders are classes. Classes and
+    files are in natural order (2 before 10), so that the outcome does not depend on the file system. `skip` are
+    folders that are passed over; `listed` is called with the number of files every so often.
 
     Raises:
         DataError: there is no such folder, it cannot be read, or its subfolders do not make at
             least two classes that are the same in every split.
     """
     folder = Path(folder)
-    if not folder.exists():
-        raise DataError(f"There is no folder {folder}. Expected a folder with one subfolder of images per class.")
-    if not folder.is_dir():
-        raise DataError(f"{folder} is a file. Expected a folder with one subfolder of images per class.")
-    root = _walk(folder, "", ())
-    notes: list[str] = []
-    if root.images and not any(branch.filled for branch in root.branches):
+    expected = "a folder with one subfolder of images per class"
+    status = status_of(folder, "folder", expected)
+    if not kinds.is_folder(status):
+        raise DataError(f"{folder} is {'a file' if kinds.is_file(status) else 'neither a file nor a folder'}. Expected {expected}.")
+    found = walk(folder, skip=skip, listed=listed)
+    root, notes = found.root, found.left.notes()
+    if root.images and not root.classes:
         raise DataError(
-            f"{folder} holds {_many(len(root.images), 'image')} directly, without a class. Make one folder per class and move the images into them: "
+            f"{folder} holds {many(len(root.images), 'image')} directly, without a class. Make one folder per class and move the images into them: "
             f"{folder.name}/cat/1.jpg, {folder.name}/dog/2.jpg."
         )
     if root.images:
-        notes.append(f"{_many(len(root.images), 'image')} directly in {folder.name} (such as '{root.images[0]}') belong to no class and were left out.")
-    splits = _splits(root, notes)
-    classes = _classes(folder, root, splits, notes)
+        notes.append(f"{many(len(root.images), 'image')} directly in {folder.name} (such as '{root.images[0]}') belong to no class and were left out.")
+    if not root.classes:
+        notes += [f"{path} was left out: {reason}." for path, reason in found.left.refused[:_SHOWN]]
+        raise DataError(f"{' '.join([f'{folder} holds no images{_what_else(root)}.', *notes])} Expected one subfolder per class with {_endings()} files.")
+    layout = classes_of_splits(folder, root)
+    notes += layout.notes
+    classes = _classes(folder, layout, notes)
     index = {name: number for number, name in enumerate(classes)}
-    files = [(path, index[branch.name], split) for split, branches in splits for branch in branches if branch.name in index for path in branch.all()]
+    files = [(path, index[branch.name], split) for split, branches in layout.splits for branch in branches if branch.name in index for path in branch.all()]
     files.sort(key=lambda file: (file[1], natural(file[0])))
-    return Scan(folder, classes, tuple(files), tuple(notes))
+    return Scan(folder, classes, tuple(files), tuple(notes), tuple(found.left.refused))
+
+
+def status_of(path: Path, what: str, expected: str) -> os.stat_result:
+    """`os.stat`, links followed; whatever is wrong with the path is a DataError in one sentence."""
+    shown = shortened(str(path))
+    try:
+        return os.stat(path)
+    except FileNotFoundError:
+        problem = f"{shown} is a link that leads nowhere" if os.path.islink(path) else f"There is no {what} {shown}"
+    except NotADirectoryError:
+        problem = f"There is no {what} {shown}: a part of this path is a file"
+    except (OSError, ValueError) as error:
+        problem = f"{shown} cannot be used: {kinds.because(error)}"
+    raise DataError(f"{problem}. Expected {expected}.")
 
 
 def told_apart(folder: Path) -> str:
@@ -98,84 +90,34 @@ def told_apart(folder: Path) -> str:
     return f"{path.parent.name}-{path.name}" if path.name.lower() in VAGUE and path.parent.name else path.name
 
 
-def natural(name: str) -> tuple[tuple[tuple[int, int, str], ...], str]:
-    """A sort key that puts `2` before `10`, upper and lower case together."""
-    parts = re.split(r"([0-9]+)", name.casefold())
-    return tuple((0, int(part), "") if part.isascii() and part.isdigit() else (1, 0, part) for part in parts if part), name
-
-
-def _walk(folder: Path, relative: str, above: tuple[tuple[int, int], ...]) -> _Branch:
-    """What lies in and below a folder; a link to a folder above is not followed."""
-    images: list[str] = []
-    branches: list[_Branch] = []
-    try:
-        status = folder.stat()
-        here = (status.st_dev, status.st_ino)
-        entries = [] if here in above and here != (0, 0) else sorted(os.scandir(folder), key=lambda entry: natural(entry.name))
-    except OSError as error:
-        raise DataError(f"The folder {folder} cannot be read: {error.strerror}. Check its permissions (ls -ld).") from None
-    for entry in entries:
-        if entry.name.startswith(".") or entry.name in IGNORED:
-            continue
-        path = f"{relative}{entry.name}"
-        if entry.is_dir():
-            branches.append(_walk(Path(entry.path), f"{path}/", (*above, here)))
-        elif os.path.splitext(entry.name)[1].lower() in SUFFIXES and (entry.is_file() or entry.is_symlink()):
-            images.append(path)
-    return _Branch(folder.name, tuple(images), tuple(branches))
-
-
-def _splits(root: _Branch, notes: list[str]) -> list[tuple[str | None, Sequence[_Branch]]]:
-    """The class folders of each split; of the one split None where the top folders are the classes."""
-    named = [branch for branch in root.branches if branch.name.lower() in SPLIT_NAMES]
-    others = [branch for branch in root.branches if branch not in named and branch.filled]
-    above_classes = any(SPLIT_NAMES[branch.name.lower()] == "train" and not branch.images and branch.branches for branch in named)
-    if not above_classes:
-        return [(None, root.branches)]
-    if others:
-        notes.append(
-            f"'{named[0].name}' was taken for a class because '{others[0].name}' lies beside it; "
-            "if it is a split, keep only train, val and test folders at the top."
-        )
-        return [(None, root.branches)]
-    splits: list[tuple[str | None, Sequence[_Branch]]] = []
-    for branch in named:
-        if not branch.filled:
-            notes.append(f"The folder '{branch.name}' holds no images and was left out.")
-            continue
-        if branch.images:
-            notes.append(
-                f"{_many(len(branch.images), 'image')} directly in '{branch.name}' (such as '{branch.images[0]}') belong to no class and were left out."
-            )
-        splits.append((SPLIT_NAMES[branch.name.lower()], branch.branches))
-    return splits
-
-
-def _classes(folder: Path, root: _Branch, splits: list[tuple[str | None, Sequence[_Branch]]], notes: list[str]) -> tuple[str, ...]:
-    filled = {split: {branch.name for s, branches in splits if s == split for branch in branches if branch.filled} for split, _ in splits}
-    every = {branch.name for _, branches in splits for branch in branches}
+def _classes(folder: Path, layout: Layout, notes: list[str]) -> tuple[str, ...]:
+    filled: dict[Split, set[str]] = {}
+    for split, branches in layout.splits:
+        filled.setdefault(split, set()).update(branch.name for branch in branches if branch.filled)
+    every = {branch.name for _, branches in layout.splits for branch in branches}
     classes = tuple(sorted(set().union(*filled.values()), key=natural))
     empty = tuple(sorted(every - set(classes), key=natural))
-    if not classes:
-        raise DataError(f"{folder} holds no images{_what_else(root)}. Expected one subfolder per class with {_endings()} files.")
     _refuse_twins(folder, classes)
     if empty:
-        notes.append(f"{_many(len(empty), 'class folder')} without any image left out: {', '.join(empty)}.")
+        notes.append(f"{many(len(empty), 'class folder')} without any image left out: {', '.join(empty)}.")
     _refuse_gaps(folder, classes, filled)
     if len(classes) == 1:
-        raise DataError(f"{folder} holds a single class, '{classes[0]}': expected at least two class folders with images.{_deeper(folder, splits, empty)}")
+        raise DataError(
+            f"{folder} holds a single class, '{classes[0]}': expected at least two class folders with images."
+            f"{_deeper(folder, layout, empty)}{_unlabelled(layout)}"
+        )
     return classes
 
 
 def _refuse_twins(folder: Path, classes: Sequence[str]) -> None:
     known: dict[str, str] = {}
-    for name in classes:
-        twin = known.setdefault(unicodedata.normalize("NFC", name).casefold(), name)
-        if twin != name:
-            raise DataError(f"The class folders '{twin}' and '{name}' in {folder} differ only by case or accents' encoding. Merge them, or rename one.")
+    twins = [(first, name) for name in classes if (first := known.setdefault(normal(name), name)) != name]
+    if twins:
+        pairs = ", ".join(f"'{first}' and '{name}'" for first, name in twins)
+        raise DataError(f"The class folders {pairs} in {folder} differ only by case or accents' encoding. Merge them, or rename one.")
 
 
-def _refuse_gaps(folder: Path, classes: Sequence[str], filled: dict[str | None, set[str]]) -> None:
+def _refuse_gaps(folder: Path, classes: Sequence[str], filled: dict[Split, set[str]]) -> None:
     gaps = [f"{split} has no images of {', '.join(missing)}" for split, names in filled.items() if (missing := [name for name in classes if name not in names])]
     if gaps:
         raise DataError(
@@ -184,21 +126,24 @@ def _refuse_gaps(folder: Path, classes: Sequence[str], filled: dict[str | None, 
         )
 
 
-def _what_else(root: _Branch) -> str:
-    return f" in its {_many(len(root.branches), 'subfolder')}" if root.branches else " and no subfolders"
+def _what_else(root: Folder) -> str:
+    return f" in its {many(len(root.folders), 'subfolder')}" if root.folders else " and no subfolders"
 
 
 def _endings() -> str:
-    return ", ".join(sorted(suffix[1:] for suffix in SUFFIXES))
+    return f"{', '.join(suffix[1:] for suffix in kinds.COMMON[:-1])} or {kinds.COMMON[-1][1:]}"
 
 
-def _deeper(folder: Path, splits: list[tuple[str | None, Sequence[_Branch]]], empty: Sequence[str]) -> str:
-    only = next(branch for _, branches in splits for branch in branches if branch.filled)
-    below = [branch.name for branch in only.branches if branch.filled]
-    if splits[0][0] is None and len(below) > 1:
-        return f" It holds {', '.join(below[:4])}{', …' if len(below) > 4 else ''}: if these are the classes, pass {folder / only.name}."
-    return f" These are empty: {', '.join(empty)}." if empty else " Add images of what it is to be told apart from."
+def _deeper(folder: Path, layout: Layout, empty: Sequence[str]) -> str:
+    only = next(branch for _, branches in layout.splits for branch in branches if branch.filled)
+    below = [branch.name for branch in only.classes]
+    if layout.splits[0][0] is None and len(below) > 1:
+        return f" It holds {', '.join(below[:4])}{', …' if len(below) > 4 else ''}: if these are the classes, pass {folder / only.path}."
+    return f" These are empty: {', '.join(empty)}." if empty else "" if layout.unlabelled else " Add images of what it is to be told apart from."
 
 
-def _many(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's' if not what.endswith('s') else 'es'}"
+def _unlabelled(layout: Layout) -> str:
+    if not layout.unlabelled:
+        return ""
+    names = " and ".join(f"'{name}'" for name in layout.unlabelled)
+    return f" {names} {'was' if len(layout.unlabelled) == 1 else 'were'} taken for images without labels; if this is a class too, rename the folder."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from pathlib import Path
 
 import pytest
@@ -86,3 +87,58 @@ def test_what_export_wrote_is_run_without_keras(monkeypatch, tmp_path):
     monkeypatch.setattr("automl_cnn.cli.backend.require", lambda: pytest.fail("no backend is needed"))
     (tmp_path / "model.onnx").write_bytes(b"")
     assert predict.classifier_of(str(tmp_path / "model.onnx"), tmp_path) == ("deployed", tmp_path / "model.onnx")
+
+
+def test_links_are_followed_as_search_does(classifier, tmp_path):
+    """Folders and files that are links, a dead link, and a link to the folder above: predict sees what search sees."""
+    from automl_cnn.data import scan
+
+    pool, data = tmp_path / "pool", tmp_path / "data"
+    for folder in (pool / "c", data / "dog"):
+        folder.mkdir(parents=True)
+    for number in range(3):
+        (pool / "c" / f"c{number}.jfif").write_bytes(b"")
+        (data / "dog" / f"d{number}.png").symlink_to(pool / "c" / f"c{number}.jfif")
+    (data / "cat").symlink_to("../pool/c")
+    (data / "dog" / "dead.png").symlink_to("gone")
+    (data / "dog" / "up").symlink_to("..")
+    done = run("m", data)
+    assert names(done.stdout) == [Path(path).name for path, _, _ in scan(data).files]
+    assert len(names(done.stdout)) == 6
+    assert "dead.png: the link leads nowhere" in done.stderr
+    assert "6 of the 6 images in folders named after a class" in done.stderr
+
+
+def test_what_a_folder_holds_besides_images_is_counted(classifier, tmp_path):
+    for name in ("c.png", "IMG_1.HEIC", "IMG_2.heic"):
+        (tmp_path / name).write_bytes(b"")
+    assert "2 files are not images of a supported format and were left out: 2 .heic (convert" in run("m", tmp_path).stderr
+
+
+def test_an_image_deeper_in_a_class_folder_is_of_that_class(classifier, tmp_path):
+    (tmp_path / "cat" / "night").mkdir(parents=True)
+    (tmp_path / "cat" / "night" / "c.png").write_bytes(b"")
+    assert "1 of the 1 image in folders" in run("m", tmp_path).stderr
+    assert "1 of the 1 image in folders" in run("m", tmp_path / "cat").stderr
+
+
+def test_a_named_pipe_is_never_opened(classifier, tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "c.png").write_bytes(b"")
+    done = run("m", tmp_path / "pipe.png")
+    assert done.exit_code == 2
+    assert "it is a FIFO" in done.stderr
+    done = run("m", "-", given=f"{tmp_path / 'pipe.png'}\n{tmp_path / 'c.png'}\n")
+    assert names(done.stdout) == ["c.png"]
+    assert "it is a FIFO" in done.stderr
+
+
+@pytest.mark.parametrize("path", ["x" * 5000, "a\0b", "loop", "gone.png"])
+def test_a_path_that_cannot_be_used_is_one_sentence(classifier, tmp_path, monkeypatch, path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "loop").symlink_to("loop")
+    done = run("m", path)
+    assert done.exit_code == 2
+    assert done.stderr.startswith("error: ")
+    assert "Expected an image, or a folder of images." in done.stderr
+    assert len(done.stderr) < 600

@@ -169,7 +169,7 @@ def test_a_bomb_is_refused(tmp_path):
         (encoded(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8), "JPEG")[:1500], "damaged or cut short"),
         (encoded(quarters(64))[:30], "damaged or cut short|no JPEG"),
         (encoded(np.zeros((3, 40), np.uint8)), "too small: 40x3 px"),
-        (encoded(Image.new("RGB", (8, 8)), "PPM"), "no JPEG, PNG"),
+        (encoded(Image.new("RGB", (8, 8)), "PCX"), "no JPEG, PNG"),
     ],
     ids=["empty", "text", "cut png", "cut jpeg", "header only", "three pixels high", "other format"],
 )

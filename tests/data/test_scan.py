@@ -2,19 +2,10 @@ import os
 import unicodedata
 
 import pytest
+from folders import make
 
 from automl_cnn.data.scan import natural, scan
 from automl_cnn.errors import DataError
-
-
-def make(root, *paths):
-    for path in paths:
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        if path.endswith("/"):
-            (root / path).mkdir(exist_ok=True)
-        else:
-            (root / path).write_bytes(b"never read")
-    return root
 
 
 def test_class_folders_in_natural_order_with_subfolders_and_odd_names(tmp_path):
@@ -28,10 +19,13 @@ def test_class_folders_in_natural_order_with_subfolders_and_odd_names(tmp_path):
         ("class 10/b.JPG", 1, None),
         ("ünï/ñ 1.TIFF", 2, None),
     )
-    assert found.notes == ()
+    assert found.notes == ("2 files are not images of a supported format and were left out: 1 with no extension, 1 .txt.",)
 
 
-@pytest.mark.parametrize("suffix", ["jpg", "jpeg", "png", "gif", "bmp", "webp", "tif", "tiff", "PNG", "Jpg"])
+SUFFIXES = """jpg jpeg jpe jfif mpo png apng gif bmp dib webp tif tiff ppm pgm pbm pnm PNG Jpg JFIF"""
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES.split())
 def test_suffixes(tmp_path, suffix):
     make(tmp_path, f"a/1.{suffix}", f"b/2.{suffix}")
     assert len(scan(tmp_path).files) == 2
@@ -70,12 +64,14 @@ def test_notes_tell_what_was_left_out(tmp_path):
     assert "stray.png" in notes
 
 
-def test_broken_links_are_found_and_loops_end(tmp_path):
+def test_links_are_followed_dead_ones_named_and_loops_end(tmp_path):
     make(tmp_path, "a/1.png", "b/2.png")
     (tmp_path / "a" / "gone.png").symlink_to(tmp_path / "nowhere.png")
     (tmp_path / "b" / "loop").symlink_to(tmp_path)
     (tmp_path / "c").symlink_to(make(tmp_path / ".elsewhere", "3.png"))
-    assert [path for path, _, _ in scan(tmp_path).files] == ["a/1.png", "a/gone.png", "b/2.png", "c/3.png"]
+    found = scan(tmp_path)
+    assert [path for path, _, _ in found.files] == ["a/1.png", "b/2.png", "c/3.png"]
+    assert found.refused == (("a/gone.png", "the link leads nowhere"),)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,196 @@
+"""A folder -> the images in and below it, and what was left out. Reads names, never images.
+
+Training and prediction both list files with `walk`, so both see the same images. Links to files and
+folders are followed. Every walk ends: a link to a folder above is not followed, and below the second
+level (a class, or a class of a split) each real folder is entered once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from automl_cnn.data import kinds
+from automl_cnn.data.leftout import LeftOut
+from automl_cnn.data.order import natural
+from automl_cnn.errors import DataError
+
+LEVELS = 4  # of folders that are told apart; whatever lies deeper counts to the folder at this level
+BRANCHES = 2  # levels down to which a real folder may come up again, as the class of another split
+WAYS = 100  # a real folder is entered at most this often
+_SHOWN = 200  # characters of a path in a message
+_STEP = 1000  # files between two reports
+_Key = tuple[int, int] | str
+Listed = Callable[[int], None]  # how many files were listed so far
+
+
+@dataclass(eq=False)
+class Folder:
+    """One folder: the images directly in it (paths relative to the walked folder) and the folders below."""
+
+    name: str
+    path: str = ""
+    images: list[str] = field(default_factory=list)
+    folders: dict[str, Folder] = field(default_factory=dict)
+
+    def all(self) -> Iterator[str]:
+        """Every image in and below the folder."""
+        yield from self.images
+        for folder in self.folders.values():
+            yield from folder.all()
+
+    @property
+    def filled(self) -> bool:
+        return next(self.all(), None) is not None
+
+    @property
+    def classes(self) -> tuple[Folder, ...]:
+        """The folders directly below that hold images."""
+        return tuple(folder for folder in self.folders.values() if folder.filled)
+
+
+@dataclass(frozen=True)
+class Walk:
+    """What a walk found: a tree of folders with their images, and what was left out."""
+
+    root: Folder
+    left: LeftOut
+
+    def images(self) -> list[str]:
+        """Every image, in natural order."""
+        return sorted(self.root.all(), key=natural)
+
+
+@dataclass
+class _Step:
+    """A folder still to be entered."""
+
+    path: str
+    relative: str  # "" or ends with a slash
+    depth: int
+    into: Folder
+    seen: set[_Key]  # real folders that are not entered again
+
+
+def walk(root: Path, *, skip: Sequence[Path] = (), listed: Listed | None = None) -> Walk:
+    """The images in and below `root`; the folders of `skip`, and any that hold studies or an exported model, are left out.
+
+    `listed` is called with the number of files every so often.
+
+    Raises:
+        DataError: a folder cannot be read.
+    """
+    left = LeftOut()
+    top = Folder(Path(root).name)
+    ways: Counter[_Key] = Counter()
+    passed = _keys(skip)
+    steps = [_Step(os.fspath(root), "", 0, top, _keys(Path(root).absolute().parents) | _keys(Path(os.path.realpath(root)).parents))]
+    files = reported = 0
+    while steps:
+        step = steps.pop()
+        here, entries = _entries(step.path)
+        if here in step.seen:
+            continue
+        if step.depth and (here in passed or _is_own({entry.name for entry in entries})):
+            left.own.append(step.relative[:-1])
+            continue
+        ways[here] += 1
+        if ways[here] > WAYS:
+            left.crowded.append(step.relative[:-1])
+            continue
+        if step.depth <= BRANCHES:
+            step.seen = {*step.seen, here}
+        else:
+            step.seen.add(here)
+        if 0 < step.depth <= LEVELS:
+            step.into = step.into.folders.setdefault(os.path.basename(step.path), Folder(os.path.basename(step.path), step.relative[:-1]))
+        own = _OWN_FOLDERS if not step.depth and _is_own({entry.name for entry in entries}) else frozenset()
+        below = []
+        for entry in entries:
+            if kinds.is_clutter(entry.name):
+                continue
+            path = f"{step.relative}{entry.name}"
+            if _is_folder(entry):
+                if entry.name in own:
+                    left.own.append(path)
+                else:
+                    below.append(_Step(entry.path, f"{path}/", step.depth + 1, step.into, step.seen))
+                continue
+            files += 1
+            if _is_image(entry, path, left):
+                step.into.images.append(path)
+            if listed is not None and files - reported >= _STEP:
+                reported = files
+                listed(files)
+        below.sort(key=lambda later: natural(later.relative), reverse=True)
+        steps += below
+    left.refused.sort(key=lambda item: natural(item[0]))
+    return Walk(top, left)
+
+
+_MARKS = ({"optuna.journal"}, {"export.json", "model.json"}, {"saved_model.pb"}, {"study.toml", "worker.log"})
+_OWN_FOLDERS = frozenset({"studies", "cache", "mlartifacts", "mlruns", "best", "trials"})
+
+
+def _is_own(names: set[str]) -> bool:
+    """Whether a folder of these entries is a store, a study or what `export` wrote."""
+    return any(mark <= names for mark in _MARKS)
+
+
+def _entries(path: str) -> tuple[_Key, list[os.DirEntry[str]]]:
+    try:
+        status = os.stat(path)
+        key: _Key = (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(path)
+        with os.scandir(path) as entries:
+            return key, list(entries)
+    except (OSError, ValueError) as error:
+        advice = "Check its permissions (ls -ld)." if isinstance(error, PermissionError) else "Move the images to a folder with a shorter path."
+        raise DataError(f"The folder {shortened(path)} cannot be read: {kinds.because(error)}. {advice}") from None
+
+
+def shortened(path: str) -> str:
+    """A path for a message: a very long one, or one with control characters, is not printed as it is."""
+    shown = path if path.isprintable() else repr(path)[1:-1]
+    return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}… ({len(path):,} characters)"
+
+
+def _keys(folders: Sequence[Path]) -> set[_Key]:
+    keys: set[_Key] = set()
+    for folder in folders:
+        try:
+            status = os.stat(folder)
+        except (OSError, ValueError):
+            continue
+        keys.add((status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(folder))
+    return keys
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _is_image(entry: os.DirEntry[str], path: str, left: LeftOut) -> bool:
+    """Whether the file is an image to be read; if not, it is counted or named in `left`."""
+    suffix = kinds.suffix_of(entry.name)
+    known = suffix in kinds.SUFFIXES
+    if known or entry.is_symlink() or not entry.is_file():
+        try:
+            reason = kinds.refusal(entry.stat())
+        except OSError:
+            reason = kinds.why_not(entry.path)
+        if reason:
+            left.refused.append((path, reason))
+            return False
+    if known:
+        return True
+    if kinds.may_hide_an_image(suffix) and kinds.begins_like_an_image(entry.path):
+        left.misnamed[suffix] += 1
+        return True
+    left.kinds[suffix] += 1
+    return False
