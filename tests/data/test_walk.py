@@ -60,7 +60,9 @@ def test_a_link_to_a_folder_above_is_not_followed_wherever_the_walk_begins(tmp_p
     assert walk(tmp_path / "data").images() == ["cat/1.png", "dog/1.png"]
 
 
-def test_fifteen_hundred_nested_folders(tmp_path):
+@pytest.fixture
+def deep(tmp_path):
+    """A class `cat` whose only image lies below 1,500 folders; taken apart afterwards, since `shutil.rmtree` recurses."""
     here = os.getcwd()
     (tmp_path / "cat").mkdir()
     os.chdir(tmp_path / "cat")
@@ -69,10 +71,18 @@ def test_fifteen_hundred_nested_folders(tmp_path):
             os.mkdir("d")
             os.chdir("d")
         Path("deep.png").write_bytes(b"")
+        yield tmp_path
+        os.unlink("deep.png")
+        for _ in range(1500):
+            os.chdir("..")
+            os.rmdir("d")
     finally:
         os.chdir(here)
-    make(tmp_path, "dog/1.png")
-    assert [path for path, label, _ in scan(tmp_path).files if label == 0] == ["cat/" + "d/" * 1500 + "deep.png"]
+
+
+def test_fifteen_hundred_nested_folders(deep):
+    make(deep, "dog/1.png")
+    assert [path for path, label, _ in scan(deep).files if label == 0] == ["cat/" + "d/" * 1500 + "deep.png"]
 
 
 def test_special_files_are_named_and_never_opened(tmp_path, monkeypatch):
