@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from automl_cnn.config import study_config
 from automl_cnn.export import bundle
+from automl_cnn.places import store_option
 from automl_cnn.records import StudyResult
 from automl_cnn.store import Store
 from automl_cnn.study.session import run
@@ -33,5 +34,6 @@ def load(model: str | Path, store: str | Path = "automl-cnn-runs") -> Classifier
 
     Raises:
         StoreError: there is no such model; the message names what there is.
+        ConfigError: `store` cannot be a folder.
     """
-    return bundle.load(bundle.resolve(model, Store(Path(store))))
+    return bundle.load(bundle.resolve(model, Store(store_option(store))))

@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 
 from automl_cnn import paths, quantities
 from automl_cnn.errors import ConfigError
+from automl_cnn.places import store_path
 
 Metric = Literal["accuracy", "balanced_accuracy", "f1", "auc"]
 METRICS: tuple[Metric, ...] = ("accuracy", "balanced_accuracy", "f1", "auc")
@@ -95,6 +96,7 @@ def _share(value: object) -> object:
 
 
 File = Annotated[Path, BeforeValidator(paths.read), PlainSerializer(paths.written, when_used="json")]
+Folder = Annotated[Path, BeforeValidator(store_path), PlainSerializer(paths.written, when_used="json")]
 Whole = Annotated[int, BeforeValidator(_whole)]
 Share = Annotated[float, BeforeValidator(_share), Field(ge=0.05, le=0.4, allow_inf_nan=False)]
 Seconds = Annotated[float, BeforeValidator(seconds)]
@@ -115,7 +117,7 @@ class StudyConfig(BaseModel):
     trials: Whole | None = Field(None, ge=1, le=MOST)
     seed: Whole = Field(0, ge=0, lt=2**31)
     name: str | None = Field(None, pattern=r"^[\w][\w .-]{0,79}$")
-    store: File = Path("automl-cnn-runs")
+    store: Folder = Path("automl-cnn-runs")
     plugins_dir: File | None = None
     architectures: Names | None = None
     optimizers: Names | None = None

@@ -12,6 +12,7 @@ from sklearn.exceptions import NotFittedError
 from automl_cnn.config import study_config
 from automl_cnn.data import prepare_arrays
 from automl_cnn.export import bundle
+from automl_cnn.places import store_option
 from automl_cnn.store import Store
 from automl_cnn.study.session import run
 
@@ -46,7 +47,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
     def fit(self, X: Any, y: Any) -> Self:
         """Search. Raises DataError where images and labels do not fit together."""
         labels = np.asarray(y)
-        store = Store(Path(self.store))
+        store = Store(store_option(self.store))
         dataset = prepare_arrays(np.asarray(X), labels, store.cache, seed=self.seed)
         settings = {
             "data": Path(f"arrays-{dataset.fingerprint[:8]}"),

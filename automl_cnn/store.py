@@ -21,8 +21,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from automl_cnn.errors import StoreError, did_you_mean
+from automl_cnn.places import is_study_name, sqlite_url, study_name
 
 MODEL = "model.keras"
+MLFLOW_DB = "mlflow.db"
+STUDIES = "studies"
+JOURNAL = "optuna.journal"
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,12 @@ class Store:
     @property
     def mlflow_uri(self) -> str:
         """MLflow's tracking URI: an SQLite file in the store."""
-        return f"sqlite:///{(writable(self.root).resolve() / 'mlflow.db').as_posix()}"
+        return sqlite_url(writable(self.root).resolve() / MLFLOW_DB)
+
+    @property
+    def database(self) -> Path:
+        """MLflow's database; the file need not exist yet."""
+        return self.root / MLFLOW_DB
 
     @property
     def artifacts(self) -> Path:
@@ -113,7 +122,7 @@ class Store:
     @property
     def journal(self) -> Path:
         """The record of all studies, in Optuna's journal format; the file need not exist yet."""
-        return self.root / "optuna.journal"
+        return self.root / JOURNAL
 
     @property
     def cache(self) -> Path:
@@ -124,7 +133,7 @@ class Store:
     def studies(self) -> tuple[str, ...]:
         """The names of the studies begun here, the latest first. Creates nothing."""
         try:
-            folders = [folder for folder in (self.root / "studies").iterdir() if folder.is_dir()]
+            folders = [folder for folder in (self.root / STUDIES).iterdir() if folder.is_dir() and is_study_name(folder.name)]
         except OSError:
             return ()
         return tuple(folder.name for folder in sorted(folders, key=_touched, reverse=True))
@@ -135,7 +144,9 @@ class Store:
         Raises:
             StoreError: the name is no file name, or the folder cannot be written to.
         """
-        return StudyFolder(writable(self._place(name)))
+        place = self.place(name)
+        writable(place.folder)
+        return place
 
     def find(self, name: str) -> StudyFolder:
         """The folder of a study that exists. Creates nothing.
@@ -143,10 +154,10 @@ class Store:
         Raises:
             StoreError: there is none of that name; the message names those there are.
         """
-        folder = self._place(name)
-        if not folder.is_dir():
+        place = self.place(name)
+        if not place.folder.is_dir():
             raise StoreError(f"There is no study '{name}' in the store {self.root}. {did_you_mean(name, self.studies)}")
-        return StudyFolder(folder)
+        return place
 
     def latest_study(self) -> StudyFolder:
         """The study last worked on. Creates nothing.
@@ -159,10 +170,27 @@ class Store:
             raise StoreError(f"There is no study in the store {self.root}. Run `automl-cnn search --data FOLDER` first, or name another --store.")
         return self.find(names[0])
 
-    def _place(self, name: str) -> Path:
-        if not name.strip() or name.startswith(".") or any(sign in name for sign in '/\\:\0"'):
-            raise StoreError(f"{name!r} cannot name a study: expected letters, digits, spaces, dots, dashes and underscores, beginning with no dot.")
-        return self.root / "studies" / name
+    def place(self, name: str) -> StudyFolder:
+        """Where the study `name` lies, which need not exist. Whatever is written or deleted for a study goes through here. Creates nothing.
+
+        Raises:
+            StoreError: no study can have that name, for instance because it leads out of the store.
+        """
+        return StudyFolder(self.root / STUDIES / study_name(name))
+
+    def artifacts_of(self, name: str) -> Path:
+        """MLflow's files of the study `name` (an absolute folder). Creates nothing.
+
+        Raises:
+            StoreError: no study can have that name.
+        """
+        return self.root.resolve() / "mlartifacts" / study_name(name)
+
+
+def store_of(file: Path) -> Path | None:
+    """The store that a study's file lies in (`STORE/studies/NAME/study.toml`); None for a file elsewhere."""
+    studies = file.absolute().parent.parent
+    return studies.parent if studies.name == STUDIES and (studies.parent / JOURNAL).is_file() else None
 
 
 def writable(folder: Path) -> Path:
@@ -213,14 +241,17 @@ def size(folder: Path) -> int:
 
 
 def remove(folder: Path) -> int:
-    """Remove a folder and all in it; the bytes that were freed.
+    """Remove a folder and all in it; the bytes that were freed. Of a link to a folder only the link is removed.
 
     Raises:
         StoreError: something in it cannot be removed.
     """
-    before = size(folder)
+    before = 0 if folder.is_symlink() else size(folder)
     try:
-        shutil.rmtree(folder)
+        if folder.is_symlink():
+            folder.unlink()
+        else:
+            shutil.rmtree(folder)
     except FileNotFoundError:
         return before
     except OSError as error:

@@ -8,17 +8,25 @@ from typing import Annotated
 import typer
 
 from automl_cnn.config import StudyConfig
+from automl_cnn.places import store_option
 
+InStore = Annotated[Path, typer.Option("--store", parser=store_option, metavar="FOLDER", help="The folder that holds the studies.")]
 STORE = StudyConfig.model_fields["store"].default
 
 
 def dashboard(
-    store: Annotated[Path, typer.Option(help="The folder that holds the studies.")] = STORE,
+    store: InStore = STORE,
     port: Annotated[int, typer.Option(min=1, max=65535, help="The port to serve on; the next free one where it is busy.")] = 5000,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the pages in a web browser.")] = True,
 ) -> None:
     """Browse every study, trial and learning curve in MLflow."""
     from automl_cnn.store import Store
+    from automl_cnn.study.lock import holder
     from automl_cnn.track import serve
 
-    raise typer.Exit(serve(Store(store), port, browser))
+    found = Store(store)
+
+    def ended(study: str) -> bool:
+        return study in found.studies and holder(found.find(study).lock) is None
+
+    raise typer.Exit(serve(found, port, browser, ended))

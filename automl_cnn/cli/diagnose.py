@@ -10,8 +10,8 @@ import typer
 from rich.console import RenderableType
 
 from automl_cnn.cli.console import Text, console, plural, with_margin, write_json
-from automl_cnn.cli.dashboard import STORE
-from automl_cnn.cli.tables import InStore, Json, StudyName, table
+from automl_cnn.cli.dashboard import STORE, InStore
+from automl_cnn.cli.tables import Json, StudyName, table
 from automl_cnn.cli.words import short
 from automl_cnn.errors import ConfigError, StoreError
 from automl_cnn.records import Finding, State, Trial

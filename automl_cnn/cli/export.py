@@ -11,7 +11,7 @@ from rich.table import Table
 from automl_cnn import quantities
 from automl_cnn.cli import backend
 from automl_cnn.cli.console import Text, console, plural, say, write_json
-from automl_cnn.cli.dashboard import STORE
+from automl_cnn.cli.dashboard import STORE, InStore
 from automl_cnn.cli.front import OfTrial, model_of_trial
 from automl_cnn.errors import AutomlCnnError, ConfigError, ExportError, StoreError
 from automl_cnn.quantities import bytes_
@@ -38,7 +38,7 @@ def export(  # noqa: PLR0917  # the flags of a command
         str | None, typer.Option(help="For web: a copy of onnxruntime-web (its folder or .tgz), or npm to have npm fetch the pinned one.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON on standard output.")] = False,
-    store: Annotated[Path, typer.Option(help="The folder that holds the studies.")] = STORE,
+    store: InStore = STORE,
     trial: OfTrial = None,
 ) -> None:
     """Write the best model in formats to deploy, and prove that each says what the model says.

@@ -12,7 +12,7 @@ import typer
 
 from automl_cnn.cli import backend
 from automl_cnn.cli.console import plural, say
-from automl_cnn.cli.dashboard import STORE
+from automl_cnn.cli.dashboard import STORE, InStore
 from automl_cnn.cli.front import OfTrial, model_of_trial
 from automl_cnn.cli.sheet import Sheet
 from automl_cnn.errors import AutomlCnnError, DataError, StoreError
@@ -27,7 +27,7 @@ def predict(
     model: Annotated[str, typer.Argument(help="A study's name, its folder, a .keras file, or what `export` wrote: a folder, or a file of any format.")],
     paths: Annotated[list[Path], typer.Argument(help="Images, and folders that are searched for images; - reads paths from standard input, one a line.")],
     batch: Annotated[int, typer.Option(min=1, help="Images at a time; 1 answers each line of standard input at once.")] = 64,
-    store: Annotated[Path, typer.Option(help="The folder that holds the studies.")] = STORE,
+    store: InStore = STORE,
     trial: OfTrial = None,
 ) -> None:
     """Label images: one CSV line each, with the confidence and every class's probability.

@@ -10,7 +10,7 @@ import typer
 
 from automl_cnn.cli import backend
 from automl_cnn.cli.console import say, write_path
-from automl_cnn.cli.dashboard import STORE
+from automl_cnn.cli.dashboard import STORE, InStore
 from automl_cnn.errors import BackendError, StoreError
 from automl_cnn.paths import address
 from automl_cnn.quantities import bytes_
@@ -26,7 +26,7 @@ def report(
     out: Annotated[Path | None, typer.Option(help="The file to write. Default: report.html in the study's folder.", show_default=False)] = None,
     open_: Annotated[bool, typer.Option("--open", help="Open it in a web browser.")] = False,
     quick: Annotated[bool, typer.Option("--quick", help="Do not look at images: without confusion matrix and mistakes where the search left none.")] = False,
-    store: Annotated[Path, typer.Option(help="The folder that holds the studies.")] = STORE,
+    store: InStore = STORE,
 ) -> None:
     """Write what was found as one HTML page, which needs no network and nothing beside it.
 

@@ -17,6 +17,7 @@ from automl_cnn.cli.console import Text, console, with_margin, write_json
 from automl_cnn.cli.tables import table
 from automl_cnn.config import METRICS, StudyConfig, study_config
 from automl_cnn.errors import ConfigError, SpaceError
+from automl_cnn.places import store_option
 from automl_cnn.quantities import compact
 from automl_cnn.space import Choice, Scalar
 
@@ -51,7 +52,9 @@ def scale(
     budget: Annotated[str | None, typer.Option(help="Time for the whole command (default: 10m).", rich_help_panel=LIMITS)] = None,
     seed: Annotated[int | None, typer.Option(help="The seed of splits and training.", rich_help_panel=LIMITS)] = None,
     name: Annotated[str | None, typer.Option(help="The study's name; the same name goes on where it ended.", rich_help_panel=LIMITS)] = None,
-    store: Annotated[Path | None, typer.Option(help="The folder that holds the studies.", rich_help_panel=LIMITS)] = None,
+    store: Annotated[
+        Path | None, typer.Option(parser=store_option, metavar="FOLDER", help="The folder that holds the studies.", rich_help_panel=LIMITS)
+    ] = None,
     max_resolution: Annotated[int | None, typer.Option(help="Largest input, in pixels.", rich_help_panel=IMAGES)] = None,
     metric: Annotated[str | None, typer.Option(help=f"What is best: {', '.join(METRICS)}.", rich_help_panel=IMAGES)] = None,
     plugins_dir: Annotated[

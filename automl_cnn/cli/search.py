@@ -12,6 +12,7 @@ import typer
 from automl_cnn.cli import backend
 from automl_cnn.cli.console import console, write_json
 from automl_cnn.config import COSTS, METRICS, PRUNERS, SAMPLERS, StudyConfig, study_config
+from automl_cnn.places import store_option
 
 DATA = "The images"
 LIMITS = "How long, and where"
@@ -55,7 +56,9 @@ def search(
     max_epochs: Annotated[int | None, typer.Option(help="Epochs a trial may take." + _default("max_epochs"), rich_help_panel=LIMITS)] = None,
     seed: Annotated[int | None, typer.Option(help="The seed of splits, proposals and training." + _default("seed"), rich_help_panel=LIMITS)] = None,
     name: Annotated[str | None, typer.Option(help="The study's name; the same name goes on where it ended.", rich_help_panel=LIMITS)] = None,
-    store: Annotated[Path | None, typer.Option(help="The folder that holds the studies." + _default("store"), rich_help_panel=LIMITS)] = None,
+    store: Annotated[
+        Path | None, typer.Option(parser=store_option, metavar="FOLDER", help="The folder that holds the studies." + _default("store"), rich_help_panel=LIMITS)
+    ] = None,
     max_disk: Annotated[
         str | None,
         typer.Option(help="What the study keeps at most, with its share of the image cache and its MLflow artifacts: 2GB.", rich_help_panel=LIMITS),

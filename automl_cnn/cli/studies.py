@@ -12,11 +12,11 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from automl_cnn.cli.console import Text, console, plural, say, with_margin, write_json
-from automl_cnn.cli.dashboard import STORE
+from automl_cnn.cli.dashboard import STORE, InStore
 from automl_cnn.cli.search import go
 from automl_cnn.cli.studies_compare import compare
 from automl_cnn.cli.studies_show import COLOURS, show
-from automl_cnn.cli.tables import InStore, Json, StudyName
+from automl_cnn.cli.tables import Json, StudyName
 from automl_cnn.errors import ConfigError
 from automl_cnn.quantities import bytes_, clock
 from automl_cnn.store import Store
@@ -124,7 +124,7 @@ def _table(studies: tuple[Overview, ...], without: tuple[str, ...] = ()) -> Tabl
 def _cells(study: Overview) -> dict[str, Text]:
     best, test = study.best, study.test
     words = {
-        "study": study.name,
+        "study": repr(study.name) if study.refused else study.name,
         "state": str(study.state),
         "data": str(study.data.get("name") or Path(str(study.settings.get("data", "-"))).name),
         "images": "-" if study.images is None else f"{study.images:,}",

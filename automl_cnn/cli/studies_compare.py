@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from automl_cnn.cli.console import Text, console, value, with_interval, write_json
-from automl_cnn.cli.dashboard import STORE
-from automl_cnn.cli.tables import InStore, Json
+from automl_cnn.cli.dashboard import STORE, InStore
+from automl_cnn.cli.tables import Json
 from automl_cnn.errors import ConfigError
 from automl_cnn.quantities import clock, compact
 from automl_cnn.store import Store

@@ -10,10 +10,10 @@ from rich.console import RenderableType
 
 from automl_cnn.cli.board import SHOWN, leaderboard
 from automl_cnn.cli.console import Text, console, plural, with_interval, write_json
-from automl_cnn.cli.dashboard import STORE
+from automl_cnn.cli.dashboard import STORE, InStore
 from automl_cnn.cli.front import front_table, models_line
 from automl_cnn.cli.summary import ENDED, fact, next_commands, pairs, switched_on
-from automl_cnn.cli.tables import InStore, Json, StudyName
+from automl_cnn.cli.tables import Json, StudyName
 from automl_cnn.cli.words import SPLITS
 from automl_cnn.quantities import bytes_, clock, compact
 from automl_cnn.store import Store
@@ -22,7 +22,7 @@ from automl_cnn.transfer import name_of
 if TYPE_CHECKING:
     from automl_cnn.study.overview import Overview
 
-COLOURS = {"running": "cyan", "finished": "green", "interrupted": "yellow"}
+COLOURS = {"running": "cyan", "finished": "green", "interrupted": "yellow", "refused": "red"}
 
 
 def show(

@@ -12,7 +12,6 @@ from rich.table import Table
 from automl_cnn.cli.console import Text
 
 Folder = Annotated[Path | None, typer.Option("--plugins-dir", envvar="AUTOML_CNN_PLUGINS_DIR", help="A folder of plugins of your own (.py files).")]
-InStore = Annotated[Path, typer.Option("--store", help="The folder that holds the studies.")]
 StudyName = Annotated[str, typer.Argument(help="A study's name, as `studies list` shows it.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="As JSON on standard output.")]
 

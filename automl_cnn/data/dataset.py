@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from automl_cnn.data.levels import CONVENTION, Levels
+from automl_cnn.data.place import found_array, kept_array
 from automl_cnn.data.split import SPLITS
 from automl_cnn.errors import DataError
 
@@ -70,7 +71,8 @@ class Dataset:
 
     def save(self, path: Path) -> None:
         """Write one JSON file; whoever reads it sees the old one or the new one, never a part."""
-        values = {**asdict(self), "labels": self.labels.tolist(), "splits": self.splits.tolist(), "levels": self.levels.as_dict()}
+        own = {"labels": self.labels.tolist(), "splits": self.splits.tolist(), "levels": self.levels.as_dict(), "array": kept_array(self.array, Path(path))}
+        values = {**asdict(self), **own}
         write_atomically(Path(path), json.dumps(values).encode())
 
     @classmethod
@@ -87,6 +89,7 @@ class Dataset:
             values["labels"] = np.array(values["labels"], np.int32)
             values["splits"] = np.array(values["splits"], np.int8)
             values["skipped"] = tuple(Skipped(**skipped) for skipped in values["skipped"])
+            values["array"] = found_array(str(values["array"]), Path(path))
             return cls(**values)
         except OSError as error:
             raise DataError(f"The data set's description {path} cannot be read: {error.strerror}. Run the search again to write it anew.") from None

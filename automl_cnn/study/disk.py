@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from automl_cnn.errors import StoreError
 from automl_cnn.store import Store, StudyFolder, free_bytes, size
 
 STOPPED = "disk"  # what ended a search that had no room left
@@ -19,6 +20,7 @@ CHECKPOINTS = 8  # files of a model's size that a study may keep at once, at wor
 MARGIN = 2_000_000  # bytes for record, logs and report
 RESERVE = 1_000_000  # bytes kept occupied, so that the ending of a search has a place when all others are taken
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO)
 T = TypeVar("T")
 
 
@@ -110,6 +112,32 @@ class Reserve:
                 raise
         self.free()
         return write()
+
+
+@contextlib.contextmanager
+def plainly(store: Store) -> Iterator[None]:
+    """Whatever the system refuses within the store becomes an error in one sentence.
+
+    Raises:
+        StoreError: the disk is full, or a file of the store cannot be read or written.
+    """
+    try:
+        yield
+    except OSError as error:
+        if is_full(error):
+            raise StoreError(f"The disk is full ({error}). {go_on('Free some space')}") from None
+        if not _concerns(error, store.root):
+            raise
+        place = error.filename or f"The store {store.root}"
+        raise StoreError(f"{place} cannot be used: {error.strerror}. {go_on('Free the permission, or whatever else is in the way,')}") from None
+
+
+def _concerns(error: OSError, folder: Path) -> bool:
+    """Whether an error names a file of a folder, or names no file and is one of a disk."""
+    name = error.filename
+    if name is None:
+        return error.errno in _REFUSED
+    return isinstance(name, str | os.PathLike) and Path(name).absolute().is_relative_to(folder.absolute())
 
 
 def go_on(remedy: str) -> str:

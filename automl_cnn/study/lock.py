@@ -48,8 +48,10 @@ def held(lock: Path, study: str) -> Iterator[None]:
             _note(lock).write_text(str(os.getpid()))
         yield
     finally:
-        _note(lock).unlink(missing_ok=True)
-        mine.release()
+        with contextlib.suppress(OSError):  # a folder that became read-only: the name in the file is stale without its lock
+            _note(lock).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the system lets go of it at the latest when the process ends
+            mine.release()
 
 
 def _named(lock: Path) -> int | None:

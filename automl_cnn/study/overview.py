@@ -14,6 +14,7 @@ from typing import Any
 
 from automl_cnn.config import StudyConfig, read_toml, seconds, study_config
 from automl_cnn.errors import ConfigError, DataError, StoreError, did_you_mean
+from automl_cnn.places import is_study_name
 from automl_cnn.records import INTERRUPTED, State, Trial
 from automl_cnn.store import Store, StudyFolder
 from automl_cnn.study.disk import STOPPED
@@ -22,6 +23,7 @@ from automl_cnn.study.pareto import front, winner
 from automl_cnn.study.record import DATA, RESULT, Record
 
 Interval = tuple[float, float]
+NOWHERE = ".refused"  # no folder; stands for the one of a study whose name is refused
 
 
 class Condition(StrEnum):
@@ -30,6 +32,7 @@ class Condition(StrEnum):
     RUNNING = "running"
     FINISHED = "finished"
     INTERRUPTED = "interrupted"  # by the user, a kill or a crash; the same search goes on
+    REFUSED = "refused"  # no study can have its name, so nothing of it is opened or deleted
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,14 @@ class Overview:
     result: Mapping[str, Any] | None = None
 
     @property
+    def refused(self) -> bool:
+        """Whether the record holds a name that no study can have, for instance one that leads out of the store."""
+        return not is_study_name(self.name)
+
+    @property
     def state(self) -> Condition:
+        if self.refused:
+            return Condition.REFUSED
         if self.pid is not None:
             return Condition.RUNNING
         ended = self.result is not None and self.result["stopped_by"] not in ("user", STOPPED) and self.result["trials"] == len(self.trials)
@@ -141,7 +151,7 @@ class Overview:
             "budget": self.budget,
             "touched": self.touched,
             "bytes": self.folder.size,
-            "folder": str(self.folder.folder),
+            "folder": None if self.refused else str(self.folder.folder),
             "model_path": str(self.folder.model) if self.folder.model.is_file() else None,
         }
 
@@ -211,19 +221,24 @@ def overview(store: Store, name: str) -> Overview:
     """One study. Creates nothing.
 
     Raises:
-        StoreError: there is none of that name; the message names those there are.
+        StoreError: there is none of that name (the message names those there are), or no study can have it.
     """
     records = Record.all(store.journal)
     names = dict.fromkeys((*store.studies, *records))
     if not names:
         store.latest_study()  # says that there is none, and what to do
     if name not in names:
-        raise StoreError(f"There is no study '{name}' in the store {store.root}. {did_you_mean(name, names)}")
+        raise StoreError(f"There is no study '{name}' in the store {store.root}. {did_you_mean(name, filter(is_study_name, names))}")
+    if not is_study_name(name):
+        raise StoreError(
+            f"The record {store.journal} holds a study named {name[:200]!r}, a name that no study can have: it may lead out of the store. "
+            "Nothing was opened, written or deleted. automl-cnn never writes such a name, so check where this store comes from."
+        )
     return _overview(store, name, records.get(name))
 
 
 def _overview(store: Store, name: str, record: Record | None) -> Overview:
-    folder = StudyFolder(store.root / "studies" / name)
+    folder = store.place(name) if is_study_name(name) else StudyFolder(store.root / NOWHERE)
     kept = record.settings if record else {}
     try:
         settings = read_toml(folder.toml)

@@ -21,9 +21,8 @@ class Prices:
 
     def __init__(self, record: Record, executor: Executor) -> None:
         self._record, self._executor = record, executor
-        known = record.settings
-        self._costs = {key: NetCost(*value) for key, value in known.get(COSTS, {}).items()}
-        self._latencies: dict[str, float] = dict(known.get(LATENCIES, {}))
+        self._costs = {key: NetCost(*value) for key, value in record.group(COSTS).items()}
+        self._latencies: dict[str, float] = record.group(LATENCIES)
         self._broken: dict[str, str] = {}
 
     def broken(self, configuration: Configuration) -> str | None:
@@ -42,7 +41,7 @@ class Prices:
                 return UNKNOWN
             except TrialError:
                 self._costs[key] = UNKNOWN
-            self._record.keep(COSTS, {known: list(dataclasses.astuple(value)) for known, value in self._costs.items()})
+            self._record.keep_one(COSTS, key, list(dataclasses.astuple(self._costs[key])))
         return self._costs[key]
 
     def latency(self, configuration: Configuration) -> float:
@@ -53,7 +52,7 @@ class Prices:
                 self._latencies[key] = self._executor.latency(configuration)
             except TrialError:
                 self._latencies[key] = 0.0
-            self._record.keep(LATENCIES, self._latencies)
+            self._record.keep_one(LATENCIES, key, self._latencies[key])
         return self._latencies[key]
 
     def measured(self, configuration: Configuration) -> float | None:

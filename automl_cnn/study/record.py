@@ -33,6 +33,7 @@ _STATES = {State.COMPLETE: TrialState.COMPLETE, State.STOPPED: TrialState.COMPLE
 COSTS = [field.name for field in dataclasses.fields(NetCost)]
 FINGERPRINT = "fingerprint"
 SECONDS = "seconds"
+OFTEN, SHARE = 5.0, 0.01  # of a session, a kill may lose so many seconds, or this share
 RESULT = "result"
 WEIGHTS = "weights"
 DATA = "data"
@@ -59,6 +60,7 @@ class Record:
         self.name = study.study_name
         self._storage, self._study, self._id = storage, study, study._study_id
         self._ids: dict[int, int] = {}
+        self._written: dict[str, float] = {}  # by session, the seconds that were last recorded
 
     @classmethod
     def all(cls, journal: Path) -> dict[str, Record]:
@@ -100,20 +102,32 @@ class Record:
     @property
     def settings(self) -> Mapping[str, Any]:
         """What was kept about the study as a whole."""
-        return dict(self._study.user_attrs)
+        return dict(self._storage.get_study_user_attrs(self._id))  # not through the study, which copies all of it in depth each time
 
     def keep(self, key: str, value: Any) -> None:
         """Keep a JSON-ready fact about the study as a whole."""
         self._storage.set_study_user_attr(self._id, key, value)
 
+    def keep_one(self, group: str, key: str, value: Any) -> None:
+        """Keep one entry of a group of facts. Each has a line of its own in the journal, so that the journal grows by that entry alone."""
+        self.keep(f"{group}:{key}", value)
+
+    def group(self, group: str) -> dict[str, Any]:
+        """All entries of a group, those included that an earlier version kept as one fact."""
+        kept, prefix = self.settings, f"{group}:"
+        return {**kept.get(group, {}), **{key.removeprefix(prefix): value for key, value in kept.items() if key.startswith(prefix)}}
+
     @property
     def seconds(self) -> float:
         """Wall-clock seconds that all sessions of the study have used."""
-        return float(sum(self.settings.get(SECONDS, {}).values()))
+        return float(sum(self.group(SECONDS).values()))
 
-    def use(self, session: str, seconds: float) -> None:
-        """Say how long this session has been at work."""
-        self.keep(SECONDS, {**self.settings.get(SECONDS, {}), session: round(seconds, 1)})
+    def use(self, session: str, seconds: float, *, last: bool = False) -> None:
+        """Record how long this session has been at work: from time to time, and when it is the `last` word."""
+        written = self._written.get(session, 0.0)
+        if last or session not in self._written or seconds - written >= max(OFTEN, SHARE * seconds):
+            self._written[session] = seconds
+            self.keep_one(SECONDS, session, round(seconds, 1))
 
     def start(self, job: Job, space: Space) -> int:
         """A new running trial; its number."""

@@ -22,7 +22,7 @@ from automl_cnn.space import Configuration, Space
 from automl_cnn.store import Store, StudyFolder
 from automl_cnn.study.budget import FINISH, Budget, finishing
 from automl_cnn.study.course import Course
-from automl_cnn.study.disk import STOPPED, Disk, Reserve, go_on, is_full
+from automl_cnn.study.disk import STOPPED, Disk, Reserve, plainly
 from automl_cnn.study.engines import Engine, engine_for, require
 from automl_cnn.study.engines.within import ByPhi, Within
 from automl_cnn.study.executors.local import LocalExecutor
@@ -46,7 +46,7 @@ from automl_cnn.study.times import READY, Times
 from automl_cnn.study.union import by_phi, study_space, worth_enlarging
 from automl_cnn.study.weights import Found, choose
 from automl_cnn.track import NullTracker, Tracker, Tracking
-from automl_cnn.track.later import Later
+from automl_cnn.track.later import Later, ending
 
 LOOKED_THROUGH = 10**9  # bytes of images that are compared for copies, in about a second
 
@@ -85,14 +85,9 @@ def run(
     store = Store(config.store)
     name = config.name or name_of(config)
     folder = store.study(name)
-    with held(folder.lock, name):
-        try:
-            result = _search(config, found, store, folder, observer=observer, track=track, started=started, dataset=dataset, course=course)
-            return dataclasses.replace(result, notes=observer.texts)
-        except OSError as error:
-            if not is_full(error):
-                raise
-            raise StoreError(f"The disk is full ({error}). {go_on('Free some space')}") from None
+    with held(folder.lock, name), plainly(store), ending(Later(Tracker(store, name) if track else NullTracker())) as tracker:
+        result = _search(config, found, store, folder, observer=observer, tracker=tracker, started=started, dataset=dataset, course=course)
+        return dataclasses.replace(result, notes=observer.texts)
 
 
 def _search(
@@ -102,7 +97,7 @@ def _search(
     folder: StudyFolder,
     *,
     observer: Observer,
-    track: bool,
+    tracker: Later,
     started: float,
     dataset: Dataset | None,
     course: Course | None,
@@ -110,7 +105,6 @@ def _search(
     name = folder.name
     record = Record(store.journal, name)
     executor = LocalExecutor(folder.log)
-    tracker = Later(Tracker(store, name) if track else NullTracker())
     try:
         if dataset is None:
             dataset = prepare(
@@ -185,7 +179,6 @@ def _search(
         return result
     finally:
         executor.close()
-        tracker.close()
         Reserve(folder.reserve).free()
 
 
@@ -246,7 +239,7 @@ class _Study:
             result = ending.run(stopped_by, self.finish_seconds)
         with ending.as_room_allows():
             self.record.keep(TIMES, {**self.record.settings.get(TIMES, {}), session: loop.times.spent})
-            self.record.use(session, elapsed.now() - self.started)
+            self.record.use(session, elapsed.now() - self.started, last=True)
         return result
 
     def lacks(self, job: Job) -> str | None:

@@ -26,7 +26,7 @@ __all__ = ["NullTracker", "Tracker", "Tracking", "forget", "serve"]
 
 
 class Tracking(Protocol):
-    """Who wants to be told what a search does. No method raises: a search never fails for its view."""
+    """A view of a search. No method raises: a search never fails for its view."""
 
     def start(self, config: Mapping[str, Any], dataset_summary: Mapping[str, Any]) -> None:
         """The study begins, or goes on. Both mappings are JSON-ready."""
@@ -43,8 +43,11 @@ class Tracking(Protocol):
     def files(self, paths: Iterable[Path]) -> None:
         """Files about the study as a whole, such as its report: kept as artifacts of its run, in place of earlier ones of the same name."""
 
+    def end(self, status: str) -> None:
+        """The search is over, with or without a model: what still runs in the view ends with MLflow's `status`, FAILED or KILLED."""
+
     def wait(self) -> None:
-        """Return when all that was told is written."""
+        """Return when everything is written, or when that takes too long."""
 
 
 class NullTracker:
@@ -63,6 +66,9 @@ class NullTracker:
         pass
 
     def files(self, paths: Iterable[Path]) -> None:
+        pass
+
+    def end(self, status: str) -> None:
         pass
 
     def wait(self) -> None:

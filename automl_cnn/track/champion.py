@@ -43,7 +43,7 @@ def register(client: Any, *, experiment: str, run: str, trial_run: str, result: 
         mlflow.pyfunc.save_model(
             path=str(path),
             python_model=str(CODE),
-            artifacts={"model": str(model_file)},
+            artifacts={"model": model_file.absolute().as_uri()},  # a plain path would be decoded as a URL
             signature=_signature(),
             input_example=np.asarray(example[:1], np.uint8),
             pip_requirements=requirements(),

@@ -23,4 +23,5 @@ def quiet_mlflow() -> Any:
 
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # its errors are raised too; logged, each is a traceback of 300 lines
     return mlflow

@@ -12,7 +12,7 @@ import threading
 import time
 import urllib.request
 import webbrowser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from automl_cnn.errors import StoreError
 from automl_cnn.processes import environment, python
 from automl_cnn.store import Store
 from automl_cnn.text import visible
+from automl_cnn.track import database
 from automl_cnn.track.quiet import ENVIRONMENT
 
 HOST = "127.0.0.1"
@@ -28,25 +29,30 @@ PATIENCE = 120.0  # seconds for the server to answer; a first start migrates the
 PORTS_TRIED = 50
 
 
-def serve(store: Store | Path, port: int = 5000, open_browser: bool = False) -> int:
+def serve(store: Store | Path, port: int = 5000, open_browser: bool = False, ended: Callable[[str], bool] | None = None) -> int:
     """Show the studies of `store` in MLflow's UI until Ctrl-C; the exit code.
 
     Only this machine can reach it. Where `port` is busy, the next free one is taken; the address is printed.
+    `ended` says whether no search is at work on a study: what a kill left RUNNING there is KILLED first.
 
     Raises:
         StoreError: the store holds nothing to show, no port is free, or the server does not start.
     """
     store = store if isinstance(store, Store) else Store(store)
-    if not (store.root / "mlflow.db").is_file():
+    if not store.database.exists():
         raise StoreError(
             f"There is nothing to show: the store {store.root} has no mlflow.db. Run `automl-cnn search --data FOLDER` first, or name another --store."
         )
-    port = free_port(port)
+    words = command(store, port := free_port(port))
+    database.check(store.database)
+    database.relocate(store.database, store.artifacts)
+    if ended is not None:
+        database.end_runs(store.database, ended, "KILLED")
     address = f"http://{HOST}:{port}"
     log = store.root / "dashboard.log"
     with tempfile.TemporaryDirectory(prefix="automl-cnn-") as away:  # its web server searches its current folder for modules, even with `python -P`
         with log.open("wb") as out:
-            server = subprocess.Popen(command(store, port), cwd=away, env=environment(ENVIRONMENT), start_new_session=True, stdout=out, stderr=out)
+            server = subprocess.Popen(words, cwd=away, env=environment(ENVIRONMENT), start_new_session=True, stdout=out, stderr=out)
         try:
             with _terminable():
                 _await(server, address, log)

@@ -17,13 +17,12 @@ from filelock import FileLock
 from automl_cnn.diagnosis import Context, diagnose, headline, helped
 from automl_cnn.records import Epoch, State, StudyResult, Trial
 from automl_cnn.store import Store
-from automl_cnn.track import champion
+from automl_cnn.track import champion, database
+from automl_cnn.track.database import PARENT_TAG, STUDY_TAG
 from automl_cnn.track.quiet import quiet_mlflow
 from automl_cnn.transfer import name_of
 
-STUDY_TAG = "automl_cnn.study"
 TRIAL_TAG = "automl_cnn.trial"
-PARENT_TAG = "mlflow.parentRunId"
 NOTE = "A study of automl-cnn. The plus sign before a run opens its trials; `best_score` is what a trial counts for, `score` its curve."
 KIND = "custom_model_development"  # which pages MLflow shows: runs and charts, not chats
 CURVES = ("loss", "accuracy", "val_loss", "val_accuracy", "score", "learning_rate", "clean_loss", "clean_accuracy")
@@ -32,16 +31,19 @@ ENDED = ("FINISHED", "KILLED", "FAILED")
 FRONT = "front.json"
 METRICS_A_BATCH = 1000  # MLflow's own limits
 PARAMS_A_BATCH = 100
+FIRST_START = 60.0  # seconds that another search may take to make the tables
 
 P = ParamSpec("P")
 log = logging.getLogger("automl_cnn")
 
 
 def _never_raises(method: Callable[Concatenate[Tracker, P], None]) -> Callable[Concatenate[Tracker, P], None]:
-    """Whatever goes wrong in the view: said once, and the search goes on."""
+    """Whatever goes wrong in the view: one warning, the search goes on, and nothing more is tried, since each attempt may wait for a lock."""
 
     @functools.wraps(method)
     def guarded(self: Tracker, /, *args: P.args, **kwargs: P.kwargs) -> None:
+        if self._complained:
+            return
         try:
             method(self, *args, **kwargs)
         except Exception as error:  # MLflow, its database and its disk may raise anything
@@ -123,6 +125,9 @@ class Tracker:
         for path in paths:
             self._client.log_artifact(self._run, str(path))
 
+    def end(self, status: str) -> None:
+        database.end_runs(self.store.database, lambda study: study == self.study, status)
+
     def wait(self) -> None:
         """Nothing is ever outstanding: each method writes before it returns."""
 
@@ -138,15 +143,17 @@ class Tracker:
         """The study's run, found again or begun, and what is known of its trials."""
         if self._settings is None:
             raise RuntimeError("start was not called")
-        mlflow = quiet_mlflow()
         uri = self.store.mlflow_uri
-        with FileLock(self.store.root / "mlflow.db.flock"):  # the first client makes the tables, which two searches at once would both begin with
+        database.check(self.store.database)  # before MLflow, which would try again and again
+        mlflow = quiet_mlflow()
+        with FileLock(self.store.root / "mlflow.db.flock", timeout=FIRST_START):  # two first clients would both make the tables
+            database.relocate(self.store.database, self.store.artifacts)
             self._client = client = mlflow.MlflowClient(uri, uri)
             experiment = client.get_experiment_by_name(self.study)
         if experiment is None:
             self._experiment = client.create_experiment(
                 self.study,
-                f"{self.store.artifacts.as_uri()}/{self.study.replace(' ', '%20')}",
+                self.store.artifacts_of(self.study).as_uri(),
                 tags={"mlflow.experimentKind": KIND, "mlflow.note.content": NOTE},
             )
         else:
@@ -255,11 +262,9 @@ class Tracker:
         self._client.log_inputs(run, datasets=[DatasetInput(entry, [InputTag("mlflow.data.context", "training")])])
 
     def _complain(self, error: Exception) -> None:
-        if self._complained:
-            return
         self._complained = True
-        reason = (" ".join(str(error).split()) or type(error).__name__)[:300]
-        log.warning("MLflow could not be written (%s). The search goes on without it; its own record in %s is complete.", reason, self.store.root)
+        place = self.store.root
+        log.warning("MLflow could not be written: %s. The search goes on without it; its own record in %s is complete.", database.reason(error), place)
 
 
 def _ms(seconds: float) -> int:

@@ -1,0 +1,103 @@
+"""Paths and names of folders that come from a user or from a file, checked before anything is read or written there.
+
+The functions read the file system and change nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from pathlib import Path
+
+from automl_cnn import paths
+from automl_cnn.errors import ConfigError, StoreError
+
+LONGEST_NAME = 255  # bytes; what file systems allow
+NEVER_IN_A_NAME = ("Cc", "Cs", "Zl", "Zp")  # Unicode categories: control characters, bytes that are no UTF-8, ends of lines and paragraphs
+
+
+def is_study_name(name: str) -> bool:
+    """Whether `name` names one folder and can be printed: no path, nothing hidden, no control characters."""
+    if not name.strip() or name.startswith(".") or set(name) & set('/\\:"') or any(unicodedata.category(sign) in NEVER_IN_A_NAME for sign in name):
+        return False
+    return len(name.encode()) <= LONGEST_NAME
+
+
+def study_name(name: str) -> str:
+    """`name`, if a study can have it.
+
+    Raises:
+        StoreError: no study can have it, for instance because it leads out of the store.
+    """
+    if not is_study_name(name):
+        raise StoreError(f"{name[:200]!r} cannot name a study: expected letters, digits, spaces, dots, dashes and underscores, and no dot at the beginning.")
+    return name
+
+
+def store_path(value: object) -> Path:
+    """The folder of a store as the user gave it, unless it can never be one.
+
+    Raises:
+        ValueError: the name is blank or no path, or a file is in the way.
+    """
+    if isinstance(value, str) and not value.strip():
+        raise ValueError("the name of the store is empty; expected a folder such as automl-cnn-runs (a dot stands for the current folder)")
+    folder = paths.read(value)
+    for place in (folder, *folder.parents):
+        try:
+            place.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{str(value)[:200]!r} cannot be a folder ({getattr(error, 'strerror', None) or error}); choose another one") from None
+        if not place.is_dir():
+            kind = "a link that leads nowhere" if place.is_symlink() and not place.exists() else "a file"
+            raise ValueError(f"{place} is {kind}, not a folder; choose another folder for the store")
+        break
+    return folder
+
+
+def store_option(value: str | Path) -> Path:
+    """`--store`, checked.
+
+    Raises:
+        ConfigError: it cannot be a store.
+    """
+    try:
+        return store_path(value)
+    except ValueError as error:
+        raise ConfigError(f"--store: {error}.") from None
+
+
+def sqlite_url(file: Path) -> str:
+    """The SQLAlchemy URL of an SQLite file, whatever characters its path holds.
+
+    MLflow makes the parent folder of a `sqlite:///` URL without decoding the URL first, so a path with escaped
+    characters names the driver too: MLflow leaves such a URL to SQLAlchemy.
+
+    Raises:
+        StoreError: no URL can express the path, since it is not valid UTF-8.
+    """
+    from sqlalchemy import URL, make_url
+
+    path = file.as_posix()
+    try:
+        url = URL.create("sqlite", database=path).render_as_string()
+        if url != f"sqlite:///{path}":
+            url = URL.create("sqlite+pysqlite", database=path).render_as_string()
+        if make_url(url).database == path:
+            return url
+    except ValueError:  # the name of a folder is not valid UTF-8
+        pass
+    raise StoreError(f"MLflow cannot use {os.fsencode(file)!r}: no URL can name that path. Choose a store whose path is valid UTF-8.")
+
+
+def after_move(path: Path, before: Path, now: Path) -> Path:
+    """Where `path` is since the folder `before` moved to `now`: the same place, or as far from `now` as it was from `before`.
+
+    Images beside the store move with it when the whole project folder moves. A path that is at neither place is returned as it is.
+    """
+    if path.exists() or not before.is_absolute() or not path.is_absolute():
+        return path
+    moved = Path(os.path.normpath(now.absolute() / os.path.relpath(path, before)))
+    return moved if moved.exists() else path
