@@ -1,12 +1,16 @@
 """The tracker in the background: in order, and nobody waits until the end."""
 
+import contextlib
 import threading
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from automl_cnn.errors import ConfigError, TrialError
 from automl_cnn.track import NullTracker
-from automl_cnn.track.later import Later
+from automl_cnn.track import later as later_module
+from automl_cnn.track.later import Later, ending
 
 
 class Slow(NullTracker):
@@ -32,6 +36,9 @@ class Slow(NullTracker):
     def finish(self, result, model_file, example):
         self._tell("finish")
 
+    def end(self, status):
+        self._tell(status)
+
 
 def test_only_who_asks_waits_and_the_order_is_kept():
     slow = Slow()
@@ -48,6 +55,43 @@ def test_only_who_asks_waits_and_the_order_is_kept():
     later.close()
     assert slow.threads.isdisjoint({threading.current_thread()})
     assert len(slow.threads) == 1
+
+
+def test_a_database_that_hangs_is_not_waited_for(monkeypatch, caplog):
+    monkeypatch.setattr(later_module, "LONGEST", 0.01)
+    monkeypatch.setattr(later_module, "PATIENCE", 0.01)
+    slow = Slow()
+    later = Later(slow)
+    later.start({}, {})
+    later.trial(1)
+    later.wait()
+    later.close()
+    assert "was not written" in caplog.text
+    assert all(thread.daemon for thread in threading.enumerate() if thread.name == "track"), "it would keep the process from ending"
+    slow.may.set()
+
+
+def test_a_tracker_that_breaks_its_contract_keeps_nobody_waiting(caplog):
+    class Broken(NullTracker):
+        def trial(self, trial):
+            raise RuntimeError("broken")
+
+    later = Later(Broken())
+    later.trial(1)
+    later.wait()
+    later.close()
+    assert "broken" in caplog.text
+
+
+@pytest.mark.parametrize(("error", "status"), [(None, "KILLED"), (KeyboardInterrupt, "KILLED"), (TrialError, "FAILED"), (ConfigError, "FAILED")])
+def test_however_a_search_ends_its_run_ends(error, status):
+    slow = Slow()
+    slow.may.set()
+    with contextlib.suppress(*([error] if error else [])), ending(Later(slow)) as later:
+        later.start({}, {})
+        if error:
+            raise error
+    assert slow.told == ["start", status]
 
 
 def test_closing_waits_for_what_was_told():

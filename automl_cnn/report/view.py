@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from automl_cnn.facts import Facts
+from automl_cnn.places import sqlite_url
 from automl_cnn.quantities import clock, compact
 from automl_cnn.records import State, Trial, incumbent
 from automl_cnn.report import charts
@@ -15,6 +17,7 @@ from automl_cnn.report.parts import Command, Page, Pairs, Row, Tile
 from automl_cnn.report.seen import believable, confusion, images, mistakes
 from automl_cnn.report.training import costs, curves, differences, effect, families, front, next_best
 from automl_cnn.space import Scalar
+from automl_cnn.store import MLFLOW_DB
 
 BOARD = 25  # trials shown at once; the others behind a fold
 STATES = {State.COMPLETE: "done", State.STOPPED: "stopped", State.PRUNED: "pruned", State.FAILED: "failed", State.RUNNING: "running"}
@@ -191,7 +194,7 @@ def spelled(value: object) -> str:
 def _commands(facts: Facts, best: Trial | None) -> tuple[Command, ...]:
     name, store = shlex.quote(facts.name), facts.store
     place = "" if store == "automl-cnn-runs" else f" --store {shlex.quote(store)}"
-    tracking, champion = shlex.quote(f"sqlite:///{store}/mlflow.db"), shlex.quote(f"models:/{facts.name}@champion")
+    tracking, champion = shlex.quote(sqlite_url(Path(store) / MLFLOW_DB)), shlex.quote(f"models:/{facts.name}@champion")
     commands = []
     if best is not None:
         commands += [

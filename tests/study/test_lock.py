@@ -78,6 +78,21 @@ def test_a_name_without_a_lock_is_stale(lock, left):
         assert holder(lock) == os.getpid()
 
 
+def test_a_folder_that_became_read_only_does_not_hide_what_happened(lock, monkeypatch):
+    def refuse(path, **_):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    def work():
+        monkeypatch.setattr(type(lock), "unlink", refuse)
+        raise StoreError("what happened")
+
+    with pytest.raises(StoreError, match="what happened"), held(lock, "s"):
+        work()
+    assert holder(lock) is None, "the lock was not released"
+    with held(lock, "s"):
+        assert holder(lock) == os.getpid()
+
+
 def test_of_many_at_once_one_gets_in(lock):
     inside, refused, gate, leave = [], [], threading.Barrier(8), threading.Event()
 

@@ -12,7 +12,7 @@ from automl_cnn.study.engines.optuna import OptunaEngine
 from automl_cnn.study.loop import GIVE_UP, Loop
 from automl_cnn.study.observer import NullObserver
 from automl_cnn.study.planner import Planner
-from automl_cnn.study.record import Record
+from automl_cnn.study.record import OFTEN, Record
 from automl_cnn.study.stages import Sizing, kept
 from automl_cnn.track import NullTracker
 
@@ -202,11 +202,11 @@ def test_a_killed_study_goes_on_and_its_used_time_counts(tmp_path):
     used = first.clock.now - 1000
     again = Study(tmp_path, total=300)
     assert again.record.bury() == 1
-    assert again.record.seconds == pytest.approx(used)
+    assert used - OFTEN <= again.record.seconds <= used
     again.loop.run()
     trials = again.record.trials
     assert [trial.number for trial in trials[:3] if trial.scored] == [0, 1]
-    assert (again.clock.now - 1000) + used <= 300
+    assert (again.clock.now - 1000) + used <= 300 + OFTEN
     assert trials[-1].stage == "final"
 
 

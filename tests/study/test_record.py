@@ -5,7 +5,7 @@ import pytest
 from automl_cnn.errors import StoreError
 from automl_cnn.records import Epoch, Fidelity, Finished, Job, NetCost, Started, State
 from automl_cnn.space import Choice, Float, Int, Parameter, Space
-from automl_cnn.study.record import Record
+from automl_cnn.study.record import OFTEN, Record
 
 SPACE = Space(
     (
@@ -64,6 +64,24 @@ def test_seconds_add_up_over_sessions(tmp_path):
     record.use("one", 25)
     record.use("two", 5)
     assert Record(tmp_path / "j", "s").seconds == 30
+
+
+def test_seconds_are_written_now_and_then_and_at_the_end(tmp_path):
+    journal = tmp_path / "j"
+    record = Record(journal, "s")
+    for tenth in range(6000):  # ten minutes, a step every tenth of a second
+        record.use("one", tenth / 10)
+    assert len([line for line in journal.read_bytes().splitlines() if b"seconds" in line]) <= 600 / OFTEN + 1
+    assert Record(journal, "s").seconds >= 599.9 - max(OFTEN, 6)
+    record.use("one", 599.9, last=True)
+    assert Record(journal, "s").seconds == 599.9
+
+
+def test_seconds_of_an_earlier_version_count(tmp_path):
+    record = Record(tmp_path / "j", "s")
+    record.keep("seconds", {"one": 10.0, "two": 5.5})
+    record.use("three", 4.5)
+    assert Record(tmp_path / "j", "s").seconds == 20.0
 
 
 def test_a_half_written_last_line_is_survived(tmp_path):

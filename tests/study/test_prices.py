@@ -1,0 +1,51 @@
+"""What networks cost: each a line of its own in the journal."""
+
+import dataclasses
+
+from automl_cnn.records import NetCost
+from automl_cnn.study.prices import COSTS, LATENCIES, Prices
+from automl_cnn.study.record import Record
+
+
+class Counting:
+    def __init__(self):
+        self.asked = 0
+
+    def cost(self, configuration):
+        self.asked += 1
+        return NetCost(configuration["resnet.depth"], 2, 3, 4)
+
+    def latency(self, configuration):
+        self.asked += 1
+        return configuration["resnet.depth"] / 8
+
+
+def network(depth):
+    return {"architecture": "resnet", "resolution": 96, "resnet.depth": depth, "rate": 0.1}
+
+
+def test_the_journal_grows_by_the_new_network_alone(tmp_path):
+    journal, executor = tmp_path / "j", Counting()
+    prices = Prices(Record(journal, "s"), executor)
+    sizes = []
+    for depth in range(100, 200):
+        prices.cost(network(depth))
+        prices.latency(network(depth))
+        sizes.append(journal.stat().st_size)
+    growth = [after - before for before, after in zip(sizes, sizes[1:], strict=False)]
+    assert max(growth) <= min(growth) + 20, "an entry repeats what others hold"
+    again = Prices(Record(journal, "s"), executor)
+    assert again.cost(network(150)) == NetCost(150, 2, 3, 4)
+    assert again.latency(network(150)) == 150 / 8
+    assert executor.asked == 200
+
+
+def test_what_an_earlier_version_kept_is_read(tmp_path):
+    record, executor = Record(tmp_path / "j", "s"), Counting()
+    key = '{"architecture": "resnet", "resnet.depth": 5, "resolution": 96}'
+    record.keep(COSTS, {key: list(dataclasses.astuple(NetCost(7, 8, 9, 10)))})
+    record.keep(LATENCIES, {key: 1.5})
+    prices = Prices(record, executor)
+    assert prices.cost(network(5)) == NetCost(7, 8, 9, 10)
+    assert prices.latency(network(5)) == 1.5
+    assert executor.asked == 0
