@@ -85,7 +85,7 @@ def test_an_address_in_a_pipe_is_left_out(tmp_path):
     from automl_cnn.errors import DataError
     from automl_cnn.export.inputs import as_batches
 
-    with pytest.raises(DataError, match="cat.jpg is an address"):
+    with pytest.raises(DataError, match=r"cat\.jpg is an address"):
         list(as_batches(["https://example.org/cat.jpg"], 32, 3, 4, stored=32))
 
 

@@ -2,6 +2,7 @@
 
 import zipfile
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -32,7 +33,7 @@ class Notes(NullObserver):
 class FakeWorker:
     """Stands in for LocalExecutor: each trial scores 0.5 and a little more, unless `script` makes an outcome of (number, job)."""
 
-    made: list["FakeWorker"] = []
+    made: ClassVar[list["FakeWorker"]] = []
     script = staticmethod(lambda number, job: None)
     seconds = staticmethod(lambda number: None)  # called while a trial runs
 

@@ -1,6 +1,7 @@
 """What networks cost: each a line of its own in the journal."""
 
 import dataclasses
+import itertools
 
 from automl_cnn.records import NetCost
 from automl_cnn.study.prices import COSTS, LATENCIES, Prices
@@ -32,7 +33,7 @@ def test_the_journal_grows_by_the_new_network_alone(tmp_path):
         prices.cost(network(depth))
         prices.latency(network(depth))
         sizes.append(journal.stat().st_size)
-    growth = [after - before for before, after in zip(sizes, sizes[1:], strict=False)]
+    growth = [after - before for before, after in itertools.pairwise(sizes)]
     assert max(growth) <= min(growth) + 20, "an entry repeats what others hold"
     again = Prices(Record(journal, "s"), executor)
     assert again.cost(network(150)) == NetCost(150, 2, 3, 4)
