@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from automl_cnn.data import arrays
+from automl_cnn.data import arrays, steady
 from automl_cnn.data.dataset import Dataset, Skipped
 from automl_cnn.data.decode import resize_array
-from automl_cnn.data.decoded import Decoded, Probe, Report, decode, key_of, line_of, look, path_of, recall, side_for
+from automl_cnn.data.decoded import Decoded, Report, key_of, line_of, notes_on_bands, path_of, side_for
 from automl_cnn.data.levels import CONVENTION, Scale, levels_of_arrays
 from automl_cnn.data.pictures import bytes_of, pictures, square
 from automl_cnn.data.scan import Scan, scan, told_apart
@@ -29,6 +29,7 @@ def prepare(
     val_share: float = 0.15,
     test_share: float = 0.15,
     max_size: int = 224,
+    max_pixels: float | None = None,
     limit_bytes: int = arrays.LIMIT_BYTES,
     progress: Report | None = None,
 ) -> Dataset:
@@ -36,7 +37,8 @@ def prepare(
 
     The pixels are stored at one square size, the median shorter side of the files but at most `max_size`,
     in `cache`, a folder that is kept under `limit_bytes` by deleting what was not used for longest.
-    Files that cannot be read are listed in `skipped`. `progress` is told (done, of how many); each file counts twice.
+    Files that cannot be read, or that have more than `max_pixels` (`guard.limit`), are listed in `skipped`. `progress` is given (done, of how many);
+    each file counts twice.
 
     Raises:
         DataError: the folder's layout, too few readable images in a class.
@@ -45,14 +47,7 @@ def prepare(
     found = folder if isinstance(folder, Scan) else scan(Path(folder))
     report = progress or (lambda done, of: None)
     steps = 2 * len(found.files)
-    probes: list[Probe] = []
-    for result in arrays.in_threads(look, [found.folder / path for path, _, _ in found.files]):
-        probes.append(result)
-        report(len(probes), steps)
-    key = key_of([(path, result.digest) for (path, _, _), result in zip(found.files, probes, strict=True)], max_size)
-    decoded = recall(Path(cache), key, len(probes))
-    if decoded is None:
-        decoded = decode(found, probes, cache=Path(cache), key=key, max_size=max_size, limit_bytes=limit_bytes, report=report)
+    probes, key, decoded = steady.read(found, Path(cache), max_size=max_size, limit_bytes=limit_bytes, report=report, max_pixels=max_pixels)
     report(steps, steps)
     good = [row for row, (path, _, _) in enumerate(found.files) if path not in decoded.bad]
     return _dataset(
@@ -63,7 +58,7 @@ def prepare(
         digests=[probes[row].digest for row in good],
         decoded=decoded,
         array=path_of(Path(cache), key, decoded.side),
-        notes=(*found.notes, *decoded.notes),
+        notes=(*found.notes, *decoded.notes, *notes_on_bands(decoded.bands)),
         refused=found.refused,
         settings=(seed, val_share, test_share),
     )

@@ -8,19 +8,19 @@ antialiasing. JPEG files are decoded at the smallest scale that suffices (2-3 ti
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile
 
-from automl_cnn.data import deep
+from automl_cnn.data import bands, deep, formats, guard, quiet, regular
 from automl_cnn.data.levels import BYTE, CONVENTION, SLACK, Levels, span
-from automl_cnn.errors import DataError
+from automl_cnn.errors import ConfigError, DataError
 
 VERSION = 2  # raised whenever the pixels that come out change, so that old caches are not used
-FORMATS = ("JPEG", "PNG", "GIF", "BMP", "DIB", "WEBP", "TIFF", "PPM")  # no others: some of Pillow's decoders start programs
 MIN_SIDE = 4
 GRAY_MODES = frozenset({"1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
 _ORIENTATION = 0x0112  # the EXIF tag
@@ -35,53 +35,46 @@ _UPRIGHT = {
 }
 
 
-def open_image(source: Path | bytes, size: int, channels: int, levels: Levels = CONVENTION) -> np.ndarray:
+def open_image(source: Path | bytes, size: int, channels: int, levels: Levels = CONVENTION, *, max_pixels: float | None = None) -> np.ndarray:
     """The image as uint8 (size, size, channels), channels being 1 (gray) or 3 (RGB).
 
     The first frame of an animation; turned upright as its EXIF data say; transparent parts on white;
     files of more than 8 bits at the levels of their data set; both sides resized independently.
+    At most `max_pixels` are decoded (see `guard.limit`).
 
     Raises:
-        DataError: it is no image of a known format, damaged, too small (a side under 4 px), too large (above
-            179 million pixels) or outside the levels; the message is one sentence that tells which.
+        DataError: it is no image of a known format, damaged, too small (a side under 4 px), too large or
+            outside the levels; the message is one sentence that tells which.
     """
-    try:
-        with _open(source) as image:
-            return _square(image, size, channels, partial(_open, source), levels)
-    except DataError:
-        raise
-    except Exception as error:  # a damaged file makes decoders raise anything
-        raise DataError(_reason(error)) from None
+    return read_image(source, size, channels, levels, max_pixels=max_pixels)[0]
 
 
-def probe(source: bytes) -> tuple[int, bool]:
+def read_image(source: Path | bytes, size: int, channels: int, levels: Levels = CONVENTION, *, max_pixels: float | None = None) -> tuple[np.ndarray, int]:
+    """As `open_image`, and of a file with bands that are left out how many are used (else 0)."""
+    with _decoding(source, size, guard.limit(max_pixels)) as (image, again, used):
+        return _square(image, size, channels, again, levels), used
+
+
+def probe(source: bytes | BinaryIO, *, max_pixels: float | None = None) -> tuple[int, bool]:
     """The shorter side in pixels and whether the image is gray, read from its header alone.
 
     Raises:
         DataError: as `open_image`, as far as the header tells.
     """
-    try:
-        with _open(source) as image:
-            return min(image.size), _is_gray(image)
-    except DataError:
-        raise
-    except Exception as error:  # a damaged file makes decoders raise anything
-        raise DataError(_reason(error)) from None
+    pixels = guard.limit(max_pixels)
+    with _in_a_sentence(), _open(io.BytesIO(source) if isinstance(source, bytes) else source, pixels) as image:
+        guard.cost(image, MIN_SIDE, b"", pixels)
+        return min(image.size), _is_gray(image)
 
 
-def span_of(source: Path | bytes) -> deep.Span | None:
+def span_of(source: Path | bytes, *, max_pixels: float | None = None) -> deep.Span | None:
     """The extreme values of a file of more than 8 bits, which is decoded for that; None for any other.
 
     Raises:
         DataError: as `open_image`; a value is not finite.
     """
-    try:
-        with _open(source) as image:
-            return deep.span_of(image, partial(_open, source)) if deep.kind_of(image) else None
-    except DataError:
-        raise
-    except Exception as error:  # a damaged file makes decoders raise anything
-        raise DataError(_reason(error)) from None
+    with _decoding(source, MIN_SIDE, guard.limit(max_pixels)) as (image, again, _):
+        return deep.span_of(image, again) if deep.kind_of(image) else None
 
 
 def resize_array(images: np.ndarray, size: int) -> np.ndarray:
@@ -134,10 +127,54 @@ def _to_bytes(images: np.ndarray, levels: Levels) -> np.ndarray:
     return deep.to_bytes(images, pair)
 
 
-def _open(source: Path | bytes) -> Image.Image:
-    if (len(source) if isinstance(source, bytes) else source.stat().st_size) == 0:
-        raise DataError("the file is empty (0 bytes)")
-    image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS)
+@contextmanager
+def _decoding(source: Path | bytes, size: int, pixels: int) -> Iterator[tuple[Image.Image, Callable[[], Image.Image], int]]:
+    """An image that may be decoded now, what opens it once more, and how many of its bands are used where others are left out, else 0."""
+    with (
+        _in_a_sentence(),
+        _content(source, guard.file_limit(pixels)) as content,
+        _open(io.BytesIO(content), pixels) as image,
+        guard.turn(guard.cost(image, size, content, pixels)),
+    ):
+        whole, used = bands.settled(content, pixels)
+
+        def again() -> ImageFile.ImageFile:
+            return _open(io.BytesIO(whole), pixels)
+
+        if whole is content:
+            yield image, again, used
+        else:
+            with again() as plain:
+                yield plain, again, used
+
+
+@contextmanager
+def _content(source: Path | bytes, limit: int) -> Iterator[bytes]:
+    if isinstance(source, bytes):
+        regular.check_size(len(source), limit)
+        yield source
+        return
+    with regular.opened(source, limit) as (file, size), guard.turn(size):
+        yield file.read(limit)
+
+
+@contextmanager
+def _in_a_sentence() -> Iterator[None]:
+    """Whatever a decoder raises, or libtiff complains about, as a DataError: a damaged file makes them raise anything."""
+    with quiet.listening() as complaints:
+        try:
+            yield
+        except (DataError, ConfigError):
+            raise
+        except Exception as error:
+            if not complaints:
+                raise DataError(_reason(error)) from None
+        if complaints:  # also where pixels came out: what follows the damage is noise
+            raise DataError("the image is damaged or cut short: its TIFF data cannot be decoded in full")
+
+
+def _open(file: BinaryIO, pixels: int) -> ImageFile.ImageFile:
+    image = formats.opened(file, pixels)
     if min(image.size) < MIN_SIDE:
         image.close()
         raise DataError(f"the image is too small: {image.width}x{image.height} px, expected at least {MIN_SIDE}x{MIN_SIDE}")
@@ -145,13 +182,12 @@ def _open(source: Path | bytes) -> Image.Image:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, UnidentifiedImageError):
-        return "the file is no JPEG, PNG, GIF, BMP, WebP, TIFF or PPM image"
-    if isinstance(error, Image.DecompressionBombError):
-        return "the image is too large to be safe: more than 179 million pixels"
+    if isinstance(error, MemoryError):
+        return "the image takes more memory than there is"
     if isinstance(error, OSError) and error.strerror:
         return f"the file cannot be read: {error.strerror}"
-    return f"the image is damaged or cut short: {' '.join(str(error).split()) or type(error).__name__}"
+    text = " ".join(str(error).split())
+    return f"the image is damaged or cut short: {text[:200] or type(error).__name__}"
 
 
 def _is_gray(image: Image.Image) -> bool:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from automl_cnn.data import arrays
+from automl_cnn.data import arrays, guard, regular
 from automl_cnn.data.dataset import write_atomically
-from automl_cnn.data.decode import VERSION, open_image, probe, span_of
+from automl_cnn.data.decode import VERSION, probe, read_image, span_of
 from automl_cnn.data.deep import Span, levels_of_files, may_be_deep
 from automl_cnn.data.levels import CONVENTION, Levels
 from automl_cnn.data.scan import Scan
@@ -42,28 +42,52 @@ class Decoded:
     bad: dict[str, str]  # path -> reason
     levels: Levels = CONVENTION
     notes: tuple[str, ...] = ()  # on the levels
+    bands: dict[str, int] = field(default_factory=dict)  # path -> how many of its bands are used, where it has more
 
 
-def look(path: Path) -> Probe:
-    """Read one file's bytes, once, for its digest and header, and for the range of its values where it has more than 8 bits."""
+class ChangedError(Exception):
+    """Files are not what they were when they were looked at; which ones is in `paths`."""
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        super().__init__(f"{len(paths)} files changed")
+        self.paths = tuple(paths)
+
+
+def look(path: Path, max_pixels: float | None = None) -> Probe:
+    """Read one file for its digest and header, and for the range of its values where it has more than 8 bits; a regular file only, up to a size."""
+    limit = guard.file_limit(guard.limit(max_pixels))
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        return Probe("unreadable", reason=f"the file cannot be read: {error.strerror}")
-    digest = hashlib.blake2b(content, digest_size=16).hexdigest()
-    try:
-        shorter, gray = probe(content)
-        span = span_of(content) if may_be_deep(content) else None
+        with regular.opened(path, limit) as (file, size), guard.turn(size):
+            deep = may_be_deep(file.read(32))
+            file.seek(0)
+            content = file.read(limit) if deep else file
+            digest = regular.digest_of(content) if isinstance(content, bytes) else regular.digest_of_file(content)
+            try:
+                shorter, gray = probe(content, max_pixels=max_pixels)
+                span = span_of(content, max_pixels=max_pixels) if isinstance(content, bytes) else None
+            except DataError as error:
+                return Probe(digest, reason=str(error))
     except DataError as error:
-        return Probe(digest, reason=str(error))
+        return Probe("unreadable", reason=str(error))
     return Probe(digest, shorter, gray, span=span)
 
 
-def decode(found: Scan, probes: Sequence[Probe], *, cache: Path, key: str, max_size: int, limit_bytes: int, report: Report) -> Decoded:
+def decode(
+    found: Scan,
+    probes: Sequence[Probe],
+    *,
+    cache: Path,
+    key: str,
+    max_size: int,
+    limit_bytes: int,
+    report: Report,
+    max_pixels: float | None = None,
+) -> Decoded:
     """Decode every usable file of `found` into one array in `cache`, in the order of the files.
 
     Raises:
         DataError: not one can be used.
+        ChangedError: a file has another digest than its probe. Nothing is kept then.
         StoreError: the array cannot be written.
     """
     paths = [path for path, _, _ in found.files]
@@ -73,29 +97,57 @@ def decode(found: Scan, probes: Sequence[Probe], *, cache: Path, key: str, max_s
     side = side_for(native, max_size)
     channels = 1 if all(result.gray for _, result in good) else 3
     levels, notes = levels_of_files([result.span for _, result in good if result.span is not None])
+    limit = guard.file_limit(guard.limit(max_pixels))
+    bands: dict[str, int] = {}
+    changed: list[str] = []
 
-    def read(path: str) -> np.ndarray | str:
+    def read(item: tuple[str, Probe]) -> tuple[np.ndarray, int] | str | None:
+        path, result = item
         try:
-            return open_image(found.folder / path, side, channels, levels)
-        except DataError as error:
-            return str(error)
+            with regular.opened(found.folder / path, limit) as (file, size), guard.turn(size):
+                content = file.read(limit)
+                if regular.digest_of(content) != result.digest:
+                    return None
+                try:
+                    return read_image(content, side, channels, levels, max_pixels=max_pixels)
+                except DataError as error:
+                    return str(error)
+        except DataError:  # it could be read before
+            return None
 
     def blocks() -> Iterator[np.ndarray]:
-        results = arrays.in_threads(read, [path for path, _ in good])
-        for done, ((path, _), image) in enumerate(zip(good, results, strict=True), 1):
+        for done, ((path, _), image) in enumerate(zip(good, arrays.in_threads(read, good), strict=True), 1):
             report(len(paths) + done, 2 * len(paths))
-            if isinstance(image, str):
+            if image is None:
+                changed.append(path)
+            elif isinstance(image, str):
                 bad[path] = image
             else:
-                yield image[None]
+                if image[1]:
+                    bands[path] = image[1]
+                yield image[0][None]
+        if changed:
+            raise ChangedError(changed)
 
     if good:
         arrays.write(path_of(cache, key, side), (len(good), side, side, channels), blocks(), limit_bytes)
     if len(bad) == len(paths):
         raise DataError(f"None of the {len(paths)} images in {found.folder} can be used. The first, {paths[0]}: {bad[paths[0]]}.")
-    decoded = Decoded(side, channels, native, bad, levels, notes)
+    decoded = Decoded(side, channels, native, bad, levels, notes, bands)
     write_atomically(cache / f"{key}.json", json.dumps({**asdict(decoded), "levels": levels.as_dict()}).encode())
     return decoded
+
+
+def notes_on_bands(bands: dict[str, int]) -> tuple[str, ...]:
+    """What to tell the user of files with more bands than are used."""
+    notes = []
+    for used in sorted(set(bands.values())):
+        paths = sorted(path for path in bands if bands[path] == used)
+        words = {1: ("one band", "only the first is used"), 3: ("three bands", "only the first three are used")}
+        most, action = words.get(used, (f"{used} bands", f"only the first {used} are used"))
+        files = f"{len(paths):,} files have" if len(paths) != 1 else "1 file has"
+        notes.append(f"{files} more than {most} (such as '{paths[0]}'): {action}.")
+    return tuple(notes)
 
 
 def recall(cache: Path, key: str, files: int) -> Decoded | None:
@@ -114,9 +166,9 @@ def side_for(native: int, max_size: int) -> int:
     return max(8, min(-(-native // 8) * 8, max_size // 8 * 8))
 
 
-def key_of(contents: Iterable[tuple[str, str]], max_size: int) -> str:
+def key_of(contents: Iterable[tuple[str, str]], max_size: int, max_pixels: float | None = None) -> str:
     """A name for the pixels of these (path, digest) pairs, in this order."""
-    digest = hashlib.blake2b(f"{VERSION} {max_size}\n".encode(), digest_size=12)
+    digest = hashlib.blake2b(f"{VERSION} {max_size} {guard.limit(max_pixels)}\n".encode(), digest_size=12)
     for path, content in contents:
         digest.update(line_of(path, content))
     return digest.hexdigest()

@@ -88,7 +88,7 @@ def test_nothing_readable_and_too_few_readable(photos, cache):
 
 def test_a_second_call_decodes_nothing(photos, cache, monkeypatch):
     first = prepare(photos, cache)
-    monkeypatch.setattr(decoded, "open_image", lambda *_: pytest.fail("decoded again"))
+    monkeypatch.setattr(decoded, "read_image", lambda *_, **__: pytest.fail("decoded again"))
     second = prepare(photos, cache)
     assert (second.array, second.fingerprint, second.paths) == (first.array, first.fingerprint, first.paths)
     assert np.array_equal(second.splits, first.splits)
@@ -179,11 +179,11 @@ def test_what_a_crash_left_is_swept_away_but_not_the_work_of_others(photos, cach
 
 
 def test_an_interrupted_write_leaves_nothing(photos, cache, monkeypatch):
-    def stop(*_):
+    def stop(*_, **__):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(decoded, "open_image", stop)
+        patch.setattr(decoded, "read_image", stop)
         with pytest.raises(KeyboardInterrupt):
             prepare(photos, cache)
     assert list(cache.iterdir()) == []

@@ -1,0 +1,62 @@
+"""Keeps the image libraries from writing to the user's terminal: their lines name no file, ours do.
+
+libtiff prints to standard error by itself. Its lines are caught instead, since a file that it complains about is damaged,
+even where pixels come out. Pillow's warnings and log entries say what an exception says too, or do not matter here.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+_PATTERN = r"PIL\."
+_caught = threading.local()
+
+
+@contextmanager
+def listening() -> Iterator[list[str]]:
+    """What libtiff complains about in this thread, as it comes; nothing reaches standard error."""
+    _handler()
+    _ignore_warnings()
+    outer = getattr(_caught, "lines", None)
+    lines: list[str] = []
+    _caught.lines = lines
+    try:
+        yield lines
+    finally:
+        _caught.lines = outer
+
+
+def _ignore_warnings() -> None:
+    """Not `warnings.catch_warnings`, which other threads would undo."""
+    if not any(entry[0] == "ignore" and getattr(entry[3], "pattern", None) == _PATTERN for entry in warnings.filters):
+        warnings.filterwarnings("ignore", module=_PATTERN)
+
+
+@cache
+def _handler() -> Any:
+    """Set libtiff's handler of errors, once; the result must live as long as the process. None where libtiff cannot be reached."""
+    logging.getLogger("PIL").addHandler(logging.NullHandler())
+    try:
+        from PIL import _imaging
+
+        library = ctypes.CDLL(_imaging.__file__)
+        setter = library.TIFFSetErrorHandler
+    except (ImportError, OSError, AttributeError):  # linked into Pillow, as on Windows, or left out of it
+        return None
+
+    @ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_void_p)
+    def handle(module: bytes | None, text: bytes | None, values: int | None) -> None:
+        lines = getattr(_caught, "lines", None)
+        if lines is not None and len(lines) < 100:
+            lines.append((text or b"").decode("ascii", "replace"))
+
+    setter.argtypes, setter.restype = [ctypes.c_void_p], ctypes.c_void_p
+    setter(ctypes.cast(handle, ctypes.c_void_p))
+    return handle

@@ -1,0 +1,47 @@
+"""Looks at the files of a folder and decodes them; what changes in between is looked at again, so that pixels and digests always belong together."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from automl_cnn.data import arrays
+from automl_cnn.data.decoded import ChangedError, Decoded, Probe, Report, decode, key_of, look, recall
+from automl_cnn.data.scan import Scan
+from automl_cnn.errors import DataError
+
+ROUNDS = 5
+CHANGED = Probe("changed", reason="the file changed while it was read")  # the digest of no file, so that it is read again the next time
+
+
+def read(found: Scan, cache: Path, *, max_size: int, limit_bytes: int, report: Report, max_pixels: float | None = None) -> tuple[list[Probe], str, Decoded]:
+    """The probes of all files, the key of their pixels in `cache`, and what decoding them showed.
+
+    A file that changes twice is left out.
+
+    Raises:
+        DataError: not one file can be used, or ever more of them change.
+        StoreError: `cache` cannot be written.
+    """
+    paths = [path for path, _, _ in found.files]
+    probes: list[Probe] = []
+    for result in arrays.in_threads(partial(look, max_pixels=max_pixels), [found.folder / path for path in paths]):
+        probes.append(result)
+        report(len(probes), 2 * len(paths))
+    changed: set[str] = set()
+    for _ in range(ROUNDS):
+        key = key_of(((path, probe.digest) for path, probe in zip(paths, probes, strict=True)), max_size, max_pixels)
+        decoded = recall(cache, key, len(probes))
+        try:
+            if decoded is None:
+                decoded = decode(found, probes, cache=cache, key=key, max_size=max_size, limit_bytes=limit_bytes, report=report, max_pixels=max_pixels)
+            return probes, key, decoded
+        except ChangedError as error:
+            again = set(error.paths)
+            for row, path in enumerate(paths):
+                if path in again:
+                    probes[row] = CHANGED if path in changed else look(found.folder / path, max_pixels)
+            changed |= again
+    raise DataError(
+        f"{len(changed):,} files in {found.folder} changed while they were read, such as '{min(changed)}'. Wait until nothing writes there, and try again."
+    )
