@@ -142,6 +142,7 @@ class StudyConfig(BaseModel):
     max_size: Size | None = None
     max_latency: Milliseconds | None = None
     max_disk: Size | None = None
+    max_pixels: Count | None = None  # None: what data.guard.limit says
 
     @model_validator(mode="after")
     def _weights_of_what(self) -> StudyConfig:

@@ -63,6 +63,14 @@ def search(
         str | None,
         typer.Option(help="What the study keeps at most, with its share of the image cache and its MLflow artifacts: 2GB.", rich_help_panel=LIMITS),
     ] = None,
+    max_pixels: Annotated[
+        str | None,
+        typer.Option(
+            help="Pixels of the largest image that is decoded; larger ones are left out and named (default: 40M).",
+            envvar="AUTOML_CNN_MAX_PIXELS",
+            rich_help_panel=LIMITS,
+        ),
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="A study.toml with any of these settings; flags override it.", rich_help_panel=LIMITS)] = None,
     architectures: Annotated[str | None, typer.Option(help="Only these, as in vgg,resnet (default: all).", rich_help_panel=SPACE)] = None,
     optimizers: Annotated[str | None, typer.Option(help="Only these (default: all).", rich_help_panel=SPACE)] = None,
@@ -141,6 +149,7 @@ def search(
             "max_size": max_size,
             "max_latency": max_latency,
             "max_disk": max_disk,
+            "max_pixels": max_pixels,
         },
         config,
     )

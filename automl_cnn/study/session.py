@@ -114,6 +114,7 @@ def _search(
                 val_share=config.val_share,
                 test_share=config.test_share,
                 max_size=config.max_resolution,
+                max_pixels=config.max_pixels,
             )
         observer.data(dataset)
         same_study(record, config, dataset, name)

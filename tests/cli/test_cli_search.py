@@ -78,6 +78,7 @@ def test_flags_become_settings(cli, fake_search, tmp_path):
         "--max-size": "5MB",
         "--max-latency": "20ms",
         "--max-disk": "2GB",
+        "--max-pixels": "100M",
     }
     done = cli("search", *(part for pair in flags.items() for part in pair), "--no-mlflow")
     assert done.exit_code == 0, done.output
@@ -111,6 +112,7 @@ def test_flags_become_settings(cli, fake_search, tmp_path):
         max_size=5e6,
         max_latency=20,
         max_disk=2e9,
+        max_pixels=1e8,
     )
     assert fake_search.options["track"] is False
     assert 0 <= elapsed.now() - fake_search.options["started"] < elapsed.LATEST  # since this process began
