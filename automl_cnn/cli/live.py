@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from automl_cnn.data import Dataset
 
 EVERY = 5  # epochs between two lines of a log
+SECONDS = 5.0  # between two lines of a log while the images are checked
 
 
 class Watch(NullObserver):
@@ -32,7 +35,7 @@ class Watch(NullObserver):
     def __init__(self, screen: Console, config: StudyConfig, started: float, now: Callable[[], float] = elapsed.now) -> None:
         self.screen = screen
         self.now = now
-        self.view = View(title=config.name or config.data.resolve().name, metric=config.metric, budget=config.budget, limit=config.trials)
+        self.view = View(title=config.name or Path(os.path.realpath(config.data)).name, metric=config.metric, budget=config.budget, limit=config.trials)
         self.view.doing = "checking the images"
         self._zero = started  # the moment at which the budget's clock would have stood at 0
         self._trial_began = 0.0
@@ -51,6 +54,9 @@ class Watch(NullObserver):
     def line(self, text: str, style: str = "") -> None:
         """One line, beginning with the time."""
         self.screen.print(Text.assemble((f"{clock(self.elapsed):>7}  ", "dim"), (inline(text.replace("\n", " ")), style)), soft_wrap=True)
+
+    def checking(self, text: str) -> None:
+        self.view.doing = text
 
     def data(self, dataset: Dataset) -> None:
         self.view.doing = "planning the first trial"
@@ -136,8 +142,18 @@ class Panel(Watch):
 class Lines(Watch):
     """Anywhere else: a line when a trial starts and ends, and every fifth epoch."""
 
+    _checked: float | None = None  # when the last line on the images was written, or might have been
+
     def note(self, text: str) -> None:
         self.line(text)
+
+    def checking(self, text: str) -> None:
+        super().checking(text)
+        if self._checked is None:
+            self._checked = self.now()
+        elif self.now() - self._checked >= SECONDS:
+            self._checked = self.now()
+            self.line(text)
 
     def trial_started(self, job: Job, number: int) -> None:
         super().trial_started(job, number)

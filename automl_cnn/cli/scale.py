@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -230,8 +231,8 @@ def _number(text: str) -> Scalar:
 
 def name_of(settings: StudyConfig, plan: Plan) -> str:
     """The name of a scale study that was given none: the same command on the same folder is the same study."""
-    identity = {**plan.identity, "data": str(settings.data.resolve()), "seed": settings.seed, "metric": settings.metric, "px": settings.max_resolution}
+    identity = {**plan.identity, "data": os.path.realpath(settings.data), "seed": settings.seed, "metric": settings.metric, "px": settings.max_resolution}
     limits = [settings.max_latency, settings.max_params, settings.max_mult_adds, settings.max_size]
     digest = hashlib.blake2b(json.dumps([identity, limits], sort_keys=True, default=str).encode(), digest_size=3).hexdigest()
-    plain = re.sub(r"[^\w.-]+", "-", settings.data.resolve().name).strip("-.") or "study"
+    plain = re.sub(r"[^\w.-]+", "-", os.path.basename(os.path.realpath(settings.data))).strip("-.") or "study"
     return f"{plain}-{plan.architecture}-scaled-{digest}"

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from automl_cnn.data.scarce import Scarce, too_few
 from automl_cnn.errors import DataError
 
 TRAIN, VAL, TEST = 0, 1, 2
@@ -33,7 +34,7 @@ def split(  # noqa: PLR0917  # the order of the sentence: these labels, of these
     place follows from its content and the seed. `classes` are names for the messages.
 
     Raises:
-        DataError: a class has too few different images to have one in each split.
+        DataError: classes have too few different images to have one in each split; all of them are named.
     """
     labels = np.asarray(labels)
     out = np.array([SPLITS[name or "train"] for name in given], np.int8)
@@ -46,6 +47,7 @@ def split(  # noqa: PLR0917  # the order of the sentence: these labels, of these
     for digest, rows in groups.items():
         if shares and all(out[row] == TRAIN for row in rows) and len({int(labels[row]) for row in rows}) == 1:
             free[int(labels[rows[0]])].append((hashlib.blake2b(digest.encode(), digest_size=8, salt=seed.to_bytes(8, "little")).digest(), rows))
+    scarce: list[Scarce] = []
     for label in range(int(labels.max(initial=-1)) + 1 if classes is None else len(classes)):
         shuffled = [rows for _, rows in sorted(free[label])]
         stays = int(np.sum((labels == label) & (out == TRAIN))) - sum(map(len, shuffled))
@@ -53,9 +55,13 @@ def split(  # noqa: PLR0917  # the order of the sentence: these labels, of these
         mine = labels == label
         enough = len(shuffled) >= len(shares) and len(shuffled) + (stays > 0) >= 1 + len(shares)
         if not enough or any(code not in shares and not np.any(mine & (out == code)) for code in SPLITS.values()):
-            raise DataError(_too_few(name, out[mine], [digests[row] for row in np.flatnonzero(mine).tolist()], shares))
+            counts = {given: int(np.sum(out[mine] == code)) for given, code in SPLITS.items()}
+            scarce.append(Scarce(name, counts, len({digests[row] for row in np.flatnonzero(mine).tolist()})))
+            continue
         for code, taken in _deal(shuffled, shares, stays > 0).items():
             out[[row for rows in taken for row in rows]] = code
+    if scarce:
+        raise DataError(too_few(scarce, [given for given, code in SPLITS.items() if code in shares]))
     return out
 
 
@@ -86,22 +92,3 @@ def _deal(groups: list[Group], shares: dict[int, float], train_has_some: bool) -
             dealt[donor].remove(smallest)
             dealt[code].append(smallest)
     return {code: dealt[code] for code in shares}
-
-
-def _too_few(name: str, out: np.ndarray, digests: Sequence[str], shares: dict[int, float]) -> str:
-    """Why a class with these given splits cannot have an image in each, and what to do."""
-    different = len(set(digests))
-    copies = f", only {different} of them different" if different < len(digests) else ""
-    if len(shares) == 2:
-        return (
-            f"The class '{name}' has {len(digests)} readable image{'' if len(digests) == 1 else 's'}{copies}: expected at least 3 different ones "
-            "that are in no other class, one each to train, to validate and to test. Add images, or remove the class's folder."
-        )
-    empty = [given for given, code in SPLITS.items() if code not in shares and not np.any(out == code)]
-    if empty:
-        return f"The class '{name}' has no readable image in {' and '.join(empty)}. Add some there, or put all images in one folder per class."
-    carved = " and ".join(given for given, code in SPLITS.items() if code in shares)
-    return (
-        f"The class '{name}' has {int(np.sum(out == TRAIN))} readable images in train: expected at least {1 + len(shares)} different ones "
-        f"that are in no other class or split, since {carved} is taken from them. Add images, or remove the class's folder."
-    )

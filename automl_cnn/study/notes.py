@@ -39,6 +39,9 @@ class Noting:
         self._texts[text] = None
         self.observer.note(text)
 
+    def checking(self, text: str) -> None:
+        self.observer.checking(text)
+
     def data(self, dataset: Dataset) -> None:
         self._texts.update(dict.fromkeys(remarks(dataset)))
         self.observer.data(dataset)

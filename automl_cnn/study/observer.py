@@ -16,6 +16,9 @@ class Observer(Protocol):
     def note(self, text: str) -> None:
         """Something the user should know, at any time; also from within a signal handler."""
 
+    def checking(self, text: str) -> None:
+        """How far the images are listed, checked and decoded; a few times a second."""
+
     def data(self, dataset: Dataset) -> None:
         """The images are scanned, checked and split."""
 
@@ -45,6 +48,8 @@ class NullObserver:
     """Watches nothing. A base for observers that care about a few things only."""
 
     def note(self, text: str) -> None: ...
+
+    def checking(self, text: str) -> None: ...
 
     def data(self, dataset: Dataset) -> None: ...
 

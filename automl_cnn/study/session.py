@@ -13,7 +13,7 @@ from typing import Any
 from automl_cnn import backend, elapsed
 from automl_cnn import registry as plugins
 from automl_cnn.config import StudyConfig
-from automl_cnn.data import Dataset, arrays, pixels, prepare, scan
+from automl_cnn.data import Dataset, Scan, arrays, pixels, prepare, scan
 from automl_cnn.diagnosis import Context
 from automl_cnn.diagnosis.copies import COPIES, share_of_copies
 from automl_cnn.errors import ConfigError, StoreError
@@ -21,6 +21,7 @@ from automl_cnn.records import Job, StudyResult, Trial, incumbent
 from automl_cnn.space import Configuration, Space
 from automl_cnn.store import Store, StudyFolder
 from automl_cnn.study.budget import FINISH, Budget, finishing
+from automl_cnn.study.checking import Checking
 from automl_cnn.study.course import Course
 from automl_cnn.study.disk import STOPPED, Disk, Reserve, plainly
 from automl_cnn.study.engines import Engine, engine_for, require
@@ -80,13 +81,13 @@ def run(
         observer.note(f"Plugin left out: {source}: {why}")
     for kind in plugins.KINDS:
         found.only(kind, getattr(config, f"{kind}s"))
-    if dataset is None:
-        scan(config.data)  # names only: a folder that cannot be used is told before anything is started
     store = Store(config.store)
+    checking = Checking(observer, started, config.budget)
+    images = scan(config.data, skip=[store.root], listed=checking.listed) if dataset is None else dataset  # before anything is started or written
     name = config.name or name_of(config)
     folder = store.study(name)
     with held(folder.lock, name), plainly(store), ending(Later(Tracker(store, name) if track else NullTracker())) as tracker:
-        result = _search(config, found, store, folder, observer=observer, tracker=tracker, started=started, dataset=dataset, course=course)
+        result = _search(config, found, store, folder, observer=observer, tracker=tracker, started=started, images=images, checking=checking, course=course)
         return dataclasses.replace(result, notes=observer.texts)
 
 
@@ -99,23 +100,15 @@ def _search(
     observer: Observer,
     tracker: Later,
     started: float,
-    dataset: Dataset | None,
+    images: Dataset | Scan,
+    checking: Checking,
     course: Course | None,
 ) -> StudyResult:
     name = folder.name
     record = Record(store.journal, name)
     executor = LocalExecutor(folder.log)
     try:
-        if dataset is None:
-            dataset = prepare(
-                config.data,
-                store.cache,
-                seed=config.seed,
-                val_share=config.val_share,
-                test_share=config.test_share,
-                max_size=config.max_resolution,
-                max_pixels=config.max_pixels,
-            )
+        dataset = images if isinstance(images, Dataset) else _prepared(images, config, store, checking)
         observer.data(dataset)
         same_study(record, config, dataset, name)
         record.keep(DATA, {**summary(dataset), COPIES: record.settings.get(DATA, {}).get(COPIES)})
@@ -278,6 +271,19 @@ class _Study:
             "data_fingerprint": self.dataset.fingerprint,
             "versions": {package: importlib.metadata.version(package) for package in ("automl-cnn", "keras")},
         }
+
+
+def _prepared(images: Scan, config: StudyConfig, store: Store, checking: Checking) -> Dataset:
+    return prepare(
+        images,
+        store.cache,
+        seed=config.seed,
+        val_share=config.val_share,
+        test_share=config.test_share,
+        max_size=config.max_resolution,
+        max_pixels=config.max_pixels,
+        progress=checking.images,
+    )
 
 
 def _look_for_copies(record: Record, dataset: Dataset) -> None:

@@ -161,6 +161,22 @@ def test_a_log_has_a_line_every_fifth_epoch():
     assert [number for number in range(1, 13) if f"epoch {number} of 12" in text] == [5, 10]
 
 
+def test_a_log_has_a_line_every_few_seconds_while_the_images_are_checked():
+    screen = Console(file=io.StringIO(), width=120, highlight=False)
+    now = Time()
+    observer = Lines(screen, CONFIG, 940.0, now)
+    for second in range(12):
+        now.now = 1000.0 + second
+        observer.checking(f"checking the images: {second} of 12")
+    assert [line.split("  ")[-1].strip() for line in screen.file.getvalue().splitlines()] == ["checking the images: 5 of 12", "checking the images: 10 of 12"]
+
+
+def test_the_panel_says_how_far_the_images_are_checked():
+    observer = Panel(terminal(100), CONFIG, 940.0, Time())
+    observer.checking("checking the images: 40,000 of 200,000")
+    assert "checking the images: 40,000 of 200,000" in drawn(observer)
+
+
 def test_the_order_of_the_leaderboard():
     assert [trial.number for trial in ranked(TRIALS)] == [2, 0, 1, 3, 4]
 

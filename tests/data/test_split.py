@@ -80,7 +80,7 @@ def test_a_training_copy_of_a_given_validation_image_never_becomes_a_test_image(
         (0, "", [], "class 'rare' has 0 readable images"),
         (4, "aabb", [None] * 4, "4 readable images, only 2 of them different"),
         (3, "abc", ["train", "train", "test"], None),
-        (2, "ab", ["train", "test"], r"'rare' has 1 readable images in train.*at least 2 .*val is taken"),
+        (2, "ab", ["train", "test"], r"'rare' has 1 readable image in train.*at least 2 .*val is taken"),
         (2, "ab", ["train", "train"], "'rare' has no readable image in test"),
     ],
 )
@@ -97,3 +97,27 @@ def test_too_few_images(count, digests, given, reason):
         return
     with pytest.raises(DataError, match=reason):
         split(labels, every, names, 0, 0.2, 0.2, ("common", "rare"))
+
+
+def test_all_classes_that_are_too_small_are_named_at_once_with_their_counts():
+    counts = {"fine": 10, "pair": 2, "one": 1, "none": 0, "copies": 4, "also fine": 3}
+    labels = [label for label, count in enumerate(counts.values()) for _ in range(count)]
+    digests = [f"{label} {0 if label == 4 else number}" for number, label in enumerate(labels)]
+    with pytest.raises(DataError, match="4 classes have too few images") as caught:
+        split(labels, digests, [None] * len(labels), 0, 0.2, 0.2, tuple(counts))
+    text = str(caught.value)
+    for part in (
+        "'pair' has 2 readable images;",
+        "'one' has 1 readable image;",
+        "'none' has 0 readable images;",
+        "'copies' has 4 readable images, only 1 of them",
+    ):
+        assert part in text
+    assert "fine" not in text
+
+
+def test_all_classes_that_miss_in_given_splits_are_named_at_once():
+    labels = [0] * 6 + [1] * 3 + [2] * 2
+    given = ["train"] * 3 + ["test"] * 3 + ["train"] * 3 + ["train", "test"]
+    with pytest.raises(DataError, match=r"'b' has no readable image in test: .*'c' has 1 readable image in train: expected at least 2 .*val is taken"):
+        split(labels, [str(row) for row in range(11)], given, 0, 0.2, 0.2, ("a", "b", "c"))
