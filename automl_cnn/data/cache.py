@@ -14,6 +14,7 @@ from automl_cnn.data import arrays, steady
 from automl_cnn.data.dataset import Dataset, Skipped
 from automl_cnn.data.decode import resize_array
 from automl_cnn.data.decoded import Decoded, Report, key_of, line_of, notes_on_bands, path_of, side_for
+from automl_cnn.data.labels import in_order, labels_of
 from automl_cnn.data.levels import CONVENTION, Scale, levels_of_arrays
 from automl_cnn.data.pictures import bytes_of, pictures, square
 from automl_cnn.data.scan import Scan, scan, told_apart
@@ -88,7 +89,7 @@ def prepare_arrays(
             read the same, a single class, too few images in a class; what `levels_of_arrays` and `as_uint8` refuse.
         StoreError: `cache` cannot be written.
     """
-    given, values = pictures(images), list(labels)
+    given, values = pictures(images), labels_of(labels)
     if len(given) != len(values):
         raise DataError(f"There are {len(given)} images and {len(values)} labels: expected one label per image.")
     index, classes = _label_index(values)
@@ -213,21 +214,9 @@ def _dark(given: np.ndarray | Sequence[np.ndarray], stack: np.ndarray | Sequence
 
 
 def _label_index(values: Sequence[Any]) -> tuple[dict[Any, int], tuple[str, ...]]:
-    try:
-        different = list(dict.fromkeys(values))
-    except TypeError:
-        raise DataError(
-            "The labels are not hashable: expected one number, string or the like per image, not a row of numbers (one-hot: pass the argmax)."
-        ) from None
-    missing = [value for value in different if value is None or value != value]  # noqa: PLR0124  # NaN, of any type
-    if missing:
-        raise DataError(f"A label is missing ({missing[0]!r}). Give every image a label, or leave those images out.")
+    different = in_order(values)
     if len(different) < 2:
         raise DataError(f"The labels name {len(different)} class: expected at least two.")
-    try:
-        different.sort()
-    except TypeError:
-        different.sort(key=str)
     classes = tuple(str(value) for value in different)
     twins = [name for number, name in enumerate(classes) if name in classes[:number]]
     if twins:

@@ -102,6 +102,7 @@ def as_uint8(images: np.ndarray, levels: Levels = CONVENTION) -> np.ndarray:
     if images.ndim != 4 or images.shape[3] not in (1, 3, 4) or min(images.shape[1:3], default=0) < MIN_SIDE:
         last = images.ndim == 4 and images.shape[1] in (1, 3, 4) and min(images.shape[2:]) >= MIN_SIDE
         hint = " Channels come last here: pass np.moveaxis(images, 1, -1)." if last else ""
+        hint = " Bring rows of pixels into that shape with reshape." if images.ndim == 2 else hint
         raise DataError(
             f"The images have the shape {images.shape}: expected (n, height, width) or (n, height, width, channels) "
             f"with 1, 3 or 4 channels and sides of at least {MIN_SIDE} px.{hint}"

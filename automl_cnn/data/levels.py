@@ -95,8 +95,9 @@ def levels_of_arrays(arrays: Iterable[np.ndarray]) -> Levels:
         some = some or array.size > 0
         if array.dtype.kind == "b" or not array.size:
             continue
+        kind = _kind(array.dtype)
         low, high = span(array)
-        spans.setdefault(_kind(array.dtype), []).append((low, high))
+        spans.setdefault(kind, []).append((low, high))
         binary = binary and low >= 0 and high <= 1 and (array.dtype.kind != "f" or bool(((array == 0) | (array == 1)).all()))
     if some and binary:
         return Levels(UNIT, UNIT, UNIT)

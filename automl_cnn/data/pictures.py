@@ -94,14 +94,17 @@ def _array(item: Any, number: int) -> np.ndarray:
         )
     try:
         found = np.asarray(item)
-        return found if found.dtype.kind in NUMBERS else np.asarray(found.tolist(), float)
+        found = found if found.dtype.kind in NUMBERS else np.asarray(found.tolist(), float)
     except (TypeError, ValueError):
-        raise DataError(f"Image {number} is no picture: received {type(item).__name__}, expected an array (height, width[, channels]) of numbers.") from None
+        found = np.empty(())
+    if not found.ndim:
+        raise DataError(f"Image {number} is no picture: received {type(item).__name__}, expected an array (height, width[, channels]) of numbers.")
+    return found
 
 
 def _of_array(given: np.ndarray) -> Any:
     if given.dtype.kind != "O":
-        return given if given.dtype.kind in NUMBERS or not given.ndim else list(given)
+        return list(given) if given.dtype.kind in "US" and given.ndim == 1 else given
     if given.ndim > 1:  # numbers that were kept as objects
         try:
             return np.asarray(given.tolist()) if np.asarray(given.tolist()).dtype.kind in NUMBERS else list(given)
