@@ -13,16 +13,21 @@ import importlib.metadata
 import importlib.util
 import inspect
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
-from automl_cnn import backend
+from automl_cnn import backend, elapsed, foreign
 from automl_cnn.errors import BackendError, PluginError, did_you_mean
-from automl_cnn.plugin import Architecture, Optimizer, Plugin, Regularizer
+from automl_cnn.plugin import Architecture, Optimizer, Plugin, Pretrained, Regularizer
 
 KINDS: Mapping[str, type[Plugin]] = {"architecture": Architecture, "optimizer": Optimizer, "regularizer": Regularizer}
+
+SECONDS = 60.0  # that all plugins together may take to be imported; some import Keras
+LEAST_OF_ALL = 20.0  # that they may take together however small the budget
+LEAST_SECONDS = 5.0  # that each may take even so
 
 
 @dataclass(frozen=True)
@@ -79,10 +84,13 @@ class Registry:
         return "".join(f"\nCould not load {source}: {why}" for source, why in self.broken.items())
 
 
-def load(plugins_dir: Path | None = None) -> Registry:
+def load(plugins_dir: Path | None = None, *, without: Mapping[str, str] | None = None, budget: float | None = None) -> Registry:
     """Every installed plugin, and those in the .py files of `plugins_dir`.
 
-    A plugin that fails to load is set aside with its reason, so that one bad plugin never stops a search.
+    A plugin that fails to load is set aside with its reason, so that one bad plugin never stops a search: whatever it raises, and
+    where it tries to end the process or takes too long. What plugins print while they are imported goes to standard error.
+    With a `budget` in seconds, a quarter of it is about the most they may take. `without` names, with their reasons,
+    those that are broken in another process already, and are not tried again.
 
     Raises:
         PluginError: `plugins_dir` is no folder, or two plugins of one kind share a name.
@@ -90,29 +98,45 @@ def load(plugins_dir: Path | None = None) -> Registry:
     with contextlib.suppress(BackendError):  # a plugin's file may import Keras, which then takes the backend that everything else takes
         backend.require()
     entries: dict[str, dict[str, Entry]] = {kind: {} for kind in KINDS}
-    broken: dict[str, str] = {}
+    broken = dict(without or {})
+    left = SECONDS if budget is None else min(SECONDS, max(LEAST_OF_ALL, budget / 4))
+
+    def attempt(source: str, find: Callable[[], list[type[Plugin]]]) -> list[type[Plugin]]:
+        nonlocal left
+        if source in broken:
+            return []
+        began = elapsed.now()
+        try:
+            found = foreign.call(find, source, seconds=max(LEAST_SECONDS, left))
+        except foreign.ForeignError as error:
+            broken[source] = str(error)
+            return []
+        finally:
+            left -= elapsed.now() - began
+        return found
+
     for kind in KINDS:
         for point in importlib.metadata.entry_points(group=f"automl_cnn.{kind}s"):
             source = point.dist.name if point.dist else point.value
-            try:
-                _add(entries, _checked(point.load(), kind, point.name), source)
-            except PluginError:
-                raise
-            except Exception as error:  # a stranger's module may raise anything
-                broken[f"{source}:{point.name}"] = f"{type(error).__name__}: {error}"
+            for plugin in attempt(f"{source}:{point.name}", partial(_installed, point, kind)):
+                _add(entries, plugin, source)
     if plugins_dir is not None:
         for path in _files(plugins_dir):
-            try:
-                module = _import(path)
-            except Exception as error:  # a stranger's module may raise anything
-                broken[str(path)] = f"{type(error).__name__}: {error}"
-                continue
-            found = list(_plugins_in(module))
-            if not found:
-                broken[str(path)] = "it defines no Architecture, Optimizer or Regularizer with a name"
-            for plugin in found:
+            for plugin in attempt(str(path), partial(read, path)):
                 _add(entries, plugin, str(path))
     return Registry(entries, broken)
+
+
+def read(path: Path) -> list[type[Plugin]]:
+    """The plugins of a file, which is run.
+
+    Raises:
+        PluginError: it has none. TypeError: one declares something that cannot be. And whatever else the file raises.
+    """
+    found = [_declared(plugin) for plugin in _plugins_in(_import(path))]
+    if not found:
+        raise PluginError("it defines no Architecture, Optimizer or Regularizer with a name")
+    return found
 
 
 def _add(entries: dict[str, dict[str, Entry]], plugin: type[Plugin], source: str) -> None:
@@ -122,12 +146,35 @@ def _add(entries: dict[str, dict[str, Entry]], plugin: type[Plugin], source: str
     entries[plugin.kind][plugin.name] = Entry(plugin, source)
 
 
+def _installed(point: importlib.metadata.EntryPoint, kind: str) -> list[type[Plugin]]:
+    return [_declared(_checked(point.load(), kind, point.name))]
+
+
 def _checked(loaded: object, kind: str, name: str) -> type[Plugin]:
     if not (isinstance(loaded, type) and issubclass(loaded, KINDS[kind])):
         raise TypeError(f"expected a subclass of {KINDS[kind].__name__}, found {loaded!r}")
     if loaded.name != name:
         raise TypeError(f"the entry point is called '{name}' but the class calls itself '{loaded.name}'")
     return loaded
+
+
+def _declared(plugin: type[Plugin]) -> type[Plugin]:
+    """The plugin, if what it declares can be read: the rest of the program relies on it.
+
+    Raises:
+        TypeError: it declares something of another type. Whatever else its own code raises.
+    """
+    expected: list[tuple[str, object, type]] = [("domains()", plugin.domains(), dict)]
+    if issubclass(plugin, Architecture):
+        expected += [("min_size", plugin.min_size, int), ("pretrained", plugin.pretrained, tuple)]
+        expected += [("pretrained", weights, Pretrained) for weights in plugin.pretrained]
+    if issubclass(plugin, Regularizer):
+        expected.append(("default_on", plugin.default_on, bool))
+    for what, value, kind in expected:
+        if not isinstance(value, kind):
+            raise TypeError(f"{plugin.__name__}.{what} is {value!r}: expected {kind.__name__}")
+    inspect.getdoc(plugin)
+    return plugin
 
 
 def _files(folder: Path) -> list[Path]:
@@ -144,6 +191,8 @@ def _import(path: Path) -> ModuleType:
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} is not a Python file")
     module = importlib.util.module_from_spec(spec)
+    if str(path.parent.resolve()) not in sys.path:
+        sys.path.append(str(path.parent.resolve()))  # for the files beside it; last, so that they take no other module's place
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)

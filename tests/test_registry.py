@@ -68,3 +68,71 @@ def test_an_instance_is_a_point_of_its_space():
 def test_a_bad_name_is_refused():
     with pytest.raises(PluginError, match="lower-case"):
         type("Bad", (Architecture,), {"name": "Not OK"})
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("import sys; sys.exit(0)", "SystemExit: it tried to end the process, with 0"),
+        ("exit()", "SystemExit: it tried to end the process, with None"),
+        ("import os; os._exit(0)", "SystemExit: it tried to end the process, with 0"),
+        ("raise GeneratorExit", "GeneratorExit"),
+        ("class Gone(BaseException): pass\nraise Gone('away')", "Gone: away"),
+        ("class Net(__import__('automl_cnn.plugin').plugin.Architecture):\n    raise SystemExit(3)", "SystemExit: it tried to end the process, with 3"),
+        (DROPIN + "    min_size = 'large'\n", "TypeError: Tiny.min_size is 'large': expected int"),
+        (DROPIN + "    pretrained = ['lite0']\n", "TypeError: Tiny.pretrained is ['lite0']: expected tuple"),
+        (DROPIN + "    pretrained = ('lite0',)\n", "TypeError: Tiny.pretrained is 'lite0': expected Pretrained"),
+        (DROPIN + "    @classmethod\n    def domains(cls):\n        raise SystemExit\n", "SystemExit: it tried to end the process, with None"),
+        (DROPIN.replace('"tiny"', '"Not OK"'), "Tiny.name is 'Not OK'"),
+    ],
+)
+def test_whatever_a_dropin_does_on_import_only_it_is_lost(tmp_path, code, reason):
+    (tmp_path / "bad.py").write_text(code)
+    (tmp_path / "good.py").write_text(DROPIN.replace("tiny", "good"))
+    found = registry.load(tmp_path)
+    assert found.broken[str(tmp_path / "bad.py")].startswith(reason)
+    assert "good" in found.names("architecture")
+
+
+class Point:
+    """An entry point that does something of its own."""
+
+    name, value, dist = "odd", "odd:Odd", None
+
+    def __init__(self, load):
+        self.load = load
+
+
+def test_an_installed_plugin_that_exits_is_set_aside_too(monkeypatch):
+    def leave():
+        raise SystemExit(0)
+
+    monkeypatch.setattr(registry.importlib.metadata, "entry_points", lambda group: [Point(leave)] if group == "automl_cnn.architectures" else [])
+    assert registry.load().broken == {"odd:Odd:odd": "SystemExit: it tried to end the process, with 0"}
+
+
+def test_a_dropin_that_hangs_is_set_aside(tmp_path, monkeypatch):
+    monkeypatch.setattr(registry, "SECONDS", 0.3)
+    monkeypatch.setattr(registry, "LEAST_SECONDS", 0.3)
+    for name, code in (("a", "import time; time.sleep(1000)"), ("b", "while True: pass"), ("c", DROPIN)):
+        (tmp_path / f"{name}.py").write_text(code)
+    found = registry.load(tmp_path)
+    assert [found.broken.get(str(tmp_path / f"{name}.py")) for name in "abc"] == ["it did not finish within 0 s"] * 2 + [None]
+
+
+def test_what_a_plugin_prints_is_no_output_of_ours(tmp_path, capfd):
+    (tmp_path / "tiny.py").write_text(f"import os\nprint('hello')\nos.write(1, b'from below')\n{DROPIN}")
+    assert "tiny" in registry.load(tmp_path).names("architecture")
+    assert capfd.readouterr().out == ""
+
+
+def test_what_is_broken_in_another_process_is_not_tried_again(tmp_path):
+    (tmp_path / "tiny.py").write_text("raise AssertionError('it was tried')")
+    assert registry.load(tmp_path, without={str(tmp_path / "tiny.py"): "it hung"}).broken == {str(tmp_path / "tiny.py"): "it hung"}
+
+
+def test_a_dropin_imports_the_file_beside_it_and_takes_no_other_modules_place(tmp_path):
+    (tmp_path / "_beside_it.py").write_text("WORDS = 'a tiny net'")
+    (tmp_path / "_random.py").write_text("raise AssertionError('it was taken for a module of Python')")
+    (tmp_path / "tiny.py").write_text(f"import _beside_it, _random\n{DROPIN}")
+    assert registry.load(tmp_path).broken == {}

@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 import automl_cnn
+from automl_cnn import foreign
 from automl_cnn.cli import console, dashboard, diagnose, export, plugins, predict, report, scale, search, streams, studies
 from automl_cnn.errors import AutomlCnnError
 
@@ -72,4 +73,11 @@ def main() -> None:
     """Run the command line; exits the process with the command's code."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's greetings say nothing a user can act on
     streams.prepare()
+    foreign.stuck = _leave
     app(prog_name="automl-cnn")
+
+
+def _leave(what: str, seconds: float) -> None:
+    """A plugin hangs and swallows every interruption: say so, and end the process."""
+    console.say_error(f"{what} still runs after {seconds:.0f} s and cannot be interrupted. Remove this plugin, and run the command again.")
+    foreign.end(2)

@@ -9,14 +9,17 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from automl_cnn import registry
+from automl_cnn import foreign, registry
 from automl_cnn.cli import backend
 from automl_cnn.cli.console import Text, console, value, write_json
 from automl_cnn.cli.plugins_check import check
 from automl_cnn.cli.plugins_new import new
 from automl_cnn.cli.tables import Folder, Json, table
+from automl_cnn.errors import AutomlCnnError, PluginError
 from automl_cnn.plugin import Architecture, Plugin, Pretrained
 from automl_cnn.quantities import compact
+
+SECONDS = 600.0  # that a network may take to be built
 
 app = typer.Typer(no_args_is_help=True, help="What takes part in a search: architectures, optimizers, regularizers.")
 
@@ -96,7 +99,14 @@ def _network(plugin: type[Architecture], size: int, classes: int, width: float, 
         from automl_cnn.models.build import build
         from automl_cnn.models.cost import cost
 
-        counted = cost(build(plugin(), classes=classes, channels=3, size=size, width=width, depth=depth))
+        try:
+            counted = foreign.call(
+                lambda: cost(build(plugin(), classes=classes, channels=3, size=size, width=width, depth=depth)), plugin.name, seconds=SECONDS
+            )
+        except foreign.ForeignError as error:
+            if isinstance(error.__cause__, AutomlCnnError):
+                raise error.__cause__ from None
+            raise PluginError(f"The default network of {plugin.name} cannot be built: {error}.") from error
     return {
         "size": size,
         "classes": classes,

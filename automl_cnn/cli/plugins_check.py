@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from automl_cnn import registry
+from automl_cnn import foreign, registry
 from automl_cnn.cli import backend
 from automl_cnn.cli.console import Text, console, plural, write_json
 from automl_cnn.cli.tables import Folder, Json, table
-from automl_cnn.errors import PluginError
+from automl_cnn.errors import AutomlCnnError, PluginError
 from automl_cnn.plugin import Plugin
 
 if TYPE_CHECKING:
     from automl_cnn.testing import Report, Result
+
+SECONDS = 1800.0  # that all checks of a plugin may take
 
 
 def check(
@@ -29,9 +31,7 @@ def check(
     backend.require()  # first, since the plugin's file may import Keras
     plugins = _plugins(what, plugins_dir)
     with backend.loading(f"Checking {', '.join(plugin.name for plugin in plugins)}"):
-        from automl_cnn.testing import check_plugin
-
-        reports = [check_plugin(plugin) for plugin in plugins]
+        reports = [_checked(plugin) for plugin in plugins]
     if as_json:
         write_json({"passed": all(report.passed for report in reports), "plugins": [_as_dict(report) for report in reports]})
     else:
@@ -55,13 +55,28 @@ def _plugins(what: str, plugins_dir: Path | None) -> list[type[Plugin]]:
     if not path.is_file():
         raise PluginError(f"There is no file {path}. Expected a .py file with plugins, or the name of an installed one; `automl-cnn plugins new` writes one.")
     try:
-        module = registry._import(path)
-    except Exception as error:  # a stranger's module may raise anything
-        raise PluginError(f"{path} cannot be imported: {type(error).__name__}: {error}. Expected a file that Python can import as it stands.") from error
-    plugins = list(registry._plugins_in(module))
+        plugins = foreign.call(lambda: list(registry._plugins_in(registry._import(path))), str(path), seconds=registry.SECONDS)
+    except foreign.ForeignError as error:
+        raise PluginError(f"{path} cannot be imported: {error}. Expected a file that Python can import as it stands.") from error
     if not plugins:
         raise PluginError(f"{path} defines no Architecture, Optimizer or Regularizer with a name. Expected a subclass with its method and `name = ...`.")
     return plugins
+
+
+def _checked(plugin: type[Plugin]) -> Report:
+    """Every check of one plugin.
+
+    Raises:
+        PluginError: they do not come to an end.
+    """
+    from automl_cnn.testing import check_plugin
+
+    try:
+        return foreign.call(lambda: check_plugin(plugin), plugin.name, seconds=SECONDS)
+    except foreign.ForeignError as error:
+        if isinstance(error.__cause__, AutomlCnnError):
+            raise error.__cause__ from None
+        raise PluginError(f"{plugin.name} cannot be checked: {error}.") from error
 
 
 def _print(screen: Console, report: Report) -> None:

@@ -8,6 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -98,7 +99,7 @@ def scale(
 def go(settings: StudyConfig, plan: Plan, *, as_json: bool, mlflow: bool) -> None:
     """Scale before the user's eyes, and say what was found."""
     backend.require()
-    from automl_cnn import elapsed
+    from automl_cnn import elapsed, foreign
     from automl_cnn.cli.live import watch
     from automl_cnn.study import run
     from automl_cnn.study.scale import Scale
@@ -106,7 +107,7 @@ def go(settings: StudyConfig, plan: Plan, *, as_json: bool, mlflow: bool) -> Non
     started = elapsed.process_start()
     screen = console(stderr=as_json)
     course = Scale(plan)
-    with watch(screen, settings, started) as observer:
+    with foreign.output_to_stderr() if as_json else nullcontext(), watch(screen, settings, started) as observer:
         result = run(settings, observer=observer, track=mlflow, started=started, course=course)
     for part in parts(course.report, settings):
         screen.print(part, soft_wrap=isinstance(part, Text))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -159,7 +160,7 @@ def search(
 def go(settings: StudyConfig, *, as_json: bool, mlflow: bool) -> None:
     """Search before the user's eyes, and say what was found."""
     backend.require()
-    from automl_cnn import elapsed
+    from automl_cnn import elapsed, foreign
     from automl_cnn.cli.live import watch
     from automl_cnn.cli.summary import print_summary
     from automl_cnn.study import run
@@ -167,7 +168,7 @@ def go(settings: StudyConfig, *, as_json: bool, mlflow: bool) -> None:
 
     started = elapsed.process_start()
     screen = console(stderr=as_json)
-    with watch(screen, settings, started) as observer:
+    with foreign.output_to_stderr() if as_json else nullcontext(), watch(screen, settings, started) as observer:
         shown = Noting(observer)
         result = run(settings, observer=shown, track=mlflow, started=started)
     news = dataclasses.replace(result, notes=tuple(note for note in result.notes if note not in shown.texts))

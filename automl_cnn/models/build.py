@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from automl_cnn import keras_settings
+from automl_cnn import foreign, keras_settings
 from automl_cnn.errors import ConfigError, PluginError
 from automl_cnn.layers import Resize
 from automl_cnn.models.choose import architecture_of, pretrained_of, regularizers_of
@@ -159,10 +159,10 @@ def _seeded(seed: int) -> Iterator[None]:
 def _blaming(where: str) -> Iterator[None]:
     try:
         yield
-    except PluginError:
+    except (PluginError, KeyboardInterrupt):
         raise
-    except Exception as error:  # a stranger's plugin may raise anything
-        raise PluginError(f"{where} raised {type(error).__name__}: {error}") from error
+    except BaseException as error:  # a stranger's plugin may raise anything, SystemExit included
+        raise PluginError(f"{where} raised {foreign.sentence(error)}") from error
 
 
 def _a_map(x: Any, where: str) -> Any:

@@ -76,7 +76,7 @@ def run(
     if backend.replaced():
         observer.note(str(backend.replaced()))
     require(config)
-    found = plugins.load(config.plugins_dir)
+    found = plugins.load(config.plugins_dir, budget=config.budget)
     for source, why in found.broken.items():
         observer.note(f"Plugin left out: {source}: {why}")
     for kind in plugins.KINDS:
@@ -124,6 +124,7 @@ def _search(
                 plugins_dir=str(config.plugins_dir) if config.plugins_dir else None,
                 checkpoints=str(folder.trials),
                 weights=str(config.weights.resolve()) if config.weights else None,
+                broken=dict(found.broken),
             )
         )
         _look_for_copies(record, dataset)

@@ -145,7 +145,9 @@ def _run(one: Rule, subject: Subject) -> None:
         raise
     except Broken as error:
         raise Broken(f"{one.name}: {error}") from None
-    except Exception as error:  # a stranger's plugin may raise anything
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a stranger's plugin may raise anything, SystemExit included
         raise Broken(f"{one.name}: {_told(error)}. Expected: {one.sentence}") from error
 
 
@@ -161,7 +163,7 @@ def _in_keras() -> Iterator[None]:
         yield
 
 
-def _told(error: Exception) -> str:
+def _told(error: BaseException) -> str:
     return f"Found {plainly(error)}" if isinstance(error, PluginError) else f"Found that it raises {type(error).__name__}: {plainly(error)}"
 
 

@@ -177,3 +177,40 @@ def test_show_tells_weights_and_memory_as_json(cli):
     network = told["network"]
     assert network["activations"] == sum(layer["activations"] for layer in network["layers"]) > 0
     assert network["memory_per_image"] == 4 * network["activations"]
+
+
+PRINTS = """
+import atexit, sys
+print("hello from a plugin")
+from automl_cnn.plugin import Architecture
+
+class Chatty(Architecture):
+    name = "chatty"
+    def features(self, x, net):
+        print("hello again")
+        sys.exit(0)
+"""
+
+
+def test_plugins_that_print_or_exit_leave_the_json_whole(tmp_path):
+    (tmp_path / "chatty.py").write_text(PRINTS)
+    (tmp_path / "gone.py").write_text("import sys; print('bye'); sys.exit(0)")
+    command = [sys.executable, "-m", "automl_cnn", "plugins", "list", "--json", "--plugins-dir", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    told = json.loads(done.stdout)
+    assert "chatty" in [plugin["name"] for plugin in told["plugins"]]
+    assert told["broken"] == {str(tmp_path / "gone.py"): "SystemExit: it tried to end the process, with 0"}
+
+
+def test_a_file_that_exits_is_said_to_be_broken(cli, tmp_path):
+    (tmp_path / "gone.py").write_text("import sys; sys.exit(0)")
+    done = cli("plugins", "check", tmp_path / "gone.py")
+    assert done.exit_code == 2
+    assert "cannot be imported: SystemExit: it tried to end the process, with 0" in done.output
+
+
+def test_a_network_that_exits_while_it_is_built_breaks_its_rules(cli, tmp_path):
+    (tmp_path / "chatty.py").write_text(PRINTS)
+    done = cli("plugins", "show", "chatty", "--plugins-dir", tmp_path)
+    assert done.exit_code == 2
+    assert "features raised SystemExit: it tried to end the process, with 0" in " ".join(done.output.split())

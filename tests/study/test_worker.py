@@ -65,3 +65,22 @@ def test_any_seed_of_a_study_gives_one_that_keras_takes(study, trial):
 
 def test_the_trials_of_a_study_have_different_seeds():
     assert len({seed_of(study, trial) for study in (0, 1, 20250101, 2**31 - 1) for trial in range(500)}) == 2000
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [(SystemExit(0), "SystemExit: it tried to end the process, with 0"), (GeneratorExit(), "GeneratorExit"), (KeyboardInterrupt(), "KeyboardInterrupt")],
+)
+def test_a_plugin_that_exits_fails_its_request_and_the_worker_goes_on(monkeypatch, error, sentence):
+    def leave(self, payload):
+        raise error
+
+    monkeypatch.setattr("gc.freeze", lambda: None)
+    monkeypatch.setattr(Worker, "_train", leave)
+    monkeypatch.setattr(Worker, "_test", lambda self, payload: payload)
+    line = Line()
+    worker = Worker(line)
+    for request in (("train", None), ("test", "best"), ("close", None)):
+        worker._inbox.put(request)
+    worker.serve()
+    assert line.said == [("ready", None), ("failed", sentence), ("done", "best")]

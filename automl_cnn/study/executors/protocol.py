@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -25,6 +25,7 @@ class Setting:
     plugins_dir: str | None
     checkpoints: str  # folder
     weights: str | None = None  # a file of the user's with pretrained weights
+    broken: Mapping[str, str] = field(default_factory=dict)  # plugins that need not be tried again, with their reasons
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from multiprocessing.connection import Client, Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from automl_cnn import foreign
 from automl_cnn.errors import AutomlCnnError
 from automl_cnn.evidence import Evidence
 from automl_cnn.records import OUT_OF_MEMORY, Calibration, Event, Finished, Job, NetCost
@@ -38,8 +39,9 @@ def main() -> None:
     faulthandler.enable()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     address, key = (sys.stdin.readline().strip() for _ in range(2))
+    sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115  # for good: a plugin that asks for input gets none, instead of waiting for ever
     Worker(Client(address, authkey=bytes.fromhex(key))).serve()
-    os._exit(0)  # nothing is left to do, and TensorFlow takes seconds to take itself apart
+    foreign.end(0)  # nothing is left to do, and TensorFlow takes seconds to take itself apart
 
 
 class Worker:
@@ -71,7 +73,7 @@ class Worker:
             try:
                 answer = getattr(self, f"_{word}")(payload)
                 self._connection.send(("done", answer))
-            except Exception as error:  # a plugin or a backend may raise anything
+            except BaseException as error:  # a plugin or a backend may raise anything, SystemExit included
                 if not isinstance(error, AutomlCnnError):
                     with contextlib.suppress(OSError):  # the log's disk may be full
                         traceback.print_exc()
@@ -82,7 +84,7 @@ class Worker:
             try:
                 word, payload = self._connection.recv()
             except (EOFError, OSError):
-                os._exit(1)  # the search is gone
+                foreign.end(1)  # the search is gone
             if word == "stop":
                 self._stop.set()
             else:
@@ -94,7 +96,7 @@ class Worker:
         from automl_cnn.data import Dataset
 
         self._setting = setting
-        self._registry = registry.load(Path(setting.plugins_dir) if setting.plugins_dir else None)
+        self._registry = registry.load(Path(setting.plugins_dir) if setting.plugins_dir else None, without=setting.broken)
         self._dataset = Dataset.load(Path(setting.dataset))
 
     def _train(self, payload: tuple[Job, int]) -> Finished:
@@ -222,15 +224,14 @@ def seed_of(study: int, trial: int) -> int:
     return (1000 * study + trial) % SEEDS
 
 
-def _sentence(error: Exception) -> str:
-    text = " ".join(str(error).split())
+def _sentence(error: BaseException) -> str:
     if is_full(error):
-        return f"{DISK_FULL}: {text[:300]}"
+        return f"{DISK_FULL}: {' '.join(str(error).split())[:300]}"
     if any(isinstance(one, MemoryError) or type(one).__name__ == "ResourceExhaustedError" for one in chain(error)):
         return f"{OUT_OF_MEMORY}: a smaller batch, resolution or width may help"
     if isinstance(error, AutomlCnnError):
         return str(error)
-    return f"{type(error).__name__}: {text[:300]}"
+    return foreign.sentence(error)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,165 @@
+"""Code of plugins, run in this process: it may fail, exit, print or hang, and only the plugin is lost.
+
+    module = call(lambda: import_module("mine"), "mine.py", seconds=60)      # or ForeignError, which says what it did
+
+While it runs, what it prints goes to standard error, since standard output may carry JSON; what it reads is empty;
+and `os._exit` raises instead of ending the process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import NoReturn, TypeVar
+
+from automl_cnn.errors import AutomlCnnError
+
+T = TypeVar("T")
+
+AGAIN = 1.0  # seconds after which code that swallowed its interruption is interrupted again
+GRACE = 15.0  # seconds of that after which it is given up
+MOST_CHARACTERS = 300
+end = os._exit  # which stays what it is
+_one_at_a_time = threading.RLock()  # standard output and `os._exit` belong to the whole process
+
+
+class ForeignError(Exception):
+    """What the code did, in a sentence."""
+
+
+class TooLong(BaseException):
+    """Raised inside code that took too long; no `except Exception` swallows it."""
+
+
+def stuck(what: str, seconds: float) -> None:
+    """Called, in a thread, when code cannot be interrupted. The command line puts another function in its place, which ends the process."""
+    sys.stderr.write(f"{what} still runs after {seconds:.0f} s and cannot be interrupted.\n")
+
+
+def call(function: Callable[[], T], what: str, *, seconds: float) -> T:
+    """What `function` returns. `what` names the code for whoever waits.
+
+    Raises:
+        ForeignError: it raised anything but KeyboardInterrupt, tried to end the process, or took more than so many seconds.
+    """
+    try:
+        with _one_at_a_time, output_to_stderr(), _no_input(), _no_exit(), _within(what, seconds):
+            return function()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise ForeignError(sentence(error)) from error
+
+
+def sentence(error: BaseException) -> str:
+    """An exception of somebody else's in one short line."""
+    if isinstance(error, SystemExit):
+        return f"SystemExit: it tried to end the process, with {error.code!r}"
+    try:
+        text = " ".join(str(error).split())
+    except BaseException:  # its __str__ is foreign code too
+        text = ""
+    name = "" if isinstance(error, (TooLong, AutomlCnnError)) else f"{type(error).__name__}: "
+    return f"{name}{text}"[:MOST_CHARACTERS].removesuffix(": ")
+
+
+@contextlib.contextmanager
+def output_to_stderr() -> Iterator[None]:
+    """Whatever is written to standard output, by this process or one that it starts, goes to standard error."""
+    kept: int | None = None
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+    with contextlib.suppress(OSError):  # one of the two is closed
+        kept = os.dup(1)
+        os.dup2(2, 1)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        if kept is not None:
+            with contextlib.suppress(OSError, ValueError):
+                sys.__stdout__.flush()  # type: ignore[union-attr]  # where there is none, the next lines do not run
+            os.dup2(kept, 1)
+            os.close(kept)
+
+
+@contextlib.contextmanager
+def _no_input() -> Iterator[None]:
+    before = sys.stdin
+    with open(os.devnull, encoding="utf-8") as nothing:
+        sys.stdin = nothing
+        try:
+            yield
+        finally:
+            sys.stdin = before
+
+
+@contextlib.contextmanager
+def _no_exit() -> Iterator[None]:
+    """`os._exit` and `os.abort` raise SystemExit, also where the code took them from `os` for later."""
+
+    def leave(code: object = "os.abort()") -> NoReturn:
+        raise SystemExit(code)
+
+    before = os._exit, os.abort
+    os._exit = os.abort = leave  # type: ignore[assignment]  # of this very signature, but for the default
+    try:
+        yield
+    finally:
+        os._exit, os.abort = before
+
+
+@contextlib.contextmanager
+def _within(what: str, seconds: float) -> Iterator[None]:
+    """Raise TooLong in this thread after so many seconds, again and again until the code gives way."""
+    done = threading.Event()
+    words = f"it did not finish within {seconds:.0f} s"
+    alarm = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGALRM) is not None
+    me = threading.get_ident()
+
+    def watch() -> None:
+        begun = time.monotonic()
+        wait = seconds
+        while not done.wait(wait):
+            if not alarm:  # takes effect at the next line of Python
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(me), ctypes.py_object(TooLong))
+            if time.monotonic() - begun > seconds + GRACE:
+                return stuck(what, seconds)
+            wait = AGAIN
+        return None
+
+    with _alarm(seconds, words) if alarm else contextlib.nullcontext():
+        threading.Thread(target=watch, daemon=True).start()
+        try:
+            yield
+        except TooLong:
+            raise TooLong(words) from None
+        finally:
+            done.set()
+            if not alarm:
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(me), None)  # one that was not raised yet would hit whoever comes next
+
+
+@contextlib.contextmanager
+def _alarm(seconds: float, words: str) -> Iterator[None]:
+    """The system's alarm, which interrupts waiting too; the one that somebody else set goes on after it."""
+
+    def ring(number: int, frame: object) -> None:
+        raise TooLong(words)
+
+    begun = time.monotonic()
+    handler = signal.signal(signal.SIGALRM, ring)
+    left, interval = signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
+        if left:
+            signal.setitimer(signal.ITIMER_REAL, max(0.001, left - (time.monotonic() - begun)), interval)

@@ -1,0 +1,165 @@
+"""Code of others, run in this process."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from automl_cnn import foreign
+from automl_cnn.errors import PluginError
+
+
+class Odd(BaseException):
+    def __str__(self):
+        raise RuntimeError("no words")
+
+
+def raises(error):
+    raise error
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        (lambda: sys.exit(0), "SystemExit: it tried to end the process, with 0"),
+        (lambda: exec("import sys; sys.exit()"), "SystemExit: it tried to end the process, with None"),
+        (lambda: os._exit(0), "SystemExit: it tried to end the process, with 0"),
+        (lambda: exec("import os; os.abort()"), "SystemExit: it tried to end the process, with 'os.abort()'"),
+        (lambda: exec("from os import _exit as gone; gone(3)"), "SystemExit: it tried to end the process, with 3"),
+        (lambda: raises(GeneratorExit()), "GeneratorExit"),
+        (lambda: raises(Odd()), "Odd"),
+        (lambda: raises(ValueError("one\n  two")), "ValueError: one two"),
+        (lambda: raises(PluginError("It has no name.")), "It has no name."),
+        (lambda: input("? "), "EOFError: EOF when reading a line"),
+        (lambda: 1 / 0, "ZeroDivisionError: division by zero"),
+    ],
+)
+def test_whatever_it_does_becomes_one_sentence(code, sentence):
+    with pytest.raises(foreign.ForeignError) as caught:
+        foreign.call(code, "mine.py", seconds=60)
+    assert str(caught.value) == sentence
+
+
+def test_afterwards_everything_is_as_it_was():
+    before = os._exit, os.abort, sys.stdin, sys.stdout, signal.getsignal(signal.SIGALRM)
+    assert foreign.call(lambda: 7, "mine.py", seconds=60) == 7
+    with pytest.raises(foreign.ForeignError):
+        foreign.call(lambda: 1 / 0, "mine.py", seconds=60)
+    assert (os._exit, os.abort, sys.stdin, sys.stdout, signal.getsignal(signal.SIGALRM)) == before
+
+
+def test_ctrl_c_is_the_users():
+    with pytest.raises(KeyboardInterrupt):
+        foreign.call(lambda: raises(KeyboardInterrupt()), "mine.py", seconds=60)
+
+
+def test_what_it_prints_goes_to_standard_error(capfd):
+    def prints():
+        print("by print")
+        sys.stdout.write("by write\n")
+        os.write(1, b"by the system\n")
+        os.system("echo by another process")
+
+    foreign.call(prints, "mine.py", seconds=60)
+    print("ours")
+    out, err = capfd.readouterr()
+    assert out == "ours\n"
+    assert {line for line in err.splitlines() if line.startswith("by ")} == {"by print", "by write", "by the system", "by another process"}
+
+
+def spins():
+    while True:
+        pass
+
+
+def swallows_some():
+    """Catches the first two interruptions."""
+    for _ in range(2):
+        try:
+            spins()
+        except BaseException:
+            continue
+    spins()
+
+
+def waits():
+    time.sleep(1000)
+
+
+def waits_for_another_thread():
+    threading.Event().wait()
+
+
+def waits_for_a_process():
+    subprocess.run(["sleep", "1000"], check=False)
+
+
+@pytest.mark.parametrize(
+    ("thread", "code"),
+    [
+        *(("main", code) for code in (spins, swallows_some, waits, waits_for_another_thread, waits_for_a_process)),
+        *(("other", code) for code in (spins, swallows_some)),  # waiting outside the main thread cannot be interrupted
+    ],
+)
+def test_what_hangs_is_interrupted(monkeypatch, thread, code):
+    monkeypatch.setattr(foreign, "AGAIN", 0.05)
+    seen = []
+
+    def attempt():
+        with pytest.raises(foreign.ForeignError, match=r"it did not finish within 0 s") as caught:
+            foreign.call(code, "mine.py", seconds=0.1)
+        seen.append(caught)
+
+    if thread == "main":
+        attempt()
+    else:
+        runner = threading.Thread(target=attempt)
+        runner.start()
+        runner.join()
+    assert seen
+
+
+def test_what_swallows_every_interruption_is_given_up(monkeypatch):
+    free, given_up = threading.Event(), []
+    monkeypatch.setattr(foreign, "AGAIN", 0.02)
+    monkeypatch.setattr(foreign, "GRACE", 0.1)
+    monkeypatch.setattr(foreign, "stuck", lambda what, seconds: (given_up.append(what), free.set()))
+
+    def stubborn():
+        while not free.is_set():
+            try:
+                time.sleep(0.01)
+            except BaseException:
+                continue
+
+    foreign.call(stubborn, "mine.py", seconds=0.05)
+    assert given_up == ["mine.py"]
+
+
+def test_somebody_elses_alarm_still_rings():
+    rung = []
+    before = signal.signal(signal.SIGALRM, lambda *given: rung.append(True))
+    left = signal.setitimer(signal.ITIMER_REAL, 0.3)
+    try:
+        foreign.call(lambda: None, "mine.py", seconds=60)
+        deadline = time.monotonic() + 20
+        while not rung and time.monotonic() < deadline:
+            time.sleep(0.05)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_REAL, *left)
+    assert rung
+
+
+def test_two_threads_leave_the_process_as_it_was():
+    before = os._exit, sys.stdout, sys.stdin
+    threads = [threading.Thread(target=lambda: [foreign.call(lambda: time.sleep(0.001), "mine.py", seconds=60) for _ in range(20)]) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (os._exit, sys.stdout, sys.stdin) == before
