@@ -5,20 +5,24 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from automl_cnn.caveats import COPIES, COPIES_TEST, leaks
 from automl_cnn.data import arrays, steady
 from automl_cnn.data.dataset import Dataset, Skipped
 from automl_cnn.data.decode import resize_array
 from automl_cnn.data.decoded import Decoded, Report, key_of, line_of, notes_on_bands, path_of, side_for
+from automl_cnn.data.groups import VERSION as GROUPING
+from automl_cnn.data.groups import groups_of
 from automl_cnn.data.labels import in_order, labels_of
 from automl_cnn.data.levels import CONVENTION, Scale, levels_of_arrays
 from automl_cnn.data.pictures import bytes_of, pictures, square
 from automl_cnn.data.scan import Scan, scan, told_apart
-from automl_cnn.data.split import leaks, split
+from automl_cnn.data.split import split, torn
 from automl_cnn.errors import DataError
 
 
@@ -173,7 +177,7 @@ def _dataset(
     refused: Sequence[tuple[str, str]] = (),
 ) -> Dataset:
     labels = np.array([label for _, label, _ in files], np.int32)
-    splits = split(labels, digests, [given for _, _, given in files], *settings, classes=classes)
+    given = [name for _, _, name in files]
     seen = defaultdict[str, set[int]](set)
     fingerprint = hashlib.blake2b(digest_size=16)
     for (path, label, _), digest in zip(files, digests, strict=True):
@@ -181,11 +185,20 @@ def _dataset(
         fingerprint.update(line_of(path, digest, label))
     if decoded.levels != CONVENTION:  # the same bytes at other levels are another data set: a model of one misreads the other
         fingerprint.update(line_of("levels", decoded.levels.as_dict()))
-    if leaked := leaks(digests, splits):
-        notes = (*notes, f"{leaked:,} validation or test images are copies of training images: their scores will look better than they are.")
-    if torn := sum(len(found) > 1 for found in seen.values()):
-        notes = (*notes, f"{torn:,} image{'s appear' if torn != 1 else ' appears'}, byte for byte, under several classes: at least one of the labels is wrong.")
-    return Dataset(
+    stored = arrays.recall(array, (len(files), decoded.side, decoded.side, decoded.channels))
+    pairs = array.parent / f"{fingerprint.hexdigest()[:24]}-{decoded.side}.alike{GROUPING}.json"
+    groups = groups_of([path for path, _, _ in files], labels, digests, stored, pairs)
+    splits = split(labels, digests, given, *settings, classes=classes, keys=groups.keys)
+    notes = (*notes, *groups.notes)
+    if spread := torn(labels, groups.keys, given, splits):
+        few = ", ".join(f"{classes[label]} ({photos})" for label, photos in spread.items())
+        notes = (*notes, f"Too few different photos to keep versions of one photo in one split: {few}. Their scores are too good; add photos of them.")
+    if twice := sum(len(found) > 1 for found in seen.values()):
+        notes = (
+            *notes,
+            f"{twice:,} image{'s appear' if twice != 1 else ' appears'}, byte for byte, under several classes: at least one of the labels is wrong.",
+        )
+    made = Dataset(
         name=name,
         folder=folder,
         classes=classes,
@@ -201,7 +214,9 @@ def _dataset(
         notes=notes,
         native=decoded.native,
         levels=decoded.levels,
+        groups=groups.numbers,
     )
+    return replace(made, notes=(*notes, *leaks({COPIES: made.copied("val"), COPIES_TEST: made.copied("test")})))
 
 
 def _dark(given: np.ndarray | Sequence[np.ndarray], stack: np.ndarray | Sequence[np.ndarray]) -> tuple[str, ...]:

@@ -51,6 +51,7 @@ class Dataset:
     notes: tuple[str, ...] = ()
     native: int = 0
     levels: Levels = CONVENTION  # black and white in the sources that the images came from
+    groups: tuple[int, ...] = ()  # a number for each image, the same for all versions of one photo; empty where that is not known
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -62,6 +63,16 @@ class Dataset:
     def counts(self, split: SplitName) -> np.ndarray:
         """How many images of each class a split holds, int64 (classes,)."""
         return np.bincount(self.labels[self.rows(split)], minlength=len(self.classes))
+
+    def copied(self, split: SplitName) -> float | None:
+        """The share of a split's images that have a version of themselves in the training split; None where that is not known."""
+        mine, numbers = self.rows(split), np.asarray(self.groups)
+        return float(np.mean(np.isin(numbers[mine], numbers[self.rows("train")]))) if len(numbers) and len(mine) else None
+
+    def independent(self, split: SplitName) -> int:
+        """How many photos the split's images show: versions of one photo count once."""
+        rows = self.rows(split)
+        return len(np.unique(np.asarray(self.groups)[rows])) if self.groups else len(rows)
 
     @property
     def imbalance(self) -> float:
@@ -85,6 +96,7 @@ class Dataset:
         try:
             values: dict[str, Any] = json.loads(Path(path).read_bytes())
             values["levels"] = Levels.from_dict(values.get("levels"))  # an older file does not state them
+            values = {"groups": (), **values}  # files of earlier versions have none
             values = {field.name: tuple(value) if isinstance(value := values[field.name], list) else value for field in fields(cls)}
             values["labels"] = np.array(values["labels"], np.int32)
             values["splits"] = np.array(values["splits"], np.int8)

@@ -24,14 +24,18 @@ def split(  # noqa: PLR0917  # the order of the sentence: these labels, of these
     val_share: float,
     test_share: float,
     classes: Sequence[str] | None = None,
+    keys: Sequence[str] | None = None,
 ) -> np.ndarray:
     """int8 (n,): 0 train, 1 val, 2 test; stratified by class, the same for the same content and seed.
 
     `given` holds "train", "val", "test" or None by image: what is given stays, and a split that is
     missing altogether is carved from train (its share counts of train's images). Equal images (equal
     digests) are carved into one split together, so that none is judged by its own copy; those that
-    appear under several labels all train. The order and names of the files do not matter: each image's
-    place follows from its content and the seed. `classes` are names for the messages.
+    appear under several labels all train. Versions of one photo (equal `keys`) stay together too, unless a
+    class then has too few groups for its splits. In that case copies of given validation and test images
+    may leave train, and if that is not enough, versions are dealt out one by one, since a model with an
+    optimistic score is better than none; `torn` names the classes. The order and names of the files do not
+    matter: each image's place follows from its content and the seed. `classes` are names for the messages.
 
     Raises:
         DataError: classes have too few different images to have one in each split; all of them are named.
@@ -40,20 +44,18 @@ def split(  # noqa: PLR0917  # the order of the sentence: these labels, of these
     out = np.array([SPLITS[name or "train"] for name in given], np.int8)
     present = {name for name in given if name}
     shares = {code: share for name, code, share in (("test", TEST, test_share), ("val", VAL, val_share)) if name not in present}
-    groups = defaultdict[str, Group](list)
-    for row, digest in enumerate(digests):
-        groups[digest].append(row)
-    free = defaultdict[int, list[tuple[bytes, Group]]](list)  # by class: what may be moved out of train
-    for digest, rows in groups.items():
-        if shares and all(out[row] == TRAIN for row in rows) and len({int(labels[row]) for row in rows}) == 1:
-            free[int(labels[rows[0]])].append((hashlib.blake2b(digest.encode(), digest_size=8, salt=seed.to_bytes(8, "little")).digest(), rows))
+    free = _free(labels, out, digests if keys is None else keys, seed) if shares else {}
+    ways = [free] if keys is None or not shares else [free, _free(labels, out, keys, seed, within=True), _free(labels, out, digests, seed)]
     scarce: list[Scarce] = []
     for label in range(int(labels.max(initial=-1)) + 1 if classes is None else len(classes)):
-        shuffled = [rows for _, rows in sorted(free[label])]
-        stays = int(np.sum((labels == label) & (out == TRAIN))) - sum(map(len, shuffled))
         name = str(label) if classes is None else classes[label]
         mine = labels == label
-        enough = len(shuffled) >= len(shares) and len(shuffled) + (stays > 0) >= 1 + len(shares)
+        for groups in ways:
+            shuffled = [rows for _, rows in sorted(groups.get(label, []))]
+            stays = int(np.sum(mine & (out == TRAIN))) - sum(map(len, shuffled))
+            enough = len(shuffled) >= len(shares) and len(shuffled) + (stays > 0) >= 1 + len(shares)
+            if enough:
+                break
         if not enough or any(code not in shares and not np.any(mine & (out == code)) for code in SPLITS.values()):
             counts = {given: int(np.sum(out[mine] == code)) for given, code in SPLITS.items()}
             scarce.append(Scarce(name, counts, len({digests[row] for row in np.flatnonzero(mine).tolist()})))
@@ -65,10 +67,33 @@ def split(  # noqa: PLR0917  # the order of the sentence: these labels, of these
     return out
 
 
-def leaks(digests: Sequence[str], splits: np.ndarray) -> int:
-    """How many validation and test images are also, byte for byte, in train (as given splits may have it)."""
-    trained = {digest for digest, code in zip(digests, splits, strict=True) if code == TRAIN}
-    return sum(code != TRAIN and digest in trained for digest, code in zip(digests, splits, strict=True))
+def torn(labels: Sequence[int] | np.ndarray, keys: Sequence[str], given: Sequence[str | None], splits: np.ndarray) -> dict[int, int]:
+    """The classes whose versions of one photo `split` had to deal out to several splits, and how many photos they show.
+
+    Versions that already lie in different given splits do not count.
+    """
+    codes, photos = defaultdict[str, set[int]](set), defaultdict[int, set[str]](set)
+    for label, key, name, code in zip(labels, keys, given, splits, strict=True):
+        photos[int(label)].add(key)
+        if name in (None, "train"):
+            codes[key].add(int(code))
+    return {label: len(mine) for label, mine in sorted(photos.items()) if any(len(codes[key]) > 1 for key in mine)}
+
+
+def _free(labels: np.ndarray, out: np.ndarray, keys: Sequence[str], seed: int, *, within: bool = False) -> dict[int, list[tuple[bytes, Group]]]:
+    """By class, the groups that may be moved out of train, each with a number that follows from its key and the seed.
+
+    Those with an image in another split stay in train, unless only images `within` train count.
+    """
+    groups = defaultdict[str, Group](list)
+    for row, key in enumerate(keys):
+        if not within or out[row] == TRAIN:
+            groups[key].append(row)
+    free = defaultdict[int, list[tuple[bytes, Group]]](list)
+    for key, rows in groups.items():
+        if all(out[row] == TRAIN for row in rows) and len({int(labels[row]) for row in rows}) == 1:
+            free[int(labels[rows[0]])].append((hashlib.blake2b(key.encode(), digest_size=8, salt=seed.to_bytes(8, "little")).digest(), rows))
+    return free
 
 
 def _deal(groups: list[Group], shares: dict[int, float], train_has_some: bool) -> dict[int, list[Group]]:

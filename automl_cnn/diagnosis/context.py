@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from automl_cnn.diagnosis.copies import COPIES
+from automl_cnn.caveats import COPIES, COPIES_TEST, INDEPENDENT
 from automl_cnn.records import Trial
 from automl_cnn.transfer import is_probe
 
@@ -16,9 +16,10 @@ from automl_cnn.transfer import is_probe
 class Context:
     """The study around a trial; what is not known is None, and what needs it is not said.
 
-    `majority` is the score of always answering the most frequent class, `probe` that of the best logistic regression on
-    pretrained features, `copies` the share of the validation images that are in the training split as well, `others` the
-    study's trials, for what can only be seen by comparing (the same network on more images, the trial that one goes on from).
+    `majority` is the accuracy of always answering the most frequent class, `probe` the score of the best logistic regression on
+    pretrained features. `copies` and `copies_test` are the shares of the validation and test images that are in the training split
+    as well; `val_images` counts versions of one photo once. `others` are the study's trials, for what can only be seen by comparing
+    (the same network on more images, the trial that one goes on from).
     """
 
     classes: int | None = None
@@ -27,6 +28,7 @@ class Context:
     majority: float | None = None
     probe: float | None = None
     copies: float | None = None
+    copies_test: float | None = None
     others: tuple[Trial, ...] = ()
 
     @classmethod
@@ -37,9 +39,10 @@ class Context:
         known = cls(
             classes=len(data["classes"]) if data.get("classes") else None,
             train_images=sum(train) if train else None,
-            val_images=sum(val) if val else None,
+            val_images=(data.get(INDEPENDENT) or {}).get("val") or (sum(val) if val else None),
             majority=val[train.index(max(train))] / sum(val) if train and val and sum(val) else None,
             copies=data.get(COPIES),
+            copies_test=data.get(COPIES_TEST),
         )
         return known.among(trials)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-COPIES = "copies"  # what the share is called in a study's record
 SIDE = 16  # px that are compared
 ALIKE = 0.999  # correlation of two images' gray values from which they are taken for one: different photos of a thing stay well below
 FLAT = 4.0  # gray levels' deviation below which an image shows too little to be told from another

@@ -14,11 +14,13 @@ from automl_cnn.records import Finding
 
 
 def leak(curves: Curves) -> Finding | None:
-    """Validation images that the network has seen: copies of training images, or a score above the training images' own."""
-    copies = curves.context.copies or 0.0
+    """Validation or test images that the network has seen: copies of training images, or a score above the training images' own."""
+    shares = {"validation": curves.context.copies or 0.0, "test": curves.context.copies_test or 0.0}
+    split = max(shares, key=lambda name: shares[name])
+    copies = shares[split]
     above = -curves.gap if curves.measured else 0.0
     if copies >= at.COPIES:
-        told = f"{copies:.0%} of the validation images are copies of training images (but for brightness, size or compression): the score is too good."
+        told = f"{copies:.0%} of the {split} images are copies of training images (mirrored, shifted or re-encoded): the score is too good."
         severity = grade(copies, at.COPIES, at.COPIES_HIGH)
     elif above >= max(at.ABOVE, at.Z * curves.gap_error) and curves.learned > 0.5:
         told = f"It is right more often on validation images than on training images, by {100 * above:.0f} points, both as they are: that should not be."

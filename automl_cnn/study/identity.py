@@ -10,6 +10,7 @@ from typing import Any
 
 import tomli_w
 
+from automl_cnn.caveats import COPIES, COPIES_TEST, INDEPENDENT
 from automl_cnn.config import StudyConfig
 from automl_cnn.data import Dataset, told_apart
 from automl_cnn.errors import ConfigError, StoreError
@@ -55,6 +56,9 @@ def summary(dataset: Dataset) -> dict[str, Any]:
         "duplicates": dataset.duplicates,
         "channels": dataset.channels,
         "native": int(dataset.native),
+        COPIES: dataset.copied("val"),
+        COPIES_TEST: dataset.copied("test"),
+        INDEPENDENT: {split: dataset.independent(split) for split in ("train", "val", "test")},
     }
 
 

@@ -12,10 +12,11 @@ from typing import Any
 
 from automl_cnn import backend, elapsed
 from automl_cnn import registry as plugins
+from automl_cnn.caveats import COPIES, COPIES_TEST
 from automl_cnn.config import StudyConfig
-from automl_cnn.data import Dataset, Scan, arrays, pixels, prepare, scan
+from automl_cnn.data import Dataset, Scan, alike, arrays, pixels, prepare, scan
 from automl_cnn.diagnosis import Context
-from automl_cnn.diagnosis.copies import COPIES, share_of_copies
+from automl_cnn.diagnosis.copies import share_of_copies
 from automl_cnn.errors import ConfigError, StoreError
 from automl_cnn.records import Job, StudyResult, Trial, incumbent
 from automl_cnn.space import Configuration, Space
@@ -111,7 +112,7 @@ def _search(
         dataset = images if isinstance(images, Dataset) else _prepared(images, config, store, checking)
         observer.data(dataset)
         same_study(record, config, dataset, name)
-        record.keep(DATA, {**summary(dataset), COPIES: record.settings.get(DATA, {}).get(COPIES)})
+        record.keep(DATA, summary(dataset))
         manifest = folder.manifest
         dataset.save(manifest)
         write_toml(folder.toml, config, name)
@@ -288,10 +289,12 @@ def _prepared(images: Scan, config: StudyConfig, store: Store, checking: Checkin
 
 
 def _look_for_copies(record: Record, dataset: Dataset) -> None:
-    """Keep the share of the validation images that are copies of training images, once, while the worker starts; of large sets it is not known."""
-    known = record.settings[DATA]
-    if known.get(COPIES) is None and len(dataset) * dataset.side**2 * dataset.channels <= LOOKED_THROUGH:
-        record.keep(DATA, {**known, COPIES: share_of_copies(pixels(dataset, dataset.side), dataset.rows("train"), dataset.rows("val"))})
+    """Of sets too large to be split by their pixels, keep at least the measured shares of copies, while the worker starts; of the largest it is not known."""
+    if not alike.too_many(dataset.labels) or len(dataset) * dataset.side**2 * dataset.channels > LOOKED_THROUGH:
+        return
+    known, images, train = record.settings[DATA], pixels(dataset, dataset.side), dataset.rows("train")
+    seen = {COPIES: share_of_copies(images, train, dataset.rows("val")), COPIES_TEST: share_of_copies(images, train, dataset.rows("test"))}
+    record.keep(DATA, {**known, **{key: max(share, known.get(key) or 0.0) for key, share in seen.items()}})
 
 
 def _weights(found: plugins.Registry, config: StudyConfig, record: Record, executor: Executor, observer: Observer) -> Found:

@@ -1,0 +1,232 @@
+"""Images that show one photo: mirrored, turned or shifted a little, cropped, brightened, compressed anew. By their pixels, in bounded time.
+
+Three steps, each on fewer pairs:
+
+1. the nearest images of the same class, by thumbnails of a few pixels, also mirrored and shifted (correlations, one matrix product a variant)
+2. each pair brought to cover one another by an affine map (inverse compositional Lucas-Kanade, Baker and Matthews 2004), at 16 px
+3. those that then look alike, again at 32 px; one photo, if their fine details agree as well
+
+Details decide: two photos of a thing may agree in every large shape, but edges and texture agree to the pixel only in copies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from automl_cnn.data import arrays
+from automl_cnn.data.decode import resize_array
+from automl_cnn.data.names import Components
+
+LEAST_SIDE = 32  # px; smaller pictures have no details that tell two of a kind apart
+MOST_PAIRS = 40_000_000  # of images of one class, which takes seconds to compare; of more, none is compared
+NEAREST = 3  # images that each is compared with closely
+THUMB, WINDOW = 10, 8  # px of a thumbnail, and of the part of it that is compared
+COARSE, FINE = 16, 32  # px of the two alignments
+STEPS = {COARSE: 8, FINE: 6}
+ROUGHLY = 0.88  # correlation at 16 px from which a pair is looked at more closely: nine of ten other pairs stay below
+WHOLE = 0.92  # correlation at 32 px of one photo
+BOUNDS = (0.8, 0.85, 0.9, 0.95)  # correlations of the details from which on it is one photo; of 10,000 pairs of other photos three have 0.8
+BAND, CROWD = 0.1, 2  # width below the bound in which at most so many times the pairs above it may lie
+SAMPLE, STRANGERS = 256, 0.2  # images compared with other classes, and how many may be alike there, as a share of those alike within their class
+SCENE = 20  # images of one class that may be one photo, even if they are most of the class
+CONTRAST = 3.0  # gray levels' deviation of the details, below which there are none
+OVERLAP = 0.6  # share of the one image that the other must cover
+BLOCK = 256
+
+_Group = tuple[np.ndarray, np.ndarray, np.ndarray | None]  # rows, those they are compared with, and all labels if only other classes count
+_Near = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # rows, other rows, whether mirrored, by how much shifted (of half a side)
+
+
+def too_many(labels: np.ndarray) -> bool:
+    """Whether so many images cannot be compared in bounded time."""
+    return int(np.sum(np.bincount(labels).astype(np.int64) ** 2)) > MOST_PAIRS if len(labels) else False
+
+
+def pairs(images: np.ndarray, labels: np.ndarray) -> list[tuple[int, int]]:
+    """Pairs of rows of `images` (uint8, n x side x side x channels) that show one photo; only images of one class are compared.
+
+    Nothing where the images are smaller than `LEAST_SIDE`, or where images that are no copies look as alike: see `_bound`. Call it only if not `too_many`.
+    """
+    if len(images) < 2 or images.shape[1] < LEAST_SIDE:
+        return []
+    labels = np.asarray(labels)
+    gray = np.concatenate(list(arrays.in_threads(lambda start: _gray(images[start : start + BLOCK]), range(0, len(images), BLOCK))))
+    thumbs = _shrunk(gray, THUMB)
+    every = np.arange(len(gray))
+    classes = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    one, other, details = _matched(gray, thumbs, [(rows, rows, None) for rows in classes])
+    sample = every[:: -(-len(every) // SAMPLE)]
+    strange, _, unlike = _matched(gray, thumbs, [(sample, every, labels)])
+    bound = _bound((one, details, len(every)), (strange, unlike, len(sample)))
+    same = details >= bound
+    return _plausible(sorted({(min(pair), max(pair)) for pair in zip(one[same].tolist(), other[same].tolist(), strict=True)}), labels)
+
+
+def _bound(own: tuple[np.ndarray, np.ndarray, int], strange: tuple[np.ndarray, np.ndarray, int]) -> float:
+    """From which correlation of the details on two images are taken for one photo; above 1 where no correlation shows it.
+
+    Copies stand apart: few pairs are just below the bound, and images of other classes, which are no copies, do not reach it. Where pictures
+    of a kind differ little (one object before one background), both fail, and nothing is taken for a copy. `own` are pairs of one class, `strange`
+    of two: the first image's row, the correlation, and of how many images.
+    """
+    _, details, _ = own
+    for bound in BOUNDS:
+        above, below = int(np.sum(details >= bound)), int(np.sum((details >= bound - BAND) & (details < bound)))
+        alike, strangers = (len(np.unique(rows[match >= bound])) for rows, match, _ in (own, strange))
+        if above and below <= CROWD * above and strangers <= 1 + STRANGERS * alike * strange[2] / own[2]:  # one may be labelled wrongly
+            return bound
+    return np.inf
+
+
+def _plausible(found: list[tuple[int, int]], labels: np.ndarray) -> list[tuple[int, int]]:
+    """Without the pairs of classes most of whose images would be one photo: that is one scene before one camera."""
+    joined = Components(sorted({row for pair in found for row in pair}))
+    for pair in found:
+        joined.join(pair)
+    sizes = np.bincount(labels)
+    scenes = {int(labels[family[0]]) for family in joined.families() if len(family) > max(SCENE, sizes[labels[family[0]]] / 2)}
+    return [pair for pair in found if int(labels[pair[0]]) not in scenes]
+
+
+def _gray(images: np.ndarray) -> np.ndarray:
+    small = resize_array(np.asarray(images), FINE) if images.shape[1] != FINE else np.asarray(images)
+    return np.asarray(small.mean(axis=3, dtype=np.float32))
+
+
+def _matched(gray: np.ndarray, thumbs: np.ndarray, groups: Sequence[_Group]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pairs that look alike at `FINE` px, as rows and other rows, and the correlation of their details."""
+    found = list(arrays.in_threads(lambda near: _compare(gray, near), [near for group in groups for near in _near(thumbs, *group)]))
+    rows, others, details = zip(*found, strict=True) if found else ([np.zeros(0, int)], [np.zeros(0, int)], [np.zeros(0)])
+    return np.concatenate(rows), np.concatenate(others), np.concatenate(details)
+
+
+def _near(thumbs: np.ndarray, rows: np.ndarray, others: np.ndarray, labels: np.ndarray | None) -> Iterator[_Near]:
+    """For each of `rows` the nearest of `others`, in blocks. With `labels`, those of other classes."""
+    most, margin = min(NEAREST, len(others) - 1), THUMB - WINDOW
+    if most < 1:
+        return
+    variants = [(flip, y, x) for flip in (False, True) for y in range(margin + 1) for x in range(margin + 1)]
+    mine = thumbs[others]
+    shifted = [_unit((mine[:, :, ::-1] if flip else mine)[:, y : y + WINDOW, x : x + WINDOW]) for flip, y, x in variants]
+    inner = slice(margin // 2, margin // 2 + WINDOW)
+    for start in range(0, len(rows), BLOCK):
+        block = rows[start : start + BLOCK]
+        middle = _unit(thumbs[block][:, inner, inner])
+        best = np.full((len(block), len(others)), -1.0, np.float32)
+        which = np.zeros(best.shape, np.uint8)
+        for number, other in enumerate(shifted):
+            match = middle @ other.T
+            better = match > best
+            best[better], which[better] = match[better], number
+        best[block[:, None] == others if labels is None else labels[block][:, None] == labels[others]] = -2.0
+        near = np.argpartition(-best, most - 1, axis=1)[:, :most]
+        one, other = np.repeat(np.arange(len(block)), most), near.ravel()
+        real = best[one, other] > 0
+        one, other = one[real], other[real]
+        moved = np.array(variants)[which[one, other]]
+        shift = (moved[:, [2, 1]] - margin / 2) / (THUMB / 2)
+        yield block[one], others[other], moved[:, 0].astype(bool), shift.astype(np.float32)
+
+
+def _compare(gray: np.ndarray, near: _Near) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rows, others, flip, shift = near
+    given, other = gray[rows], gray[others]
+    other = np.where(flip[:, None, None], other[:, :, ::-1], other)
+    maps = np.tile(np.eye(3, dtype=np.float32), (len(rows), 1, 1))
+    maps[:, :2, 2] = shift
+    low, other_low = _shrunk(given, COARSE), _shrunk(other, COARSE)
+    maps = _aligned(_smoothed(low), _smoothed(other_low), maps)
+    match, cover, _ = _compared(low, other_low, maps)
+    left = (match >= ROUGHLY) & (cover >= OVERLAP)
+    rows, others, given, other = rows[left], others[left], given[left], other[left]
+    maps = _aligned(_smoothed(given), _smoothed(other), maps[left])
+    match, cover, _ = _compared(given, other, maps)
+    details, _, contrast = _compared(given - _smoothed(_smoothed(given)), other - _smoothed(_smoothed(other)), maps)
+    same = (match >= WHOLE) & (contrast >= CONTRAST) & (cover >= OVERLAP)
+    return rows[same], others[same], details[same]
+
+
+def _aligned(given: np.ndarray, other: np.ndarray, maps: np.ndarray) -> np.ndarray:
+    """The affine maps after which `other` covers `given`; coordinates run from -1 to 1."""
+    side = given.shape[1]
+    grid = _grid(side)
+    flat, _ = _standard(_flat(given), np.ones((len(given), side * side), bool))
+    down, across = np.gradient(flat.reshape(given.shape), axis=(1, 2))
+    down, across = (_flat(slope) * (side / 2) for slope in (down, across))
+    slopes = np.stack([across * grid[0], across * grid[1], across, down * grid[0], down * grid[1], down], axis=1)  # pairs, 6, pixels
+    square = slopes @ slopes.transpose(0, 2, 1) + np.eye(6, dtype=np.float32) * (0.01 * side * side)
+    solve = np.linalg.solve(square, slopes)
+    for _ in range(STEPS[side]):
+        seen, within = _seen(other, maps, grid)
+        seen, _ = _standard(seen, within)
+        step = np.einsum("pij,pj->pi", solve, (seen - flat) * within)
+        moved = np.tile(np.eye(3, dtype=np.float32), (len(maps), 1, 1))
+        moved[:, :2] += np.clip(step, -0.2, 0.2).reshape(-1, 2, 3)
+        maps = maps @ np.linalg.inv(moved)
+    return maps
+
+
+def _compared(given: np.ndarray, other: np.ndarray, maps: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """For each pair the correlation where they cover one another, the share of `given` that is covered, and the lower deviation."""
+    seen, within = _seen(other, maps, _grid(given.shape[1]))
+    seen, deviation = _standard(seen, within)
+    flat, own = _standard(_flat(given), within)
+    covered = np.maximum(within.sum(axis=1), 1)
+    return (seen * flat).sum(axis=1) / covered, within.mean(axis=1), np.minimum(deviation, own)
+
+
+def _grid(side: int) -> np.ndarray:
+    line = (np.arange(side, dtype=np.float32) - (side - 1) / 2) / (side / 2)
+    across, down = np.meshgrid(line, line)
+    return np.stack([across.ravel(), down.ravel(), np.ones(side * side, np.float32)])
+
+
+def _seen(other: np.ndarray, maps: np.ndarray, grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`other` at the mapped coordinates, between its pixels, (pairs, pixels); and where that is within it."""
+    side = other.shape[1]
+    place = (maps[:, :2] @ grid) * (side / 2) + (side - 1) / 2
+    x, y = place[:, 0], place[:, 1]
+    within = (x >= 0) & (x <= side - 1) & (y >= 0) & (y <= side - 1)
+    left, top = (np.clip(np.nan_to_num(value), 0, side - 1.001).astype(np.int32) for value in (x, y))
+    right, below = np.clip(x - left, 0, 1), np.clip(y - top, 0, 1)
+    flat, first = _flat(other), top * side + left
+    corners = [np.take_along_axis(flat, first + step, axis=1) for step in (0, 1, side, side + 1)]
+    upper, lower = corners[0] + (corners[1] - corners[0]) * right, corners[2] + (corners[3] - corners[2]) * right
+    return upper + (lower - upper) * below, within
+
+
+def _standard(values: np.ndarray, within: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Values of mean 0 and deviation 1 where they count, 0 elsewhere; and the deviation."""
+    count = np.maximum(within.sum(axis=1, keepdims=True), 1).astype(np.float32)
+    centered = (values - (values * within).sum(axis=1, keepdims=True) / count) * within
+    deviation = np.sqrt((centered**2).sum(axis=1, keepdims=True) / count)
+    return centered / np.maximum(deviation, 1e-3), deviation[:, 0]
+
+
+def _flat(images: np.ndarray) -> np.ndarray:
+    return images.reshape(len(images), images.shape[1] * images.shape[2])
+
+
+def _smoothed(images: np.ndarray) -> np.ndarray:
+    """Blurred by about a pixel."""
+    padded = np.pad(images, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    rows = padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]
+    return np.asarray((rows[:, :, :-2] + 2 * rows[:, :, 1:-1] + rows[:, :, 2:]) / 16, np.float32)
+
+
+def _shrunk(images: np.ndarray, side: int) -> np.ndarray:
+    """Square images at fewer pixels, by areas."""
+    edges = np.linspace(0, images.shape[1], side + 1)
+    weights = np.clip(np.minimum(edges[1:, None], np.arange(1, images.shape[1] + 1)) - np.maximum(edges[:-1, None], np.arange(images.shape[1])), 0, None)
+    weights = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(weights @ images @ weights.T, np.float32)
+
+
+def _unit(images: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
+    """Rows of mean 0 and length 1, so that their product is a correlation; flat ones are 0."""
+    flat = np.asarray(images, np.float32).reshape(len(images), -1)
+    flat = flat - flat.mean(axis=1, keepdims=True)
+    length = np.linalg.norm(flat, axis=1, keepdims=True)
+    return np.where(length >= np.sqrt(flat.shape[1]), flat / np.maximum(length, 1e-9), 0.0)

@@ -1,0 +1,73 @@
+"""Which images show one photo, so that they must not be on both sides of a split: exact copies, versions by name, versions by their pixels."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from automl_cnn.data import alike
+from automl_cnn.data.dataset import write_atomically
+from automl_cnn.data.names import Components, families
+
+VERSION = 1  # of the rules, in the name of what is kept
+
+
+@dataclass(frozen=True)
+class Groups:
+    """`keys` holds a text for each image, the same for all images of one photo; it follows from their contents alone. `notes` are for the user."""
+
+    keys: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The keys as numbers, counted in the order of the images."""
+        known: dict[str, int] = {}
+        return tuple(known.setdefault(key, len(known)) for key in self.keys)
+
+
+def groups_of(paths: Sequence[str], labels: np.ndarray, digests: Sequence[str], images: np.ndarray | None, kept: Path | None = None) -> Groups:
+    """The groups of these images. `images` are their pixels; without them, or of too many, only names and contents are compared.
+
+    Pairs of similar pixels are kept in the file `kept`, since they take the longest.
+    """
+    joined = Components(range(len(paths)))
+    equal = defaultdict[str, list[int]](list)
+    for row, digest in enumerate(digests):
+        equal[digest].append(row)
+    for rows in equal.values():
+        joined.join(rows)
+    for family in families(paths, [int(label) for label in labels], digests):
+        joined.join(family)
+    notes: tuple[str, ...] = ()
+    if images is not None and alike.too_many(labels):
+        notes = (f"{len(paths):,} images are too many to look for altered copies among them: only file names and exact copies were compared.",)
+    elif images is not None:
+        for pair in _pairs(images, labels, kept):
+            joined.join(pair)
+    keys = list(digests)
+    for family in joined.families():
+        first = min(digests[row] for row in family)
+        for row in family:
+            keys[row] = first
+    related = len(paths) - len(set(keys)) - (len(paths) - len(equal))
+    if related:
+        notes = (*notes, f"{related:,} image{'s are' if related != 1 else ' is'} an altered version of another (by name or by its pixels).")
+    return Groups(tuple(keys), notes)
+
+
+def _pairs(images: np.ndarray, labels: np.ndarray, kept: Path | None) -> list[list[int]]:
+    try:
+        if kept is not None:
+            return [[int(one), int(other)] for one, other in json.loads(kept.read_bytes())]
+    except (OSError, ValueError, TypeError):
+        pass
+    found = [list(pair) for pair in alike.pairs(images, labels)]
+    if kept is not None:
+        write_atomically(kept, json.dumps(found).encode())
+    return found
