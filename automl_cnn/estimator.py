@@ -20,6 +20,7 @@ from automl_cnn.export import bundle
 from automl_cnn.places import store_option
 from automl_cnn.store import MODEL, Store
 from automl_cnn.study.session import run
+from automl_cnn.text import readable
 
 UNPICKLED = ("_classifier", "_copy")  # made again when they are needed
 
@@ -107,7 +108,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
             self._classifier = bundle.load(Path(self.model_path_))
         probabilities = self._classifier.predict_proba(X)
         place = {name: number for number, name in enumerate(self._classifier.classes)}
-        return np.asarray(probabilities)[:, [place[str(label)] for label in self.classes_]]
+        return np.asarray(probabilities)[:, [place[readable(str(label))] for label in self.classes_]]
 
     def predict(self, X: Any) -> np.ndarray:
         """The likeliest label of each image. Raises NotFittedError before `fit`."""

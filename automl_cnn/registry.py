@@ -12,6 +12,7 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import inspect
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from types import ModuleType
 from automl_cnn import backend, elapsed, foreign
 from automl_cnn.errors import BackendError, PluginError, did_you_mean
 from automl_cnn.plugin import Architecture, Optimizer, Plugin, Pretrained, Regularizer
+from automl_cnn.text import readable
 
 KINDS: Mapping[str, type[Plugin]] = {"architecture": Architecture, "optimizer": Optimizer, "regularizer": Regularizer}
 
@@ -185,8 +187,8 @@ def _files(folder: Path) -> list[Path]:
 
 def _import(path: Path) -> ModuleType:
     """The module of a drop-in file, under a name of its own that is the same in every process."""
-    digest = hashlib.blake2b(str(path.resolve()).encode(), digest_size=4).hexdigest()
-    name = f"automl_cnn_dropin_{path.stem}_{digest}"
+    digest = hashlib.blake2b(os.fsencode(path.resolve()), digest_size=4).hexdigest()
+    name = f"automl_cnn_dropin_{readable(path.stem)}_{digest}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} is not a Python file")

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from automl_cnn.errors import StoreError, did_you_mean
 from automl_cnn.places import is_study_name, sqlite_url, study_name
+from automl_cnn.text import readable
 
 MODEL = "model.keras"
 MLFLOW_DB = "mlflow.db"
@@ -219,7 +220,7 @@ def atomic_write_text(path: Path, text: str) -> None:
     try:
         with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="\n", dir=path.parent, prefix=f".{path.name}-", delete=False) as out:
             temporary = out.name
-            out.write(text)
+            out.write(readable(text))
             out.flush()
             os.fsync(out.fileno())
         os.chmod(temporary, 0o644)

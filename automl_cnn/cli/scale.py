@@ -20,8 +20,10 @@ from automl_cnn.cli.tables import table
 from automl_cnn.config import METRICS, StudyConfig, study_config
 from automl_cnn.errors import ConfigError, SpaceError
 from automl_cnn.places import store_option
+from automl_cnn.paths import written
 from automl_cnn.quantities import compact
 from automl_cnn.space import Choice, Scalar
+from automl_cnn.text import readable
 
 if TYPE_CHECKING:
     from automl_cnn.study.scale import Plan
@@ -232,8 +234,14 @@ def _number(text: str) -> Scalar:
 
 def name_of(settings: StudyConfig, plan: Plan) -> str:
     """The name of a scale study that was given none: the same command on the same folder is the same study."""
-    identity = {**plan.identity, "data": os.path.realpath(settings.data), "seed": settings.seed, "metric": settings.metric, "px": settings.max_resolution}
+    identity = {
+        **plan.identity,
+        "data": written(Path(os.path.realpath(settings.data))),
+        "seed": settings.seed,
+        "metric": settings.metric,
+        "px": settings.max_resolution,
+    }
     limits = [settings.max_latency, settings.max_params, settings.max_mult_adds, settings.max_size]
     digest = hashlib.blake2b(json.dumps([identity, limits], sort_keys=True, default=str).encode(), digest_size=3).hexdigest()
-    plain = re.sub(r"[^\w.-]+", "-", os.path.basename(os.path.realpath(settings.data))).strip("-.") or "study"
+    plain = re.sub(r"[^\w.-]+", "-", readable(os.path.basename(os.path.realpath(settings.data)))).strip("-.") or "study"
     return f"{plain}-{plan.architecture}-scaled-{digest}"

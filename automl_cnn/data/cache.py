@@ -24,6 +24,7 @@ from automl_cnn.data.pictures import bytes_of, pictures, square
 from automl_cnn.data.scan import Scan, scan, told_apart
 from automl_cnn.data.split import split, torn
 from automl_cnn.errors import DataError
+from automl_cnn.text import readable
 
 
 def prepare(
@@ -209,9 +210,9 @@ def _dataset(
         splits=splits,
         fingerprint=fingerprint.hexdigest(),
         array=str(array.resolve()),
-        skipped=tuple(Skipped(path, reason) for path, reason in sorted([*decoded.bad.items(), *refused])),
+        skipped=tuple(Skipped(readable(path), readable(reason)) for path, reason in sorted([*decoded.bad.items(), *refused])),
         duplicates=len(digests) - len(seen),
-        notes=notes,
+        notes=tuple(map(readable, notes)),
         native=decoded.native,
         levels=decoded.levels,
         groups=groups.numbers,
@@ -232,7 +233,7 @@ def _label_index(values: Sequence[Any]) -> tuple[dict[Any, int], tuple[str, ...]
     different = in_order(values)
     if len(different) < 2:
         raise DataError(f"The labels name {len(different)} class: expected at least two.")
-    classes = tuple(str(value) for value in different)
+    classes = tuple(readable(str(value)) for value in different)
     twins = [name for number, name in enumerate(classes) if name in classes[:number]]
     if twins:
         raise DataError(f"Two different labels both read '{twins[0]}': use labels of one type.")

@@ -17,6 +17,7 @@ from automl_cnn.data.layout import Layout, Split, classes_of_splits, many, norma
 from automl_cnn.data.order import natural
 from automl_cnn.data.walk import Folder, Listed, shortened, walk
 from automl_cnn.errors import DataError
+from automl_cnn.text import readable
 
 VAGUE = frozenset({"train", "training", "data", "images", "dataset"})  # folder names that do not tell one set from another
 _SHOWN = 3
@@ -87,7 +88,7 @@ def status_of(path: Path, what: str, expected: str) -> os.stat_result:
 def told_apart(folder: Path) -> str:
     """A name for the images in a folder: its own, with its parent's where it alone says little (`flowers-train`)."""
     path = folder.resolve()
-    return f"{path.parent.name}-{path.name}" if path.name.lower() in VAGUE and path.parent.name else path.name
+    return readable(f"{path.parent.name}-{path.name}" if path.name.lower() in VAGUE and path.parent.name else path.name)
 
 
 def _classes(folder: Path, layout: Layout, notes: list[str]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from automl_cnn.data import kinds
 from automl_cnn.data.leftout import LeftOut
 from automl_cnn.data.order import natural
 from automl_cnn.errors import DataError
+from automl_cnn.text import readable
 
 LEVELS = 4  # of folders that are told apart; whatever lies deeper counts to the folder at this level
 BRANCHES = 2  # levels down to which a real folder may come up again, as the class of another split
@@ -106,7 +107,7 @@ def walk(root: Path, *, skip: Sequence[Path] = (), listed: Listed | None = None)
         else:
             step.seen.add(here)
         if 0 < step.depth <= LEVELS:
-            step.into = step.into.folders.setdefault(os.path.basename(step.path), Folder(os.path.basename(step.path), step.relative[:-1]))
+            step.into = _within(step.into, os.path.basename(step.path), step.relative[:-1])
         own = _OWN_FOLDERS if not step.depth and _is_own({entry.name for entry in entries}) else frozenset()
         below = []
         for entry in entries:
@@ -129,6 +130,21 @@ def walk(root: Path, *, skip: Sequence[Path] = (), listed: Listed | None = None)
         steps += below
     left.refused.sort(key=lambda item: natural(item[0]))
     return Walk(top, left)
+
+
+def _within(above: Folder, name: str, path: str) -> Folder:
+    """The folder `name` in `above`, made where it is new. It is called by letters, also where the bytes of its name are no UTF-8.
+
+    Raises:
+        DataError: the bytes of another folder's name read the same.
+    """
+    if name in above.folders:
+        return above.folders[name]
+    new = Folder(readable(name), path)
+    if any(new.name == other.name for other in above.folders.values()):
+        raise DataError(f"Two folders in '{above.name}' both read '{new.name}': the bytes of one name are not UTF-8. Rename one of them.")
+    above.folders[name] = new
+    return new
 
 
 _MARKS = ({"optuna.journal"}, {"export.json", "model.json"}, {"saved_model.pb"}, {"study.toml", "worker.log"})

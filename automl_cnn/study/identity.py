@@ -14,8 +14,10 @@ from automl_cnn.caveats import COPIES, COPIES_TEST, INDEPENDENT
 from automl_cnn.config import StudyConfig
 from automl_cnn.data import Dataset, told_apart
 from automl_cnn.errors import ConfigError, StoreError
+from automl_cnn.paths import written
 from automl_cnn.store import atomic_write_text
 from automl_cnn.study.record import FINGERPRINT, Record
+from automl_cnn.text import readable
 
 IDENTITY = (
     "data",
@@ -47,7 +49,7 @@ def summary(dataset: Dataset) -> dict[str, Any]:
     """A data set in figures, JSON-ready."""
     return {
         "name": dataset.name,
-        "folder": dataset.folder,
+        "folder": readable(dataset.folder),
         "fingerprint": dataset.fingerprint,
         "classes": list(dataset.classes),
         "images": len(dataset.labels),
@@ -65,7 +67,7 @@ def summary(dataset: Dataset) -> dict[str, Any]:
 def name_of(config: StudyConfig) -> str:
     """The name of a study that was given none: the same settings on the same folder are the same study."""
     identity = _identity(config)
-    identity["data"] = str(config.data.resolve())
+    identity["data"] = written(config.data.resolve())
     digest = hashlib.blake2b(json.dumps(identity, sort_keys=True).encode(), digest_size=3).hexdigest()
     plain = re.sub(r"[^\w.-]+", "-", told_apart(config.data)).strip("-.") or "study"
     return f"{plain}-{digest}"
@@ -97,8 +99,7 @@ def write_toml(path: Path, config: StudyConfig, name: str) -> None:
     """The settings that would repeat the study, as a study.toml."""
     values = {key: value for key, value in json.loads(config.model_dump_json()).items() if value is not None}
     values["name"] = name
-    values["data"] = str(config.data.resolve())
-    for key in ("store", "plugins_dir", "weights"):
+    for key in ("data", "store", "plugins_dir", "weights"):
         if values.get(key) is not None:
-            values[key] = str(Path(values[key]).resolve())
+            values[key] = written(getattr(config, key).resolve())
     atomic_write_text(path, tomli_w.dumps(values))

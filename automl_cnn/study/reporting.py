@@ -18,6 +18,7 @@ from automl_cnn.errors import DataError, StoreError, TrialError
 from automl_cnn.evidence import Evidence
 from automl_cnn.export.card import CARD, model_card
 from automl_cnn.facts import Effect, Facts
+from automl_cnn.paths import read
 from automl_cnn.records import Finding, Trial
 from automl_cnn.report import page
 from automl_cnn.store import Store, StudyFolder, atomic_write_text
@@ -81,7 +82,7 @@ def look(study: Overview) -> tuple[Evidence | None, str]:
                 metric=next((known for known in METRICS if known == study.metric), METRICS[0]),
                 class_weights="off",
                 seed=0,
-                plugins_dir=study.settings.get("plugins_dir"),
+                plugins_dir=str(read(given)) if (given := study.settings.get("plugins_dir")) else None,
                 checkpoints=str(folder.folder / "trials"),
             )
         )

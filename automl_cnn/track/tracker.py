@@ -19,6 +19,7 @@ from automl_cnn.records import Epoch, State, StudyResult, Trial
 from automl_cnn.store import Store
 from automl_cnn.track import champion, database
 from automl_cnn.track.database import PARENT_TAG, STUDY_TAG
+from automl_cnn.text import readable
 from automl_cnn.track.quiet import quiet_mlflow
 from automl_cnn.transfer import name_of
 
@@ -237,8 +238,8 @@ class Tracker:
         """Write a lot at once, within MLflow's limits on a batch."""
         from mlflow.entities import Param, RunTag
 
-        pairs = [Param(key, str(value)[:6000]) for key, value in (params or {}).items()]
-        notes = [RunTag(key, str(value)[:8000]) for key, value in (tags or {}).items() if value is not None]
+        pairs = [Param(key, readable(str(value))[:6000]) for key, value in (params or {}).items()]
+        notes = [RunTag(key, readable(str(value))[:8000]) for key, value in (tags or {}).items() if value is not None]
         if notes:
             self._client.log_batch(run, tags=notes)
         for start in range(0, len(pairs), PARAMS_A_BATCH):
