@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from automl_cnn.errors import StoreError, did_you_mean
+from automl_cnn.paths import local
 from automl_cnn.places import is_study_name, sqlite_url, study_name
 from automl_cnn.text import readable
 
@@ -38,7 +39,7 @@ class StudyFolder:
 
     @property
     def name(self) -> str:
-        return self.folder.name
+        return readable(self.folder.name)
 
     @property
     def best(self) -> Path:
@@ -134,10 +135,10 @@ class Store:
     def studies(self) -> tuple[str, ...]:
         """The names of the studies begun here, the latest first. Creates nothing."""
         try:
-            folders = [folder for folder in (self.root / STUDIES).iterdir() if folder.is_dir() and is_study_name(folder.name)]
+            folders = [folder for folder in (self.root / STUDIES).iterdir() if folder.is_dir() and is_study_name(readable(folder.name))]
         except OSError:
             return ()
-        return tuple(folder.name for folder in sorted(folders, key=_touched, reverse=True))
+        return tuple(readable(folder.name) for folder in sorted(folders, key=_touched, reverse=True))
 
     def study(self, name: str) -> StudyFolder:
         """The folder of the study `name`, created if it is new.
@@ -177,7 +178,7 @@ class Store:
         Raises:
             StoreError: no study can have that name, for instance because it leads out of the store.
         """
-        return StudyFolder(self.root / STUDIES / study_name(name))
+        return StudyFolder(local(self.root / STUDIES / study_name(name)))
 
     def artifacts_of(self, name: str) -> Path:
         """MLflow's files of the study `name` (an absolute folder). Creates nothing.

@@ -72,6 +72,7 @@ app.command("export", rich_help_panel=PANEL_USE)(export.export)
 def main() -> None:
     """Run the command line; exits the process with the command's code."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's greetings say nothing a user can act on
+    streams.utf8_names()
     streams.prepare()
     foreign.stuck = _leave
     app(prog_name="automl-cnn")

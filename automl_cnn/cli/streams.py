@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import os
 import sys
 
 PLAIN = {
@@ -22,6 +23,20 @@ def prepare() -> None:
             stream.reconfigure(errors=ERRORS)
     if hasattr(sys.stdin, "reconfigure"):
         sys.stdin.reconfigure(encoding=None if sys.platform == "win32" else sys.getfilesystemencoding(), errors="surrogateescape")
+
+
+def utf8_names() -> None:
+    """Begin this process again in Python's UTF-8 mode, where the locale knows only ASCII: names of files are UTF-8 all the same.
+
+    The streams stay ASCII. Elsewhere nothing is done.
+    """
+    if os.name == "nt" or sys.flags.utf8_mode or codecs.lookup(sys.getfilesystemencoding()).name != "ascii":
+        return
+    encoding = sys.stdout.encoding if sys.stdout is not None else "ascii"
+    surroundings = {"PYTHONIOENCODING": f"{encoding}:backslashreplace", **os.environ, "PYTHONUTF8": "1"}
+    if sys.stdout is not None:
+        sys.stdout.flush()
+    os.execve(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]], surroundings)
 
 
 def plain(error: UnicodeError) -> tuple[str, int]:
