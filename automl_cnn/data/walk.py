@@ -141,7 +141,7 @@ def _within(above: Folder, name: str, path: str) -> Folder:
     if name in above.folders:
         return above.folders[name]
     new = Folder(readable(name), path)
-    if any(new.name == other.name for other in above.folders.values()):
+    if "\\" in new.name and any(new.name == other.name for other in above.folders.values()):
         raise DataError(f"Two folders in '{above.name}' both read '{new.name}': the bytes of one name are not UTF-8. Rename one of them.")
     above.folders[name] = new
     return new
