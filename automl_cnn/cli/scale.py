@@ -19,8 +19,8 @@ from automl_cnn.cli.console import Text, console, with_margin, write_json
 from automl_cnn.cli.tables import table
 from automl_cnn.config import METRICS, StudyConfig, study_config
 from automl_cnn.errors import ConfigError, SpaceError
-from automl_cnn.places import store_option
 from automl_cnn.paths import written
+from automl_cnn.places import store_option
 from automl_cnn.quantities import compact
 from automl_cnn.space import Choice, Scalar
 from automl_cnn.text import readable

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from automl_cnn.errors import StoreError
 from automl_cnn.facts import Facts
 from automl_cnn.places import sqlite_url
 from automl_cnn.quantities import clock, compact
@@ -194,14 +196,15 @@ def spelled(value: object) -> str:
 def _commands(facts: Facts, best: Trial | None) -> tuple[Command, ...]:
     name, store = shlex.quote(facts.name), facts.store
     place = "" if store == "automl-cnn-runs" else f" --store {shlex.quote(store)}"
-    tracking, champion = shlex.quote(sqlite_url(Path(store) / MLFLOW_DB)), shlex.quote(f"models:/{facts.name}@champion")
     commands = []
     if best is not None:
         commands += [
             Command(f"automl-cnn predict {name} photo.jpg{place}", "label images"),
             Command(f"automl-cnn export {name} --out exported{place}", "the files to deploy"),
-            Command(f"MLFLOW_TRACKING_URI={tracking} mlflow models serve -m {champion} --env-manager local", "answer over HTTP"),
         ]
+        with contextlib.suppress(StoreError):  # MLflow cannot use this store
+            tracking, champion = shlex.quote(sqlite_url(Path(store) / MLFLOW_DB)), shlex.quote(f"models:/{facts.name}@champion")
+            commands.append(Command(f"MLFLOW_TRACKING_URI={tracking} mlflow models serve -m {champion} --env-manager local", "answer over HTTP"))
     return (
         *commands,
         Command(f"automl-cnn studies resume {name} --budget 10m{place}", "ten more minutes"),

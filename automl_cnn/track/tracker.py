@@ -17,9 +17,9 @@ from filelock import FileLock
 from automl_cnn.diagnosis import Context, diagnose, headline, helped
 from automl_cnn.records import Epoch, State, StudyResult, Trial
 from automl_cnn.store import Store
+from automl_cnn.text import readable
 from automl_cnn.track import champion, database
 from automl_cnn.track.database import PARENT_TAG, STUDY_TAG
-from automl_cnn.text import readable
 from automl_cnn.track.quiet import quiet_mlflow
 from automl_cnn.transfer import name_of
 
