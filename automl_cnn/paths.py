@@ -52,7 +52,7 @@ def written(path: Path) -> str:
     try:
         return os.fsencode(path).decode("utf-8")
     except UnicodeDecodeError:
-        return path.resolve().as_uri()
+        return Path(os.path.realpath(path)).as_uri()
     except UnicodeEncodeError:
         return str(path)
 

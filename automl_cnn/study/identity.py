@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,7 @@ def summary(dataset: Dataset) -> dict[str, Any]:
 def name_of(config: StudyConfig) -> str:
     """The name of a study that was given none: the same settings on the same folder are the same study."""
     identity = _identity(config)
-    identity["data"] = written(config.data.resolve())
+    identity["data"] = written(Path(os.path.realpath(config.data)))
     digest = hashlib.blake2b(json.dumps(identity, sort_keys=True).encode(), digest_size=3).hexdigest()
     plain = re.sub(r"[^\w.-]+", "-", told_apart(config.data)).strip("-.") or "study"
     return f"{plain}-{digest}"
@@ -101,5 +102,5 @@ def write_toml(path: Path, config: StudyConfig, name: str) -> None:
     values["name"] = name
     for key in ("data", "store", "plugins_dir", "weights"):
         if values.get(key) is not None:
-            values[key] = written(getattr(config, key).resolve())
+            values[key] = written(Path(os.path.realpath(getattr(config, key))))
     atomic_write_text(path, tomli_w.dumps(values))
