@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 
 from automl_cnn import paths, quantities
 from automl_cnn.errors import ConfigError
-from automl_cnn.places import store_path
+from automl_cnn.places import moved, store_of, store_path
 
 Metric = Literal["accuracy", "balanced_accuracy", "f1", "auc"]
 METRICS: tuple[Metric, ...] = ("accuracy", "balanced_accuracy", "f1", "auc")
@@ -212,7 +212,7 @@ def study_config(settings: dict[str, Any], file: Path | None = None) -> StudyCon
     Raises:
         ConfigError: the file cannot be read, or a setting is unknown or out of range.
     """
-    merged = read_toml(file) if file is not None else {}
+    merged = moved(read_toml(file), store_of(file)) if file is not None else {}
     merged.update({key: value for key, value in settings.items() if value is not None})
     if "data" not in merged:
         raise ConfigError("No images were named. Pass --data FOLDER (a folder with one subfolder per class).")

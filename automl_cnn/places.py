@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import os
 import unicodedata
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from automl_cnn import paths
 from automl_cnn.errors import ConfigError, StoreError
 
+STUDIES = "studies"  # the folder in a store that holds a folder for each study
+JOURNAL = "optuna.journal"
+MOVES = ("data", "plugins_dir", "weights")  # settings that name a place outside the store
 LONGEST_NAME = 255  # bytes; what file systems allow
 NEVER_IN_A_NAME = ("Cc", "Cs", "Zl", "Zp")  # Unicode categories: control characters, bytes that are no UTF-8, ends of lines and paragraphs
 
@@ -99,5 +104,33 @@ def after_move(path: Path, before: Path, now: Path) -> Path:
     """
     if path.exists() or not before.is_absolute() or not path.is_absolute():
         return path
-    moved = Path(os.path.normpath(now.absolute() / os.path.relpath(path, before)))
-    return moved if moved.exists() else path
+    along = Path(os.path.normpath(now.absolute() / os.path.relpath(path, before)))
+    return along if along.exists() else path
+
+
+def store_of(file: Path) -> Path | None:
+    """The store that a study's file lies in (`STORE/studies/NAME/study.toml`); None for a file elsewhere."""
+    studies = file.absolute().parent.parent
+    return studies.parent if studies.name == STUDIES and (studies.parent / JOURNAL).is_file() else None
+
+
+def moved(settings: Mapping[str, Any], root: Path | None) -> dict[str, Any]:
+    """Settings of a study in the store `root`: what moved along with the store is found again, and the store is this one."""
+    if root is None:
+        return dict(settings)
+    found = {**settings, "store": str(root)}
+    for key in MOVES:
+        if isinstance(given := settings.get(key), str):
+            try:
+                found[key] = paths.written(after_move(paths.read(given), before_move(settings), root))
+            except ValueError:  # no path; whoever uses it says so
+                continue
+    return found
+
+
+def before_move(settings: Mapping[str, Any]) -> Path:
+    """Where the store was when the settings were written."""
+    try:
+        return paths.read(settings.get("store", ""))
+    except ValueError:
+        return Path()

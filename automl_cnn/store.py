@@ -22,13 +22,11 @@ from pathlib import Path
 
 from automl_cnn.errors import StoreError, did_you_mean
 from automl_cnn.paths import local
-from automl_cnn.places import is_study_name, sqlite_url, study_name
+from automl_cnn.places import JOURNAL, STUDIES, is_study_name, sqlite_url, study_name
 from automl_cnn.text import readable
 
 MODEL = "model.keras"
 MLFLOW_DB = "mlflow.db"
-STUDIES = "studies"
-JOURNAL = "optuna.journal"
 
 
 @dataclass(frozen=True)
@@ -187,12 +185,6 @@ class Store:
             StoreError: no study can have that name.
         """
         return self.root.resolve() / "mlartifacts" / study_name(name)
-
-
-def store_of(file: Path) -> Path | None:
-    """The store that a study's file lies in (`STORE/studies/NAME/study.toml`); None for a file elsewhere."""
-    studies = file.absolute().parent.parent
-    return studies.parent if studies.name == STUDIES and (studies.parent / JOURNAL).is_file() else None
 
 
 def writable(folder: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +14,7 @@ from automl_cnn.cli import backend
 from automl_cnn.cli.console import Text, console, plural, say, write_json
 from automl_cnn.cli.dashboard import STORE, InStore
 from automl_cnn.cli.front import OfTrial, model_of_trial
-from automl_cnn.errors import AutomlCnnError, ConfigError, ExportError, StoreError
+from automl_cnn.errors import ConfigError, ExportError, StoreError
 from automl_cnn.quantities import bytes_
 from automl_cnn.store import Store
 
@@ -38,6 +39,7 @@ def export(  # noqa: PLR0917  # the flags of a command
         str | None, typer.Option(help="For web: a copy of onnxruntime-web (its folder or .tgz), or npm to have npm fetch the pinned one.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON on standard output.")] = False,
+    data: Annotated[Path | None, typer.Option(help="The study's images, if they have moved: the proof needs them.", show_default=False)] = None,
     store: InStore = STORE,
     trial: OfTrial = None,
 ) -> None:
@@ -60,7 +62,8 @@ def export(  # noqa: PLR0917  # the flags of a command
     if backend.require() != "tensorflow":
         raise ConfigError("Models are exported with the TensorFlow backend alone. Set KERAS_BACKEND=tensorflow (pip install 'automl-cnn[cpu]'), and try again.")
     with backend.loading("Exporting") as say_doing:
-        exported = folder.export(model, out, names=names, quantize=precisions, limits=limits, dataset=dataset_of(model), say=say_doing)
+        dataset, missing = dataset_of(model, data)
+        exported = folder.export(model, out, names=names, quantize=precisions, limits=limits, dataset=dataset, missing=missing, say=say_doing)
     write_page(exported, engine)
     if as_json:
         write_json({"folder": str(out), **exported.as_dict()})
@@ -94,16 +97,21 @@ def write_page(exported: Exported, engine: Runtime | None) -> None:
         say(f"Wrote {web.write(exported.folder, engine, written[0])}: open it in a browser, without a network.")
 
 
-def dataset_of(model: Path) -> Dataset | None:
-    """The images of the study that a model file lies in, if it does and they are still known."""
-    from automl_cnn.data import Dataset
-    from automl_cnn.store import StudyFolder
+def dataset_of(model: Path, data: Path | None) -> tuple[Dataset | None, str]:
+    """The images of the study that a model file lies in, wherever they are now; or None, and why they are not to be had.
 
-    manifest = StudyFolder(model.resolve().parent.parent).manifest
-    try:
-        return Dataset.load(manifest) if manifest.is_file() else None
-    except AutomlCnnError:
-        return None
+    Raises:
+        DataError: `data`, where the user says they are, does not hold them.
+    """
+    from automl_cnn.store import StudyFolder
+    from automl_cnn.study.images import looked_for
+
+    folder = StudyFolder(Path(os.path.abspath(model)).parent.parent)
+    if folder.manifest.is_file():
+        return looked_for(folder, data)
+    if data is not None:
+        raise ConfigError(f"--data: {model} lies in no study's folder, so its images are not known. Leave --data out, or name the study.")
+    return None, ""
 
 
 def newest(store: Store) -> Path:

@@ -124,6 +124,7 @@ def export(
     quantize: Sequence[str] = (),
     limits: Limits | None = None,
     dataset: Dataset | None = None,
+    missing: str = "",
     say: Say = lambda words: None,
 ) -> Exported:
     """Write the model file `model` into the folder `out` in the formats `names`, each proved in its own runtime.
@@ -131,7 +132,7 @@ def export(
     `quantize` are precisions, each a variant: none (float32, the default), float16, int8. With `limits` and no `quantize`
     all that a format has are tried, and the one that keeps them with the best accuracy on the validation images is
     written, alone. `dataset` is the study's, for calibration and proof; without it the proof uses made-up images and
-    there is no int8. Formats that fail are in the answer's `failed` and leave no file.
+    there is no int8; `missing` says why it is not to be had. Formats that fail are in the answer's `failed` and leave no file.
 
     Raises:
         ExportError: no variant could be written, or none keeps the limits; `out` stays as it was.
@@ -142,7 +143,7 @@ def export(
     unchecked = bundle.verify(model)
     card = bundle.read_card(model)
     notes = [unchecked] if unchecked else []
-    images = witnesses(dataset, int(card["size"]), notes)
+    images = witnesses(dataset, int(card["size"]), notes, missing)
     say("loading the model")
     original = bundle.load_model(model)
     from automl_cnn.export.network import core
@@ -150,7 +151,7 @@ def export(
     size, channels = int(card["size"]), int(card["channels"])
     with keras_settings.standard():
         reference = reference_of(original, size, channels, images)
-        source = Source(core(original, size, channels), None if images is None else images.calibration)
+        source = Source(core(original, size, channels), None if images is None else images.calibration, missing)
     with keras_settings.standard(), _beside(out) as work:
         variants = tuple(_variant(FORMATS[name], wanted, (source, reference), work, say) for name, wanted in _wanted(names, quantize, limits, images))
         variants = _chosen(variants, limits)

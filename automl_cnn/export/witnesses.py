@@ -28,10 +28,13 @@ class Witnesses:
     calibration: np.ndarray
 
 
-def witnesses(dataset: Dataset | None, size: int, notes: list[str]) -> Witnesses | None:
-    """Images of the study: to prove with, of the validation and the test split, and to calibrate with, of the training split."""
+def witnesses(dataset: Dataset | None, size: int, notes: list[str], missing: str = "") -> Witnesses | None:
+    """Images of the study: to prove with, of the validation and the test split, and to calibrate with, of the training split.
+
+    Where there are none, `missing` says why, and so does a note.
+    """
     if dataset is None:
-        notes.append("Proved on made-up images: the study's own are not known here.")
+        notes.append(f"Proved on made-up images, so its accuracy was not measured. {missing or 'The images of the study are not known here.'}")
         return None
     try:
         stored = pixels(dataset, size)

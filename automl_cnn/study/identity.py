@@ -79,6 +79,11 @@ def _identity(config: StudyConfig) -> dict[str, Any]:
     return {key: value for key, value in values.items() if ONCE.get(key) != value}
 
 
+def _by_name(identity: dict[str, Any]) -> dict[str, Any]:
+    """The file of weights by its name alone: the same file may be named by another path, or may have moved along with the store."""
+    return {**identity, "weights": Path(identity["weights"]).name} if identity.get("weights") else identity
+
+
 def same_study(record: Record, config: StudyConfig, dataset: Dataset, name: str) -> None:
     """Refuse to mix two searches under one name."""
     identity = _identity(config)
@@ -88,7 +93,7 @@ def same_study(record: Record, config: StudyConfig, dataset: Dataset, name: str)
         record.keep("identity", identity)
         record.keep(FINGERPRINT, dataset.fingerprint)
         return
-    then, now = {**ONCE, **known}, {**ONCE, **identity}
+    then, now = _by_name({**ONCE, **known}), _by_name({**ONCE, **identity})
     changed = [f"{key} was {then.get(key)!r}, now {value!r}" for key, value in now.items() if then.get(key) != value]
     if changed:
         raise ConfigError(f"The study '{name}' exists with other settings: {'; '.join(changed)}. Choose another --name, or the settings it began with.")

@@ -10,11 +10,13 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
+from automl_cnn import paths
 from automl_cnn.config import StudyConfig, read_toml, seconds, study_config
 from automl_cnn.errors import ConfigError, DataError, StoreError, did_you_mean
-from automl_cnn.places import is_study_name
+from automl_cnn.places import is_study_name, moved
 from automl_cnn.records import INTERRUPTED, State, Trial
 from automl_cnn.store import Store, StudyFolder
 from automl_cnn.study.disk import STOPPED
@@ -170,11 +172,13 @@ class Overview:
             "leaderboard": trials,
         }
 
-    def continued(self, store: Store, *, budget: str | None = None, trials: int | None = None) -> StudyConfig:
+    def continued(self, store: Store, *, budget: str | None = None, trials: int | None = None, data: Path | None = None) -> StudyConfig:
         """The settings that go on with the study for `budget` more time and `trials` more trials; where one is given, it alone limits.
 
+        `data` is where the images are, if they have moved.
+
         Raises:
-            StoreError: there is no study.toml, or the images were arrays in memory.
+            StoreError: there is no study.toml, the images were arrays in memory, or they are not where they were.
             ConfigError: a setting cannot be used, or nothing is left to do.
         """
         if not self.settings:
@@ -186,7 +190,12 @@ class Overview:
                 f"The study '{self.name}' is finished: its {self._limit()}. "
                 "Say how much more: --budget 10m for ten more minutes, --trials 5 for five more trials."
             )
-        settings = {**self.settings, "name": self.name, "store": store.root}
+        settings = {**self.settings, "name": self.name, "store": store.root, **({"data": data} if data else {})}
+        if data is None and not _exists(settings.get("data")):
+            raise StoreError(
+                f"The images of the study '{self.name}' are not at {settings.get('data')}. Pass --data FOLDER to say where they are now; "
+                "they must be the same images."
+            )
         counted = sum(not (trial.state is State.FAILED and (trial.failure or "").startswith(INTERRUPTED)) for trial in self.trials)
         if budget is not None or trials is not None:
             settings = {key: given for key, given in settings.items() if key not in ("budget", "trials")}
@@ -241,9 +250,10 @@ def _overview(store: Store, name: str, record: Record | None) -> Overview:
     folder = store.place(name) if is_study_name(name) else StudyFolder(store.root / NOWHERE)
     kept = record.settings if record else {}
     try:
-        settings = read_toml(folder.toml)
+        settings = moved(read_toml(folder.toml), store.root.absolute())
     except ConfigError:
         settings = {}
+    result = kept.get(RESULT)
     return Overview(
         name=name,
         folder=folder,
@@ -252,8 +262,15 @@ def _overview(store: Store, name: str, record: Record | None) -> Overview:
         data=kept.get(DATA) or _data(folder),
         trials=record.trials if record else (),
         seconds=record.seconds if record else 0.0,
-        result=kept.get(RESULT),
+        result={**result, "model_path": str(folder.model)} if result else None,  # where it is now, not where it was written
     )
+
+
+def _exists(place: object) -> bool:
+    try:
+        return paths.read(place).exists()
+    except (ValueError, OSError):
+        return False
 
 
 def _data(folder: StudyFolder) -> Mapping[str, Any]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -199,7 +198,7 @@ def _trial(frozen: FrozenTrial) -> Trial:
     attributes = frozen.user_attrs
     outcome = attributes.get("outcome", {})
     running = not frozen.state.is_finished()
-    epochs = sorted((Epoch(*json.loads(json.dumps(value))) for key, value in attributes.items() if key.startswith("epoch:")), key=lambda epoch: epoch.number)
+    epochs = sorted((Epoch(*value) for key, value in attributes.items() if key.startswith("epoch:")), key=lambda epoch: epoch.number)
     span = outcome.get("interval")
     return Trial(
         number=frozen.number,

@@ -24,6 +24,7 @@ from automl_cnn.report import page
 from automl_cnn.store import Store, StudyFolder, atomic_write_text
 from automl_cnn.study.executors.local import LocalExecutor
 from automl_cnn.study.executors.protocol import Setting
+from automl_cnn.study.images import looked_for
 from automl_cnn.study.overview import Overview
 
 EVIDENCE = "evidence.json"
@@ -74,6 +75,9 @@ def look(study: Overview) -> tuple[Evidence | None, str]:
     best, folder = study.best, study.folder
     if best is None or not folder.model.is_file():
         return None, "There is no model yet whose mistakes could be looked at."
+    dataset, why = looked_for(folder)
+    if dataset is None:
+        return None, f"The winner's mistakes could not be looked at: {why}"
     executor = LocalExecutor(folder.log)
     try:
         executor.configure(

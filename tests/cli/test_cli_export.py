@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from automl_cnn.errors import ConfigError
 from automl_cnn.export import bundle, folder
 from automl_cnn.export.folder import Exported, Variant
 from automl_cnn.export.proof import Proof
@@ -138,6 +139,10 @@ def test_the_images_of_a_study_are_found_beside_its_model(store):
     from automl_cnn.cli.export import dataset_of
 
     model = Store(store).find("pets-1").model
-    assert dataset_of(model) is None
+    assert dataset_of(model, None) == (None, "")
+    with pytest.raises(ConfigError, match="lies in no study's folder"):
+        dataset_of(model, store)
     Store(store).find("pets-1").manifest.write_text("damaged")
-    assert dataset_of(model) is None
+    dataset, missing = dataset_of(model, None)
+    assert dataset is None
+    assert "no data set's description" in missing

@@ -12,7 +12,7 @@ import sys
 import pytest
 from cli_fakes import ENDED, RESULT, trial
 
-from automl_cnn.config import StudyConfig
+from automl_cnn.config import StudyConfig, study_config
 from automl_cnn.errors import StoreError
 from automl_cnn.records import Epoch, Finished, Job, NetCost, Started, State
 from automl_cnn.space import Choice, Float, Int, Parameter, Space
@@ -75,7 +75,9 @@ def make(store):
                 record.finish(number, Finished(one.state, one.score, 1, one.seconds, failure=one.failure, interval=one.interval))
         if result is not None:
             record.keep(KEPT, dataclasses.replace(result, study=name).as_dict())
-        config = StudyConfig(data=data["folder"], store=store.root, **{"budget": 600, **settings})
+        images = store.root.parent / "photos"
+        images.mkdir(exist_ok=True)
+        config = StudyConfig(data=images, store=store.root, **{"budget": 600, **settings})
         write_toml(folder.toml, config, name)
         folder.best.joinpath("model.keras").write_bytes(b"x" * 5000)
         for path in (folder.folder / "best", folder.model, folder.toml, folder.folder):
@@ -270,9 +272,49 @@ def test_resume_goes_on_for_so_much_more(cli, make, store, fake_search, flags, b
     assert done.exit_code == 0, done.output
     config = fake_search.config
     assert (config.budget, config.trials) == (budget, trials)
-    assert (config.name, config.store, config.seed, config.metric, str(config.data)) == ("s", store.root, 7, "f1", "/photos/flowers")
+    assert (config.name, config.store, config.seed, config.metric, str(config.data)) == ("s", store.root, 7, "f1", str(store.root.parent / "photos"))
     assert fake_search.options["track"] is False
     assert "winner" in done.stdout
+
+
+def test_a_study_goes_on_where_its_store_and_its_images_are_now(cli, make, store, fake_search, tmp_path):
+    make("s", result=None, seconds=100)
+    project = tmp_path / "moved"
+    project.mkdir()
+    store.root.rename(project / "runs")
+    done = cli("studies", "resume", "s", "--store", project / "runs")
+    assert done.exit_code == 0, done.output
+    assert (fake_search.config.store, fake_search.config.data) == (project / "runs", tmp_path / "photos"), "the images stayed behind"
+    (tmp_path / "photos").rename(project / "photos")
+    done = cli("studies", "resume", "s", "--store", project / "runs")
+    assert done.exit_code == 0, done.output
+    assert fake_search.config.data == project / "photos", "the images moved along"
+    (project / "photos").rename(tmp_path / "elsewhere")
+    done = cli("studies", "resume", "s", "--store", project / "runs")
+    assert done.exit_code == 2
+    assert f"The images of the study 's' are not at {tmp_path / 'photos'}. Pass --data FOLDER" in done.stderr
+    done = cli("studies", "resume", "s", "--data", tmp_path / "elsewhere", "--store", project / "runs")
+    assert done.exit_code == 0, done.output
+    assert fake_search.config.data == tmp_path / "elsewhere"
+    assert not store.root.exists()
+
+
+def test_the_study_file_of_a_moved_store_means_that_store(make, store, tmp_path):
+    folder = make("s", result=None)
+    moved = tmp_path / "moved"
+    store.root.rename(moved)
+    config = study_config({}, moved / "studies" / "s" / folder.toml.name)
+    assert (config.store, config.name, config.data) == (moved, "s", tmp_path / "photos")
+    copied = tmp_path / "mine.toml"
+    copied.write_bytes((moved / "studies" / "s" / "study.toml").read_bytes())
+    assert study_config({}, copied).store == store.root
+
+
+def test_where_the_model_of_a_moved_store_is(cli, make, store, tmp_path):
+    make("s")
+    store.root.rename(tmp_path / "moved")
+    shown = json.loads(cli("studies", "show", "s", "--json", "--store", tmp_path / "moved").stdout)
+    assert shown["model_path"] == shown["result"]["model_path"] == str(tmp_path / "moved" / "studies" / "s" / "best" / "model.keras")
 
 
 def test_an_interrupted_study_goes_on_within_its_limits(cli, make, store, fake_search):

@@ -29,6 +29,7 @@ class Source:
 
     network: Any
     calibration: np.ndarray | None = None
+    missing: str = ""  # why there are no calibration images, where that is known
 
     @property
     def images(self) -> np.ndarray:
@@ -39,7 +40,8 @@ class Source:
         """
         if self.calibration is None or not len(self.calibration):
             raise ExportError(
-                "int8 needs images of the training split to calibrate with, and there are none: export a study of the store by its name, or use float16."
+                "int8 needs images of the training split to calibrate with, and there are none. "
+                f"{self.missing or 'Export a study of the store by its name.'} Or use float16."
             )
         return self.calibration
 

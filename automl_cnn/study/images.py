@@ -1,0 +1,78 @@
+"""A study's images where they are now: decoded in its store, or decoded again from where the files are.
+
+A store may have been moved or copied, another search may have taken the room of the decoded images, and the files may lie elsewhere.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from automl_cnn import paths
+from automl_cnn.config import StudyConfig, read_toml
+from automl_cnn.data import Dataset, pixels, prepare
+from automl_cnn.errors import AutomlCnnError, ConfigError, DataError
+from automl_cnn.places import moved, store_of
+from automl_cnn.store import Store, StudyFolder
+
+
+def images_of(folder: StudyFolder, data: Path | None = None) -> Dataset:
+    """The data set of a study, its pixels ready to be read. `data` is where its image files are, if they are elsewhere now.
+
+    Raises:
+        DataError: the images are not there, or are others by now; the message says where they were looked for.
+        StoreError: they cannot be decoded again.
+    """
+    dataset = Dataset.load(folder.manifest)
+    if data is None:
+        try:
+            pixels(dataset, dataset.side)
+        except DataError:
+            pass
+        else:
+            return dataset
+    root = store_of(folder.manifest)
+    if not dataset.folder and data is None:
+        raise DataError(f"The images of the study '{folder.name}' were arrays in memory, and their copy in the store is gone. Fit again to have them back.")
+    if root is None:
+        raise DataError(f"The decoded images {dataset.array} are gone, and {folder.folder} lies in no store to decode them again. Export from its own store.")
+    settings = settings_of(folder)
+    places = [data] if data else [Path(dataset.folder), paths.read(settings.get("data", dataset.folder))]  # the second has moved along with the store
+    place = next((place for place in places if place.is_dir()), places[0])
+    if not place.is_dir():
+        raise DataError(f"The images of the study '{folder.name}' are not at {place}, and their decoded copy is gone. {_WHERE}")
+    shares = {key: settings.get(key, StudyConfig.model_fields[key].default) for key in ("seed", "val_share", "test_share")}
+    size = settings.get("max_resolution", StudyConfig.model_fields["max_resolution"].default)
+    again = prepare(place, Store(root).cache, max_size=size, **shares)
+    if again.fingerprint != dataset.fingerprint or (again.side, len(again)) != (dataset.side, len(dataset)):
+        raise DataError(f"The images in {place} are not those of the study '{folder.name}': they were changed since, or are others. {_WHERE}")
+    dataset = dataclasses.replace(dataset, array=again.array, folder=again.folder)  # the splits stay those that the study was made with
+    dataset.save(folder.manifest)
+    return dataset
+
+
+def looked_for(folder: StudyFolder, data: Path | None = None) -> tuple[Dataset | None, str]:
+    """The same; or None, and why. What the user said about the place of the images must be true, though.
+
+    Raises:
+        DataError, StoreError: `data` was given and does not hold the study's images.
+    """
+    try:
+        return images_of(folder, data), ""
+    except AutomlCnnError as error:
+        if data is not None:
+            raise
+        return None, str(error)
+
+
+def settings_of(folder: StudyFolder) -> dict[str, Any]:
+    """The settings in a study's study.toml, unchecked, with every path where it is now; empty where it cannot be read."""
+    try:
+        settings = read_toml(folder.toml)
+    except ConfigError:
+        return {}
+    return moved(settings, store_of(folder.toml))
+
+
+_WHERE = "Pass --data FOLDER to say where they are, or search again."
