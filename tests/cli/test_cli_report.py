@@ -133,7 +133,7 @@ def test_a_worker_that_fails_is_told_and_the_rest_is_written(store, monkeypatch)
     monkeypatch.setattr(reporting, "LocalExecutor", Broken)
     found, why = reporting.look(overview(store, "pets"))
     assert found is None
-    assert why.startswith("The winner's mistakes could not be looked at: The images of the study 'pets' are not at ")
+    assert why.startswith("The winner's mistakes could not be looked at: The data set's description")
     monkeypatch.setattr(reporting, "looked_for", lambda folder: (folder, ""))
     found, why = reporting.look(overview(store, "pets"))
     assert found is None
