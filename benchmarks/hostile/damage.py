@@ -58,7 +58,7 @@ def journals_of_wrong_lines(lab: Lab) -> None:
 def a_forged_journal_whose_study_lies_outside(lab: Lab) -> None:
     lab.file("victim/precious.txt", "precious")
     outside = str(lab.folder / "victim")
-    for name in ("../../victim", outside, "..", "."):
+    for name in ("../../victim", outside):
         shutil.rmtree(lab.store, ignore_errors=True)
         store = journal(lab, created(name))
         (store / "studies").mkdir()

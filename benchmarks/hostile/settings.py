@@ -18,13 +18,13 @@ def refused(lab: Lab, *flags: object, err: str = "") -> None:
 
 @case(quick=True)
 def budgets_that_are_none(lab: Lab) -> None:
-    for budget in ("nan", "-5m", "0", "", "10 parsecs"):
+    for budget in ("nan", "-5m", "10 parsecs"):
         refused(lab, f"--budget={budget}", err="budget")
 
 
 @case()
 def more_budgets_that_are_none(lab: Lab) -> None:
-    for budget in ("inf", "-inf", "1e999", "1e400s", "0s", "-0", "9" * 400, "1m\n", "١٠m", "0x10", "1_0", "\x1b[31m", "5m5"):
+    for budget in ("inf", "-inf", "", "0", "1e999", "1e400s", "0s", "-0", "9" * 400, "1m\n", "١٠m", "0x10", "1_0", "\x1b[31m", "5m5"):
         lab.cli("search", "--data", lab.photos(), "--store", lab.store, f"--budget={budget}", code=2)
 
 
