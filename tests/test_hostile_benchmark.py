@@ -31,8 +31,8 @@ def shared(tmp_path_factory):
 
 
 @pytest.fixture
-def lab(shared, request):
-    return shared.lab(f"test-{request.node.name}")
+def lab(shared):
+    return shared.lab(f"test-{len(list(shared.cases.iterdir()))}")
 
 
 def found(lab, script: str, **expected) -> str:
