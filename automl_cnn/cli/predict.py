@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -26,9 +27,14 @@ AT_ONCE = 8  # batches of a folder's images handed over together, so that one is
 def predict(
     model: Annotated[str, typer.Argument(help="A study's name, its folder, a .keras file, or what `export` wrote: a folder, or a file of any format.")],
     paths: Annotated[list[Path], typer.Argument(help="Images, and folders that are searched for images; - reads paths from standard input, one a line.")],
+    *,
     batch: Annotated[int, typer.Option(min=1, help="Images at a time; 1 answers each line of standard input at once.")] = 64,
     store: InStore = STORE,
     trial: OfTrial = None,
+    max_pixels: Annotated[
+        str | None,
+        typer.Option(help="Pixels of the largest image that is decoded; larger ones are left out and named (default: 40M).", envvar="AUTOML_CNN_MAX_PIXELS"),
+    ] = None,
 ) -> None:
     """Label images: one CSV line each, with the confidence and every class's probability.
 
@@ -36,6 +42,11 @@ def predict(
 
         find photos -name '*.jpg' | automl-cnn predict flowers -
     """
+    if max_pixels is not None:
+        from automl_cnn.data import guard
+
+        os.environ[guard.VARIABLE] = max_pixels
+        guard.limit()
     streamed = list(map(str, paths)) == [STDIN]
     images = iter(()) if streamed else find(paths)
     classifier = classifier_of(model if trial is None else str(model_of_trial(model, trial, store)), store)

@@ -67,6 +67,19 @@ def probe(source: bytes | BinaryIO, *, max_pixels: float | None = None) -> tuple
         return min(image.size), _is_gray(image)
 
 
+def pixels_of(content: bytes) -> int:
+    """How many pixels decoding a file takes at least, read from its header alone.
+
+    Raises:
+        DataError: as `open_image`, as far as the header tells.
+    """
+    pixels = guard.limit()
+    with _in_a_sentence(), _open(io.BytesIO(content), pixels) as image:
+        guard.cost(image, MIN_SIDE, b"", pixels)
+        width, height = guard.decoded_size(image, MIN_SIDE)
+        return width * height
+
+
 def span_of(source: Path | bytes, *, max_pixels: float | None = None) -> deep.Span | None:
     """The extreme values of a file of more than 8 bits, which is decoded for that; None for any other.
 

@@ -62,7 +62,7 @@ def _tiff(file: BinaryIO, layout: tiff.Layout) -> ImageFile.ImageFile:
     except SyntaxError as error:
         if str(error) not in _ARRANGED:
             raise
-    if layout.samples > layout.colors:
+    if layout.colors < layout.samples <= tiff.BANDS:
         file.seek(0)
         with suppress(SyntaxError):
             return TiffImagePlugin.TiffImageFile(io.BytesIO(tiff.without_opacity(file.read(), layout)))

@@ -43,7 +43,7 @@ def limit(max_pixels: float | None = None) -> int:
     try:
         return int(quantities.count(text)) if text else MAX_PIXELS
     except ValueError as error:
-        raise ConfigError(f"The environment variable {VARIABLE} does not hold a number of pixels: {error}.") from None
+        raise ConfigError(f"--max-pixels, or the environment variable {VARIABLE}, is not a number of pixels: {error}.") from None
 
 
 def file_limit(pixels: int) -> int:
@@ -69,9 +69,18 @@ def check_size(width: int, height: int, pixels: int) -> None:
     """
     if width * height > pixels:
         raise DataError(
-            f"the image is too large: {width}x{height} are {_millions(width * height)} million pixels, at most {_millions(pixels)} million are decoded; "
+            f"the image is too large: {width}x{height} are {millions(width * height)} million pixels, at most {millions(pixels)} million are decoded; "
             "make it smaller, or raise --max-pixels"
         )
+
+
+def decoded_size(image: ImageFile.ImageFile, size: int) -> tuple[int, int]:
+    """Width and height as decoded for a square of `size`: of a JPEG, the smallest scale that suffices."""
+    width, height = image.size
+    if image.format != "JPEG":
+        return width, height
+    scale = next(scale for scale in (8, 4, 2, 1) if scale == 1 or min(width, height) // max(1, size) >= scale)
+    return -(-width // scale), -(-height // scale)
 
 
 def cost(image: ImageFile.ImageFile, size: int, content: bytes, pixels: int) -> int:
@@ -80,15 +89,12 @@ def cost(image: ImageFile.ImageFile, size: int, content: bytes, pixels: int) -> 
     Raises:
         DataError: more than the limit allows, or a JPEG with more scans than it can need.
     """
-    width, height = image.size
-    if image.format != "JPEG":
-        check_size(width, height, pixels)
-        return len(content) + _COST.get(str(image.format), 24) * width * height
-    check_size(width, height, REDUCED * pixels)
-    scale = next(scale for scale in (8, 4, 2, 1) if scale == 1 or min(width, height) // max(1, size) >= scale)
-    width, height = -(-width // scale), -(-height // scale)
+    if image.format == "JPEG":
+        check_size(*image.size, REDUCED * pixels)
+    width, height = decoded_size(image, size)
     check_size(width, height, pixels)
-    return len(content) + _COST["JPEG"] * width * height + _coefficients(image, content, pixels)
+    beside = _coefficients(image, content, pixels) if image.format == "JPEG" else 0
+    return len(content) + _COST.get(str(image.format), 24) * width * height + beside
 
 
 def _coefficients(image: ImageFile.ImageFile, content: bytes, pixels: int) -> int:
@@ -104,7 +110,7 @@ def _coefficients(image: ImageFile.ImageFile, content: bytes, pixels: int) -> in
     kept = int(2 * whole * sum(layer[1] * layer[2] for layer in layers) / max(1, most))
     if kept > BYTES * pixels:
         raise DataError(
-            f"the image is too large: a JPEG in several scans of {_millions(whole)} million pixels takes {kept / 1e6:,.0f} MB to decode, "
+            f"the image is too large: a JPEG in several scans of {millions(whole)} million pixels takes {kept / 1e6:,.0f} MB to decode, "
             f"at most {BYTES * pixels / 1e6:,.0f} MB are used; save it as a baseline JPEG, or raise --max-pixels"
         )
     return kept
@@ -123,5 +129,6 @@ def _scans(content: bytes) -> int:
     return scans
 
 
-def _millions(count: int) -> str:
+def millions(count: int) -> str:
+    """A number of pixels as a message has it."""
     return f"{count / 1e6:,.0f}" if count >= 10_000_000 else f"{count / 1e6:,.3g}"

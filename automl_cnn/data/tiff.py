@@ -15,6 +15,7 @@ STRIPS, ROWS, TILE_WIDTH, TILE_HEIGHT, TILES, EXTRA, FORMAT = 273, 278, 322, 323
 COLORS = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3, 8: 3}  # photometric interpretation -> bands that make up a color
 NUMBERS = 2_000_000  # in all tags together: more take longer to read than an image
 PIECES = 200_000  # strips or tiles
+BANDS = 6  # that Pillow can read
 _TEXT = frozenset((1, 2, 6, 7))  # types that are kept as bytes, whatever their count
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _READ = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q"}
@@ -103,13 +104,13 @@ def check(found: Layout, pixels: int) -> None:
 
 def unsupported(found: Layout) -> str:
     """Why the decoder does not know this kind of TIFF, in a sentence for the user."""
-    bits = sorted(set(found.values(BITS, (1,))))
+    bits = sorted(set(found.values(BITS, (1,))[: max(1, found.samples)]))[:4]
     kind = found.values(FORMAT, (1,))[0]
     bands = f"{found.samples} band{'' if found.samples == 1 else 's'}"
     planar = " stored one after the other" if found.values(PLANAR, (1,))[0] == 2 and found.samples > 1 else ""
     return (
         f"this kind of TIFF cannot be decoded: {bands}{planar} of {' and '.join(map(str, bits))} bits ({_KINDS.get(kind, 'an unknown kind of number')}); "
-        "save it as 8-bit with at most 6 bands, 16-bit with at most 4, or floating point with 1"
+        f"save it as 8-bit with at most {BANDS} bands, 16-bit with at most 4, or floating point with 1"
     )
 
 

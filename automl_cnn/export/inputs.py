@@ -13,15 +13,17 @@ from typing import Any
 
 import numpy as np
 
+from automl_cnn.data import tiff
 from automl_cnn.data.decode import as_uint8, open_image, resize_array
 from automl_cnn.data.levels import CONVENTION, Levels
 from automl_cnn.data.pictures import COLUMN, in_channels, plain
 from automl_cnn.errors import DataError
+from automl_cnn.export import limits
 from automl_cnn.paths import address
 
 Image = str | Path | bytes | np.ndarray | Any  # Any: a PIL image
 Images = Image | Sequence[Image]
-MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*")  # how the files that can be decoded begin
+MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"BM", b"RIFF", *tiff.BEGINNINGS, b"P5\n", b"P6\n")  # how the files that can be decoded begin
 DEEP = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")  # Pillow's modes of more than 8 bits
 
 
@@ -52,15 +54,18 @@ def as_batches(images: Images, size: int, channels: int, batch: int, *, stored: 
                 yield resize_array(np.stack([image.result() for image in ready]), size)
 
 
-def from_request(given: Any, *, paths: bool) -> Images:
+def from_request(given: Any, *, paths: bool, served: bool | None = None) -> Images:
     """What somebody sent, over HTTP or to an MLflow model, as `as_batches` takes it.
+
+    The limits of `limits` hold where the model is `served`, and by default where paths are not taken.
 
     Text is base64 of an image file, a data: URL or, where `paths` allows it, the path of one; nested lists are
     arrays; of a mapping or a table (of pandas) the column `image` counts, or the only one.
 
     Raises:
-        DataError: it is nothing of these; the message says what was received.
+        DataError: it is nothing of these, or too much for a request; the message says what was received.
     """
+    served = not paths if served is None else served
     if hasattr(given, "columns") and hasattr(given, "iloc"):
         given = {name: list(given[name]) for name in given.columns}
     if isinstance(given, Mapping):
@@ -68,11 +73,18 @@ def from_request(given: Any, *, paths: bool) -> Images:
             raise DataError(f"There is no column '{COLUMN}' among {', '.join(map(str, given)) or 'none'}: expected the images there.")
         given = given[COLUMN] if COLUMN in given else next(iter(given.values()))
     if isinstance(given, np.ndarray) and given.dtype.kind in "biuf":
+        if served:
+            limits.check_array(given)
         return given
     listed = [given] if _is_one(given) else list(given) if isinstance(given, (list, tuple, np.ndarray)) else None
     if not listed:
         raise DataError(f"There are no images in the request: received {'an empty list' if listed == [] else type(given).__name__}.")
-    return [_item(item, number, paths=paths) for number, item in enumerate(listed, 1)]
+    if served:
+        limits.check_amount(listed)
+    images = [_item(item, number, paths=paths) for number, item in enumerate(listed, 1)]
+    if served:
+        limits.check_pixels(images)
+    return images
 
 
 def _item(item: Any, number: int, *, paths: bool) -> Any:

@@ -28,7 +28,7 @@ class ImageModel(mlflow.pyfunc.PythonModel):
 
     Takes what one has: encoded bytes, base64 text (a data: URL too), paths, arrays (height, width[, channels]), a list of any of
     these, one array (images, height, width[, channels]), or a table with a column `image`. Over HTTP, paths are refused unless the
-    server's `AUTOML_CNN_SERVE_PATHS` is 1, since they would let any client ask for the server's files.
+    server's `AUTOML_CNN_SERVE_PATHS` is 1, since they would let any client ask for the server's files; and `limits` bounds a request.
     """
 
     def load_context(self, context: Any) -> None:
@@ -44,9 +44,10 @@ class ImageModel(mlflow.pyfunc.PythonModel):
         from automl_cnn.errors import DataError
         from automl_cnn.export.inputs import from_request
 
-        paths = os.environ.get(SERVING) != "true" or os.environ.get(SERVE_PATHS) == "1"
+        served = os.environ.get(SERVING) == "true"
+        paths = not served or os.environ.get(SERVE_PATHS) == "1"
         try:
-            probabilities = self._classifier.predict_proba(from_request(model_input, paths=paths))
+            probabilities = self._classifier.predict_proba(from_request(model_input, paths=paths, served=served))
         except DataError as error:
             raise MlflowException(str(error), error_code=INVALID_PARAMETER_VALUE) from None
         classes = self._classifier.classes

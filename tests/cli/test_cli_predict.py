@@ -151,3 +151,15 @@ def test_a_nul_within_a_path_is_one_sentence(classifier, tmp_path):
     done = run("m", "-", given=f"a\0b\n{tmp_path / 'c.png'}\n")
     assert names(done.stdout) == ["c.png"]
     assert "NUL" in done.stderr
+
+
+def test_the_largest_image_can_be_set(classifier, monkeypatch, tmp_path):
+    from automl_cnn.data import guard
+
+    monkeypatch.setenv(guard.VARIABLE, "1M")  # put back in the end
+    (tmp_path / "c.png").touch()
+    assert run("m", tmp_path / "c.png", "--max-pixels", "100M").exit_code == 0
+    assert guard.limit() == 100_000_000
+    done = run("m", tmp_path / "c.png", "--max-pixels", "many")
+    assert done.exit_code != 0
+    assert "--max-pixels" in done.output

@@ -80,7 +80,7 @@ def test_the_limit_can_be_set_lower_and_higher(monkeypatch):
         open_image(content, 8, 1)
     assert open_image(content, 8, 1, max_pixels=5000).shape == (8, 8, 1)  # what is passed counts more
     monkeypatch.setenv(guard.VARIABLE, "many")
-    with pytest.raises(ConfigError, match="AUTOML_CNN_MAX_PIXELS does not hold a number"):
+    with pytest.raises(ConfigError, match="AUTOML_CNN_MAX_PIXELS, is not a number of pixels"):
         open_image(content, 8, 1)
     monkeypatch.setenv(guard.VARIABLE, "200M")
     assert probe(png_header(15000, 13000)) == (13000, False)
