@@ -28,9 +28,12 @@ class _Group(TyperGroup):
             console.say_error(str(error))
             raise typer.Exit(2) from None
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                console.say_error(f"The disk is full: {error}. Free some space and run the command again.")
+            elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+                console.say_error(f"{error.filename or 'A file'} cannot be used: {error.strerror}. Free the permission and run the command again.")
+            else:
                 raise
-            console.say_error(f"The disk is full: {error}. Free some space and run the command again.")
             raise typer.Exit(2) from None
 
 

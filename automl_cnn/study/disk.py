@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from automl_cnn.errors import StoreError
 from automl_cnn.store import Store, StudyFolder, free_bytes, size
+from automl_cnn.study.journal import share
 
 STOPPED = "disk"  # what ended a search that had no room left
 DISK_FULL = "the disk is full"  # how the failure of a trial begins that could not be written
@@ -39,19 +40,26 @@ def chain(error: BaseException) -> Iterator[BaseException]:
 
 @dataclass(frozen=True)
 class Disk:
-    """What one study keeps: its folder, its MLflow artifacts, and the decoded images it reads, at every size.
+    """What one study keeps: its folder, its MLflow artifacts, its entries in the journal, and the decoded images it reads, at every size.
 
-    The images count in full even where another study reads them too. Not counted is what all studies share: `optuna.journal`, `mlflow.db`.
+    The images count in full even where another study reads them too, and so does what another search writes to the journal meanwhile.
+    Not counted is `mlflow.db`, which all studies share.
     """
 
     folder: StudyFolder
     artifacts: Path
     array: Path  # the decoded images; those of other sizes lie beside it
     limit: int | None = None  # bytes
+    journal: Path | None = None
+    others: int = 0  # bytes of the journal that belong to other studies
 
     @classmethod
     def of(cls, store: Store, folder: StudyFolder, array: Path, limit: float | None) -> Disk:
-        return cls(folder, store.root / "mlartifacts" / folder.name, array, int(limit) if limit is not None else None)
+        artifacts = store.root / "mlartifacts" / folder.name
+        if limit is None:
+            return cls(folder, artifacts, array)
+        others = length(store.journal) - share(store.journal, folder.name)
+        return cls(folder, artifacts, array, int(limit), store.journal, others)
 
     @property
     def images(self) -> int:
@@ -65,7 +73,8 @@ class Disk:
     @property
     def kept(self) -> int:
         """Bytes that the study keeps now."""
-        return size(self.folder.folder) + size(self.artifacts) + self.images
+        record = 0 if self.journal is None else max(0, length(self.journal) - self.others)
+        return size(self.folder.folder) + size(self.artifacts) + self.images + record
 
     @property
     def largest_model(self) -> int | None:
@@ -84,6 +93,14 @@ class Disk:
             allowed = f"{megabytes(kept)} are kept of the {megabytes(self.limit)} that --max-disk allows, and the next trial may need {megabytes(needed)}"
             return f"{allowed}. {go_on('Raise --max-disk')}"
         return None
+
+
+def length(file: Path) -> int:
+    """Bytes of a file; 0 where there is none."""
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0
 
 
 class Reserve:

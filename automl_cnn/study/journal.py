@@ -5,6 +5,8 @@ Optuna's own lock is a file that a killed process leaves behind; everyone else t
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from filelock import FileLock
 from optuna.storages.journal import JournalFileOpenLock
 
 POLL = 0.005  # seconds; the lock is held for the time of one write
+CREATE_STUDY, DELETE_STUDY, CREATE_TRIAL = 0, 1, 4  # what entries are, in Optuna's numbers
 _LONGEST = 2**24  # bytes of one entry
 
 
@@ -34,6 +37,32 @@ class JournalLock(JournalFileOpenLock):
 
     def release(self) -> None:
         self._lock.release()
+
+
+def share(journal: Path, study: str) -> int:
+    """Bytes of the entries of one study in a journal that several share; of a damaged journal, as far as it can be read."""
+    names: list[str] = []  # by Optuna's number of a study
+    trials: list[str] = []  # by Optuna's number of a trial, the study
+    alive: set[str] = set()
+    total = 0
+    with contextlib.suppress(OSError, ValueError, LookupError, TypeError), journal.open("rb") as file:
+        for line in file:
+            entry = json.loads(line)
+            if entry["op_code"] == CREATE_STUDY:
+                owner = entry["study_name"]
+                if owner not in alive:  # opening a study again is an entry too
+                    names.append(owner)
+                    alive.add(owner)
+            elif "study_id" in entry:
+                owner = names[entry["study_id"]]
+                if entry["op_code"] == DELETE_STUDY:
+                    alive.discard(owner)
+                if entry["op_code"] == CREATE_TRIAL and owner in alive:
+                    trials.append(owner)
+            else:
+                owner = trials[entry["trial_id"]]
+            total += len(line) if owner == study else 0
+    return total
 
 
 def mend(journal: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -67,7 +68,8 @@ class Shelf:
         except OSError as error:
             raise StoreError(f"The best model cannot be written to {self.best.parent}: {error.strerror}. Free some space there; the last one stands.") from None
         finally:
-            part.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
 
 
 def _same(file: Path, other: Path) -> None:

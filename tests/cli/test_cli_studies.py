@@ -317,6 +317,41 @@ def test_where_the_model_of_a_moved_store_is(cli, make, store, tmp_path):
     assert shown["model_path"] == shown["result"]["model_path"] == str(tmp_path / "moved" / "studies" / "s" / "best" / "model.keras")
 
 
+def test_what_the_system_refuses_is_a_sentence(cli, make, store, monkeypatch):
+    make("s")
+
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied", "/somewhere/file")
+
+    monkeypatch.setattr("automl_cnn.study.overview.overviews", refuse)
+    done = cli("studies", "list", "--store", store.root)
+    assert done.exit_code == 2
+    assert done.stderr.startswith("error: /somewhere/file cannot be used: Permission denied. Free the permission")
+
+
+@pytest.mark.parametrize("words", ["studies list", "studies show s", "report", "export", "predict s x.png", "dashboard", "diagnose s"])
+def test_no_command_takes_the_current_folder_for_a_store_without_a_name(cli, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    for name in ("", "  "):
+        done = cli(*words.split(), "--store", name)
+        assert done.exit_code == 2
+        assert "the name of the store is empty" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_that_leads_out_of_the_store_is_shown_and_refused(cli, make, store):
+    make("s")
+    Record(store.journal, "../../victim\x1b[31m")
+    listed = cli("studies", "list", "--store", store.root)
+    assert listed.exit_code == 0, listed.output
+    assert "\x1b" not in listed.output
+    assert "refused" in listed.output
+    for command in (["show"], ["delete", "--yes"], ["resume"]):
+        done = cli("studies", command[0], "../../victim\x1b[31m", *command[1:], "--store", store.root)
+        assert done.exit_code == 2
+        assert "a name that no study can have" in done.stderr
+
+
 def test_an_interrupted_study_goes_on_within_its_limits(cli, make, store, fake_search):
     make("s", result=None, seconds=100)
     done = cli("studies", "resume", "s", "--store", store.root, "--json")

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 from zipfile import ZipFile
 
 import pytest
@@ -67,6 +68,16 @@ def kept(store, folder):
 
 def test_what_a_study_keeps_is_its_folder_its_artifacts_and_its_images(kept):
     assert kept(None).kept == 10 * MB
+
+
+def test_what_a_study_writes_to_the_journal_counts(kept, store, folder):
+    store.journal.unlink()
+    for name in ("s", "other"):
+        Record(store.journal, name).keep("k", "x" * MB)
+    disk = kept(100 * MB)
+    assert 11 * MB < disk.kept < 11.1 * MB
+    Record(store.journal, "s").keep("l", "x" * MB)
+    assert 12 * MB < disk.kept < 12.1 * MB
 
 
 def test_a_trial_needs_room_for_its_model_thrice_and_for_its_images(kept):
@@ -232,3 +243,19 @@ def test_on_a_full_disk_the_last_best_model_stands_whole(small_disk):
     (place / "filler").unlink()
     shelf.put(study.record.trials)
     assert shelf.standing() == better.number
+
+
+def test_what_the_system_refuses_in_the_store_is_a_sentence(store):
+    inside, outside = str(store.root / "studies" / "s"), "/etc/shadow"
+    for error, said in (
+        (PermissionError(errno.EACCES, "Permission denied", inside), f"{inside} cannot be used: Permission denied. Free the permission"),
+        (OSError(errno.EROFS, "Read-only file system", inside), "Read-only file system"),
+        (OSError(errno.EIO, "Input/output error"), f"The store {store.root} cannot be used: Input/output error"),
+        (FULL, "The disk is full"),
+    ):
+        with pytest.raises(StoreError, match=re.escape(said)), disk.plainly(store):
+            raise error
+    with pytest.raises(PermissionError), disk.plainly(store):
+        raise PermissionError(errno.EACCES, "Permission denied", outside)
+    with pytest.raises(ValueError, match="not ours"), disk.plainly(store):
+        raise ValueError("not ours")

@@ -9,7 +9,7 @@ import pytest
 
 from automl_cnn.records import Fidelity, Finished, Job, State
 from automl_cnn.space import Choice, Parameter, Space
-from automl_cnn.study.journal import JournalLock, mend
+from automl_cnn.study.journal import JournalLock, mend, share
 from automl_cnn.study.record import Record
 
 SPACE = Space((Parameter("architecture", Choice("a", "b")),))
@@ -82,3 +82,26 @@ def test_two_processes_write_two_studies_into_one_journal_at_once(tmp_path, monk
     found = Record.all(tmp_path / "j")
     for name in ("one", "two"):
         assert [(trial.number, trial.score) for trial in found[name].trials] == [(step, step / 100) for step in range(10)]
+
+
+def test_the_share_of_a_study_is_what_its_entries_take(tmp_path):
+    journal = tmp_path / "j"
+    written = {"one": 0, "two": 0, "gone": 0}
+
+    def counted(name, action):
+        before = journal.stat().st_size if journal.exists() else 0
+        answer = action()
+        written[name] += journal.stat().st_size - before
+        return answer
+
+    for _ in range(2):  # the second time, the studies are opened again
+        for name in ("gone", "one", "two"):
+            record = counted(name, lambda name=name: Record(journal, name))
+            number = counted(name, lambda record=record: record.start(JOB, SPACE))
+            counted(name, lambda record=record, number=number: record.finish(number, Finished(State.COMPLETE, 0.5)))
+            counted(name, lambda record=record: record.keep("k", "v" * 100))
+    counted("gone", lambda: Record.delete(journal, "gone"))
+    record = counted("one", lambda: Record(journal, "one"))
+    counted("one", lambda: record.start(JOB, SPACE))
+    assert {name: share(journal, name) for name in written} == written
+    assert share(journal, "never") == share(tmp_path / "none", "one") == 0
