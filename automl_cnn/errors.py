@@ -3,6 +3,7 @@
     AutomlCnnError              everything this package raises on purpose
     ├── ConfigError             a setting, a flag or a study.toml that cannot be used
     ├── DataError               the images cannot be used as they are
+    │   └── ImagesGone          the decoded images were deleted while they were needed
     ├── PluginError             a plugin is missing, broken or breaks its contract
     │   └── SpaceError          a value outside a declared range
     ├── BackendError            no Keras backend is installed
@@ -31,6 +32,10 @@ class ConfigError(AutomlCnnError):
 
 class DataError(AutomlCnnError):
     """The images cannot be used as they are."""
+
+
+class ImagesGone(DataError):
+    """The decoded images were deleted while they were needed; they can be decoded again."""
 
 
 class PluginError(AutomlCnnError):

@@ -16,6 +16,7 @@ from automl_cnn.space import Scalar
 from automl_cnn.transfer import name_of
 
 INTERRUPTED = "interrupted"  # how the failure of a trial begins that was lost through no fault of its own
+IMAGES_GONE = "the decoded images are gone"  # how one begins whose images were deleted while it was trained
 OUT_OF_MEMORY = "out of memory"  # how one begins that needed too much of it
 
 

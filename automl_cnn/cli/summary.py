@@ -27,7 +27,7 @@ ENDED = {
     "budget": "the budget is used",
     "trials": "all trials are done",
     "user": "you stopped it; the same command goes on",
-    "exhausted": "every trial failed in a row",
+    "exhausted": "the last trials all failed",
     "disk": "no room was left on the disk, or within --max-disk; the same command goes on",
 }
 

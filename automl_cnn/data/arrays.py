@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from automl_cnn.data import claims
 from automl_cnn.errors import StoreError
 
 LIMIT_BYTES = 20 * 2**30
@@ -76,8 +77,8 @@ def recall(path: Path, shape: tuple[int, ...]) -> np.memmap | None:
 
 
 def trim(folder: Path, limit_bytes: int, keep: Path) -> None:
-    """Delete the arrays used least recently until the rest fits, never those of `keep`'s data set; and what crashes left."""
-    found = []
+    """Delete the arrays used least recently until the rest fits, never those of `keep`'s data set or of one that a search reads; and what crashes left."""
+    found, spared = [], {family(keep), *claims.in_use(folder)}
     for path in folder.glob("*.npy"):
         with suppress(OSError):  # another process may trim too
             status = path.stat()
@@ -86,7 +87,7 @@ def trim(folder: Path, limit_bytes: int, keep: Path) -> None:
     for _, size, path in sorted(found):
         if total <= limit_bytes:
             break
-        if _family(path) != _family(keep):
+        if family(path) not in spared:
             with suppress(OSError):
                 path.unlink()
                 total -= size
@@ -98,10 +99,11 @@ def trim(folder: Path, limit_bytes: int, keep: Path) -> None:
 
 def of_size(path: Path, size: int) -> Path:
     """Where the same images lie at another size."""
-    return path.with_name(f"{_family(path)}-{size}.npy")
+    return path.with_name(f"{family(path)}-{size}.npy")
 
 
-def _family(path: Path) -> str:
+def family(path: Path) -> str:
+    """What the names of a data set's arrays have in common."""
     return path.stem.rpartition("-")[0]
 
 

@@ -23,7 +23,7 @@ from automl_cnn.data.levels import CONVENTION, Scale, levels_of_arrays
 from automl_cnn.data.pictures import bytes_of, pictures, square
 from automl_cnn.data.scan import Scan, scan, told_apart
 from automl_cnn.data.split import split, torn
-from automl_cnn.errors import DataError
+from automl_cnn.errors import DataError, ImagesGone
 from automl_cnn.text import readable
 
 
@@ -128,7 +128,8 @@ def pixels(dataset: Dataset, size: int, *, limit_bytes: int = arrays.LIMIT_BYTES
     Made once from the stored array, then kept beside it. Processes that ask at once each make one; the last stays.
 
     Raises:
-        DataError: `size` is below 1, or the stored array was deleted.
+        ImagesGone: the stored array was deleted.
+        DataError: `size` is below 1.
         StoreError: the new array cannot be written.
     """
     if size < 1:
@@ -136,7 +137,7 @@ def pixels(dataset: Dataset, size: int, *, limit_bytes: int = arrays.LIMIT_BYTES
     rows, base = len(dataset), Path(dataset.array)
     stored = arrays.recall(base, (rows, dataset.side, dataset.side, dataset.channels))
     if stored is None:
-        raise DataError(f"The decoded images in {base} were deleted or damaged. Run the search again to read the images anew.")
+        raise ImagesGone(f"The decoded images in {base} were deleted or damaged. Run the search again to decode them again.")
     if size == dataset.side:
         return stored
     path, shape = arrays.of_size(base, size), (rows, size, size, dataset.channels)
@@ -145,7 +146,7 @@ def pixels(dataset: Dataset, size: int, *, limit_bytes: int = arrays.LIMIT_BYTES
         arrays.write(path, shape, _resized(stored, size), limit_bytes)
         found = arrays.recall(path, shape)
     if found is None:
-        raise DataError(f"The images at {size} px vanished from {path} right after they were written. Is something cleaning {path.parent}?")
+        raise ImagesGone(f"The images at {size} px vanished from {path} right after they were written. Is something cleaning {path.parent}?")
     return found
 
 

@@ -27,7 +27,7 @@ STOPPED_BY = {
     "budget": "the budget is used",
     "trials": "all trials are done",
     "user": "it was stopped",
-    "exhausted": "every trial failed in a row",
+    "exhausted": "the last trials all failed",
     "disk": "no room was left on the disk",
 }
 

@@ -12,7 +12,7 @@ import numpy as np
 from automl_cnn import elapsed, metrics
 from automl_cnn.config import StudyConfig
 from automl_cnn.data import Dataset, pixels
-from automl_cnn.errors import StoreError, TrialError
+from automl_cnn.errors import DataError, StoreError, TrialError
 from automl_cnn.export.bundle import read_card, seal, write_card
 from automl_cnn.records import Calibration, StudyResult, Trial
 from automl_cnn.store import Store, StudyFolder
@@ -107,8 +107,7 @@ class Finish:
         if stopped_by != STOPPED:
             self.observer.finishing("registering the model in MLflow")
             self.tracker.rebuild(trials)
-            rows = self.dataset.rows("test")[:1]
-            self.tracker.finish(result, self.folder.model, np.asarray(pixels(self.dataset, int(best.configuration["resolution"]))[rows]))
+            self.tracker.finish(result, self.folder.model, self._example(int(best.configuration["resolution"])))
         result = dataclasses.replace(result, seconds=self.budget().used)
         with self.as_room_allows():
             self.reserve.spend(lambda: self.record.keep(RESULT, result.as_dict()))
@@ -203,6 +202,13 @@ class Finish:
         except TrialError as error:
             self.observer.note(f"The probabilities could not be calibrated: {error}")
             return None
+
+    def _example(self, size: int) -> np.ndarray:
+        """One test image, for what MLflow keeps of the model's input; an empty picture where the images are gone."""
+        try:
+            return np.asarray(pixels(self.dataset, size)[self.dataset.rows("test")[:1]])
+        except (DataError, StoreError):
+            return np.zeros((1, size, size, self.dataset.channels), np.uint8)
 
     def _test(self) -> TestScore | None:
         try:

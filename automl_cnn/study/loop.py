@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 
 from automl_cnn import elapsed
 from automl_cnn.errors import StoreError
-from automl_cnn.records import INTERRUPTED, Epoch, Finished, Job, Progress, Started, State, Trial, incumbent
+from automl_cnn.records import IMAGES_GONE, INTERRUPTED, Epoch, Finished, Job, Progress, Started, State, Trial, incumbent
 from automl_cnn.space import Configuration
 from automl_cnn.study.budget import Budget
 from automl_cnn.study.disk import DISK_FULL, STOPPED, go_on, is_full
 from automl_cnn.study.engines.protocol import Engine
 from automl_cnn.study.executors.protocol import Executor
+from automl_cnn.study.failures import Failures
 from automl_cnn.study.observer import Observer
 from automl_cnn.study.planner import Planner
 from automl_cnn.study.record import Record
@@ -49,6 +50,9 @@ class Loop:
     latency: Callable[[Configuration], float | None] | None = None  # ms for one image, where trials should tell it
     lacks: Callable[[Job], str | None] = lambda job: None  # why there is no room on the disk for it
     full: str = ""  # what was lacking on the disk, when that ended the search
+    restore: Callable[[], str | None] = lambda: "nothing can decode them again"  # decodes images that were deleted; why that cannot be done
+    lost: str = ""  # why the images are gone for good, when that ended the search
+    failures: Failures = field(default_factory=Failures)
 
     def run(self) -> str:
         """Train until the planner has no wish; says what ended it: budget, trials, user, exhausted or disk."""
@@ -70,6 +74,10 @@ class Loop:
         budget = self._used()
         trials = self.record.trials
         if len(trials) >= GIVE_UP and incumbent(trials) is None and all(trial.state is State.FAILED for trial in trials[-GIVE_UP:]):
+            return "exhausted"
+        hopeless = self.lost or self.failures.reason(len(self.planner.sizing.options("architecture")))
+        if hopeless:
+            self.observer.note(hopeless)
             return "exhausted"
         with self.times.within("planning"):
             known = set(self.planner.failed)
@@ -127,11 +135,15 @@ class Loop:
         if (outcome.failure or "").startswith(DISK_FULL):  # neither the configuration's fault nor a reason not to try it again
             self.full = f"{(outcome.failure or '').capitalize()}. {go_on('Free some space')}"
             outcome = dataclasses.replace(outcome, failure=f"{INTERRUPTED}: {outcome.failure}")
+        if (outcome.failure or "").startswith(IMAGES_GONE):
+            outcome = dataclasses.replace(outcome, failure=f"{INTERRUPTED}: {outcome.failure}")
+            self.lost = self.restore() or ""
         if pruned:
             outcome = dataclasses.replace(outcome, state=State.PRUNED)
         self.record.finish(number, outcome)
         trials = self.record.trials
         trial = trials[number]
+        self.failures.add(trial)
         self.shelve(trials)
         self.engine.tell(trial)
         self.tracker.trial(trial)

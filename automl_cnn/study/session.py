@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib.metadata
 import json
 import uuid
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,10 @@ from automl_cnn import backend, elapsed
 from automl_cnn import registry as plugins
 from automl_cnn.caveats import COPIES, COPIES_TEST
 from automl_cnn.config import StudyConfig
-from automl_cnn.data import Dataset, Scan, alike, arrays, pixels, prepare, scan
+from automl_cnn.data import Dataset, Scan, alike, arrays, claims, pixels, prepare, scan
 from automl_cnn.diagnosis import Context
 from automl_cnn.diagnosis.copies import share_of_copies
-from automl_cnn.errors import ConfigError, StoreError
+from automl_cnn.errors import AutomlCnnError, ConfigError, ImagesGone, StoreError
 from automl_cnn.records import Job, StudyResult, Trial, incumbent
 from automl_cnn.space import Configuration, Space
 from automl_cnn.store import Store, StudyFolder
@@ -108,8 +110,13 @@ def _search(
     name = folder.name
     record = Record(store.journal, name)
     executor = LocalExecutor(folder.log)
+    decode = None if isinstance(images, Dataset) else partial(_prepared, images, config, store, checking)
+    claim = contextlib.ExitStack()
     try:
         dataset = images if isinstance(images, Dataset) else _prepared(images, config, store, checking)
+        claim.enter_context(claims.claimed(Path(dataset.array).parent, arrays.family(Path(dataset.array))))
+        if decode is not None and gone(dataset):  # another search deleted them before they were claimed
+            dataset = decode()
         observer.data(dataset)
         same_study(record, config, dataset, name)
         record.keep(DATA, summary(dataset))
@@ -145,7 +152,7 @@ def _search(
         short = disk.lacks(0, 0)
         if short and not folder.model.exists():
             raise StoreError(short)
-        study = _Study(config, record, executor, tracker, observer, dataset, started, folder, disk)
+        study = _Study(config, record, executor, tracker, observer, dataset, started, folder, disk, decode)
         top = worth_enlarging(dataset.native, config.max_resolution)
         engine = _engine(config, space, top)
         if engine.note:
@@ -175,6 +182,7 @@ def _search(
         return result
     finally:
         executor.close()
+        claim.close()
         Reserve(folder.reserve).free()
 
 
@@ -199,6 +207,7 @@ class _Study:
     started: float
     folder: StudyFolder
     disk: Disk
+    decode: Callable[[], Dataset] | None = None  # reads the images once more; None where they were given as they are
     sizing: Sizing | None = None  # knows the limits and the costs; None where networks are compared one by one
     used_before: float = 0.0
     times: Times = dataclasses.field(default_factory=Times)
@@ -226,11 +235,14 @@ class _Study:
         loop = Loop(self.record, planner, engine, self.executor, self.tracker, self.observer, self.budget, self.put, session, self.started)
         loop.clock = elapsed.now
         loop.times, loop.latency, loop.lacks = self.times, latency, self.lacks
+        loop.restore = self.restore
         loop.times.add("start", elapsed.now() - self.started)
         with interruptible(loop):
             stopped_by = loop.run()
         if stopped_by == STOPPED:
             ending.clear_up(loop.full)
+        elif not loop.lost and gone(self.dataset):
+            self.restore()
         with loop.times.within("finish"):
             result = ending.run(stopped_by, self.finish_seconds)
         with ending.as_room_allows():
@@ -244,6 +256,20 @@ class _Study:
         there = self.sizing is None or side == dataset.side or arrays.of_size(Path(dataset.array), side).exists()
         images = 0 if there else len(dataset) * side**2 * dataset.channels
         return self.disk.lacks(0 if self.sizing is None else size(self.sizing.cost(job.configuration)), images)
+
+    def restore(self) -> str | None:
+        """Decode the images again, which somebody deleted; why that cannot be done, or None."""
+        without = "The images that this search reads were deleted from the cache, and"
+        if self.decode is None:
+            return f"{without} they were given in memory: they cannot be decoded again. Run the search again."
+        self.observer.note(f"{without} they are decoded again.")
+        try:
+            again = self.decode()
+        except (AutomlCnnError, OSError) as error:
+            return f"{without} they cannot be decoded again: {error}"
+        if again.fingerprint != self.dataset.fingerprint:
+            return f"{without} those in {self.dataset.folder} have changed meanwhile. Begin a new study of them, with another --name."
+        return None
 
     def put(self, trials: Sequence[Trial]) -> None:
         """Bring the shelf in line, and the time set aside for scoring the best model."""
@@ -273,6 +299,15 @@ class _Study:
             "data_fingerprint": self.dataset.fingerprint,
             "versions": {package: importlib.metadata.version(package) for package in ("automl-cnn", "keras")},
         }
+
+
+def gone(dataset: Dataset) -> bool:
+    """Whether the decoded images of a data set were deleted or damaged."""
+    try:
+        pixels(dataset, dataset.side)
+    except ImagesGone:
+        return True
+    return False
 
 
 def _prepared(images: Scan, config: StudyConfig, store: Store, checking: Checking) -> Dataset:

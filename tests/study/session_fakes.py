@@ -5,15 +5,17 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+from PIL import Image
 
 from automl_cnn import predictions
 from automl_cnn.config import study_config
-from automl_cnn.data.cache import prepare_arrays
-from automl_cnn.errors import TrialError
+from automl_cnn.data import Dataset, pixels, prepare_arrays
+from automl_cnn.errors import ImagesGone, TrialError
 from automl_cnn.export.bundle import read_card, write_card
 from automl_cnn.records import Calibration, Epoch, Finished, NetCost, Progress, Started, State
 from automl_cnn.study import session
 from automl_cnn.study.executors.protocol import TestScore
+from automl_cnn.study.executors.worker import _sentence
 from automl_cnn.study.observer import NullObserver
 
 
@@ -47,6 +49,12 @@ class FakeWorker:
     def run(self, job, number, patience=None):
         self.jobs.append(job)
         FakeWorker.seconds(number)
+        try:
+            dataset = Dataset.load(Path(self.setting.dataset))
+            pixels(dataset, dataset.side)
+        except ImagesGone as error:
+            yield Finished(State.FAILED, failure=_sentence(error))
+            return
         outcome = FakeWorker.script(number, job)
         if outcome is not None:
             yield outcome
@@ -79,6 +87,11 @@ class FakeWorker:
 
     def test(self, model):
         self.tested += 1
+        try:
+            dataset = Dataset.load(Path(self.setting.dataset))
+            pixels(dataset, dataset.side)
+        except ImagesGone as error:
+            raise TrialError(_sentence(error)) from None
         return TestScore(0.5, (0.4, 0.6), ((5, 5), (5, 5)))
 
     def examine(self, model, patience=None):
@@ -88,16 +101,25 @@ class FakeWorker:
         self.gone = True
 
 
+def pictures(folder):
+    """Forty pictures of noise in two classes, as files."""
+    rng = np.random.default_rng(0)
+    for number in range(40):
+        path = folder / "ab"[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (16, 16, 3), np.uint8)).save(path)
+    return folder
+
+
 def search(folder, monkeypatch, *, script=None, seconds=None, **settings):
-    """(result, observer, worker) of a search over forty pictures of noise in two classes."""
+    """(result, observer, worker) of a search over forty pictures of noise in two classes, in memory unless `data` is given."""
     FakeWorker.made = []
     monkeypatch.setattr(FakeWorker, "script", staticmethod(script or (lambda number, job: None)))
     monkeypatch.setattr(FakeWorker, "seconds", staticmethod(seconds or (lambda number: None)))
     monkeypatch.setattr(session, "LocalExecutor", FakeWorker)
-    rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (40, 16, 16, 3), np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), np.uint8)
     given = {"data": folder, "name": "s", "store": folder / "store", "pretrained": "none", "architectures": ("simple_cnn", "vgg"), **settings}
     config = study_config({"trials": 3, **given} if "budget" not in given else given)
-    dataset = prepare_arrays(images, [0, 1] * 20, config.store / "cache")
+    dataset = None if "data" in settings else prepare_arrays(images, [0, 1] * 20, config.store / "cache")
     observer = Notes()
     return session.run(config, observer=observer, track=False, dataset=dataset), observer, FakeWorker.made[-1]

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from automl_cnn import foreign
-from automl_cnn.errors import AutomlCnnError
+from automl_cnn.errors import AutomlCnnError, ImagesGone
 from automl_cnn.evidence import Evidence
-from automl_cnn.records import OUT_OF_MEMORY, Calibration, Event, Finished, Job, NetCost
+from automl_cnn.records import IMAGES_GONE, OUT_OF_MEMORY, Calibration, Event, Finished, Job, NetCost
 from automl_cnn.space import Configuration
 from automl_cnn.study.disk import DISK_FULL, chain, is_full
 from automl_cnn.study.executors.protocol import Joint, Recipe, Setting, TestScore
@@ -229,6 +229,8 @@ def _sentence(error: BaseException) -> str:
         return f"{DISK_FULL}: {' '.join(str(error).split())[:300]}"
     if any(isinstance(one, MemoryError) or type(one).__name__ == "ResourceExhaustedError" for one in chain(error)):
         return f"{OUT_OF_MEMORY}: a smaller batch, resolution or width may help"
+    if any(isinstance(one, ImagesGone) for one in chain(error)):
+        return f"{IMAGES_GONE}: {error}"
     if isinstance(error, AutomlCnnError):
         return str(error)
     return foreign.sentence(error)
