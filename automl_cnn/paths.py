@@ -8,12 +8,16 @@ read("https://example.org/a.jpg")   # ValueError: download it first
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 from urllib.request import url2pathname
 
+from automl_cnn.text import inline
+
+_SHOWN = 200  # characters of a path in a message
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(/{1,3})(?=[^/])")  # two letters at least: C:/ is a drive
 
 
@@ -43,6 +47,31 @@ def address(path: str | Path) -> str | None:
         return None
     shown = f"{found[1]}://{text[found.end() :]}"  # a Path has made one slash of two
     return f"{shown} is an address, not a path on this computer: addresses are not read. Download it first, then pass the path of the file or folder"
+
+
+def unusable(path: str | Path) -> str | None:
+    """Why no file or folder can be looked for at `path`, in a clause that begins with it, where it is too long, loops or holds a NUL; else None."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        pass
+    except (OSError, ValueError) as error:
+        return f"{shortened(path)} cannot be used: {because(error)}"
+    return None
+
+
+def because(error: OSError | ValueError) -> str:
+    """Why a path cannot be used, in a clause."""
+    if isinstance(error, ValueError):
+        return "a path cannot hold a NUL character or half a letter"
+    reasons = {errno.ELOOP: "the link leads to itself", errno.ENAMETOOLONG: "it is too long a path for this system"}
+    return reasons.get(error.errno or 0, error.strerror or str(error))
+
+
+def shortened(path: str | Path) -> str:
+    """A path for a message, cut where it is very long."""
+    text = inline(str(path))
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text):,} characters)"
 
 
 def written(path: Path) -> str:

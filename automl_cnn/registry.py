@@ -22,6 +22,7 @@ from types import ModuleType
 
 from automl_cnn import backend, elapsed, foreign
 from automl_cnn.errors import BackendError, PluginError, did_you_mean
+from automl_cnn.paths import unusable
 from automl_cnn.plugin import Architecture, Optimizer, Plugin, Pretrained, Regularizer
 from automl_cnn.text import readable
 
@@ -180,6 +181,8 @@ def _declared(plugin: type[Plugin]) -> type[Plugin]:
 
 
 def _files(folder: Path) -> list[Path]:
+    if why := unusable(folder):
+        raise PluginError(f"The plugins folder {why}. Expected a folder with .py files.")
     if not folder.is_dir():
         raise PluginError(f"The plugins folder {folder} does not exist. Expected a folder with .py files.")
     return sorted(path for path in folder.glob("*.py") if not path.name.startswith("_"))

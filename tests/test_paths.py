@@ -3,9 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from automl_cnn import paths
+from automl_cnn import paths, registry
+from automl_cnn.cli import predict
 from automl_cnn.config import study_config
-from automl_cnn.errors import ConfigError
+from automl_cnn.data import scan
+from automl_cnn.errors import AutomlCnnError, ConfigError
+from automl_cnn.export import bundle
+from automl_cnn.store import Store
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="paths are Unicode there")
 
@@ -53,3 +57,29 @@ def test_a_nul_or_an_address_is_a_config_error():
     for bad in ({"data": "a\0b"}, {"data": "x", "store": "https://example.org"}, {"data": "x", "plugins_dir": "a\0b"}):
         with pytest.raises(ConfigError):
             study_config(bad)
+
+
+@pytest.mark.parametrize(("path", "reason"), [("x" * 5000, "too long"), ("loop", "leads to itself"), ("a\0b", "NUL")])
+@pytest.mark.parametrize(
+    "use",
+    [
+        registry.load,
+        lambda given: bundle.resolve(given, Store(Path("store"))),
+        lambda given: predict.classifier_of(str(given), Path("store")),
+        lambda given: predict.find([given]),
+        scan,
+    ],
+    ids=["plugins_dir", "resolve", "model", "images", "data"],
+)
+def test_a_path_that_can_be_nothing_is_one_sentence_wherever_it_is_given(tmp_path, monkeypatch, path, reason, use):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(AutomlCnnError, match=reason) as caught:
+        use(Path(path))
+    assert len(str(caught.value)) < 600
+
+
+def test_paths_that_may_come_into_being_are_usable(tmp_path):
+    assert paths.unusable(tmp_path) is None
+    assert paths.unusable(tmp_path / "new" / "folder") is None
+    assert paths.unusable("photo.jpg/inner") is None

@@ -13,6 +13,7 @@ from automl_cnn.cli import backend
 from automl_cnn.cli.console import Text, console, plural, write_json
 from automl_cnn.cli.tables import Folder, Json, table
 from automl_cnn.errors import AutomlCnnError, PluginError
+from automl_cnn.paths import unusable
 from automl_cnn.plugin import Plugin
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ def _plugins(what: str, plugins_dir: Path | None) -> list[type[Plugin]]:
     if path.suffix != ".py":
         found = registry.load(plugins_dir)
         return [entries[what].plugin for entries in found.entries.values() if what in entries] or [found.find(what).plugin]
+    if why := unusable(path):
+        raise PluginError(f"{why}. Expected a .py file with plugins, or the name of an installed one.")
     if not path.is_file():
         raise PluginError(f"There is no file {path}. Expected a .py file with plugins, or the name of an installed one; `automl-cnn plugins new` writes one.")
     try:

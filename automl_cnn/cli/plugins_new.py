@@ -13,6 +13,7 @@ import typer
 from automl_cnn import plugin, registry
 from automl_cnn.cli.console import Text, console
 from automl_cnn.errors import ConfigError
+from automl_cnn.paths import unusable
 
 ARCHITECTURE = '''\
 """{title}: a family of networks."""
@@ -129,6 +130,8 @@ def new(
     """Write a commented plugin that works, to change into your own."""
     _usable(kind, name)
     path = out / f"{name}.py"
+    if why := unusable(path):
+        raise ConfigError(f"{why}. Choose another --out.")
     if path.exists():
         raise ConfigError(f"{path} exists and is left as it is. Choose another name or --out, or move the file away.")
     try:

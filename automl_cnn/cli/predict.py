@@ -17,7 +17,7 @@ from automl_cnn.cli.dashboard import STORE, InStore
 from automl_cnn.cli.front import OfTrial, model_of_trial
 from automl_cnn.cli.sheet import Sheet
 from automl_cnn.errors import AutomlCnnError, DataError, StoreError
-from automl_cnn.paths import address
+from automl_cnn.paths import address, unusable
 from automl_cnn.text import inline, readable
 
 STDIN = "-"
@@ -78,7 +78,7 @@ def classifier_of(model: str, store: Path) -> Any:
     from automl_cnn.export import bundle
     from automl_cnn.store import Store
 
-    if why := address(model):
+    if why := address(model) or unusable(model):
         raise StoreError(f"{why}.")
     if Path(model).exists():
         from automl_cnn.export import deployed

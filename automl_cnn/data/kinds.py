@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import functools
 import os
 import stat
 from pathlib import Path
+
+from automl_cnn.paths import because
 
 SUFFIXES = frozenset({
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".jfi", ".pjpeg", ".pjp", ".mpo"),
@@ -107,11 +108,3 @@ def why_not(path: Path | str) -> str:
         return "the link leads nowhere" if os.path.islink(path) else MISSING
     except (OSError, ValueError) as error:
         return because(error)
-
-
-def because(error: OSError | ValueError) -> str:
-    """Why a path cannot be used, in a clause."""
-    if isinstance(error, ValueError):
-        return "its path holds a NUL character or text that no file name can hold"
-    reasons = {errno.ELOOP: "the link leads to itself", errno.ENAMETOOLONG: "its path is too long for this system"}
-    return reasons.get(error.errno or 0, error.strerror or str(error))

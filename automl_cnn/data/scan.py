@@ -15,8 +15,9 @@ from pathlib import Path
 from automl_cnn.data import kinds
 from automl_cnn.data.layout import Layout, Split, classes_of_splits, many, normal
 from automl_cnn.data.order import natural
-from automl_cnn.data.walk import Folder, Listed, shortened, walk
+from automl_cnn.data.walk import Folder, Listed, walk
 from automl_cnn.errors import DataError
+from automl_cnn.paths import because, shortened
 from automl_cnn.text import readable
 
 VAGUE = frozenset({"train", "training", "data", "images", "dataset"})  # folder names that do not tell one set from another
@@ -73,7 +74,7 @@ def scan(folder: Path, *, skip: Sequence[Path] = (), listed: Listed | None = Non
 
 def status_of(path: Path, what: str, expected: str) -> os.stat_result:
     """`os.stat`, links followed; whatever is wrong with the path is a DataError in one sentence."""
-    shown = shortened(str(path))
+    shown = shortened(path)
     try:
         return os.stat(path)
     except FileNotFoundError:
@@ -81,7 +82,7 @@ def status_of(path: Path, what: str, expected: str) -> os.stat_result:
     except NotADirectoryError:
         problem = f"There is no {what} {shown}: a part of this path is a file"
     except (OSError, ValueError) as error:
-        problem = f"{shown} cannot be used: {kinds.because(error)}"
+        problem = f"{shown} cannot be used: {because(error)}"
     raise DataError(f"{problem}. Expected {expected}.")
 
 

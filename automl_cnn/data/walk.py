@@ -17,12 +17,12 @@ from automl_cnn.data import kinds
 from automl_cnn.data.leftout import LeftOut
 from automl_cnn.data.order import natural
 from automl_cnn.errors import DataError
+from automl_cnn.paths import because, shortened
 from automl_cnn.text import readable
 
 LEVELS = 4  # of folders that are told apart; whatever lies deeper counts to the folder at this level
 BRANCHES = 2  # levels down to which a real folder may come up again, as the class of another split
 WAYS = 100  # a real folder is entered at most this often
-_SHOWN = 200  # characters of a path in a message
 _STEP = 1000  # files between two reports
 _Key = tuple[int, int] | str
 Listed = Callable[[int], None]  # how many files were listed so far
@@ -164,13 +164,7 @@ def _entries(path: str) -> tuple[_Key, list[os.DirEntry[str]]]:
             return key, list(entries)
     except (OSError, ValueError) as error:
         advice = "Check its permissions (ls -ld)." if isinstance(error, PermissionError) else "Move the images to a folder with a shorter path."
-        raise DataError(f"The folder {shortened(path)} cannot be read: {kinds.because(error)}. {advice}") from None
-
-
-def shortened(path: str) -> str:
-    """A path for a message: a very long one, or one with control characters, is not printed as it is."""
-    shown = path if path.isprintable() else repr(path)[1:-1]
-    return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}… ({len(path):,} characters)"
+        raise DataError(f"The folder {shortened(path)} cannot be read: {because(error)}. {advice}") from None
 
 
 def _keys(folders: Sequence[Path]) -> set[_Key]:

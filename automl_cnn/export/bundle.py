@@ -29,6 +29,7 @@ from automl_cnn import backend, keras_settings
 from automl_cnn.data.levels import Levels, Scale
 from automl_cnn.errors import DataError, StoreError
 from automl_cnn.export.inputs import as_batches
+from automl_cnn.paths import unusable
 from automl_cnn.store import MODEL, Store, atomic_write_text
 
 if TYPE_CHECKING:
@@ -152,6 +153,8 @@ def resolve(model: str | Path, store: Store) -> Path:
         StoreError: there is none; the message names what there is.
     """
     path = Path(model)
+    if why := unusable(path):
+        raise StoreError(f"{why}. {_what_there_is(store)}")
     if path.is_file():
         return path
     for candidate in (path / "best" / MODEL, path / MODEL):

@@ -184,7 +184,7 @@ def test_listing_reports_as_it_goes(tmp_path):
 
 @pytest.mark.parametrize("path", ["x" * 5000, "/".join(["y" * 200] * 25), "a\0b"])
 def test_paths_that_no_file_can_have(tmp_path, path):
-    with pytest.raises(DataError, match=r"cannot be used: its path (is too long|holds a NUL).*Expected a folder") as caught:
+    with pytest.raises(DataError, match=r"cannot be used: (it is too long|a path cannot hold a NUL).*Expected a folder") as caught:
         scan(tmp_path / path)
     assert len(str(caught.value)) < 500
     assert "\0" not in str(caught.value)

@@ -13,6 +13,7 @@ from automl_cnn.models.pretrained.items import Item, from_torch
 from automl_cnn.models.pretrained.order import items_of
 from automl_cnn.models.pretrained.source import Application, find, source_of, what_to_install
 from automl_cnn.models.pretrained.torch_file import read_torch
+from automl_cnn.paths import unusable
 from automl_cnn.plugin import Pretrained
 
 
@@ -92,6 +93,8 @@ def _arguments(source: Application) -> str:
 
 
 def _expect(file: Path, suffixes: tuple[str, ...], what: str) -> None:
+    if why := unusable(file):
+        raise PluginError(f"{why}. Expected {what} ({', '.join(suffixes)}).")
     if not file.is_file():
         raise PluginError(f"There is no file {file}: expected {what} ({', '.join(suffixes)}).")
     if file.suffix.lower() not in suffixes:
