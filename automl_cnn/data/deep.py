@@ -14,13 +14,14 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
-from automl_cnn.data.levels import BYTE, SLACK, UNIT, Levels, Pair, depth
+from automl_cnn.data.levels import BYTE, DEPTHS, SLACK, UNIT, Levels, Pair, depth
 from automl_cnn.errors import DataError
 
 Kind = Literal["", "integers", "floats"]
 OUTSIDE = 0.01  # of a file's values that are clipped to black or white; with more the file has another scale
 BLOCK = 1 << 20  # values that are converted at a time
 DARK = 64  # float files whose maximum lies below this, and above 1, are not 0..255
+ROOM = 0.1  # of a range that is no usual one, on either side
 WIDE = re.compile(r"(RGB|RGBA|RGBX);16([BLN])")
 GRAY_ALPHA = "LA;16B"
 
@@ -73,7 +74,8 @@ def picture_of(image: Image.Image, again: Callable[[], Image.Image], levels: Lev
     _check(colors, (low, high), pair, "floating-point" if image.mode == "F" else "16-bit")
     found = to_bytes(colors, pair)
     if values.ndim == 3 and values.shape[2] in (2, 4):
-        found = np.concatenate([found, (values[..., -1:] >> 8).astype(np.uint8)], axis=2)
+        opacity = values[..., -1:]  # of 16 bits, or of as many as the colors have
+        found = np.concatenate([found, to_bytes(opacity, pair if opacity.max() <= pair[1] else (0.0, 65535.0))], axis=2)
     return Image.fromarray(found, "LA").convert("RGBA") if found.ndim == 3 and found.shape[2] == 2 else Image.fromarray(found)
 
 
@@ -127,20 +129,23 @@ def levels_of_files(spans: Sequence[Span]) -> tuple[Levels, tuple[str, ...]]:
 def _integers(low: float, high: float) -> tuple[Pair, str]:
     white = depth(high) if low >= 0 else None
     if white is None:
-        return _own(min(low, 0.0), high)
+        return _own(low, high)
     return (0.0, white), f"up to {high:,.0f}: read as {int(white).bit_length()}-bit, 0 to {white:,.0f}"
 
 
 def _floats(low: float, high: float) -> tuple[Pair, str]:
-    for pair, least in ((UNIT, 0.0), (BYTE, DARK)):
+    wholes = [(0.0, white) for white in DEPTHS]
+    for pair, least in ((UNIT, 0.0), *((whole, DARK) for whole in wholes)):
         if low >= -pair[1] / SLACK and least <= high <= pair[1] + pair[1] / SLACK:
-            return pair, f"from {low:,g} to {high:,g}: read as 0 (black) to {pair[1]:g} (white)"
+            return pair, f"from {low:,g} to {high:,g}: read as 0 (black) to {pair[1]:,g} (white)"
     return _own(low, high)
 
 
 def _own(low: float, high: float) -> tuple[Pair, str]:
-    pair = (low, high) if low < high else (low, low + 1)
-    return pair, f"from {low:,g} to {high:,g}: read with these as black and white"
+    """The data set's own range, with some room for what new files hold."""
+    room = ROOM * ((high - low) or 1.0)
+    pair = (max(0.0, low - room) if low >= 0 else low - room, high + room)
+    return pair, f"from {low:,g} to {high:,g}: read as {pair[0]:,g} (black) to {pair[1]:,g} (white)"
 
 
 def _joined(spans: list[Span]) -> Pair:

@@ -11,6 +11,7 @@ from automl_cnn.data import Dataset, pixels, prepare, prepare_arrays
 from automl_cnn.data.decode import as_uint8, open_image, span_of
 from automl_cnn.data.levels import Levels, levels_of_arrays
 from automl_cnn.errors import DataError
+from automl_cnn.export.inputs import as_batches
 
 MASK = np.random.default_rng(0).integers(0, 2, (30, 8, 8))
 LABELS = np.arange(30) % 2
@@ -120,7 +121,7 @@ def test_deep_files_are_read_at_the_depth_of_the_whole_data_set(tmp_path, high, 
             assert np.array_equal(stored[row], open_image(root / path, 16, 1, dataset.levels))
 
 
-@pytest.mark.parametrize(("high", "pair"), [(0.7, (0, 1)), (200.0, (0, 255)), (3.0, (0, 3)), (5000.0, (0, 5000))])
+@pytest.mark.parametrize(("high", "pair"), [(0.7, (0, 1)), (200.0, (0, 255)), (3.0, (0, 3.3)), (1730.0, (0, 4095)), (70000.0, (0, 77000))])
 def test_float_files_share_one_range(tmp_path, high, pair):
     dataset = prepare(folder(tmp_path / "p", high, np.float32, "TIFF"), tmp_path / "cache")
     assert dataset.levels == Levels(float_files=pair, float_arrays=pair)
@@ -140,8 +141,8 @@ def test_signed_files_have_the_range_of_their_data_set(tmp_path):
     for name, number in itertools.product(("a", "b"), range(4)):
         saved(tmp_path / "p" / name / f"{number}.tiff", shuffled(np.linspace(-1000, 3000, 64), ord(name) + 10 * number), "TIFF")
     dataset = prepare(tmp_path / "p", tmp_path / "cache")
-    assert dataset.levels.deep_files == (-1000, 3000)
-    assert (pixels(dataset, 8).min(), pixels(dataset, 8).max()) == (0, 255)
+    assert dataset.levels.deep_files == (-1400, 3400)  # with room for new files
+    assert (pixels(dataset, 8).min(), pixels(dataset, 8).max()) == (round(400 / 4800 * 255), round(4400 / 4800 * 255))
 
 
 def encoded(values, form, **options):
@@ -208,19 +209,30 @@ def sixteen(values, samples, form):
     return head + struct.pack(f"{order}IHHH", 0, 16, 16, 16) + data
 
 
+@pytest.mark.parametrize("opaque", [4095, 65535])
 @pytest.mark.parametrize(("form", "samples"), [("PNG", 2), ("PNG", 3), ("PNG", 4), ("TIFF", 3), ("TIFF big endian", 3), ("TIFF deflated", 3)])
-def test_all_sixteen_bits_of_colors_are_read(form, samples):
+def test_all_sixteen_bits_of_colors_are_read(form, samples, opaque):
     values = np.random.default_rng(0).integers(0, 4096, (16, 16, samples))
     values[0, 0, 0] = 4095
     colors = samples if samples == 3 else samples - 1
     if samples != 3:
-        values[..., -1] = 65535  # opaque
+        values[..., -1] = opaque
     content = sixteen(values, samples, form)
     found = span_of(content)
     assert (found.low, found.high) == (values[..., :colors].min(), 4095)
     image = open_image(content, 16, 3, Levels(deep_files=(0, 4095)))
     expected = np.rint(values[..., :colors] * 255 / 4095)
     assert np.array_equal(image, np.repeat(expected, 3 // colors, axis=2))
+
+
+def test_a_picture_of_pillow_is_read_as_its_file(tmp_path):
+    values = np.random.default_rng(0).integers(0, 4096, (16, 16))
+    levels = Levels(deep_files=(0, 4095), float_files=(0, 4095))
+    for kind, form in ((np.uint16, "PNG"), (np.int32, "TIFF"), (np.float32, "TIFF")):
+        saved(tmp_path / "photo", values.astype(kind), form)
+        with Image.open(tmp_path / "photo") as image:
+            (batch,) = as_batches(image, 16, 1, 4, stored=16, levels=levels)
+        assert np.array_equal(batch[0, ..., 0], np.rint(values * 255 / 4095))
 
 
 def test_deep_files_that_pillow_opens_are_probed():
