@@ -280,6 +280,8 @@ def test_the_scale_of_the_training_images_is_that_of_every_call(search, tmp_path
     np.testing.assert_allclose(model.predict_proba(dark), model.predict_proba(deep)[np.flatnonzero(Y == 0)[:1]], atol=1e-6)
     with pytest.raises(DataError, match="pass scale"):
         model.predict(deep.astype(float))
+    with pytest.warns(UserWarning, match="nearly black: the model reads uint16 up to 4095"):
+        model.predict((X > 100).astype(np.uint16))
     stated = made(tmp_path, scale=(-1, 1)).fit(X / 127.5 - 1, Y)
     assert stated.score(X / 127.5 - 1, Y) == 1.0
 

@@ -118,7 +118,8 @@ def levels_of_files(spans: Sequence[Span]) -> tuple[Levels, tuple[str, ...]]:
     if deep:
         pair, words = _integers(*_joined(deep))
         levels = Levels(integer_arrays=pair, deep_files=pair)
-        notes.append(f"16-bit files hold values {words}.")
+        usual = pair[0] == 0 and pair[1] in DEPTHS
+        notes.append(f"{'16-bit files' if usual else 'Integer files of more than 8 bits'} hold values {words}.")
     if floats:
         pair, words = _floats(*_joined(floats))
         levels = Levels(levels.uint8_arrays, levels.integer_arrays, pair, levels.deep_files, pair)

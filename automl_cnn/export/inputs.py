@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import io
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
@@ -42,6 +43,7 @@ def as_batches(images: Images, size: int, channels: int, batch: int, *, stored: 
         if not listed.size:
             return
         stack = as_uint8(_stack(listed), levels)
+        _warn_of_black(listed, stack, levels)
         for start in range(0, len(stack), batch):
             yield resize_array(_fit(stack[start : start + batch], stored, channels), size)
         return
@@ -128,6 +130,15 @@ def _stack(images: np.ndarray) -> np.ndarray:
             "Pass array[None] for a single picture; bring rows into the shape (n, height, width) with reshape."
         )
     return images
+
+
+def _warn_of_black(given: np.ndarray, stack: np.ndarray, levels: Levels) -> None:
+    """The answers do not depend on what else is in a batch, so that a batch of another scale is pointed out, not rescaled."""
+    top = float(given.max())
+    if given.dtype.kind != "b" and top > 0 and stack.max() <= 1:
+        white = levels.of_array(given.dtype)[1]
+        words = f"The brightest value of all {len(stack):,} images is {top:g}, nearly black: the model reads {given.dtype} up to {white:g}."
+        warnings.warn(f"{words} If they have another scale, pass scale=(black, white).", stacklevel=3)
 
 
 def _is_one(images: Any) -> bool:
