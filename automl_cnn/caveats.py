@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from automl_cnn.config import METRICS
+from automl_cnn.metrics import always, suited
+
+if TYPE_CHECKING:
+    from automl_cnn.evidence import Matrix
+    from automl_cnn.records import StudyResult
 
 COPIES, COPIES_TEST = "copies", "copies_test"  # what the shares of copies are called in a study's record
 INDEPENDENT = "independent"  # and the numbers of different photos by split
+NAMED = 5  # classes that are named
+TINY = 1e-9
 LEAST = 0.01  # share of copies from which a score is visibly too good
 SPLITS = ((COPIES, "validation"), (COPIES_TEST, "test"))
 
@@ -21,9 +30,62 @@ def leaks(data: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
-def clean(data: Mapping[str, Any]) -> bool:
-    """Whether no test image is known to be a copy of a training image."""
-    return not data.get(COPIES_TEST)
+def unequal(data: Mapping[str, Any], metric: str) -> tuple[str, ...]:
+    """That the classes are unequal, and what the metric makes of it; nothing where they are not."""
+    trained, classes = _of(data, "train"), _classes(data)
+    if not trained or suited(trained) == "accuracy" or metric not in ("accuracy", "balanced_accuracy"):
+        return ()
+    sizes = sorted((sum(counts) for counts in zip(*(_of(data, split) for split in ("train", "val", "test")), strict=True)), reverse=True)
+    ratio = " : ".join(f"{size:,}" for size in sizes) if len(sizes) == 2 else f"{sizes[0]:,} to {sizes[-1]:,} images"
+    if metric == "balanced_accuracy":
+        return (
+            f"The classes are unequal ({ratio}): models are chosen by balanced accuracy, to which every class counts alike; --metric accuracy changes that.",
+        )
+    most = classes[trained.index(max(trained))]
+    score = always("accuracy", trained, _of(data, "val"))
+    return (
+        f"The classes are unequal ({ratio}): always answering '{most}' has an accuracy of {score:.3f}; --metric balanced_accuracy counts every class alike.",
+    )
+
+
+def caveats(data: Mapping[str, Any], result: StudyResult, split: str, confusion: Matrix) -> tuple[str, ...]:
+    """Everything to know before the scores of a result are believed. `confusion` is the winner's on the images of a `split`."""
+    return (*leaks(data), *unequal(data, result.metric), *behind(data, result), *silent(_classes(data), split, confusion))
+
+
+def behind(data: Mapping[str, Any], result: StudyResult) -> tuple[str, ...]:
+    """That the model is no better than always answering the most frequent class, or is not shown to be; by the test images where they were scored."""
+    tested = result.test_score is not None
+    words, name = ("test", "test") if tested else ("validation", "val")
+    score, span = (result.test_score or 0.0, result.test_interval) if tested else (result.val_score, result.val_interval)
+    trained, counts, metric = _of(data, "train"), _of(data, name), next((one for one in METRICS if one == result.metric), METRICS[0])
+    if not trained or not sum(counts):
+        return ()
+    bound, most, what = always(metric, trained, counts), _classes(data)[trained.index(max(trained))], f"{words} {metric.replace('_', ' ')}"
+    if score <= bound + TINY:
+        return (f"The model is no better than always answering '{most}': its {what} is {score:.3f}, that of the one answer {bound:.3f}.",)
+    if span is not None and span[0] <= bound:
+        reach = f"the 95 % interval of its {what} begins at {span[0]:.3f}, and the one answer has {bound:.3f}"
+        return (f"The model is not shown to be better than always answering '{most}': {reach}.",)
+    return ()
+
+
+def silent(classes: Sequence[str], split: str, confusion: Matrix) -> tuple[str, ...]:
+    """The classes that there are images of, but that are never answered."""
+    answered = [sum(row[column] for row in confusion) for column in range(len(confusion))]
+    never = [f"'{classes[number]}' (0 of {sum(row)} right)" for number, row in enumerate(confusion) if sum(row) and not answered[number]]
+    if not never or len(classes) != len(confusion):
+        return ()
+    more = f" and {len(never) - NAMED} more" if len(never) > NAMED else ""
+    return (f"Never answered on the {split} images: {', '.join(never[:NAMED])}{more}.",)
+
+
+def _of(data: Mapping[str, Any], split: str) -> list[int]:
+    return [int(count) for count in (data.get("splits") or {}).get(split) or ()]
+
+
+def _classes(data: Mapping[str, Any]) -> list[str]:
+    return [str(name) for name in data.get("classes") or ()]
 
 
 def _percent(share: float) -> str:

@@ -16,6 +16,10 @@ from automl_cnn.places import moved, store_of, store_path
 
 Metric = Literal["accuracy", "balanced_accuracy", "f1", "auc"]
 METRICS: tuple[Metric, ...] = ("accuracy", "balanced_accuracy", "f1", "auc")
+AUTOMATIC = (
+    "Default: accuracy; balanced_accuracy where always answering the most frequent class gets half-way from chance to 1 "
+    "(with two classes, three quarters of the training images)."
+)
 SAMPLERS: dict[str, tuple[str, ...]] = {
     "optuna": ("tpe", "gp", "cmaes", "nsga2", "nsga3", "random"),
     "keras-tuner": ("bayesian", "hyperband", "random", "grid"),
@@ -124,7 +128,7 @@ class StudyConfig(BaseModel):
     regularizers: Names | None = None
     pretrained: str = Field("auto", pattern=r"^[\w./-]+$")
     weights: File | None = None
-    metric: Metric = "accuracy"
+    metric: Metric | None = None  # None: what suits the images, see automl_cnn.metrics.suited
     objectives: Objectives | None = None  # the metric, then costs; None where the metric alone counts
     class_weights: Literal["auto", "on", "off"] = "auto"
     val_share: Share = 0.15
@@ -143,6 +147,11 @@ class StudyConfig(BaseModel):
     max_latency: Milliseconds | None = None
     max_disk: Size | None = None
     max_pixels: Count | None = None  # None: what data.guard.limit says
+
+    @property
+    def scored_by(self) -> Metric:
+        """The metric; accuracy where none is set and the images are not known yet."""
+        return self.metric or METRICS[0]
 
     @model_validator(mode="after")
     def _weights_of_what(self) -> StudyConfig:

@@ -49,7 +49,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
         *,
         budget: str | float = "5m",
         trials: int | None = None,
-        metric: str = "accuracy",
+        metric: str | None = None,
         architectures: tuple[str, ...] | None = None,
         seed: int = 0,
         scale: Scale | None = None,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from automl_cnn.caveats import COPIES_TEST
 from automl_cnn.evidence import Evidence
 from automl_cnn.records import Finding, Trial, incumbent
 
@@ -54,6 +55,17 @@ class Facts:
         told = self.result or {}
         low, high = told["val_interval"]
         return replace(best, params=told["params"], mult_adds=told["mult_adds"], score=told["val_score"], interval=(low, high))
+
+    @property
+    def copied(self) -> bool:
+        """Whether test images are copies of training images."""
+        return bool(self.data.get(COPIES_TEST))
+
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """What to know before the best trial's scores are believed."""
+        best, told = incumbent(self.trials), self.result or {}
+        return tuple(told.get("caveats") or ()) if best is not None and told.get("trial") == best.number else ()
 
     @property
     def members(self) -> Mapping[str, float]:

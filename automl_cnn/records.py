@@ -253,6 +253,7 @@ class StudyResult:
     trial: int
     stopped_by: str  # budget, trials, user, exhausted, disk
     notes: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()  # what to know before the scores are believed; they are among the notes too
     baseline: float | None = None  # the validation score of always answering the most frequent class
     calibration: Calibration | None = None
     objectives: tuple[str, ...] = ()  # the metric, then costs, where there are several

@@ -19,7 +19,7 @@ def test_flags_override_the_file_which_overrides_the_defaults(tmp_path):
     file = tmp_path / "study.toml"
     file.write_text('data = "photos"\nbudget = "5m"\nseed = 3\narchitectures = ["vgg"]\n')
     config = study_config({"seed": 4, "budget": None}, file)
-    assert (config.seed, config.budget, config.architectures, config.metric) == (4, 300, ("vgg",), "accuracy")
+    assert (config.seed, config.budget, config.architectures, config.metric) == (4, 300, ("vgg",), None)
 
 
 def test_a_limit_is_always_set():

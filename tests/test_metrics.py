@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score, f1_score, roc_auc_score
 
-from automl_cnn.metrics import cross_entropy, interval, score, wilson
+from automl_cnn.metrics import always, cross_entropy, interval, score, suited, wilson
 
 
 @pytest.fixture(scope="module")
@@ -42,3 +42,46 @@ def test_the_interval_holds_the_score(answers, metric):
 
 def test_cross_entropy_never_is_infinite():
     assert cross_entropy(np.array([0]), np.array([[0.0, 1.0]])) == pytest.approx(-np.log(1e-7))
+
+
+@pytest.mark.parametrize(
+    ("trained", "metric"),
+    [
+        ((266, 14), "balanced_accuracy"),
+        ((75, 25), "balanced_accuracy"),
+        ((74, 26), "accuracy"),
+        ((50, 50), "accuracy"),
+        ((67, 17, 16), "balanced_accuracy"),
+        ((60, 20, 20), "accuracy"),
+        ((50, *[5] * 10), "accuracy"),
+        ((600, *[50] * 9), "balanced_accuracy"),
+        ((5,), "balanced_accuracy"),
+        ((), "accuracy"),
+    ],
+)
+def test_the_metric_that_suits_the_numbers_of_images(trained, metric):
+    assert suited(trained) == metric
+
+
+def test_the_score_of_one_answer():
+    assert always("accuracy", [14, 266], [3, 57]) == pytest.approx(0.95)
+    assert always("balanced_accuracy", [14, 266], [3, 57]) == 0.5
+    assert always("f1", [14, 266], [3, 57]) == pytest.approx(0.5 * 2 * 57 / (57 + 60))
+    assert always("auc", [14, 266], [3, 57]) == 0.5
+    assert always("accuracy", [14, 266], [5, 5]) == 0.5
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "balanced_accuracy", "f1", "auc"])
+def test_versions_of_one_photo_count_once(answers, metric):
+    labels, probabilities = answers
+    low, high = interval(metric, labels, probabilities)
+    copied = interval(metric, np.repeat(labels, 6), np.repeat(probabilities, 6, axis=0), groups=np.repeat(np.arange(200), 6))
+    assert copied == pytest.approx((low, high), abs=0.03)
+    alone = interval(metric, np.repeat(labels, 6), np.repeat(probabilities, 6, axis=0))
+    assert alone[1] - alone[0] < 0.6 * (copied[1] - copied[0])
+
+
+def test_few_images_of_a_class_leave_its_recall_open():
+    labels = np.repeat([0, 1], [3, 57])
+    low, high = interval("balanced_accuracy", labels, np.eye(2)[labels])
+    assert (low, high) == (pytest.approx(0.72, abs=0.01), 1.0)

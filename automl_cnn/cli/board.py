@@ -76,6 +76,7 @@ def leaderboard(trials: Sequence[Trial], width: int, most: int | None = SHOWN, k
 
     roomy = width + 4 >= ROOMY
     best = incumbent(list(trials))
+    context = known.among(trials) if known is not None else None  # the same trials as `studies show` and the report compare with
     table = Table(box=None, header_style="dim", padding=(0, 2 if roomy else 1, 0, 0), pad_edge=False, expand=not roomy)
     heads = ("#", "trial", "network", "px", "width", "params", "mult-adds", "epochs", "score", "time", "state", *(("finding",) if roomy else ()))
     for head in heads:
@@ -104,7 +105,7 @@ def leaderboard(trials: Sequence[Trial], width: int, most: int | None = SHOWN, k
             clock(trial.seconds) if roomy or trial.seconds < 3600 else f"{trial.seconds // 3600:.0f}h{trial.seconds % 3600 // 60:02.0f}",
         ]
         style = "bold" if top else "" if trial.scored else "dim"
-        found = [Text(headline(diagnose(trial, known)), style=style)] if roomy else []
+        found = [Text(headline(diagnose(trial, context)), style=style)] if roomy else []
         table.add_row(*(Text(cell, style=style) for cell in cells), Text(STATES[trial.state], style=COLOURS[trial.state]), *found)
     return table
 

@@ -41,7 +41,7 @@ def command(
 
     study = overview(Store(store), name)
     chosen = _chosen(study, trial)
-    context = Context.of(study.data, study.trials)
+    context = Context.of(study.data, study.metric, study.trials)
     told = [(one, diagnose(one, context)) for one in chosen]
     if as_json:
         effects = [dataclasses.asdict(effect) for effect in helped(study.trials)]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console, RenderableType
 from rich.live import Live
@@ -35,7 +35,7 @@ class Watch(NullObserver):
     def __init__(self, screen: Console, config: StudyConfig, started: float, now: Callable[[], float] = elapsed.now) -> None:
         self.screen = screen
         self.now = now
-        self.view = View(title=config.name or Path(os.path.realpath(config.data)).name, metric=config.metric, budget=config.budget, limit=config.trials)
+        self.view = View(title=config.name or Path(os.path.realpath(config.data)).name, metric=config.scored_by, budget=config.budget, limit=config.trials)
         self.view.doing = "checking the images"
         self._zero = started  # the moment at which the budget's clock would have stood at 0
         self._trial_began = 0.0
@@ -60,9 +60,11 @@ class Watch(NullObserver):
 
     def data(self, dataset: Dataset) -> None:
         self.view.doing = "planning the first trial"
-        self.view.known = Context(classes=len(dataset.classes), train_images=len(dataset.rows("train")), val_images=len(dataset.rows("val")))
         for text in dataset_lines(dataset):
             self.line(text)
+
+    def known(self, data: Mapping[str, Any], metric: str) -> None:
+        self.view.metric, self.view.known = metric, Context.of(data, metric)
 
     def resumed(self, trials: Sequence[Trial], seconds_used: float) -> None:
         self.view.trials = tuple(trials)

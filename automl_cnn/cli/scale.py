@@ -17,7 +17,7 @@ import typer
 from automl_cnn.cli import backend
 from automl_cnn.cli.console import Text, console, with_margin, write_json
 from automl_cnn.cli.tables import table
-from automl_cnn.config import METRICS, StudyConfig, study_config
+from automl_cnn.config import AUTOMATIC, METRICS, StudyConfig, study_config
 from automl_cnn.errors import ConfigError, SpaceError
 from automl_cnn.paths import written
 from automl_cnn.places import store_option
@@ -60,7 +60,7 @@ def scale(
         Path | None, typer.Option(parser=store_option, metavar="FOLDER", help="The folder that holds the studies.", rich_help_panel=LIMITS)
     ] = None,
     max_resolution: Annotated[int | None, typer.Option(help="Largest input, in pixels.", rich_help_panel=IMAGES)] = None,
-    metric: Annotated[str | None, typer.Option(help=f"What is best: {', '.join(METRICS)}.", rich_help_panel=IMAGES)] = None,
+    metric: Annotated[str | None, typer.Option(help=f"What is best: {', '.join(METRICS)}. {AUTOMATIC}", rich_help_panel=IMAGES)] = None,
     plugins_dir: Annotated[
         Path | None, typer.Option(envvar="AUTOML_CNN_PLUGINS_DIR", help="A folder of plugins of your own (.py files).", rich_help_panel=RULE)
     ] = None,
@@ -111,7 +111,7 @@ def go(settings: StudyConfig, plan: Plan, *, as_json: bool, mlflow: bool) -> Non
     course = Scale(plan)
     with foreign.output_to_stderr() if as_json else nullcontext(), watch(screen, settings, started) as observer:
         result = run(settings, observer=observer, track=mlflow, started=started, course=course)
-    for part in parts(course.report, settings):
+    for part in parts(course.report, settings, result.metric):
         screen.print(part, soft_wrap=isinstance(part, Text))
     screen.print(Text(f"model       {result.model_path}"), soft_wrap=True)
     if as_json:
@@ -119,9 +119,12 @@ def go(settings: StudyConfig, plan: Plan, *, as_json: bool, mlflow: bool) -> Non
         sys.stdout.flush()
 
 
-def parts(found: ScaleReport, settings: StudyConfig) -> list[Any]:
+def parts(found: ScaleReport, settings: StudyConfig, metric: str = "") -> list[Any]:
     """What was found, to be printed."""
-    shown: list[Any] = [Text(), Text(f"{found.architecture}, {found.epochs or '?'} epochs each: {settings.metric} on the validation images", style="bold")]
+    shown: list[Any] = [
+        Text(),
+        Text(f"{found.architecture}, {found.epochs or '?'} epochs each: {metric or settings.scored_by} on the validation images", style="bold"),
+    ]
     shown += rows("baseline", (found.baseline,))
     if found.grid:
         shown += rows("grid at phi 1", found.grid)
@@ -238,7 +241,7 @@ def name_of(settings: StudyConfig, plan: Plan) -> str:
         **plan.identity,
         "data": written(Path(os.path.realpath(settings.data))),
         "seed": settings.seed,
-        "metric": settings.metric,
+        "metric": settings.scored_by,
         "px": settings.max_resolution,
     }
     limits = [settings.max_latency, settings.max_params, settings.max_mult_adds, settings.max_size]

@@ -12,7 +12,7 @@ import typer
 
 from automl_cnn.cli import backend
 from automl_cnn.cli.console import console, write_json
-from automl_cnn.config import COSTS, METRICS, PRUNERS, SAMPLERS, StudyConfig, study_config
+from automl_cnn.config import AUTOMATIC, COSTS, METRICS, PRUNERS, SAMPLERS, StudyConfig, study_config
 from automl_cnn.places import store_option
 
 DATA = "The images"
@@ -40,7 +40,7 @@ def search(
         float | None, typer.Option(help="Share of the images scored once, at the end." + _default("test_share"), rich_help_panel=DATA)
     ] = None,
     class_weights: Annotated[str | None, typer.Option(help="auto, on or off: weigh rare classes up." + _default("class_weights"), rich_help_panel=DATA)] = None,
-    metric: Annotated[str | None, typer.Option(help=f"What is best: {', '.join(METRICS)}." + _default("metric"), rich_help_panel=DATA)] = None,
+    metric: Annotated[str | None, typer.Option(help=f"What is best: {', '.join(METRICS)}. {AUTOMATIC}", rich_help_panel=DATA)] = None,
     objective: Annotated[
         str | None,
         typer.Option(

@@ -48,7 +48,7 @@ def _parts(study: Overview, store: Store, width: int, shown: int | None) -> list
 
     parts: list[RenderableType] = [Text(study.name, style="bold"), *_facts(study)]
     if study.done or study.failed:
-        parts += [_heading("trials"), leaderboard(study.trials, width, shown, Context.of(study.data, study.trials))]
+        parts += [_heading("trials"), leaderboard(study.trials, width, shown, Context.of(study.data, study.metric, study.trials))]
         hidden = study.done + study.failed - (shown or len(study.trials))
         if hidden > 0:
             parts.append(Text(f"and {plural(hidden, 'more trial')}: --all shows them", style="dim"))
@@ -74,6 +74,7 @@ def _facts(study: Overview) -> list[Text]:
         facts += [fact("winner", network), fact("validation", f"{study.metric} {with_interval(study.best.score, best.interval)}")]
     if study.test:
         facts.append(fact("test", f"{study.metric} {with_interval(*study.test)}", "bold green"))
+    facts += [fact("warning", text, "yellow") for text in study.caveats]
     used = clock(study.seconds) + (f" of {clock(study.budget)}" if study.budget else "")
     counts = f"{plural(len(study.trials), 'trial')}, {study.done} done, {study.failed} failed"
     facts.append(fact("used", f"{used}; {counts}; last worked on {datetime.datetime.fromtimestamp(study.touched):%Y-%m-%d %H:%M}"))

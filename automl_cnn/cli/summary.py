@@ -50,10 +50,12 @@ def _parts(result: StudyResult, store: Path, width: int, *, mlflow: bool, known:
             f"{name_of(result.configuration)} (trial {result.trial} of {result.trials}), "
             f"{compact(result.params)} parameters, {compact(result.mult_adds)} mult-adds",
         ),
+        *(fact("warning", text, "yellow") for text in result.caveats),
         fact("validation", f"{result.metric} {with_interval(result.val_score, result.val_interval)}"),
     ]
     if result.test_score is not None:
-        parts.append(fact("test", f"{result.metric} {with_interval(result.test_score, result.test_interval)}, on images never looked at before", "bold green"))
+        unseen = "" if any("test images are copies" in text for text in result.caveats) else ", on images never looked at before"
+        parts.append(fact("test", f"{result.metric} {with_interval(result.test_score, result.test_interval)}{unseen}", "bold green"))
     if result.members:
         parts.append(fact("ensemble", f"{_members(result)}: together better than the best of them alone"))
     if result.baseline is not None:
@@ -65,7 +67,7 @@ def _parts(result: StudyResult, store: Path, width: int, *, mlflow: bool, known:
         fact("model", result.model_path),
         *(fact("report", str(page)) for page in [Path(result.model_path).parent.parent / "report.html"] if page.is_file()),
         fact("ended", f"{ENDED.get(result.stopped_by, result.stopped_by)}; {plural(result.trials, 'trial')} in {clock(result.seconds)}"),
-        *(fact("note", note, "yellow") for note in result.notes),
+        *(fact("note", note, "yellow") for note in result.notes if note not in result.caveats),
         Text(),
         *_front(result),
         Text("configuration", style="bold"),

@@ -28,7 +28,7 @@ STEPS = {COARSE: 8, FINE: 6}
 ROUGHLY = 0.88  # correlation at 16 px from which a pair is looked at more closely: nine of ten other pairs stay below
 WHOLE = 0.92  # correlation at 32 px of one photo
 BOUNDS = (0.8, 0.85, 0.9, 0.95)  # correlations of the details from which on it is one photo; of 10,000 pairs of other photos three have 0.8
-BAND, CROWD = 0.1, 2  # width below the bound in which at most so many times the pairs above it may lie
+CROWDS = ((0.1, 2), (0.2, 10))  # widths below the bound in which at most so many times the pairs above it may lie
 SAMPLE, STRANGERS = 256, 0.2  # images compared with other classes, and how many may be alike there, as a share of those alike within their class
 SCENE = 20  # images of one class that may be one photo, even if they are most of the class
 CONTRAST = 3.0  # gray levels' deviation of the details, below which there are none
@@ -73,9 +73,10 @@ def _bound(own: tuple[np.ndarray, np.ndarray, int], strange: tuple[np.ndarray, n
     """
     _, details, _ = own
     for bound in BOUNDS:
-        above, below = int(np.sum(details >= bound)), int(np.sum((details >= bound - BAND) & (details < bound)))
+        above = int(np.sum(details >= bound))
+        apart = all(np.sum((details >= bound - width) & (details < bound)) <= most * above for width, most in CROWDS)
         alike, strangers = (len(np.unique(rows[match >= bound])) for rows, match, _ in (own, strange))
-        if above and below <= CROWD * above and strangers <= 1 + STRANGERS * alike * strange[2] / own[2]:  # one may be labelled wrongly
+        if above and apart and strangers <= 1 + STRANGERS * alike * strange[2] / own[2]:  # one may be labelled wrongly
             return bound
     return np.inf
 

@@ -70,6 +70,10 @@ class Dataset:
         mine, numbers = self.rows(split), np.asarray(self.groups)
         return float(np.mean(np.isin(numbers[mine], numbers[self.rows("train")]))) if len(numbers) and len(mine) else None
 
+    def groups_of(self, split: SplitName) -> np.ndarray:
+        """The group of each of a split's images; empty where no groups are known."""
+        return np.asarray(self.groups)[self.rows(split)] if self.groups else np.zeros(0, int)
+
     def independent(self, split: SplitName) -> int:
         """How many photos the split's images show: versions of one photo count once."""
         rows = self.rows(split)

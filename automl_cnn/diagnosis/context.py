@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from automl_cnn.caveats import COPIES, COPIES_TEST, INDEPENDENT
+from automl_cnn.config import METRICS
+from automl_cnn.metrics import always
 from automl_cnn.records import Trial
 from automl_cnn.transfer import is_probe
 
@@ -16,24 +18,25 @@ from automl_cnn.transfer import is_probe
 class Context:
     """The study around a trial; what is not known is None, and what needs it is not said.
 
-    `majority` is the accuracy of always answering the most frequent class, `probe` the score of the best logistic regression on
-    pretrained features. `copies` and `copies_test` are the shares of the validation and test images that are in the training split
-    as well; `val_images` counts versions of one photo once. `others` are the study's trials, for what can only be seen by comparing
-    (the same network on more images, the trial that one goes on from).
+    `majority` is the accuracy of always answering the most frequent class, `baseline` its score in the study's metric, `probe` the
+    score of the best logistic regression on pretrained features. `copies` and `copies_test` are the shares of the validation and test
+    images that are in the training split as well; `val_images` counts versions of one photo once. `others` are the study's trials,
+    for what can only be seen by comparing (the same network on more images, the trial that one goes on from).
     """
 
     classes: int | None = None
     train_images: int | None = None
     val_images: int | None = None
     majority: float | None = None
+    baseline: float | None = None
     probe: float | None = None
     copies: float | None = None
     copies_test: float | None = None
     others: tuple[Trial, ...] = ()
 
     @classmethod
-    def of(cls, data: Mapping[str, Any], trials: Sequence[Trial] = ()) -> Context:
-        """From a data set in figures (as a study's record keeps it) and the study's trials."""
+    def of(cls, data: Mapping[str, Any], metric: str | None = None, trials: Sequence[Trial] = ()) -> Context:
+        """From a data set in figures (as a study's record keeps it), the study's metric and its trials."""
         splits = data.get("splits", {})
         train, val = splits.get("train"), splits.get("val")
         known = cls(
@@ -41,6 +44,7 @@ class Context:
             train_images=sum(train) if train else None,
             val_images=(data.get(INDEPENDENT) or {}).get("val") or (sum(val) if val else None),
             majority=val[train.index(max(train))] / sum(val) if train and val and sum(val) else None,
+            baseline=always(next((one for one in METRICS if one == metric), METRICS[0]), train, val) if train and val and sum(val) else None,
             copies=data.get(COPIES),
             copies_test=data.get(COPIES_TEST),
         )

@@ -22,8 +22,9 @@ def worse_than_baseline(curves: Curves) -> Finding | None:
     score, context = curves.trial.score, curves.context
     if score is None:
         return None
-    if context.majority is not None and score < context.majority + at.Z * error(context.majority, curves.images):
-        against, bound, severity = "answering the most frequent class every time", context.majority, "high"
+    baseline = context.majority if context.baseline is None else context.baseline
+    if baseline is not None and _within(curves, score, baseline):
+        against, bound, severity = "answering the most frequent class every time", baseline, "high"
     elif context.probe is not None and not is_probe(curves.trial.configuration) and score < context.probe - at.Z * math.sqrt(2) * error(score, curves.images):
         against, bound, severity = "a logistic regression on pretrained features", context.probe, "medium"
     else:
@@ -36,6 +37,13 @@ def worse_than_baseline(curves: Curves) -> Finding | None:
         None,
         words("worse_than_baseline"),
     )
+
+
+def _within(curves: Curves, score: float, baseline: float) -> bool:
+    """Whether chance alone would bring a network that is no better than the baseline to this score; of other metrics than accuracy, their interval says it."""
+    if curves.context.baseline is None or curves.context.baseline == curves.context.majority or curves.trial.interval is None:
+        return score < baseline + at.Z * error(baseline, curves.images)
+    return score <= baseline or curves.trial.interval[0] <= baseline
 
 
 def data_limited(curves: Curves) -> Finding | None:

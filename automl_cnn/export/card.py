@@ -82,7 +82,7 @@ def _data(facts: Facts) -> str:
     lines = [f"{int(data['images']):,} images" if "images" in data else "The number of images is not known"]
     if counts:
         lines[0] += ": " + ", ".join(f"{sum(map(int, counts[split])):,} {words}" for split, words in SPLITS if counts.get(split))
-    lines[0] += ". They were split by class, with exact copies in one split, unless the folder came split."
+    lines[0] += ". They were split by class, with copies in one split, unless the folder came split."
     if data.get("duplicates"):
         lines.append(f"{int(data['duplicates']):,} are exact copies of others.")
     unreadable = len(facts.skipped) or int(data.get("skipped", 0))
@@ -99,7 +99,8 @@ def _scores(facts: Facts, best: Trial) -> str:
     rows.append(("validation, by which it was chosen", _count(facts, "val"), f"{best.score or 0:.3f}", _span(best.interval)))
     if result.get("baseline") is not None:
         rows.append(("always the most frequent class, validation", _count(facts, "val"), f"{result['baseline']:.3f}", ""))
-    return _table(("images", "how many", facts.metric.replace("_", " "), "95 % interval"), rows)
+    warnings = "".join(f"\n\n**{plain(text)}**" for text in facts.caveats)
+    return _table(("images", "how many", facts.metric.replace("_", " "), "95 % interval"), rows) + warnings
 
 
 def _classes(facts: Facts) -> str:

@@ -88,7 +88,7 @@ def _verdict(facts: Facts) -> str:
         said = f"{len(facts.members)} networks together, {facts.joined}, with {compact(best.params)} parameters in all,"
     score, span, where = _headline(facts, best)
     images = f"the {sum(map(int, facts.data['splits'][where])):,} " if facts.data.get("splits") else ""
-    split = "test images, which it had never seen" if where == "test" else "validation images, by which it was chosen"
+    split = ("test images" if facts.copied else "test images, which it had never seen") if where == "test" else "validation images, by which it was chosen"
     interval = f" (95 % interval {percent(span[0])} to {percent(span[1])})" if span else ""
     if facts.metric == "accuracy":
         reached = f"answered {percent(score)} of {images}{split}, right{interval}"
@@ -102,7 +102,7 @@ def _verdict(facts: Facts) -> str:
         if baseline is None
         else f"; always answering the most frequent class would give {percent(baseline) if facts.metric == 'accuracy' else f'{baseline:.3f}'}"
     )
-    return f"{said} {reached}{always}."
+    return " ".join((f"{said} {reached}{always}.", *facts.caveats))
 
 
 def _headline(facts: Facts, best: Trial) -> tuple[float, tuple[float, float] | None, str]:

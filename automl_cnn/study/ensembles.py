@@ -43,6 +43,7 @@ class Ensembles:
     cost: Callable[[Configuration], NetCost]
     executor: Executor
     observer: Observer
+    groups: np.ndarray | None = None  # of the validation images: the same number for versions of one photo
 
     def put(self, trials: Sequence[Trial], seconds: float) -> None:
         """Put an ensemble in the best model's place, if one is better by more than chance, keeps the limits and can be made in so many seconds.
@@ -118,7 +119,7 @@ class Ensembles:
             "params": made.cost.params,
             "mult_adds": made.cost.mult_adds,
             "val_score": metrics.score(self.metric, self.labels, made.probabilities),
-            "val_interval": metrics.interval(self.metric, self.labels, made.probabilities),
+            "val_interval": metrics.interval(self.metric, self.labels, made.probabilities, groups=() if self.groups is None else self.groups),
             MEMBERS: shares(found),
         }
 

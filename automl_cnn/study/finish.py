@@ -9,10 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from automl_cnn import elapsed, metrics
+from automl_cnn import elapsed, metrics, predictions
+from automl_cnn.caveats import caveats
 from automl_cnn.config import StudyConfig
 from automl_cnn.data import Dataset, pixels
 from automl_cnn.errors import DataError, StoreError, TrialError
+from automl_cnn.evidence import Matrix
 from automl_cnn.export.bundle import read_card, seal, write_card
 from automl_cnn.records import Calibration, StudyResult, Trial
 from automl_cnn.store import Store, StudyFolder
@@ -24,7 +26,7 @@ from automl_cnn.study.notes import remarks
 from automl_cnn.study.observer import Observer
 from automl_cnn.study.overview import overview
 from automl_cnn.study.pareto import front, winner
-from automl_cnn.study.record import RESULT, Record
+from automl_cnn.study.record import DATA, RESULT, Record
 from automl_cnn.study.shelf import Shelf
 from automl_cnn.study.stages import Sizing
 from automl_cnn.track import Tracking
@@ -76,7 +78,7 @@ class Finish:
         scoring = elapsed.now() - began
         result = StudyResult(
             study=self.folder.name,
-            metric=self.config.metric,
+            metric=self.config.scored_by,
             configuration=best.configuration,
             params=best.params or 0,
             mult_adds=best.mult_adds or 0,
@@ -101,6 +103,7 @@ class Finish:
                 if self.shelf.checkpoint(number).exists():
                     seal(self.shelf.checkpoint(number))
         result = dataclasses.replace(result, **ensembles.standing(self.folder.model))
+        result = dataclasses.replace(result, caveats=caveats(self.record.settings[DATA], result, *self._confusion(test)))
         with self.as_room_allows():
             write_card(self.folder.model, {**read_card(self.folder.model), "test_score": result.test_score, "test_interval": result.test_interval})
             seal(self.folder.model)
@@ -183,14 +186,32 @@ class Finish:
 
     def _ensembles(self, sizing: Sizing) -> ensembles.Ensembles:
         labels = self.dataset.labels[self.dataset.rows("val")]
-        return ensembles.Ensembles(self.config.metric, labels, len(self.dataset.classes), self.shelf, sizing.limits, sizing.cost, self.executor, self.observer)
+        return ensembles.Ensembles(
+            self.config.scored_by,
+            labels,
+            len(self.dataset.classes),
+            self.shelf,
+            sizing.limits,
+            sizing.cost,
+            self.executor,
+            self.observer,
+            self.dataset.groups_of("val"),
+        )
 
     def _baseline(self) -> float:
         """What answering the most frequent class every time would score on the validation images."""
-        labels = self.dataset.labels[self.dataset.rows("val")]
-        always = np.zeros((len(labels), len(self.dataset.classes)))
-        always[:, int(self.dataset.counts("train").argmax())] = 1.0
-        return metrics.score(self.config.metric, labels, always)
+        return metrics.always(self.config.scored_by, self.dataset.counts("train"), self.dataset.counts("val"))
+
+    def _confusion(self, test: TestScore | None) -> tuple[str, Matrix]:
+        """Of the test images, else of the validation images: what was taken for what; empty where that is not known."""
+        if test is not None:
+            return "test", test.confusion
+        labels, answers = self.dataset.labels[self.dataset.rows("val")], predictions.recall(self.folder.model)
+        if answers is None or len(answers) != len(labels):
+            return "validation", ()
+        classes = len(self.dataset.classes)
+        counts = np.bincount(labels * classes + answers.argmax(axis=1), minlength=classes**2).reshape(classes, classes)
+        return "validation", tuple(tuple(int(count) for count in row) for row in counts)
 
     def _calibrated(self) -> Calibration | None:
         """Set the best model's temperature, unless that was done already."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -9,14 +10,17 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tomli_w
 
-from automl_cnn.caveats import COPIES, COPIES_TEST, INDEPENDENT
-from automl_cnn.config import StudyConfig
+from automl_cnn.caveats import COPIES, COPIES_TEST, INDEPENDENT, leaks
+from automl_cnn.config import StudyConfig, read_toml
 from automl_cnn.data import Dataset, told_apart
-from automl_cnn.errors import ConfigError, StoreError
+from automl_cnn.errors import ConfigError, DataError, StoreError
+from automl_cnn.metrics import suited
 from automl_cnn.paths import written
-from automl_cnn.store import atomic_write_text
+from automl_cnn.store import Store, atomic_write_text
+from automl_cnn.study.observer import Observer
 from automl_cnn.study.record import FINGERPRINT, Record
 from automl_cnn.text import readable
 
@@ -59,23 +63,44 @@ def summary(dataset: Dataset) -> dict[str, Any]:
         "duplicates": dataset.duplicates,
         "channels": dataset.channels,
         "native": int(dataset.native),
-        COPIES: dataset.copied("val"),
-        COPIES_TEST: dataset.copied("test"),
+        **measured(dataset),
         INDEPENDENT: {split: dataset.independent(split) for split in ("train", "val", "test")},
     }
 
 
-def name_of(config: StudyConfig) -> str:
-    """The name of a study that was given none: the same settings on the same folder are the same study."""
+def name_of(config: StudyConfig, store: Store | None = None) -> str:
+    """The name of a study that was given none: the same settings on the same folder are the same study.
+
+    A study without a set metric is named like one by accuracy, as it was before the images could decide; if in `store` it was decided
+    otherwise, a set metric makes another name.
+    """
     identity = _identity(config)
     identity["data"] = written(Path(os.path.realpath(config.data)))
     digest = hashlib.blake2b(json.dumps(identity, sort_keys=True).encode(), digest_size=3).hexdigest()
     plain = re.sub(r"[^\w.-]+", "-", told_apart(config.data)).strip("-.") or "study"
-    return f"{plain}-{digest}"
+    name = f"{plain}-{digest}"
+    return f"{name}-{config.metric}" if config.metric is not None and store is not None and _metric(store, name) not in (None, config.metric) else name
+
+
+def _metric(store: Store, name: str) -> str | None:
+    """The metric of a study, by its study.toml; None where there is none."""
+    try:
+        return read_toml(store.root / "studies" / name / "study.toml").get("metric")
+    except ConfigError:
+        return None
+
+
+def settled(config: StudyConfig, record: Record, dataset: Dataset) -> StudyConfig:
+    """The settings with a metric: the one that is set, else the one that the study began with, else the one that suits the images."""
+    if config.metric is not None:
+        return config
+    known = (record.settings.get("identity") or {}).get("metric")
+    return config.model_copy(update={"metric": known or suited(dataset.counts("train"))})
 
 
 def _identity(config: StudyConfig) -> dict[str, Any]:
     values: dict[str, Any] = json.loads(config.model_dump_json(include=set(IDENTITY)))
+    values["metric"] = config.scored_by
     return {key: value for key, value in values.items() if ONCE.get(key) != value}
 
 
@@ -99,6 +124,25 @@ def same_study(record: Record, config: StudyConfig, dataset: Dataset, name: str)
         raise ConfigError(f"The study '{name}' exists with other settings: {'; '.join(changed)}. Choose another --name, or the settings it began with.")
     if record.settings.get(FINGERPRINT) != dataset.fingerprint:
         raise StoreError(f"The images changed since the study '{name}' began, so its scores would not compare. Choose another --name for a new study.")
+
+
+def as_begun(dataset: Dataset, manifest: Path, observer: Observer) -> Dataset:
+    """The data set in the splits that the study began with: test images of another split may have been trained on by now."""
+    try:
+        before = Dataset.load(manifest)
+    except DataError:
+        return dataset  # a new study
+    if before.fingerprint != dataset.fingerprint or len(before) != len(dataset) or np.array_equal(before.splits, dataset.splits):
+        return dataset
+    observer.note("This study goes on with the split that it began with, although another one would be made today.")
+    split = dataclasses.replace(dataset, splits=before.splits)
+    notes = tuple(note for note in dataset.notes if note not in leaks(measured(dataset)))
+    return dataclasses.replace(split, notes=(*notes, *leaks(measured(split))))
+
+
+def measured(dataset: Dataset) -> dict[str, float | None]:
+    """The shares of copies in a data set, as its figures hold them."""
+    return {COPIES: dataset.copied("val"), COPIES_TEST: dataset.copied("test")}
 
 
 def write_toml(path: Path, config: StudyConfig, name: str) -> None:

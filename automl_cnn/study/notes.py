@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from automl_cnn.study.observer import Observer
 
@@ -45,6 +45,9 @@ class Noting:
     def data(self, dataset: Dataset) -> None:
         self._texts.update(dict.fromkeys(remarks(dataset)))
         self.observer.data(dataset)
+
+    def known(self, data: Mapping[str, Any], metric: str) -> None:
+        self.observer.known(data, metric)
 
     def resumed(self, trials: Sequence[Trial], seconds_used: float) -> None:
         self.observer.resumed(trials, seconds_used)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from automl_cnn.data import Dataset
@@ -21,6 +21,9 @@ class Observer(Protocol):
 
     def data(self, dataset: Dataset) -> None:
         """The images are scanned, checked and split."""
+
+    def known(self, data: Mapping[str, Any], metric: str) -> None:
+        """The data set in figures, as the study's record keeps it, and the metric that models are chosen by."""
 
     def resumed(self, trials: Sequence[Trial], seconds_used: float) -> None:
         """The study was begun earlier: what it tried and the seconds of budget that took."""
@@ -52,6 +55,8 @@ class NullObserver:
     def checking(self, text: str) -> None: ...
 
     def data(self, dataset: Dataset) -> None: ...
+
+    def known(self, data: Mapping[str, Any], metric: str) -> None: ...
 
     def resumed(self, trials: Sequence[Trial], seconds_used: float) -> None: ...
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from automl_cnn import paths
-from automl_cnn.config import StudyConfig, read_toml, seconds, study_config
+from automl_cnn.config import METRICS, StudyConfig, read_toml, seconds, study_config
 from automl_cnn.errors import ConfigError, DataError, StoreError, did_you_mean
 from automl_cnn.places import is_study_name, moved
 from automl_cnn.records import INTERRUPTED, State, Trial
@@ -66,7 +66,7 @@ class Overview:
 
     @property
     def metric(self) -> str:
-        return str(self.settings.get("metric", (self.result or {}).get("metric", StudyConfig.model_fields["metric"].default)))
+        return str(self.settings.get("metric") or (self.result or {}).get("metric") or METRICS[0])
 
     @property
     def best(self) -> Trial | None:
@@ -91,6 +91,12 @@ class Overview:
             return None
         span = result.get("test_interval")
         return float(result["test_score"]), (span[0], span[1]) if span else None
+
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """What to know before the best trial's scores are believed."""
+        best, result = self.best, self.result
+        return tuple(result.get("caveats") or ()) if best is not None and result is not None and result["trial"] == best.number else ()
 
     @property
     def images(self) -> int | None:

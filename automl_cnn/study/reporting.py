@@ -51,7 +51,7 @@ def facts(study: Overview, store: Store, evidence: Evidence | None = None, witho
         seconds=max(study.seconds, float((study.result or {}).get("seconds") or 0.0)),  # the record counts a session when it is over
         evidence=evidence,
         without_evidence=without,
-        findings=findings(study.trials, study.data),
+        findings=findings(study.trials, study.data, study.metric),
         effects=tuple(Effect(effect.action, effect.tried, effect.mean, effect.interval) for effect in helped(study.trials)),
         model=str(study.folder.model) if study.folder.model.is_file() else "",
         versions=versions(),
@@ -127,9 +127,9 @@ def write(known: Facts, folder: StudyFolder, out: Path | None = None) -> Path:
     return place
 
 
-def findings(trials: Sequence[Trial], data: Mapping[str, Any]) -> Mapping[int, tuple[Finding, ...]]:
+def findings(trials: Sequence[Trial], data: Mapping[str, Any], metric: str) -> Mapping[int, tuple[Finding, ...]]:
     """What the diagnosis says of each trial, the main finding first; nothing where it cannot say anything."""
-    context = Context.of(data, trials)
+    context = Context.of(data, metric, trials)
     found: dict[int, tuple[Finding, ...]] = {}
     for trial in trials:
         try:

@@ -14,7 +14,7 @@ from typing import Any
 
 from automl_cnn import backend, elapsed
 from automl_cnn import registry as plugins
-from automl_cnn.caveats import COPIES, COPIES_TEST
+from automl_cnn.caveats import COPIES, COPIES_TEST, unequal
 from automl_cnn.config import StudyConfig
 from automl_cnn.data import Dataset, Scan, alike, arrays, claims, pixels, prepare, scan
 from automl_cnn.diagnosis import Context
@@ -32,7 +32,7 @@ from automl_cnn.study.engines.within import ByPhi, Within
 from automl_cnn.study.executors.local import LocalExecutor
 from automl_cnn.study.executors.protocol import Executor, Setting
 from automl_cnn.study.finish import Finish
-from automl_cnn.study.identity import name_of, same_study, summary, write_toml
+from automl_cnn.study.identity import as_begun, name_of, same_study, settled, summary, write_toml
 from automl_cnn.study.limits import Limits, size
 from automl_cnn.study.lock import held
 from automl_cnn.study.loop import Loop, interruptible
@@ -87,11 +87,11 @@ def run(
     store = Store(config.store)
     checking = Checking(observer, started, config.budget)
     images = scan(config.data, skip=[store.root], listed=checking.listed) if dataset is None else dataset  # before anything is started or written
-    name = config.name or name_of(config)
+    name = config.name or name_of(config, store)
     folder = store.study(name)
     with held(folder.lock, name), plainly(store), ending(Later(Tracker(store, name) if track else NullTracker())) as tracker:
         result = _search(config, found, store, folder, observer=observer, tracker=tracker, started=started, images=images, checking=checking, course=course)
-        return dataclasses.replace(result, notes=observer.texts)
+        return dataclasses.replace(result, notes=tuple(dict.fromkeys((*observer.texts, *result.caveats))))
 
 
 def _search(
@@ -118,15 +118,17 @@ def _search(
         if decode is not None and gone(dataset):  # another search deleted them before they were claimed
             dataset = decode()
         observer.data(dataset)
+        config = settled(config, record, dataset)
         same_study(record, config, dataset, name)
-        record.keep(DATA, summary(dataset))
         manifest = folder.manifest
+        dataset = as_begun(dataset, manifest, observer)
+        record.keep(DATA, summary(dataset))
         dataset.save(manifest)
         write_toml(folder.toml, config, name)
         executor.configure(
             Setting(
                 dataset=str(manifest),
-                metric=config.metric,
+                metric=config.scored_by,
                 class_weights=config.class_weights,
                 seed=config.seed,
                 plugins_dir=str(config.plugins_dir) if config.plugins_dir else None,
@@ -136,6 +138,9 @@ def _search(
             )
         )
         _look_for_copies(record, dataset)
+        observer.known(record.settings[DATA], config.scored_by)
+        for text in unequal(record.settings[DATA], config.scored_by):
+            observer.note(text)
         weights = _weights(found, config, record, executor, observer)
         space = study_space(
             found,
@@ -147,7 +152,7 @@ def _search(
             regularizers=config.regularizers,
             weights=weights,
         )
-        tracker.start({**json.loads(config.model_dump_json()), **(course.settings if course else {})}, summary(dataset))
+        tracker.start({**json.loads(config.model_dump_json()), **(course.settings if course else {})}, record.settings[DATA])
         disk = Disk.of(store, folder, Path(dataset.array), config.max_disk)
         short = disk.lacks(0, 0)
         if short and not folder.model.exists():
@@ -168,7 +173,7 @@ def _search(
         sizing = Sizing(space, prices.cost, len(dataset.rows("train")), top, limits, prices.broken)
         study.sizing = sizing if course is None else None  # scaling compares single networks
         timed = "latency" in (config.objectives or ()) or config.max_latency is not None
-        known = Context.of(record.settings[DATA]) if config.guided == "on" else None
+        known = Context.of(record.settings[DATA], config.scored_by) if config.guided == "on" else None
         if course is None and SCALE in record.settings:
             raise ConfigError(f"The study '{name}' is one of scaling, not a search: go on with it by `automl-cnn scale`, or choose another --name.")
         if course is not None:
@@ -288,7 +293,7 @@ class _Study:
             "stored": self.dataset.side,
             "channels": self.dataset.channels,
             "levels": self.dataset.levels.as_dict(),
-            "metric": self.config.metric,
+            "metric": self.config.scored_by,
             "study": self.folder.name,
             "trial": trial.number,
             "val_score": trial.score,

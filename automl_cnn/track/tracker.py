@@ -222,7 +222,8 @@ class Tracker:
 
     def _found(self, trial: Trial) -> dict[str, Any]:
         """What the diagnosis says, the main finding in one word."""
-        findings = diagnose(trial, Context.of((self._settings or ({}, {}))[1]))
+        settings, data = self._settings or ({}, {})
+        findings = diagnose(trial, Context.of(data, settings.get("metric")))
         tags = {"finding": headline(findings), "findings": "\n".join(finding.sentence for finding in findings)} if findings else {}
         return tags | ({"action": trial.guide.action, "compared_with": str(trial.guide.parent)} if trial.guide else {})
 

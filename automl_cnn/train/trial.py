@@ -242,7 +242,7 @@ class _Trial:
         return Finished(
             state=state,
             score=score,
-            interval=metrics.interval(self.spec.metric, truth, probabilities),
+            interval=metrics.interval(self.spec.metric, truth, probabilities, groups=self.whole.groups_of("val")),
             best_epoch=epoch,
             seconds=time.monotonic() - self.began,
             setup=setup,

@@ -4,13 +4,14 @@ import io
 from pathlib import Path
 
 import pytest
-from cli_fakes import ENDED, TRIALS, FakeDataset, epoch
+from cli_fakes import ENDED, TRIALS, FakeDataset, epoch, trial
 from rich.console import Console
 
 from automl_cnn.cli.board import ranked
 from automl_cnn.cli.console import with_margin
 from automl_cnn.cli.live import Lines, Panel, watch
 from automl_cnn.config import study_config
+from automl_cnn.diagnosis import diagnose
 from automl_cnn.quantities import clock, compact
 from automl_cnn.records import Epoch, Fidelity, Job, NetCost, Progress, Started
 
@@ -195,3 +196,17 @@ def test_with_margin():
     assert with_margin(0.8234, (0.781, 0.863)) == "0.823 ± 0.041"
     assert with_margin(0.5, None) == "0.500"
     assert with_margin(None, None) == "-"
+
+
+def test_the_live_table_finds_what_the_record_s_figures_show():
+    data = {"classes": ["defect", "ok"], "splits": {"train": [14, 266], "val": [3, 57]}, "copies": 0.3}
+    observer = watch(terminal(140), CONFIG, 940.0)
+    observer.known(data, "balanced_accuracy")
+    assert observer.view.metric == "balanced_accuracy"
+    context = observer.view.known
+    assert (context.majority, context.baseline, context.copies) == (0.95, 0.5, 0.3)
+    always_ok = trial(0, "vgg", 0.5, interval=(0.4, 0.6), epochs=tuple(epoch(number, 0.95) for number in range(1, 7)))
+    observer.view.trials = (always_ok,)
+    assert "leak" in drawn(observer)
+    observer.known({**data, "copies": 0.0}, "balanced_accuracy")
+    assert any(finding.kind == "worse_than_baseline" for finding in diagnose(always_ok, observer.view.known))

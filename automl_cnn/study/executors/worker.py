@@ -179,7 +179,8 @@ class Worker:
         rows, setting = self._dataset.rows("test"), self._ready()
         probabilities = predict(self._network(model), pixels(self._dataset, int(read_card(Path(model))["size"])), rows)
         labels = self._dataset.labels[rows]
-        score, span = metrics.score(setting.metric, labels, probabilities), metrics.interval(setting.metric, labels, probabilities)
+        score = metrics.score(setting.metric, labels, probabilities)
+        span = metrics.interval(setting.metric, labels, probabilities, groups=self._dataset.groups_of("test"))
         return TestScore(score, span, confusion(labels, probabilities))
 
     def _examine(self, model: str) -> Evidence:
