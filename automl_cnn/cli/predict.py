@@ -35,6 +35,7 @@ def predict(
         str | None,
         typer.Option(help="Pixels of the largest image that is decoded; larger ones are left out and named (default: 40M).", envvar="AUTOML_CNN_MAX_PIXELS"),
     ] = None,
+    trust: Annotated[bool, typer.Option("--trust", help="Run a SavedModel that no model.json vouches for; its graph may read and write files.")] = False,
 ) -> None:
     """Label images: one CSV line each, with the confidence and every class's probability.
 
@@ -49,7 +50,7 @@ def predict(
         guard.limit()
     streamed = list(map(str, paths)) == [STDIN]
     images = iter(()) if streamed else find(paths)
-    classifier = classifier_of(model if trial is None else str(model_of_trial(model, trial, store)), store)
+    classifier = classifier_of(model if trial is None else str(model_of_trial(model, trial, store)), store, trust)
     if note := getattr(classifier, "unchecked", None):
         say(note)
     classes = [str(name) for name in classifier.classes]
@@ -73,7 +74,7 @@ def predict(
         say(f"accuracy {right / known:.3f}: {right:,} of the {plural(known, 'image')} in folders named after a class")
 
 
-def classifier_of(model: str, store: Path) -> Any:
+def classifier_of(model: str, store: Path, trust: bool = False) -> Any:
     """Whatever answers for `model`: it has `classes` and `predict_proba`. An exported file is run by its own runtime, without Keras."""
     from automl_cnn.export import bundle
     from automl_cnn.store import Store
@@ -85,7 +86,7 @@ def classifier_of(model: str, store: Path) -> Any:
 
         if deployed.is_exported(Path(model)):
             with backend.loading("Loading the model"):
-                return deployed.load(Path(model))
+                return deployed.load(Path(model), trust=trust)
     backend.require()
     with backend.loading("Loading Keras and the model"):
         return bundle.load(bundle.resolve(model, Store(store)))
@@ -161,6 +162,8 @@ def answers(classifier: Any, images: Sequence[Path]) -> Iterator[tuple[Path, lis
     try:
         yield from zip(images, _probabilities(classifier, images), strict=True)
         return
+    except StoreError:  # it is the model's fault, whatever the image
+        raise
     except (AutomlCnnError, OSError, ValueError, SyntaxError) as error:
         if len(images) == 1:
             name = str(images[0])

@@ -18,6 +18,7 @@ import os
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +29,10 @@ import numpy as np
 from automl_cnn import backend, keras_settings
 from automl_cnn.data.levels import Levels, Scale
 from automl_cnn.errors import DataError, StoreError
+from automl_cnn.export import archive
+from automl_cnn.export.contract import card_of
 from automl_cnn.export.inputs import as_batches
+from automl_cnn.export.reasons import reason
 from automl_cnn.paths import unusable
 from automl_cnn.store import MODEL, Store, atomic_write_text
 
@@ -37,6 +41,7 @@ if TYPE_CHECKING:
 
 CARD = "automl_cnn.json"
 BATCH = 64
+TOLERANCE = 0.001  # by which a probability may lie outside 0..1
 
 
 def write_card(keras_file: Path, card: Mapping[str, Any]) -> None:
@@ -72,20 +77,24 @@ def read_card(path: Path) -> dict[str, Any]:
     """What the model file says about itself: classes, size (px), channels, metric, scores, configuration, versions.
 
     Raises:
-        StoreError: there is no such file, or it was not written by automl-cnn.
+        StoreError: there is no such file, it was not written by automl-cnn, or what it says cannot be.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            card = json.loads(archive.read(CARD))
+        content = archive.member(path, CARD)
     except FileNotFoundError:
         raise StoreError(f"There is no model file {path}. Expected a .keras file written by `automl-cnn search`.") from None
     except KeyError:
         raise StoreError(f"{path} is a Keras model without classes and input size (no '{CARD}' inside). Expected one written by `automl-cnn search`.") from None
-    except (OSError, zipfile.BadZipFile, ValueError) as error:
-        raise StoreError(f"The model file {path} cannot be read: {error}. It may be damaged or half copied: copy it again, or search anew.") from None
-    if not isinstance(card, dict) or not {"classes", "size", "channels"} <= card.keys():
-        raise StoreError(f"The card in {path} lacks the classes, the size or the channels. Expected a model written by `automl-cnn search`.")
-    return card
+    except (
+        OSError,
+        ValueError,
+        EOFError,
+        RuntimeError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:  # RuntimeError: it is encrypted, or packed in a way unknown here
+        raise StoreError(f"The model file {path} cannot be read: {error}. It may be damaged or half copied: copy it again, or search again.") from None
+    return card_of(content, path)
 
 
 def sealed(path: Path) -> Path:
@@ -187,12 +196,37 @@ def load_model(path: Path) -> Any:
 
     if not Path(path).is_file():
         raise StoreError(f"There is no model file {path}. Expected a .keras file written by `automl-cnn search`.")
+    archive.require_plausible(Path(path))
     try:
         with keras_settings.standard():
             return keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises whatever the archive makes it stumble over
-        reason = " ".join(str(error).split())[:300]
-        raise StoreError(f"Keras cannot load {path}: {reason}. If a plugin's own layers are inside, install or import that plugin first.") from error
+        raise StoreError(f"Keras cannot load {path}: {reason(error)}. {_advice(error)}") from error
+
+
+def _advice(error: Exception) -> str:
+    if "Could not locate" in str(error):
+        return "If a plugin's own layers are inside, install or import that plugin first."
+    return "It may be damaged or not one of automl-cnn's: copy it again, or search again."
+
+
+def require_fit(model: Any, card: Mapping[str, Any], path: Path) -> None:
+    """Refuse a network whose input and output are not what its card says.
+
+    Raises:
+        StoreError: the message says what was received and what was expected.
+    """
+    size, channels, classes = int(card["size"]), int(card["channels"]), len(card["classes"])
+    try:
+        given, answer = tuple(model.input_shape), tuple(model.output_shape)
+        fits = len(given) == 4 and given[3] == channels and all(side in (None, size) for side in given[1:3]) and answer == (None, classes)
+    except (AttributeError, TypeError, ValueError):
+        raise StoreError(f"{path} holds no network with one input and one output. Expected a model written by `automl-cnn search`.") from None
+    if not fits:
+        raise StoreError(
+            f"The network in {path} does not fit its card: it takes {given} and answers {answer}; expected {channels} channels of {size} px "
+            f"and {classes} classes. The file was changed: copy it again, or search again."
+        )
 
 
 def load(path: Path) -> Classifier:
@@ -203,7 +237,9 @@ def load(path: Path) -> Classifier:
     """
     card = read_card(path)
     unchecked = verify(path)
-    return Classifier(load_model(path), card, unchecked)
+    model = load_model(path)
+    require_fit(model, card, path)
+    return Classifier(model, card, unchecked)
 
 
 @dataclass(frozen=True)
@@ -259,12 +295,23 @@ class Classifier:
                 parts.append(keras.ops.convert_to_numpy(self.model.predict_on_batch(padded))[: len(batch)])
         if not parts:
             raise DataError("There are no images to predict: received an empty list.")
-        return np.concatenate(parts)
+        return probabilities(np.concatenate(parts), "The model")
 
     def predict(self, images: Images, *, scale: Scale | None = None) -> list[str]:
         """The likeliest class of each image; `images` and `scale` as for `predict_proba`."""
         classes = self.classes
         return [classes[index] for index in self.predict_proba(images, scale=scale).argmax(axis=1)]
+
+
+def probabilities(answers: np.ndarray, what: str) -> np.ndarray:
+    """`answers`, if they can be probabilities: of numbers that are not finite, the largest would mean nothing.
+
+    Raises:
+        StoreError: they cannot.
+    """
+    if not np.isfinite(answers).all() or answers.min() < -TOLERANCE or answers.max() > 1 + TOLERANCE:
+        raise StoreError(f"{what} answers with numbers that are not probabilities. Its file is damaged or not a classifier of automl-cnn's: copy it again.")
+    return answers
 
 
 def _what_there_is(store: Store) -> str:

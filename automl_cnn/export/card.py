@@ -10,6 +10,7 @@ from automl_cnn.evidence import Evidence, Matrix
 from automl_cnn.facts import Facts
 from automl_cnn.metrics import wilson
 from automl_cnn.records import State, Trial
+from automl_cnn.text import inline
 from automl_cnn.transfer import name_of
 
 CARD = "model_card.md"
@@ -227,4 +228,4 @@ def plain(text: str) -> str:
     escaped = text.replace("\\", "\\\\")
     for sign in "|*_`<[#":
         escaped = escaped.replace(sign, f"\\{sign}" if sign != "<" else "&lt;")
-    return " ".join(escaped.split())
+    return inline(" ".join(escaped.split()))

@@ -6,7 +6,6 @@ classifier.predict_proba(["photo.jpg"])
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +15,10 @@ import numpy as np
 
 from automl_cnn.data.levels import Levels, Scale
 from automl_cnn.errors import DataError, ExportError, StoreError
-from automl_cnn.export import bare, bundle, formats
+from automl_cnn.export import archive, bare, bundle, formats, suspicious
+from automl_cnn.export.contract import described
 from automl_cnn.export.inputs import as_batches
+from automl_cnn.export.reasons import reason
 
 if TYPE_CHECKING:
     from automl_cnn.export.inputs import Images
@@ -60,45 +61,80 @@ def is_exported(path: Path) -> bool:
     return (path / CONTRACT).is_file() or (path / "saved_model.pb").is_file()
 
 
-def load(path: Path) -> Deployed:
+def load(path: Path, *, trust: bool = False) -> Deployed:
     """The classifier in an exported file, or in a folder of them: of several, the first whose runtime is installed.
 
+    `trust` runs a SavedModel whose graph may read and write files, or that no model.json vouches for.
+
     Raises:
-        StoreError: model.json is missing or damaged, or the file is not the one that it vouches for.
+        StoreError: model.json is missing or damaged, the file is not the one that it vouches for, cannot be loaded, or does not fit it.
         ExportError: no runtime for it is installed.
     """
     several = path.is_dir() and (path / CONTRACT).is_file()
     folder = path if several else path.parent
-    contract = _contract(folder / CONTRACT)
+    contract = described(folder / CONTRACT)
     if not several:
-        return Deployed(_running(path, folder, contract), contract)
-    listed = sorted(contract.get("models", ()), key=lambda entry: (ORDER.index(entry["format"]), entry["precision"] != "float32"))
+        return _running(path, folder, contract, trust)
+    listed = sorted((entry for entry in contract.get("models", ()) if entry["format"] in ORDER), key=_preference)
     lacking: ExportError | None = None
     for entry in listed:
         try:
-            return Deployed(_running(folder / entry["file"], folder, contract), contract)
+            return _running(folder / entry["file"], folder, contract, trust)
         except ExportError as error:
             lacking = lacking or error
     raise lacking or StoreError(f"The folder {path} holds no model. Write one with: automl-cnn export NAME --out {path}")
 
 
-def _running(path: Path, folder: Path, contract: Mapping[str, Any]) -> Callable[[np.ndarray], np.ndarray]:
+def _preference(entry: Mapping[str, Any]) -> tuple[int, bool]:
+    return ORDER.index(entry["format"]), entry["precision"] != "float32"
+
+
+def _running(path: Path, folder: Path, contract: Mapping[str, Any], trust: bool) -> Deployed:
     kind = formats.of(path)
-    hashes: Mapping[str, str] = next((entry["sha256"] for entry in contract.get("models", ()) if entry["file"] == path.name), {})
+    hashes: Mapping[str, str] = next((entry.get("sha256", {}) for entry in contract.get("models", ()) if entry["file"] == path.name), {})
     for name, known in hashes.items():
-        if bundle.digest(folder / name) != known:
-            raise StoreError(f"{folder / name} is not the file that {CONTRACT} vouches for (another sha256). Export it again.")
+        file = folder / name
+        if not file.is_file():
+            raise StoreError(f"{file} is missing; {CONTRACT} names it as a part of {path.name}. Copy it again, or export the model again.")
+        if bundle.digest(file) != known:
+            raise StoreError(f"{file} is not the file that {CONTRACT} vouches for (another sha256). It may be damaged: copy it again, or export it again.")
+    if kind.name == "keras":
+        archive.require_plausible(path)
+    if kind.name == "onnx":
+        suspicious.require_self_contained(path)
+    if kind.name == "saved_model" and not trust:
+        suspicious.require_harmless(path, vouched=f"{path.name}/saved_model.pb" in hashes)
     try:
-        return bare.RUNNERS[kind.name](str(path))
+        run = bare.RUNNERS[kind.name](str(path))
     except ImportError as error:
         raise ExportError(f"To run {path.name}, {error.name} is needed. Install it with: pip install 'automl-cnn[{kind.extra}]'") from None
+    except Exception as error:  # a runtime raises whatever the file makes it stumble over
+        raise StoreError(f"{path} cannot be loaded: {reason(error)}. It may be damaged or half copied: copy it again, or export it again.") from None
+    model = Deployed(_careful(run, path), contract)
+    _try(model, path)
+    return model
 
 
-def _contract(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise StoreError(f"{path}, which says what the model's classes and input are, cannot be read: {error}. Keep it beside the model.") from None
-    if not isinstance(found, dict) or not {"classes", "size", "channels"} <= found.keys():
-        raise StoreError(f"{path} lacks the classes, the size or the channels. Expected one written by `automl-cnn export`.")
-    return found
+def _careful(run: Callable[[np.ndarray], np.ndarray], path: Path) -> Callable[[np.ndarray], np.ndarray]:
+    """`run`, whose errors are sentences, and whose answers are probabilities."""
+
+    def careful(images: np.ndarray) -> np.ndarray:
+        try:
+            answers = np.asarray(run(images))
+        except Exception as error:  # as above
+            raise StoreError(f"{path} cannot be run: {reason(error)}. It may be damaged, or not what {CONTRACT} says: export it again.") from None
+        return bundle.probabilities(answers, str(path)) if answers.dtype.kind == "f" and answers.size else answers
+
+    return careful
+
+
+def _try(model: Deployed, path: Path) -> None:
+    """One black image, so that a model whose input or output is not what model.json says is refused before it labels anything.
+
+    Raises:
+        StoreError: it is not.
+    """
+    size, channels, classes = int(model.contract["size"]), int(model.contract["channels"]), len(model.classes)
+    answer = model.run(np.zeros((1, size, size, channels), np.uint8))
+    if answer.shape != (1, classes) or answer.dtype.kind != "f":
+        raise StoreError(f"{path} answers one image with {answer.dtype} {answer.shape}; {CONTRACT} names {classes} classes. Export the model again.")

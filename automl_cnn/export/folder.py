@@ -26,7 +26,7 @@ from typing import Any
 from automl_cnn import keras_settings
 from automl_cnn.data import Dataset, Levels
 from automl_cnn.errors import ExportError, StoreError, did_you_mean
-from automl_cnn.export import bundle, picture
+from automl_cnn.export import bundle, labels, picture
 from automl_cnn.export import card as model_card
 from automl_cnn.export.formats import FORMATS, INT8, NONE, QUANTIZATIONS, Format, Source
 from automl_cnn.export.proof import Proof, Reference, prove, refused
@@ -243,7 +243,7 @@ def _finish(exported: Exported, work: Path, card: Mapping[str, Any]) -> None:
     _json(work / "model.json", said)
     (work / README).write_text(readme(said), encoding="utf-8")
     _json(work / "export.json", exported.as_dict())
-    (work / "labels.txt").write_text("".join(f"{label}\n" for label in card["classes"]), encoding="utf-8")
+    (work / labels.FILE).write_bytes(labels.lines(card["classes"]).encode())
     (work / "variants.svg").write_text(picture.variants([variant.as_dict() for variant in exported.variants if variant.proof]), encoding="utf-8")
 
 
@@ -280,7 +280,8 @@ def contract(exported: Exported, work: Path, card: Mapping[str, Any]) -> dict[st
         "name": "probabilities",
         "shape": [None, len(card["classes"])],
         "dtype": "float32",
-        "meaning": "one probability per line of labels.txt",
+        "meaning": "one probability for each of `classes`, in this order",
+        "labels": labels.MEANING,
         "temperature_inside": card.get("temperature"),
     }
     levels = {"levels": Levels.from_dict(card.get("levels")).as_dict(), "levels_to_bytes": TO_BYTES}

@@ -39,9 +39,9 @@ class ImageModel(mlflow.pyfunc.PythonModel):
     def predict(self, context: Any, model_input: np.ndarray, params: dict[str, Any] | None = None) -> Any:  # MLflow warns of any other hint, and checks none
         import pandas as pd
         from mlflow.exceptions import MlflowException
-        from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
+        from mlflow.protos.databricks_pb2 import INTERNAL_ERROR, INVALID_PARAMETER_VALUE
 
-        from automl_cnn.errors import DataError
+        from automl_cnn.errors import DataError, StoreError
         from automl_cnn.export.inputs import from_request
 
         served = os.environ.get(SERVING) == "true"
@@ -50,6 +50,8 @@ class ImageModel(mlflow.pyfunc.PythonModel):
             probabilities = self._classifier.predict_proba(from_request(model_input, paths=paths, served=served))
         except DataError as error:
             raise MlflowException(str(error), error_code=INVALID_PARAMETER_VALUE) from None
+        except StoreError as error:
+            raise MlflowException(str(error), error_code=INTERNAL_ERROR) from None
         classes = self._classifier.classes
         best = probabilities.argmax(axis=1)
         return pd.DataFrame(

@@ -31,7 +31,7 @@ class Classifier:
 @pytest.fixture
 def classifier(monkeypatch):
     made = Classifier()
-    monkeypatch.setattr(predict, "classifier_of", lambda model, store: made)
+    monkeypatch.setattr(predict, "classifier_of", lambda model, store, trust=False: made)
     return made
 
 
@@ -83,7 +83,7 @@ def test_order_and_chunks_do_not_depend_on_what_is_bad(classifier, tmp_path):
 def test_what_export_wrote_is_run_without_keras(monkeypatch, tmp_path):
     from automl_cnn.export import deployed
 
-    monkeypatch.setattr(deployed, "load", lambda path: ("deployed", path))
+    monkeypatch.setattr(deployed, "load", lambda path, trust=False: ("deployed", path))
     monkeypatch.setattr("automl_cnn.cli.backend.require", lambda: pytest.fail("no backend is needed"))
     (tmp_path / "model.onnx").write_bytes(b"")
     assert predict.classifier_of(str(tmp_path / "model.onnx"), tmp_path) == ("deployed", tmp_path / "model.onnx")

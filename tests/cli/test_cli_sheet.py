@@ -56,7 +56,7 @@ class Classifier:
 def run(monkeypatch):
     from automl_cnn.cli import app
 
-    monkeypatch.setattr(predict, "classifier_of", lambda model, store: Classifier())
+    monkeypatch.setattr(predict, "classifier_of", lambda model, store, trust=False: Classifier())
     return lambda *arguments, given="": CliRunner().invoke(app, ["predict", *map(str, arguments)], input=given)
 
 

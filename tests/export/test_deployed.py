@@ -83,7 +83,7 @@ def test_a_model_without_its_contract_cannot_be_run(folder, runs):
     with pytest.raises(StoreError, match="Keep it beside the model"):
         deployed.load(folder / "model.onnx")
     (folder / "model.json").write_text("[]")
-    with pytest.raises(StoreError, match="lacks the classes"):
+    with pytest.raises(StoreError, match="is a list, not a table of values"):
         deployed.load(folder / "model.onnx")
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from automl_cnn.errors import ExportError, StoreError
+from automl_cnn.export.contract import described
 from automl_cnn.export.web.runtime import Runtime
 
 OURS = ("index.html", "page.css", "page.js")
@@ -53,13 +54,9 @@ def write(exported: Path, runtime: Runtime, model: str = "model.onnx") -> Path:
 
 def _contract(exported: Path) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = json.loads((exported / "model.json").read_text(encoding="utf-8"))
-        missing = {"classes", "size", "channels"} - found.keys()
-    except (OSError, ValueError, AttributeError) as error:
-        raise ExportError(f"{exported / 'model.json'} cannot be read: {error}. Export the model anew.") from None
-    if missing:
-        raise ExportError(f"{exported / 'model.json'} lacks {', '.join(sorted(missing))}. Export the model anew.")
-    return found
+        return described(exported / "model.json")
+    except StoreError as error:
+        raise ExportError(str(error)) from None
 
 
 def _script(value: Any) -> str:

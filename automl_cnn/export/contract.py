@@ -1,0 +1,143 @@
+"""What a model says of itself, checked before anything relies on it: the card in a `.keras` file, and `model.json` beside other files.
+
+Keys that are not known here are kept as they are.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StrictStr, ValidationError
+
+from automl_cnn.data.levels import Levels
+from automl_cnn.errors import AutomlCnnError, StoreError
+from automl_cnn.quantities import bytes_, shown
+
+MOST_PIXELS = 4096  # of a side
+MOST_CLASSES = 100_000
+MOST_JSON = 16_000_000  # bytes of a model.json
+
+
+def _finite(value: float) -> float:
+    if not math.isfinite(value):
+        raise ValueError("expected a finite number")
+    return value
+
+
+def _unicode(value: str) -> str:
+    value.encode("utf-8")  # a lone surrogate is a ValueError
+    return value
+
+
+def _distinct(names: list[str]) -> list[str]:
+    if not 2 <= len(names) <= MOST_CLASSES:
+        raise ValueError(f"expected 2 to {MOST_CLASSES:,} classes")
+    if len(set(names)) < len(names):
+        twin = next(name for number, name in enumerate(names) if name in names[:number])
+        raise ValueError(f"the class {shown(twin)} comes twice")
+    return names
+
+
+def _beside(name: str) -> str:
+    path = PurePosixPath(name)
+    if path.is_absolute() or not path.parts or ".." in path.parts or "\\" in name or "\0" in name or ":" in name:
+        raise ValueError("expected the name of a file beside it")
+    return name
+
+
+Text = Annotated[StrictStr, AfterValidator(_unicode)]
+Number = Annotated[StrictInt | StrictFloat, AfterValidator(_finite)]
+Side = Annotated[StrictInt, Field(ge=1, le=MOST_PIXELS)]
+Beside = Annotated[Text, AfterValidator(_beside)]
+
+
+class Card(BaseModel):
+    """The card in a model file."""
+
+    model_config = ConfigDict(extra="allow")
+
+    classes: Annotated[list[Text], AfterValidator(_distinct)]
+    size: Side
+    channels: Literal[1, 3]
+    stored: Side | None = None
+    temperature: Annotated[Number, Field(gt=0)] | None = None
+    levels: dict[str, Any] | None = None
+    study: Text | None = None
+    trial: StrictInt | None = None
+    metric: Text | None = None
+    val_score: Number | None = None
+    val_interval: tuple[Number, Number] | None = None
+    params: StrictInt | None = None
+    mult_adds: StrictInt | None = None
+    configuration: dict[Text, Any] | None = None
+    versions: dict[Text, Text] | None = None
+
+
+class Entry(BaseModel):
+    """A model file, as model.json names it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    file: Beside
+    format: Text
+    precision: Text
+    sha256: dict[Beside, Text] = {}
+
+
+class Described(Card):
+    """What a model.json says."""
+
+    models: list[Entry] = []
+
+
+def card_of(content: bytes, path: Path) -> dict[str, Any]:
+    """The card of the model file `path`, whose JSON is `content`.
+
+    Raises:
+        StoreError: it is no card; the message says what is wrong with it.
+    """
+    return _checked(content, Card, f"The card in {path}", "Expected a model written by `automl-cnn search`; copy it again, or search again.")
+
+
+def described(path: Path) -> dict[str, Any]:
+    """What the model.json `path` says.
+
+    Raises:
+        StoreError: it is missing or is no description of a model; the message says what is wrong with it.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            raise StoreError(f"{path} is not a file. Expected the model.json that `automl-cnn export` writes.")
+        with path.open("rb") as file:
+            content = file.read(MOST_JSON + 1)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise StoreError(f"{path}, which says what the model's classes and input are, cannot be read: {why}. Keep it beside the model.") from None
+    if len(content) > MOST_JSON:
+        raise StoreError(f"{path} is larger than {bytes_(MOST_JSON)}. Expected one written by `automl-cnn export`.")
+    return _checked(content, Described, str(path), "Expected one written by `automl-cnn export`; export the model again.")
+
+
+def _checked(content: bytes, kind: type[Card], what: str, do: str) -> dict[str, Any]:
+    try:
+        values = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise StoreError(f"{what} cannot be read: {'its values lie too deep' if isinstance(error, RecursionError) else error}. {do}") from None
+    if not isinstance(values, dict):
+        raise StoreError(f"{what} is a {type(values).__name__}, not a table of values. {do}")
+    try:
+        kind.model_validate(values)
+        Levels.from_dict(values.get("levels"))
+    except ValidationError as error:
+        problem = min(error.errors(), key=lambda one: one["type"] != "missing")
+        place = ".".join(map(str, problem["loc"]))
+        if problem["type"] == "missing":
+            raise StoreError(f"{what} lacks '{place}'. {do}") from None
+        message = str(problem["msg"]).removeprefix("Value error, ")
+        raise StoreError(f"{what} cannot be used: '{place}' is {shown(problem['input'])}; {message}. {do}") from None
+    except (AutomlCnnError, TypeError, ValueError, KeyError, AttributeError) as error:
+        raise StoreError(f"{what} cannot be used: 'levels' is {shown(values.get('levels'))} ({type(error).__name__}). {do}") from None
+    return values
