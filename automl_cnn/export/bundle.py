@@ -207,6 +207,8 @@ def load_model(path: Path) -> Any:
 def _advice(error: Exception) -> str:
     if "Could not locate" in str(error):
         return "If a plugin's own layers are inside, install or import that plugin first."
+    if "arbitrary code" in str(error):
+        return "Build the network from layers of Keras or of a plugin, and save it again."
     return "It may be damaged or not one of automl-cnn's: copy it again, or search again."
 
 

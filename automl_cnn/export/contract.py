@@ -132,10 +132,10 @@ def _checked(content: bytes, kind: type[Card], what: str, do: str) -> dict[str, 
         kind.model_validate(values)
         Levels.from_dict(values.get("levels"))
     except ValidationError as error:
-        problem = min(error.errors(), key=lambda one: one["type"] != "missing")
+        if missing := [".".join(map(str, one["loc"])) for one in error.errors() if one["type"] == "missing"]:
+            raise StoreError(f"{what} lacks {', '.join(sorted(missing))}. {do}") from None
+        problem = error.errors()[0]
         place = ".".join(map(str, problem["loc"]))
-        if problem["type"] == "missing":
-            raise StoreError(f"{what} lacks '{place}'. {do}") from None
         message = str(problem["msg"]).removeprefix("Value error, ")
         raise StoreError(f"{what} cannot be used: '{place}' is {shown(problem['input'])}; {message}. {do}") from None
     except (AutomlCnnError, TypeError, ValueError, KeyError, AttributeError) as error:

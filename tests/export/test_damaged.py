@@ -10,6 +10,7 @@ from automl_cnn.errors import ExportError, StoreError
 from automl_cnn.export import bare, bundle, deployed, suspicious
 
 CONTRACT = {"classes": ["red", "green"], "size": 8, "channels": 3}
+GARBAGE = [b"", b"garbage", b"\x08\x07" * 500, bytes(1000), b"<?xml version='1.0'?><net></net>"]
 FILES = {"onnx": "model.onnx", "litert": "model.tflite", "openvino": "model.xml"}
 
 
@@ -22,9 +23,7 @@ def write(folder, name, content, kind, *, vouch=False):
     return folder / entry["file"]
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"garbage", b"\x08\x07" * 500, bytes(1000), b"<?xml version='1.0'?><net></net>"], ids=["empty", "words", "fields", "zeros", "xml"]
-)
+@pytest.mark.parametrize("content", GARBAGE, ids=["empty", "words", "fields", "zeros", "xml"])
 @pytest.mark.parametrize("kind", FILES)
 def test_a_damaged_file_is_a_sentence(tmp_path, needs, kind, content):
     needs(kind)
