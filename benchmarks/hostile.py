@@ -9,13 +9,12 @@ python benchmarks/hostile.py --list
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 import tempfile
 import textwrap
 from pathlib import Path
 
-from hostile.cases import AREAS, Row, chosen, every, perform
+from hostile.cases import AREAS, Row, chosen, every, perform, remove
 from hostile.lab import Shared
 
 
@@ -42,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
             _print(rows[-1])
     finally:
         if not options.keep:
-            shutil.rmtree(root, ignore_errors=True)
+            remove(root)
     found = [row for row in rows if row.outcome == "FINDING"]
     skipped = sum(row.outcome == "skipped" for row in rows)
     print(f"\n{len(rows)} cases, {skipped} skipped, {len(found)} findings{f', kept in {root}' if options.keep else ''}")
