@@ -25,25 +25,25 @@ def created(name: str) -> str:
 
 def every_reader(lab: Lab, store: Path, **expected: object) -> None:
     """The commands that only look: each answers, or says in a sentence what is wrong."""
-    for command in (["studies", "--store", store, "list"], ["studies", "--store", store, "show", "tiny"], ["report", "--store", store, "tiny", "--quick"]):
+    for command in (["studies", "list", "--store", store], ["studies", "show", "--store", store, "tiny"], ["report", "--store", store, "tiny", "--quick"]):
         lab.cli(*command, code=(0, 2), **{"wordy": True, **expected})
 
 
 @case(quick=True)
 def a_journal_that_is_noise(lab: Lab) -> None:
     store = journal(lab, lab.rng.randbytes(3000))
-    lab.cli("studies", "--store", store, "list", code=(0, 2))
+    lab.cli("studies", "list", "--store", store, code=(0, 2))
     lab.cli("search", "--data", lab.photos(), "--store", store, code=2)
 
 
 @case()
 def journals_that_are_no_file(lab: Lab) -> None:
     (lab.store / "optuna.journal").mkdir(parents=True)
-    lab.cli("studies", "--store", lab.store, "list", code=(0, 2))
+    lab.cli("studies", "list", "--store", lab.store, code=(0, 2))
     other = lab.folder / "other"
     other.mkdir()
     os.mkfifo(other / "optuna.journal")
-    lab.cli("studies", "--store", other, "list", code=(0, 2))
+    lab.cli("studies", "list", "--store", other, code=(0, 2))
 
 
 @case()
@@ -51,7 +51,7 @@ def journals_of_wrong_lines(lab: Lab) -> None:
     for line in ("{}", "[]", "null", '{"op_code": 99}', '{"op_code": 4, "study_id": 5}', "[" * 50_000, '{"op_code": 0}', created("x")[:20]):
         shutil.rmtree(lab.store, ignore_errors=True)
         store = journal(lab, created("tiny"), line, created("other"))
-        lab.cli("studies", "--store", store, "list", code=(0, 2))
+        lab.cli("studies", "list", "--store", store, code=(0, 2))
 
 
 @case(quick=True)
@@ -62,8 +62,8 @@ def a_forged_journal_whose_study_lies_outside(lab: Lab) -> None:
         shutil.rmtree(lab.store, ignore_errors=True)
         store = journal(lab, created(name))
         (store / "studies").mkdir()
-        lab.cli("studies", "--store", store, "delete", "--yes", "--", name, code=(0, 2))
-        lab.cli("studies", "--store", store, "list", code=(0, 2))
+        lab.cli("studies", "delete", "--store", store, "--yes", "--", name, code=(0, 2))
+        lab.cli("studies", "list", "--store", store, code=(0, 2))
         if not (lab.folder / "victim" / "precious.txt").exists():
             raise Finding(f"deleting the study {name!r} removed a folder outside of the store")
         if not (store / "optuna.journal").exists():
@@ -76,7 +76,7 @@ def a_study_folder_that_is_a_link_to_elsewhere(lab: Lab) -> None:
     store = journal(lab, created("odd"))
     (store / "studies").mkdir()
     (store / "studies" / "odd").symlink_to(lab.folder / "victim")
-    lab.cli("studies", "--store", store, "delete", "--yes", "odd", code=(0, 2))
+    lab.cli("studies", "delete", "--store", store, "--yes", "odd", code=(0, 2))
     if not (lab.folder / "victim" / "precious.txt").exists():
         raise Finding("deleting a study followed a link out of the store")
 
@@ -87,7 +87,7 @@ def a_journal_cut_off_in_its_last_line(lab: Lab) -> None:
     path = store / "optuna.journal"
     path.write_bytes(path.read_bytes()[:-40])
     every_reader(lab, store, err="")
-    lab.cli("studies", "--store", store, "list", out="tiny")
+    lab.cli("studies", "list", "--store", store, out="tiny")
 
 
 @case(search=True)
@@ -130,14 +130,14 @@ def a_study_file_that_is_damaged(lab: Lab) -> None:
     store = lab.study()
     (store / "studies" / "tiny" / "study.toml").write_bytes(b"\xff = [")
     every_reader(lab, store)
-    lab.cli("studies", "--store", store, "resume", "tiny", code=2)
+    lab.cli("studies", "resume", "--store", store, "tiny", code=2)
 
 
 @case(search=True)
 def a_store_that_moved(lab: Lab) -> None:
     lab.study().rename(lab.folder / "moved")
     every_reader(lab, lab.folder / "moved")
-    lab.cli("studies", "--store", lab.folder / "moved", "show", "tiny", code=0)
+    lab.cli("studies", "show", "--store", lab.folder / "moved", "tiny", code=0)
     said = lab.cli("export", "--store", lab.folder / "moved", "tiny", "--format", "onnx", "--quantize", "int8", "--out", lab.folder / "out",
                    megabytes=KERAS, seconds=LONG)  # fmt: skip
     if "made-up" in said.err + said.out:
@@ -177,7 +177,7 @@ def a_store_that_cannot_be_written(lab: Lab) -> None:
 @case(search=True)
 def classes_that_are_forged_in_the_summary(lab: Lab) -> None:
     store = lab.study()
-    shown = document(lab.cli("studies", "--store", store, "--json", "show", "tiny"))
+    shown = document(lab.cli("studies", "show", "--store", store, "--json", "tiny"))
     if shown.get("data", {}).get("classes") is None and "classes" not in json.dumps(shown):
         raise Finding("the study does not say its classes")
     path = store / "optuna.journal"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import struct
+import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -200,12 +201,22 @@ def names_with_everything(lab: Lab) -> None:
     for name in strange:
         with open(os.fsencode(folder) + b"/" + name + b".png", "wb") as file:
             file.write(photo.read_bytes())
-    found = predicted(lab, folder)
+    found = predicted(lab, folder, raw=True)
     if len(found) != len(strange):
         raise Finding(f"{len(found)} rows, expected {len(strange)}")
     dangerous = [row["path"] for row in found if row["path"][:1] in "=+-@\t\r"]
     if dangerous:
         raise Finding(f"a spreadsheet would calculate {dangerous}")
+
+
+@case()
+def escapes_in_names_on_a_terminal(lab: Lab) -> None:
+    lab.photo("strange/\x1b[31mred.png")
+    code = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)"
+    command = [sys.executable, "-c", code, sys.executable, "-P", "-m", "automl_cnn", "predict", str(lab.exported() / "model.onnx"), str(lab.folder / "strange")]
+    ended = lab.run(command, raw=True, env={"TERM": "xterm"})
+    if "\x1b[31mred" in ended.out or "red.png" not in ended.out:
+        raise Finding(f"the terminal gets a file's escapes: {ended.out[-300:]!r}")
 
 
 @case()

@@ -26,6 +26,7 @@ NO_KERAS = 1500.0  # megabytes for what should not need Keras
 KERAS = 4000.0
 START = 120.0  # seconds for a command that trains nothing; generous, since it only tells a hang from a slow machine
 LONG = 600.0
+USAGE = re.compile(r"Usage: |go behind it|No such option")
 SENTENCES = 12  # lines that an error may have
 
 
@@ -176,15 +177,20 @@ class Lab:
         env: Mapping[str, str | None] | None = None,
         stdin: bytes | None = None,
         wordy: bool = False,
+        raw: bool = False,
+        usage: bool = False,
     ) -> Ended:
         """Run a command. It must end with `code`, and its output must match the regular expressions `err` and `out`.
 
         Where something is refused (code 2), standard output is empty and standard error has a few lines, unless it may be `wordy`.
+        `raw`: standard output is data, in which names are what they are. `usage`: it is the command line's parser that refuses.
         """
         changed = {name: value for name, value in {**self.shared.environment(), **(env or {})}.items() if value is not None}
         ended = watch.run(command, seconds=seconds, megabytes=megabytes, cwd=cwd or self.work, env=changed, stdin=stdin)
         self.megabytes = max(self.megabytes, ended.megabytes)
-        watch.clean(ended)
+        watch.clean(ended, raw=raw)
+        if USAGE.search(ended.err) and not usage:
+            raise Finding(f"the case uses the command line wrongly.{ended.tail()}")
         codes = (code,) if isinstance(code, int) else code
         if ended.code not in codes:
             raise Finding(f"exit code {ended.code}, expected {' or '.join(map(str, codes))}.{ended.tail()}")

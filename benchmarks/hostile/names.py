@@ -22,7 +22,7 @@ def victim(lab: Lab) -> Path:
 def studies_that_do_not_exist(lab: Lab) -> None:
     victim(lab)
     for name in ("../victim", "a\nb", "x" * 300):
-        lab.cli("studies", "--store", lab.store, "delete", "--yes", "--", name, code=2)
+        lab.cli("studies", "delete", "--store", lab.store, "--yes", "--", name, code=2)
     if not (lab.folder / "victim" / "best" / "model.keras").exists():
         raise Finding("a folder beside the store was deleted")
 
@@ -33,8 +33,7 @@ def every_command_with_every_strange_study(lab: Lab) -> None:
     for name in STUDIES:
         for command in (["studies", "show"], ["report"], ["diagnose"], ["export"]):
             where = ["--store", str(lab.store)]
-            words = [command[0], *where, *command[1:]] if command[0] == "studies" else [*command, *where]
-            lab.cli(*words, "--", name, code=2, wordy=True)
+            lab.cli(*command, *where, "--", name, code=2, wordy=True)
     if not (lab.folder / "victim" / "best" / "model.keras").exists():
         raise Finding("a folder beside the store was deleted")
 
@@ -50,7 +49,7 @@ def a_new_study_whose_name_leaves_the_store(lab: Lab) -> None:
 @case()
 def a_store_with_an_empty_name(lab: Lab) -> None:
     lab.cli("search", "--data", lab.photos(), "--store", "", code=2)
-    lab.cli("studies", "--store", "", code=2)
+    lab.cli("studies", "list", "--store", "", code=2)
     if list(lab.work.iterdir()):
         raise Finding(f"the current folder was filled: {[path.name for path in lab.work.iterdir()]}")
 
@@ -60,7 +59,7 @@ def empty_stores_with_strange_names(lab: Lab) -> None:
     for name in ("st?ore", "a%20b", "x#y", "[x]", "a b", "a;b", "a'b\"", "ü", "\x1b[31m", "a\nb"):
         folder = lab.folder / name
         folder.mkdir()
-        found = document(lab.cli("studies", "--store", folder, "--json", "list"))
+        found = document(lab.cli("studies", "list", "--store", folder, "--json"))
         if found not in ([], {"studies": []}):
             raise Finding(f"{name}: {found}")
         if list(folder.iterdir()):
@@ -71,14 +70,14 @@ def empty_stores_with_strange_names(lab: Lab) -> None:
 def a_store_whose_name_is_no_utf_8(lab: Lab) -> None:
     folder = os.fsencode(lab.folder) + b"/st\xff\xfeore"
     os.mkdir(folder)
-    lab.cli("studies", "--store", folder, "list", code=(0, 2))
+    lab.cli("studies", "list", "--store", folder, code=(0, 2))
     lab.cli("search", "--data", lab.photos(), "--store", folder, code=2)
 
 
 @case()
 def a_store_that_is_a_file_or_a_device(lab: Lab) -> None:
     for store in (lab.file("store-file", b"text"), "/dev/null", "/proc/1/cmdline"):
-        lab.cli("studies", "--store", store, "list", code=(0, 2))
+        lab.cli("studies", "list", "--store", store, code=(0, 2))
         lab.cli("search", "--data", lab.photos(), "--store", store, code=2)
 
 
@@ -94,7 +93,7 @@ def a_store_that_holds_all_of_a_url(lab: Lab) -> None:
     lab.cli("predict", "--store", store, "odd", photos / "cat", megabytes=KERAS)
     lab.cli("export", "--store", store, "odd", "--format", "saved_model", "--out", lab.folder / "[x]", megabytes=KERAS, seconds=LONG)
     lab.cli("predict", lab.folder / "[x]", photos / "cat", megabytes=KERAS, code=(0, 2), wordy=True)
-    lab.cli("studies", "--store", store, "delete", "--yes", "odd")
+    lab.cli("studies", "delete", "--store", store, "--yes", "odd")
 
 
 @case(search=True)
