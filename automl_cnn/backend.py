@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ def require() -> str:
         BackendError: none is installed, or not the one that `KERAS_BACKEND` names, or Keras cannot read its `keras.json`.
     """
     configured = _configured()
+    _check_environment()
     given = os.environ.get(VARIABLE, "")
     wanted = given.strip()
     if wanted:
@@ -91,6 +93,20 @@ def _configured() -> str:
     if not isinstance(backend, str):
         raise BackendError(f"Keras' settings in {file} have backend = {_short(backend)}: expected one of {', '.join(BACKENDS)}. {ADVICE}")
     return backend
+
+
+def _check_environment() -> None:
+    """The other variables that Keras reads when it is imported.
+
+    Raises:
+        BackendError: Keras could not be imported with one of them.
+    """
+    for name in ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH"):
+        value = os.environ.get(name)
+        if value is not None and not re.fullmatch(r"\s*[+-]?\d{1,18}\s*", value):
+            raise BackendError(f"{name} is {_short(value)}: expected a whole number. Correct or unset it.")
+    if os.environ.get("KERAS_NNX_ENABLED", "").lower() in ("true", "1") and not _installed("flax"):
+        raise BackendError("KERAS_NNX_ENABLED is set, which needs flax, and flax is not installed. Unset it.")
 
 
 def _file() -> Path:

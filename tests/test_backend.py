@@ -99,6 +99,14 @@ def test_a_keras_json_that_keras_cannot_use_is_one_sentence(monkeypatch, home, t
     assert len(str(error.value)) < 500
 
 
+@pytest.mark.parametrize(("name", "value"), [("KERAS_MAX_EPOCHS", "many"), ("KERAS_MAX_STEPS_PER_EPOCH", ""), ("KERAS_NNX_ENABLED", "true")])
+def test_a_variable_with_which_keras_cannot_be_imported_is_one_sentence(monkeypatch, home, name, value):
+    installed(monkeypatch, "tensorflow")
+    monkeypatch.setenv(name, value)
+    with pytest.raises(BackendError, match=f"{name} is .* [Uu]nset it"):
+        backend.require()
+
+
 def test_a_folder_in_place_of_keras_json_is_one_sentence(monkeypatch, home, tmp_path):
     installed(monkeypatch, "tensorflow")
     (tmp_path / "keras.json").mkdir()
