@@ -7,6 +7,8 @@ level (a class, or a class of a split) each real folder is entered once.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -92,9 +94,10 @@ def walk(root: Path, *, skip: Sequence[Path] = (), listed: Listed | None = None)
     files = reported = 0
     while steps:
         step = steps.pop()
-        here, entries = _entries(step.path)
+        here = _key(step.path)
         if here in step.seen:
             continue
+        entries = _entries(step.path)
         if step.depth and (here in passed or _is_own({entry.name for entry in entries})):
             left.own.append(step.relative[:-1])
             continue
@@ -156,25 +159,37 @@ def _is_own(names: set[str]) -> bool:
     return any(mark <= names for mark in _MARKS)
 
 
-def _entries(path: str) -> tuple[_Key, list[os.DirEntry[str]]]:
+def _entries(path: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(path) as entries:
+            return list(entries)
+    except (OSError, ValueError) as error:
+        raise DataError(_unreadable(path, error)) from None
+
+
+def _key(path: str) -> _Key:
+    """What is the same for every path to one real folder."""
     try:
         status = os.stat(path)
-        key: _Key = (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(path)
-        with os.scandir(path) as entries:
-            return key, list(entries)
     except (OSError, ValueError) as error:
-        advice = "Check its permissions (ls -ld)." if isinstance(error, PermissionError) else "Move the images to a folder with a shorter path."
-        raise DataError(f"The folder {shortened(path)} cannot be read: {because(error)}. {advice}") from None
+        raise DataError(_unreadable(path, error)) from None
+    return (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(path)
+
+
+def _unreadable(path: str, error: OSError | ValueError) -> str:
+    advice = "Check the disk or the network share that it lies on."
+    if isinstance(error, PermissionError):
+        advice = "Check its permissions (ls -ld)."
+    elif isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        advice = "Move the images to a folder with a shorter path."
+    return f"The folder {shortened(path)} cannot be read: {because(error)}. {advice}"
 
 
 def _keys(folders: Sequence[Path]) -> set[_Key]:
     keys: set[_Key] = set()
     for folder in folders:
-        try:
-            status = os.stat(folder)
-        except (OSError, ValueError):
-            continue
-        keys.add((status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(folder))
+        with contextlib.suppress(DataError):  # it need not exist
+            keys.add(_key(os.fspath(folder)))
     return keys
 
 
