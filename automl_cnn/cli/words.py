@@ -30,7 +30,7 @@ def dataset_lines(dataset: Dataset) -> list[str]:
         lines.append(f"{plural(dataset.duplicates, 'image')} {are}: copies stay in one split")
     lines += [f"left out {inline(item.path)}: {item.reason}" for item in dataset.skipped[:SHOWN_SKIPPED]]
     if len(dataset.skipped) > SHOWN_SKIPPED:
-        lines.append(f"left out {len(dataset.skipped) - SHOWN_SKIPPED:,} more unreadable files")
+        lines.append(f"left out {plural(len(dataset.skipped) - SHOWN_SKIPPED, 'more file')}")
     return [*lines, *dataset.notes]
 
 

@@ -143,7 +143,7 @@ PLAIN = """\
    T  left out daisy/2.jpg: truncated
    T  left out daisy/3.jpg: truncated
    T  left out daisy/4.jpg: truncated
-   T  left out 2 more unreadable files
+   T  left out 2 more files
    T  class rose has 12 images only
    T  going on with 1 trial, 1:00 used, best accuracy 0.823
    T  trial 1 starts: vgg, 96 px, width 0.5 (default of vgg)
