@@ -17,6 +17,8 @@ from automl_cnn.transfer import name_of
 
 INTERRUPTED = "interrupted"  # how the failure of a trial begins that was lost through no fault of its own
 IMAGES_GONE = "the decoded images are gone"  # how one begins whose images were deleted while it was trained
+MAJORITY = "majority"  # the stage of the one trial that is no network, made where there was no time for any
+MAJORITY_CLASS = "majority_class"  # what stands for its architecture
 OUT_OF_MEMORY = "out of memory"  # how one begins that needed too much of it
 
 
@@ -59,7 +61,7 @@ class Guide:
 
 @dataclass(frozen=True)
 class Job:
-    """One configuration to train, and why. `stage` is one word: defaults, portfolio, guided, scaling, search, promotion, retry, final.
+    """One configuration to train, and why. `stage` is one word: defaults, portfolio, guided, scaling, search, promotion, retry, final, majority.
 
     It goes on from the best epoch of the trial `continue_from`, which has the same configuration but for the batch size.
     """
@@ -180,6 +182,11 @@ class Trial:
     def architecture(self) -> str:
         return str(self.configuration["architecture"])
 
+    @property
+    def is_majority(self) -> bool:
+        """Whether it is no network, but the same answer to every image."""
+        return self.stage == MAJORITY
+
     def figures(self, *, winner: bool) -> dict[str, Any]:
         """A row of the Pareto front, JSON-ready."""
         low, high = self.interval or (None, None)
@@ -277,6 +284,6 @@ class StudyResult:
 
 
 def incumbent(trials: tuple[Trial, ...] | list[Trial]) -> Trial | None:
-    """The best trial so far; of equals, the one with fewer mult-adds. Pruned trials do not compete."""
+    """The best trial so far; of equals, the one with fewer mult-adds. Pruned trials do not compete, and any network comes before the majority class."""
     scored = [trial for trial in trials if trial.scored]
-    return max(scored, key=lambda trial: (trial.score or 0.0, -(trial.mult_adds or 0), -trial.number), default=None)
+    return max(scored, key=lambda trial: (not trial.is_majority, trial.score or 0.0, -(trial.mult_adds or 0), -trial.number), default=None)

@@ -16,7 +16,7 @@ from automl_cnn.cli.console import Text, plural, value, with_interval
 from automl_cnn.cli.dashboard import STORE
 from automl_cnn.cli.front import front_table, models_line
 from automl_cnn.quantities import clock, compact
-from automl_cnn.records import Calibration, StudyResult
+from automl_cnn.records import MAJORITY_CLASS, Calibration, StudyResult
 from automl_cnn.text import inline
 from automl_cnn.transfer import name_of
 
@@ -45,11 +45,7 @@ def _parts(result: StudyResult, store: Path, width: int, *, mlflow: bool, known:
     parts += [
         Text(),
         Rule(Text(f"{result.study}", style="bold"), style="dim"),
-        fact(
-            "winner",
-            f"{name_of(result.configuration)} (trial {result.trial} of {result.trials}), "
-            f"{compact(result.params)} parameters, {compact(result.mult_adds)} mult-adds",
-        ),
+        _winner(result),
         *(fact("warning", text, "yellow") for text in result.caveats),
         fact("validation", f"{result.metric} {with_interval(result.val_score, result.val_interval)}"),
     ]
@@ -77,6 +73,16 @@ def _parts(result: StudyResult, store: Path, width: int, *, mlflow: bool, known:
         _commands(result, store, mlflow=mlflow),
     ]
     return parts
+
+
+def _winner(result: StudyResult) -> Text:
+    if result.configuration.get("architecture") == MAJORITY_CLASS:
+        return fact("winner", "none: no network could be trained in time. The model answers the most frequent class for every image: raise --budget", "yellow")
+    return fact(
+        "winner",
+        f"{name_of(result.configuration)} (trial {result.trial} of {result.trials}), "
+        f"{compact(result.params)} parameters, {compact(result.mult_adds)} mult-adds",
+    )
 
 
 def _calibration(calibration: Calibration) -> str:

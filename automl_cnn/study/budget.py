@@ -55,11 +55,15 @@ class Budget:
             return available
         return min(available, max(LEAST_DEFAULTS, int(self.searching / SLICE) - PROPOSALS))
 
-    def slice(self, defaults: int) -> float | None:
-        """Seconds for one trial, such that `defaults` defaults and a handful of proposals fit; None without a limit."""
+    def slice(self, defaults: int, *, first: bool = False) -> float | None:
+        """Seconds for one trial, such that `defaults` defaults and a handful of proposals fit; None without a limit.
+
+        While there is no model yet, at most half of what is left, so that the `first` one is made in time.
+        """
         if self.total is None:
             return None
-        return max(6.0, min(900.0, self.searching / (defaults + PROPOSALS)))
+        share = max(6.0, min(900.0, self.searching / (defaults + PROPOSALS)))
+        return min(share, max(1.0, self.left / 2)) if first else share
 
 
 def evenly(left: float, share: float, building: float) -> float:

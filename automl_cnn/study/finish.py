@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -16,9 +16,9 @@ from automl_cnn.data import Dataset, pixels
 from automl_cnn.errors import DataError, StoreError, TrialError
 from automl_cnn.evidence import Matrix
 from automl_cnn.export.bundle import read_card, seal, write_card
-from automl_cnn.records import Calibration, StudyResult, Trial
+from automl_cnn.records import Calibration, Finished, Started, State, StudyResult, Trial
 from automl_cnn.store import Store, StudyFolder
-from automl_cnn.study import ensembles, reporting
+from automl_cnn.study import ensembles, majority, reporting
 from automl_cnn.study.budget import Budget
 from automl_cnn.study.disk import STOPPED, Reserve, is_full
 from automl_cnn.study.executors.protocol import Executor, TestScore
@@ -29,6 +29,7 @@ from automl_cnn.study.pareto import front, winner
 from automl_cnn.study.record import DATA, RESULT, Record
 from automl_cnn.study.shelf import Shelf
 from automl_cnn.study.stages import Sizing
+from automl_cnn.study.times import READY, Times
 from automl_cnn.track import Tracking
 
 ENSEMBLE_SHARE = 0.05  # of the budget, at most, for making one model of several networks
@@ -49,6 +50,7 @@ class Finish:
     observer: Observer
     budget: Callable[[], Budget]
     sizing: Sizing | None = None
+    times: Times = field(default_factory=Times)  # where the session's time went so far
 
     @property
     def reserve(self) -> Reserve:
@@ -65,16 +67,15 @@ class Finish:
         objectives = self.config.objectives or ()
         best = winner(trials, objectives)
         if best is None:
-            reasons = sorted({trial.failure or "no reason" for trial in trials})
-            none = "No time was left for a single trial, or no network keeps the limits: raise --budget, or what --max-... allows."
-            raise TrialError("No network could be trained.\n" + "\n".join(reasons[:5] or [none]))
+            best = self._majority(stopped_by)
+            trials = self.record.trials
         if stopped_by == STOPPED:
             best = self._standing(best, trials)
         self._ensemble(trials, stopped_by, alone)
         calibration = self._calibrated()
         self.observer.finishing("scoring the test images once")
         began = elapsed.now()
-        test = self._test()
+        test = self._test_of_majority() if best.is_majority else self._test()
         scoring = elapsed.now() - began
         result = StudyResult(
             study=self.folder.name,
@@ -107,15 +108,16 @@ class Finish:
         with self.as_room_allows():
             write_card(self.folder.model, {**read_card(self.folder.model), "test_score": result.test_score, "test_interval": result.test_interval})
             seal(self.folder.model)
-        if stopped_by != STOPPED:
+        if stopped_by != STOPPED and not best.is_majority:
             self.observer.finishing("registering the model in MLflow")
             self.tracker.rebuild(trials)
             self.tracker.finish(result, self.folder.model, self._example(int(best.configuration["resolution"])))
         result = dataclasses.replace(result, seconds=self.budget().used)
         with self.as_room_allows():
             self.reserve.spend(lambda: self.record.keep(RESULT, result.as_dict()))
-        self._report(test, scoring)
-        self.tracker.wait()
+        self._report(test, scoring, "It gives every image the same answer, so that there are no mistakes to look at." if best.is_majority else "")
+        if not best.is_majority:
+            self.tracker.wait()
         self.observer.result(result)
         return result
 
@@ -146,19 +148,25 @@ class Finish:
         self.observer.note(f"Trial {best.number} is better, but there was no room to put its model in place: the same command does it.")
         return trials[number]
 
-    def _report(self, test: TestScore | None, scoring: float) -> None:
-        """Report and model card; the look at the winner's mistakes only where there is time, `scoring` being what a split takes. No search fails for them."""
+    def _report(self, test: TestScore | None, scoring: float, without: str) -> None:
+        """Report and model card; the look at the winner's mistakes only where there is time, `scoring` being what a split takes. No search fails for them.
+
+        `without` says why nobody need look at them.
+        """
         self.observer.finishing("writing the report")
-        evidence, without, budget = None, "", self.budget()
+        evidence, budget = None, self.budget()
         left = float("inf") if budget.total is None else budget.total - budget.used
         try:
+            if without:
+                raise TrialError(without)
             if left < scoring + LOOK:
                 raise TrialError(f"no time was left; `automl-cnn report {self.folder.name}` does it")
             found = self.executor.examine(str(self.folder.model), lambda: left)
             evidence = dataclasses.replace(found, test_confusion=test.confusion if test else ())
         except TrialError as error:
-            without = f"The winner's mistakes were not looked at: {error}."
-            self.observer.note(without)
+            if not without:
+                without = f"The winner's mistakes were not looked at: {error}."
+                self.observer.note(without)
         try:
             store = Store(self.config.store)
             self.tracker.files(reporting.conclude(overview(store, self.folder.name), store, evidence, without))
@@ -197,6 +205,46 @@ class Finish:
             self.observer,
             self.dataset.groups_of("val"),
         )
+
+    def _majority(self, stopped_by: str) -> Trial:
+        """What stands in for a network where there was no time to train one.
+
+        Raises:
+            TrialError: it was not for lack of time, or networks are compared one by one.
+        """
+        trials, budget = self.record.trials, self.budget()
+        if self.sizing is None or budget.total is None or budget.left > 0 or stopped_by not in ("budget", "exhausted"):
+            reasons = sorted({trial.failure or "no reason" for trial in trials})
+            none = "No time was left for a single trial, or no network keeps the limits: raise --budget, or what --max-... allows."
+            raise TrialError("No network could be trained.\n" + "\n".join(reasons[:5] or [none]))
+        spent = self.times.spent
+        used = f"{spent.get('start', 0.0):.0f} s went into starting and reading the images, {spent.get('planning', 0.0):.0f} s into starting Keras and planning"
+        self.observer.note(
+            f"No network could be trained within {budget.total:g} s ({used}). The model is the majority class only: it answers "
+            f"'{majority.favourite(self.dataset)}' for every image. Raise --budget to {majority.advice(budget.used, spent.get(READY))} or more for a network."
+        )
+        job = majority.job(self.dataset)
+        number = self.record.start(job, self.sizing.space)
+        self.observer.trial_started(job, number)
+        self.record.event(number, Started(majority.cost(self.dataset), 1))
+        file = self.shelf.checkpoint(number)
+        majority.write(file, self.dataset)
+        truth = self.dataset.labels[self.dataset.rows("val")]
+        said = majority.answers(self.dataset, len(truth))
+        score, span = metrics.score(self.config.metric, truth, said), metrics.interval(self.config.metric, truth, said)
+        self.record.finish(number, Finished(State.COMPLETE, score, checkpoint=str(file), interval=span))
+        trials = self.record.trials
+        self.shelf.put(trials)
+        write_card(self.folder.model, {**read_card(self.folder.model), "temperature": 1.0})  # its shares need no calibration
+        self.tracker.trial(trials[number])
+        self.observer.trial_finished(trials[number], trials)
+        return trials[number]
+
+    def _test_of_majority(self) -> TestScore:
+        """The one test score of the majority class, for which no pixel is needed."""
+        truth = self.dataset.labels[self.dataset.rows("test")]
+        said, metric = majority.answers(self.dataset, len(truth)), self.config.metric
+        return TestScore(metrics.score(metric, truth, said), metrics.interval(metric, truth, said), majority.confusion(self.dataset, truth))
 
     def _baseline(self) -> float:
         """What answering the most frequent class every time would score on the validation images."""

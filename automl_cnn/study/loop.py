@@ -25,6 +25,8 @@ from automl_cnn.study.times import READY, Times
 from automl_cnn.track import Tracking
 
 GRACE = 15.0  # seconds beyond the budget that a silent trial is waited for
+GRACE_SHARE = 0.05  # of the budget, at most, while nothing was trained yet: what stands in for a model is then made without the worker
+WAIT = 1.0  # seconds between two looks at the clock while the worker starts
 SILENCE = 60.0  # seconds without a step after which a trial hangs, and as many times more of what building it should take
 SLOWER = 5.0
 GIVE_UP = 5  # failed trials in a row, and none ever scored
@@ -50,6 +52,7 @@ class Loop:
     latency: Callable[[Configuration], float | None] | None = None  # ms for one image, where trials should tell it
     lacks: Callable[[Job], str | None] = lambda job: None  # why there is no room on the disk for it
     full: str = ""  # what was lacking on the disk, when that ended the search
+    awaits: Callable[[float], bool] = lambda seconds: True  # waits for the worker, at most so long; whether it may be asked now
     restore: Callable[[], str | None] = lambda: "nothing can decode them again"  # decodes images that were deleted; why that cannot be done
     lost: str = ""  # why the images are gone for good, when that ended the search
     failures: Failures = field(default_factory=Failures)
@@ -57,7 +60,10 @@ class Loop:
     def run(self) -> str:
         """Train until the planner has no wish; says what ended it: budget, trials, user, exhausted or disk."""
         for trial in self.record.trials:
-            self.engine.tell(trial)
+            if not trial.is_majority:
+                self.engine.tell(trial)
+        with self.times.within("planning"):
+            self._await()
         while not self.interrupted:
             try:
                 ended = self._turn()
@@ -84,7 +90,7 @@ class Loop:
             job = self.planner.next(trials, budget)
         for stage in self.planner.failed.keys() - known:
             self.observer.note(f"The stage '{stage}' failed, and the search goes on without it. Please report this defect: {self.planner.failed[stage]}")
-        if job is None and trials and incumbent(trials) is None:
+        if job is None and trials and incumbent(trials) is None and budget.left > 0:
             return "exhausted"
         if job is None:
             return "trials" if budget.trials is not None and len(trials) >= budget.trials else "budget"
@@ -101,6 +107,11 @@ class Loop:
         self.interrupted = True
         self.executor.stop()
 
+    def _await(self) -> None:
+        """Wait for the worker to start, but not beyond the budget."""
+        while not self.interrupted and (left := self._used().left) > 0 and not self.awaits(min(WAIT, left)):
+            continue
+
     def _train(self, job: Job) -> None:
         number = self.record.start(job, self.planner.sizing.space)
         self.observer.trial_started(job, number)
@@ -112,7 +123,8 @@ class Loop:
             return
         latency = self.latency(job.configuration) if self.latency is not None else None
         silence = SILENCE + SLOWER * self.planner.sizing.setup(job.configuration, self.record.trials)
-        for event in self.executor.run(job, number, lambda: min(silence, max(0.0, self.budget().left) + GRACE)):
+        grace = GRACE if incumbent(self.record.trials) is not None else min(GRACE, GRACE_SHARE * (self.budget().total or 0.0))
+        for event in self.executor.run(job, number, lambda: min(silence, max(0.0, self.budget().left) + grace)):
             if isinstance(event, (Started, Epoch)):
                 self.record.event(number, event)
             if isinstance(event, Finished):

@@ -94,7 +94,7 @@ def front(trials: Sequence[Trial], objectives: Sequence[str]) -> tuple[Trial, ..
     if not objectives:
         return ()
     known: dict[Point, Trial] = {}
-    for trial in sorted((trial for trial in trials if trial.scored), key=lambda trial: trial.number):
+    for trial in sorted((trial for trial in trials if trial.scored and not trial.is_majority), key=lambda trial: trial.number):
         worth = point(trial, objectives)
         if worth is not None:
             known.setdefault(worth, trial)

@@ -35,14 +35,15 @@ class Planner:
 
     def next(self, trials: Sequence[Trial], budget: Budget) -> Job | None:
         """The next job, or None when the study should be finished."""
-        done = tuple(trial for trial in trials if not (trial.state is State.FAILED and (trial.failure or "").startswith(INTERRUPTED)))
+        done = tuple(trial for trial in trials if not (trial.is_majority or (trial.state is State.FAILED and (trial.failure or "").startswith(INTERRUPTED))))
         if budget.trials is not None and len(done) >= budget.trials:
             return None
-        if done and budget.left <= 0:
+        if budget.left <= 0:
             return None
         defaults = Defaults(self.sizing)
         allowed = budget.defaults(defaults.number)
-        now = Situation(done, budget, budget.slice(allowed), allowed, self.max_epochs, objectives=self.objectives)
+        share = budget.slice(allowed, first=not any(trial.scored for trial in done))
+        now = Situation(done, budget, share, allowed, self.max_epochs, objectives=self.objectives)
         promotion, proposals = Promotion(self.sizing), Proposals(self.sizing, self.engine)
         guided = () if self.known is None or self.objectives else (Guided(self.sizing, self.known),)  # its effects are those on one score
         first = (Retry(self.sizing), Defaults(self.sizing, probes=True), Portfolio(self.sizing), defaults)

@@ -23,7 +23,7 @@ from automl_cnn.errors import AutomlCnnError, ConfigError, ImagesGone, StoreErro
 from automl_cnn.records import Job, StudyResult, Trial, incumbent
 from automl_cnn.space import Configuration, Space
 from automl_cnn.store import Store, StudyFolder
-from automl_cnn.study.budget import FINISH, Budget, finishing
+from automl_cnn.study.budget import FINISH, SETUP, Budget, finishing
 from automl_cnn.study.checking import Checking
 from automl_cnn.study.course import Course
 from automl_cnn.study.disk import STOPPED, Disk, Reserve, plainly
@@ -36,6 +36,7 @@ from automl_cnn.study.identity import as_begun, name_of, same_study, settled, su
 from automl_cnn.study.limits import Limits, size
 from automl_cnn.study.lock import held
 from automl_cnn.study.loop import Loop, interruptible
+from automl_cnn.study.majority import advice
 from automl_cnn.study.notes import Noting
 from automl_cnn.study.observer import NullObserver, Observer
 from automl_cnn.study.planner import Planner
@@ -79,6 +80,11 @@ def run(
     if backend.replaced():
         observer.note(str(backend.replaced()))
     require(config)
+    if config.budget is not None and config.budget < SETUP:
+        observer.note(
+            f"A budget of {config.budget:g} s is shorter than Keras takes to start (about {SETUP:g} s, more on a slow machine): expect the majority class, "
+            f"not a network. Raise --budget to {advice(config.budget, SETUP)} or more."
+        )
     found = plugins.load(config.plugins_dir, budget=config.budget)
     for source, why in found.broken.items():
         observer.note(f"Plugin left out: {source}: {why}")
@@ -225,7 +231,8 @@ class _Study:
 
     @property
     def ending(self) -> Finish:
-        return Finish(self.config, self.folder, self.record, self.shelf, self.dataset, self.executor, self.tracker, self.observer, self.budget, self.sizing)
+        ties = (self.executor, self.tracker, self.observer, self.budget)
+        return Finish(self.config, self.folder, self.record, self.shelf, self.dataset, *ties, self.sizing, self.times)
 
     def search(self, planner: Planner, engine: Engine, latency: Callable[[Configuration], float | None] | None = None) -> StudyResult:
         self.record.bury()
@@ -240,7 +247,7 @@ class _Study:
         loop = Loop(self.record, planner, engine, self.executor, self.tracker, self.observer, self.budget, self.put, session, self.started)
         loop.clock = elapsed.now
         loop.times, loop.latency, loop.lacks = self.times, latency, self.lacks
-        loop.restore = self.restore
+        loop.restore, loop.awaits = self.restore, self.executor.wait
         loop.times.add("start", elapsed.now() - self.started)
         with interruptible(loop):
             stopped_by = loop.run()

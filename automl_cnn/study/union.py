@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 
 from automl_cnn.errors import ConfigError
 from automl_cnn.plugin import Plugin
+from automl_cnn.records import MAJORITY_CLASS
 from automl_cnn.registry import Registry
 from automl_cnn.space import Choice, Configuration, Float, Parameter, Scalar, Space
 from automl_cnn.transfer import FINETUNE, MODES, NONE, PRETRAINED, PROBE, RATE
@@ -101,11 +102,15 @@ def by_phi(space: Space) -> Space:
 
 
 def widened(space: Space, configuration: Configuration) -> Space:
-    """The space with the configuration's own numbers among its choices: a scaled network has multipliers that nobody listed."""
+    """The space with the configuration's own values among its choices.
+
+    A scaled network has multipliers that nobody listed, and the majority class is no architecture.
+    """
     parameters = []
     for parameter in space:
         domain, value = parameter.domain, configuration.get(parameter.name)
-        if isinstance(domain, Choice) and isinstance(value, (int, float)) and not domain.contains(value):
+        scaled = isinstance(value, (int, float)) or value == MAJORITY_CLASS
+        if isinstance(domain, Choice) and value is not None and scaled and not domain.contains(value):
             domain = Choice(*domain.options, value, default=domain.default)
         parameters.append(Parameter(parameter.name, domain, parameter.when, parameter.unless))
     return Space(tuple(parameters))

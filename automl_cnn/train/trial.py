@@ -90,7 +90,7 @@ class _Trial:
         self.emit(Started(cost(self.net.model).summary, 1))
         setup = time.monotonic() - self.began
         clock = probe.Stopwatch(self.spec.fidelity.seconds)
-        seen, labels = self._read_features(clock)
+        seen, labels, stopped = self._read_features(clock)
         speed = len(seen) / clock.seconds
         probe.fit(self.net.model, seen, labels, balanced=self.balanced, seed=self.spec.seed)
         held = self.dataset.rows("val")
@@ -114,7 +114,8 @@ class _Trial:
                 clean_accuracy=right_seen,
             )
         )
-        return self._saved(State.COMPLETE, score, 1, truth, probabilities, setup=setup, images_per_second=speed, steps_seconds=clock.seconds)
+        state = State.STOPPED if stopped else State.COMPLETE
+        return self._saved(state, score, 1, truth, probabilities, setup=setup, images_per_second=speed, steps_seconds=clock.seconds)
 
     def _fit(self) -> Finished:
         configuration = self.spec.configuration
@@ -142,7 +143,10 @@ class _Trial:
         batches = self._batches(regularizers, outputs)
         clock = probe.Stopwatch(self.spec.fidelity.seconds)
         if self.mode in ("head_first", "gradual") and self.spec.start is None:
-            probe.fit(self.net.model, *self._read_features(clock), balanced=self.balanced, seed=self.spec.seed)
+            seen, labels, stopped = self._read_features(clock)
+            if stopped:
+                raise TrialError("it was stopped before its training began")
+            probe.fit(self.net.model, seen, labels, balanced=self.balanced, seed=self.spec.seed)
         watch = Watch(
             spec=self.spec,
             model=self.net.model,
@@ -188,8 +192,12 @@ class _Trial:
         names = [layer.name for layer in self.net.training.layers if layer.trainable_variables and layer.name != probe.CLASSIFIER]
         return factors_of(names, probe.CLASSIFIER, mode=str(self.mode), rate=transfer.rate_of(self.spec.configuration), lowest=transfer.LOWEST)
 
-    def _read_features(self, clock: probe.Stopwatch) -> tuple[np.ndarray, np.ndarray]:
-        """The features of as many training images as time allows, in random order, and their labels."""
+    def _read_features(self, clock: probe.Stopwatch) -> tuple[np.ndarray, np.ndarray, bool]:
+        """The features of as many training images as time allows, in random order, their labels, and whether somebody stopped the reading.
+
+        Raises:
+            TrialError: it was stopped before there were enough to learn from.
+        """
         rows = np.random.default_rng(self.spec.seed).permutation(self.rows)
         stopped = False
 
@@ -199,9 +207,10 @@ class _Trial:
             return not stopped and not clock.over
 
         seen = probe.features(self.net.model, self.images, rows, watching)
-        if stopped:
-            raise TrialError("it was stopped before its features were read")
-        return seen, self.dataset.labels[rows[: len(seen)]]
+        labels = self.dataset.labels[rows[: len(seen)]]
+        if stopped and (len(np.unique(labels)) < 2 or len(labels) < len(self.dataset.classes)):
+            raise TrialError(f"no time was left after {len(seen)} of {len(rows)} images were read, too few to learn from: raise --budget")
+        return seen, labels, stopped
 
     def _batches(self, regularizers: tuple[Regularizer, ...], outputs: int) -> Batches:
         augmenting = [regularizer for regularizer in regularizers if type(regularizer).augment is not Regularizer.augment]

@@ -37,7 +37,8 @@ class FakeWorker:
 
     made: ClassVar[list["FakeWorker"]] = []
     script = staticmethod(lambda number, job: None)
-    seconds = staticmethod(lambda number: None)  # called while a trial runs
+    seconds = staticmethod(lambda number: None)  # called while a trial runs, with its number; with -1 while the worker starts
+    starts = True
 
     def __init__(self, log):
         self.setting, self.jobs, self.tested, self.gone = None, [], 0, False
@@ -45,6 +46,10 @@ class FakeWorker:
 
     def configure(self, setting):
         self.setting = setting
+
+    def wait(self, seconds):
+        FakeWorker.seconds(-1)
+        return FakeWorker.starts
 
     def run(self, job, number, patience=None):
         self.jobs.append(job)
@@ -111,11 +116,12 @@ def pictures(folder):
     return folder
 
 
-def search(folder, monkeypatch, *, script=None, seconds=None, **settings):
+def search(folder, monkeypatch, *, script=None, seconds=None, starts=True, **settings):
     """(result, observer, worker) of a search over forty pictures of noise in two classes, in memory unless `data` is given."""
     FakeWorker.made = []
     monkeypatch.setattr(FakeWorker, "script", staticmethod(script or (lambda number, job: None)))
     monkeypatch.setattr(FakeWorker, "seconds", staticmethod(seconds or (lambda number: None)))
+    monkeypatch.setattr(FakeWorker, "starts", starts)
     monkeypatch.setattr(session, "LocalExecutor", FakeWorker)
     images = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), np.uint8)
     given = {"data": folder, "name": "s", "store": folder / "store", "pretrained": "none", "architectures": ("simple_cnn", "vgg"), **settings}

@@ -13,7 +13,7 @@ from automl_cnn.evidence import Evidence
 from automl_cnn.records import OUT_OF_MEMORY, Calibration, Event, Finished, Job, NetCost, State
 from automl_cnn.space import Configuration
 from automl_cnn.study.executors import memory
-from automl_cnn.study.executors.process import START_SECONDS, WorkerProcess
+from automl_cnn.study.executors.process import POLL, START_SECONDS, WorkerProcess
 from automl_cnn.study.executors.protocol import Joint, Recipe, Setting, TestScore
 
 SILENCE_SECONDS = 300.0  # how long a trial may give no sign of life
@@ -52,6 +52,15 @@ class LocalExecutor:
                     yield Finished(State.FAILED, failure=payload, seconds=time.monotonic() - began)
         except TrialError as error:
             yield Finished(State.FAILED, failure=str(error), seconds=time.monotonic() - began)
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for the worker to start, at most so long; whether it may be asked, be it that it is ready or that it cannot start."""
+        until = time.monotonic() + seconds
+        while self._worker is not None and self._worker.starting():
+            if time.monotonic() >= until:
+                return False
+            time.sleep(POLL)
+        return True
 
     def stop(self) -> None:
         if self._worker is not None:

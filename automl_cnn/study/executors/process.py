@@ -32,6 +32,7 @@ class WorkerProcess:
         self._log = log
         self._connection: Connection | None = None
         self._ready = False
+        self._began = time.monotonic()
         self._listener = Listener(None, authkey=key)
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as out:
@@ -63,6 +64,10 @@ class WorkerProcess:
             if not self._ready and self._connection is not None and self._connection.poll(0):
                 self._ready = self._connection.recv()[0] == "ready"
         return self._ready
+
+    def starting(self) -> bool:
+        """Whether it neither waits for requests yet nor is gone, nor takes too long; returns at once."""
+        return not self.ready() and self._process.poll() is None and time.monotonic() - self._began < START_SECONDS
 
     def connect(self) -> None:
         """Wait until it is ready.

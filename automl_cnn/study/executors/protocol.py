@@ -63,6 +63,9 @@ class Executor(Protocol):
     def configure(self, setting: Setting) -> None:
         """Say what every trial shares."""
 
+    def wait(self, seconds: float) -> bool:
+        """Wait until it can be asked for something, at most so long; whether it can."""
+
     def run(self, job: Job, number: int, patience: Callable[[], float] | None = None) -> Iterator[Event]:
         """Train; yields events, `Finished` last, whatever happens.
 

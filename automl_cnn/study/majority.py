@@ -1,0 +1,116 @@
+"""The model of a search that had no time for a network: it answers how frequent each class is, whatever the image.
+
+The file is written without Keras, which may take longer to start than the whole budget; Keras reads it as any other.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import io
+import json
+import math
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from automl_cnn.data import Dataset
+from automl_cnn.records import MAJORITY, MAJORITY_CLASS, Fidelity, Job, NetCost
+from automl_cnn.space import Configuration
+
+STEP = 30  # seconds: budgets that are advised are multiples of it
+TRAINING = 60.0  # seconds in which a first network should be trained, once Keras has started
+FLOAT = {"module": "keras", "class_name": "DTypePolicy", "config": {"name": "float32"}, "registered_name": None}
+
+
+def job(dataset: Dataset) -> Job:
+    """The wish for it; its pixels are those that were decoded already."""
+    configuration: Configuration = {"architecture": MAJORITY_CLASS, "resolution": dataset.side}
+    return Job(configuration, Fidelity(1), "no network could be trained in time", MAJORITY)
+
+
+def cost(dataset: Dataset) -> NetCost:
+    """What it costs."""
+    classes, channels = len(dataset.classes), dataset.channels
+    return NetCost(classes * (channels + 1), classes * channels, 1, classes * (channels + 1))
+
+
+def shares(dataset: Dataset) -> np.ndarray:
+    """How frequent each class is among the training images, float64 (classes,)."""
+    counts = dataset.counts("train")
+    return np.asarray(counts / counts.sum())
+
+
+def favourite(dataset: Dataset) -> str:
+    """The class that it answers."""
+    return dataset.classes[int(shares(dataset).argmax())]
+
+
+def answers(dataset: Dataset, images: int) -> np.ndarray:
+    """What it says of so many images, (images, classes)."""
+    return np.tile(shares(dataset), (images, 1))
+
+
+def confusion(dataset: Dataset, labels: np.ndarray) -> tuple[tuple[int, ...], ...]:
+    """How often each true class (row) got each answer (column)."""
+    column = int(shares(dataset).argmax())
+    counts = np.bincount(labels, minlength=len(dataset.classes))
+    return tuple(tuple(int(count) if place == column else 0 for place in range(len(counts))) for count in counts)
+
+
+def advice(used: float, ready: float | None) -> str:
+    """The budget that may suffice, as `--budget` takes it: `used` seconds did not, of which `ready` went by before the first trial (None: none began)."""
+    needed = (2 * used if ready is None else ready) + TRAINING
+    return f"{STEP * math.ceil(max(needed, used + TRAINING / 2) / STEP)}s"
+
+
+def write(file: Path, dataset: Dataset) -> None:
+    """Write the `.keras` file: pixels -> their mean -> weights of zero and the logarithm of each share -> softmax."""
+    import h5py
+
+    channels, classes = dataset.channels, len(dataset.classes)
+    weights = io.BytesIO()
+    with h5py.File(weights, "w") as tree:
+        for group, name in (("input_layer", "pixels"), ("resize", "resize"), ("global_average_pooling2d", "pool"), ("softmax", "probabilities")):
+            tree.create_group(f"layers/{group}/vars").attrs["name"] = name
+        dense = tree.create_group("layers/dense/vars")
+        dense.attrs["name"] = "classifier"
+        dense["0"] = np.zeros((channels, classes), np.float32)
+        dense["1"] = np.log(np.maximum(shares(dataset), 1e-7)).astype(np.float32)
+        tree.create_group("vars").attrs["name"] = MAJORITY_CLASS
+    meta = {"keras_version": importlib.metadata.version("keras"), "date_saved": ""}
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("metadata.json", json.dumps(meta))
+        archive.writestr("config.json", json.dumps(_network(channels, classes, dataset.side)))
+        archive.writestr("model.weights.h5", weights.getvalue())
+
+
+def _network(channels: int, classes: int, size: int) -> dict[str, Any]:
+    """The network in Keras' own words."""
+    given: list[int | None] = [None, None, None, channels]
+    entry = {"module": "keras.layers", "class_name": "InputLayer", "config": {"batch_shape": given, "dtype": "float32", "name": "pixels"}}
+    resize = {"module": "automl_cnn.layers", "registered_name": "automl_cnn>Resize"}
+    layers = [
+        {**entry, "registered_name": None, "name": "pixels", "inbound_nodes": []},
+        {**_layer("Resize", "resize", {"size": size, "trainable": False}, "pixels", given), **resize},
+        _layer("GlobalAveragePooling2D", "pool", {"data_format": "channels_last", "keepdims": False}, "resize", [None, size, size, channels]),
+        _layer("Dense", "classifier", {"units": classes, "activation": "linear"}, "pool", [None, channels]),
+        _layer("Softmax", "probabilities", {"axis": -1}, "classifier", [None, classes]),
+    ]
+    config = {"name": MAJORITY_CLASS, "trainable": True, "layers": layers, "input_layers": ["pixels", 0, 0], "output_layers": ["probabilities", 0, 0]}
+    return {"module": "keras.src.models.functional", "class_name": "Functional", "config": config, "registered_name": "Functional"}
+
+
+def _layer(kind: str, name: str, config: Mapping[str, Any], before: str, shape: Sequence[int | None]) -> dict[str, Any]:
+    tensor = {"class_name": "__keras_tensor__", "config": {"shape": list(shape), "dtype": "float32", "keras_history": [before, 0, 0]}}
+    return {
+        "module": "keras.layers",
+        "class_name": kind,
+        "config": {"name": name, "dtype": FLOAT, **config},
+        "registered_name": None,
+        "build_config": {"input_shape": list(shape)},
+        "name": name,
+        "inbound_nodes": [{"args": [tensor], "kwargs": {}}],
+    }
