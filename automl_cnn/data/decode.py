@@ -199,7 +199,7 @@ def _reason(error: Exception) -> str:
     if isinstance(error, MemoryError):
         return "the image takes more memory than there is"
     if isinstance(error, OSError) and error.strerror:
-        return f"the file cannot be read: {error.strerror}"
+        return regular.unreadable(error)
     text = " ".join(str(error).split())
     return f"the image is damaged or cut short: {text[:200] or type(error).__name__}"
 
@@ -227,7 +227,7 @@ def _plain(image: Image.Image) -> Image.Image:
     """The image in one of the modes L, RGB and RGBA."""
     image.load()
     if image.has_transparency_data:
-        return image.convert("RGBA")
+        return image if image.mode == "RGBA" else image.convert("RGBA")
     return image if image.mode in ("L", "RGB") else image.convert("L" if image.mode == "1" else "RGB")
 
 

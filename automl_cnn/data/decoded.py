@@ -69,6 +69,8 @@ def look(path: Path, max_pixels: float | None = None) -> Probe:
                 return Probe(digest, reason=str(error))
     except DataError as error:
         return Probe("unreadable", reason=str(error))
+    except OSError as error:  # a disk that fails
+        return Probe("unreadable", reason=regular.unreadable(error))
     return Probe(digest, shorter, gray, span=span)
 
 
@@ -112,7 +114,7 @@ def decode(
                     return read_image(content, side, channels, levels, max_pixels=max_pixels)
                 except DataError as error:
                     return str(error)
-        except DataError:  # it could be read before
+        except (DataError, OSError):  # it could be read before
             return None
 
     def blocks() -> Iterator[np.ndarray]:

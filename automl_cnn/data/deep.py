@@ -84,8 +84,8 @@ def values_of(image: Image.Image, again: Callable[[], Image.Image]) -> np.ndarra
     raw = _raw_mode(image)
     if raw == GRAY_ALPHA:  # gray and opacity, two bytes each, the upper first: as four colors of a byte, nothing is lost
         _unpack(image, "RGBA")
-        both = np.asarray(image).astype(np.uint16)
-        return np.asarray(both[..., ::2] << 8 | both[..., 1::2])
+        both = np.asarray(image)
+        return _joined_bytes(both[..., ::2], both[..., 1::2])
     wide = WIDE.fullmatch(raw)
     if wide is None:
         return np.asarray(image)
@@ -94,7 +94,15 @@ def values_of(image: Image.Image, again: Callable[[], Image.Image]) -> np.ndarra
         order = wide[2] if wide[2] != "N" else native
         _unpack(twin, f"{wide[1]};16{'L' if order == 'B' else 'B'}")
         lower = np.asarray(twin)
-    return np.asarray(np.asarray(image).astype(np.uint16) << 8 | lower)
+    return _joined_bytes(np.asarray(image), lower)
+
+
+def _joined_bytes(upper: np.ndarray, lower: np.ndarray) -> np.ndarray:
+    """uint16, in place: a large image has no room for copies."""
+    values = upper.astype(np.uint16)
+    values <<= 8
+    values |= lower
+    return values
 
 
 def to_bytes(values: np.ndarray, pair: Pair) -> np.ndarray:

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from PIL import ImageFile
 
 from automl_cnn import quantities
+from automl_cnn.data import deep
 from automl_cnn.errors import ConfigError, DataError
 
 MAX_PIXELS = 40_000_000
@@ -25,7 +26,8 @@ REDUCED = 16  # times the limit: a JPEG's pixels before it is decoded at a small
 LARGE = 64 * 2**20  # bytes from which on images wait for each other
 SCANS = 1000  # of a JPEG
 SCANNED = 4_000_000_000  # pixels of a JPEG times its scans: a few seconds
-_COST = {"WEBP": 20, "PNG": 12, "GIF": 12, "BMP": 12, "TIFF": 24, "JPEG": 12}  # bytes a decoded pixel takes at the peak, measured
+_COST = {"WEBP": 20, "PNG": 12, "GIF": 12, "BMP": 12, "TIFF": 12, "JPEG": 12}  # bytes a decoded pixel takes at the peak, measured
+DEEP = 24  # the same of an image of more than 8 bits for a color
 _MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")  # not a stuffed byte, a restart or a fill byte
 _NO_LENGTH = frozenset((0x01, 0xD8, 0xD9))
 _turn = threading.RLock()
@@ -94,7 +96,8 @@ def cost(image: ImageFile.ImageFile, size: int, content: bytes, pixels: int) -> 
     width, height = decoded_size(image, size)
     check_size(width, height, pixels)
     beside = _coefficients(image, content, pixels) if image.format == "JPEG" else 0
-    return len(content) + _COST.get(str(image.format), 24) * width * height + beside
+    each = DEEP if deep.kind_of(image) else _COST.get(str(image.format), DEEP)
+    return len(content) + each * width * height + beside
 
 
 def _coefficients(image: ImageFile.ImageFile, content: bytes, pixels: int) -> int:

@@ -6,17 +6,19 @@ even where pixels come out. Pillow's warnings and log entries say what an except
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import logging
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from typing import Any
 
 _PATTERN = r"PIL\."
 _caught = threading.local()
+_setting = threading.Lock()
+_kept: list[Any] = []  # the handler, which must live as long as the process
 
 
 @contextmanager
@@ -39,10 +41,16 @@ def _ignore_warnings() -> None:
         warnings.filterwarnings("ignore", module=_PATTERN)
 
 
-@cache
 def _handler() -> Any:
-    """Set libtiff's handler of errors, once; the result must live as long as the process. None where libtiff cannot be reached."""
-    logging.getLogger("PIL").addHandler(logging.NullHandler())
+    """The handler of libtiff's errors, set by the first call; None where libtiff cannot be reached."""
+    with _setting:  # a handler that two threads set at once would be freed by one of them, and called all the same
+        if not _kept:
+            logging.getLogger("PIL").addHandler(logging.NullHandler())
+            _kept.append(_set())
+        return _kept[0]
+
+
+def _set() -> Any:
     try:
         from PIL import _imaging
 
@@ -59,4 +67,5 @@ def _handler() -> Any:
 
     setter.argtypes, setter.restype = [ctypes.c_void_p], ctypes.c_void_p
     setter(ctypes.cast(handle, ctypes.c_void_p))
+    atexit.register(setter, None)  # Python cannot be called any more after that
     return handle

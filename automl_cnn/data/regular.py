@@ -22,18 +22,24 @@ def opened(path: Path, limit: int) -> Iterator[tuple[BinaryIO, int]]:
     """A regular file of 1 to `limit` bytes, open for reading, and its size.
 
     Raises:
-        DataError: it is not a regular file, empty, larger, or cannot be read.
+        DataError: it is not a regular file, empty, larger, or cannot be opened. Reading it raises OSError as usual.
     """
     try:
         _check(os.stat(path), limit)
-        with os.fdopen(os.open(path, os.O_RDONLY | _SAFE), "rb") as file:
-            status = os.fstat(file.fileno())  # once more: the name may stand for another file by now
-            _check(status, limit)
-            yield file, status.st_size
+        file = os.fdopen(os.open(path, os.O_RDONLY | _SAFE), "rb")
     except OSError as error:
-        raise DataError(f"the file cannot be read: {error.strerror or error}") from None
+        raise DataError(unreadable(error)) from None
     except ValueError as error:  # a zero byte in the name
         raise DataError(f"the file cannot be read: {error}") from None
+    with file:
+        status = os.fstat(file.fileno())  # once more: the name may stand for another file by now
+        _check(status, limit)
+        yield file, status.st_size
+
+
+def unreadable(error: OSError) -> str:
+    """The reason in a sentence."""
+    return f"the file cannot be read: {error.strerror or error}"
 
 
 def check_size(size: int, limit: int) -> None:

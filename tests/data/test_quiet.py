@@ -1,7 +1,10 @@
 """Lines of image libraries name no file: they must not reach the user."""
 
 import io
+import threading
+import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -29,6 +32,30 @@ def test_libtiff_prints_nothing_and_its_complaint_is_the_reason(compression, mod
     with pytest.raises(DataError, match="damaged or cut short: its TIFF data cannot be decoded in full"):
         open_image(damaged(compression, mode), 8, 3)
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_damaged_file_has_the_same_reason_as_its_bytes(tmp_path):
+    (tmp_path / "a.tif").write_bytes(damaged("tiff_lzw"))
+    with pytest.raises(DataError, match="damaged or cut short"):
+        open_image(tmp_path / "a.tif", 8, 3)
+
+
+def test_threads_that_begin_at_once_set_one_handler(monkeypatch):
+    """The loser's handler would be freed, and called by libtiff all the same."""
+    made = []
+
+    def slow():
+        made.append(object())
+        time.sleep(0.05)
+        return made[-1]
+
+    monkeypatch.setattr(quiet, "_kept", [])
+    monkeypatch.setattr(quiet, "_set", slow)
+    gate = threading.Barrier(8)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: (gate.wait(), quiet._handler())[1], range(8)))
+    assert len(made) == 1
+    assert set(found) == set(made)
 
 
 def test_an_image_that_is_whole_is_no_complaint(capfd):

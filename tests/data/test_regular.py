@@ -55,3 +55,12 @@ def test_a_sparse_file_of_gigabytes_is_refused_unread(tmp_path):
 
 def test_a_name_with_a_zero_byte_is_an_unreadable_file(tmp_path):
     assert "cannot be read" in look(tmp_path / "a\0.png").reason
+
+
+def test_a_disk_that_fails_while_it_is_read_is_a_reason(tmp_path, monkeypatch):
+    def fail(file):
+        raise OSError(5, "Input/output error")
+
+    (tmp_path / "a.png").write_bytes(b"x")
+    monkeypatch.setattr(regular, "digest_of_file", fail)
+    assert look(tmp_path / "a.png").reason == "the file cannot be read: Input/output error"
