@@ -224,6 +224,25 @@ def test_pictures_of_different_sizes(search, tmp_path):
     assert np.array_equal(model.predict(mixed), Y)
 
 
+def test_pictures_of_pillow_and_their_files_are_read_alike(search, tmp_path):
+    lying = [Image.fromarray(x.T) for x in X]
+    for image in lying:
+        image.getexif()[0x0112] = 5  # mirrored along the diagonal
+    lying[1] = Image.fromarray(X[1]).convert("P")
+    lying[2] = Image.fromarray(X[2]).convert("CMYK")
+    made(tmp_path).fit(lying, Y)
+    stored = pixels(search.dataset, search.dataset.side)
+    expected = resize_array(X[..., None], search.dataset.side)
+    assert np.abs(stored.astype(int) - expected).max() <= 1
+    deep = X.astype(np.uint16) * 16
+    model = made(tmp_path).fit(deep, Y)
+    paths = [tmp_path / f"{number}.png" for number in range(30)]
+    for path, values in zip(paths, deep, strict=True):
+        Image.fromarray(values).save(path)
+    np.testing.assert_allclose(model.predict_proba(paths), model.predict_proba(deep), atol=1e-6)
+    np.testing.assert_allclose(model.predict_proba([Image.open(path) for path in paths]), model.predict_proba(deep), atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("images", "reason"),
     [

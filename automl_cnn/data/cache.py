@@ -98,7 +98,7 @@ def prepare_arrays(
     if len(given) != len(values):
         raise DataError(f"There are {len(given)} images and {len(values)} labels: expected one label per image.")
     index, classes = _label_index(values)
-    levels = CONVENTION.stated(scale) if scale is not None else levels_of_arrays([given] if isinstance(given, np.ndarray) else given)
+    levels = CONVENTION.stated(scale).for_files() if scale is not None else levels_of_arrays([given] if isinstance(given, np.ndarray) else given)
     stack = bytes_of(given, levels)
     digests = [hashlib.blake2b(str(picture.shape).encode() + picture.tobytes(), digest_size=16).hexdigest() for picture in stack]
     key = key_of([("", digest) for digest in digests], max_size)

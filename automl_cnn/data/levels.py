@@ -58,6 +58,11 @@ class Levels:
             raise DataError(f"scale={scale!r} is not a pixel scale. Expected (black, white), two ascending numbers such as (0, 4095), or white alone.")
         return dataclasses.replace(self, uint8_arrays=pair, integer_arrays=pair, float_arrays=pair)
 
+    def for_files(self) -> Levels:
+        """The levels of arrays for the files that the same values would be saved in: deep ones where integers have more than 8 bits."""
+        deep = self.integer_arrays if self.integer_arrays[1] > BYTE[1] else self.deep_files
+        return dataclasses.replace(self, deep_files=deep, float_files=self.float_arrays)
+
     def as_dict(self) -> dict[str, list[float]]:
         """JSON-ready."""
         return {field.name: list(getattr(self, field.name)) for field in dataclasses.fields(self)}
@@ -102,7 +107,7 @@ def levels_of_arrays(arrays: Iterable[np.ndarray]) -> Levels:
     if some and binary:
         return Levels(UNIT, UNIT, UNIT)
     joined = {kind: (min(low for low, _ in pairs), max(high for _, high in pairs)) for kind, pairs in spans.items()}
-    return Levels(**{kind: _of_floats(pair) if kind == "float_arrays" else _of_integers(pair) for kind, pair in joined.items()})
+    return Levels(**{kind: _of_floats(pair) if kind == "float_arrays" else _of_integers(pair) for kind, pair in joined.items()}).for_files()
 
 
 def span(array: np.ndarray) -> Pair:

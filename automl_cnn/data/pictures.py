@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from PIL import Image, ImageOps
 
 from automl_cnn.data.decode import as_uint8, resize_array
 from automl_cnn.data.levels import Levels
@@ -93,13 +94,21 @@ def _array(item: Any, number: int) -> np.ndarray:
             "class and pass that folder to automl_cnn.search."
         )
     try:
-        found = np.asarray(item)
+        found = np.asarray(_upright(item) if _is_pillow(item) else item)
         found = found if found.dtype.kind in NUMBERS else np.asarray(found.tolist(), float)
     except (TypeError, ValueError):
         found = np.empty(())
     if not found.ndim:
         raise DataError(f"Image {number} is no picture: received {type(item).__name__}, expected an array (height, width[, channels]) of numbers.")
     return found
+
+
+def _upright(image: Any) -> Image.Image:
+    """A PIL image in a mode whose array holds gray or colors, turned as files are."""
+    turned = ImageOps.exif_transpose(image)
+    if turned.mode in ("1", "L", "RGB", "RGBA", "I", "F") or turned.mode.startswith("I;16"):
+        return turned
+    return turned.convert("RGBA" if turned.has_transparency_data else "RGB")
 
 
 def _of_array(given: np.ndarray) -> Any:

@@ -53,7 +53,9 @@ def test_a_dark_picture_alone_is_read_as_in_a_batch(tmp_path):
 )
 def test_the_training_arrays_decide(values, field, pair):
     levels = levels_of_arrays([values])
-    assert levels == Levels(**{field: pair})
+    assert levels == Levels(**{field: pair}).for_files()
+    assert levels.deep_files == (pair if field == "integer_arrays" and pair[1] > 255 else (0, 65535))
+    assert levels.float_files == levels.float_arrays
 
 
 @pytest.mark.parametrize("values", [np.int64([-1, 5]), np.int64([0, 70000]), np.float32([-1, 1]), np.float32([0, 1.2]), np.float32([0, 300])])
@@ -92,7 +94,7 @@ def test_the_same_bytes_at_other_levels_are_another_data_set(tmp_path):
 def test_levels_are_kept_and_an_older_file_has_the_convention(tmp_path):
     dataset = prepare_arrays(np.random.default_rng(0).integers(0, 3000, (30, 8, 8)), LABELS, tmp_path)
     dataset.save(tmp_path / "dataset.json")
-    assert Dataset.load(tmp_path / "dataset.json").levels == dataset.levels == Levels(integer_arrays=(0, 4095))
+    assert Dataset.load(tmp_path / "dataset.json").levels == dataset.levels == Levels(integer_arrays=(0, 4095), deep_files=(0, 4095))
     text = (tmp_path / "dataset.json").read_text()
     start = text.index(', "levels"')
     (tmp_path / "dataset.json").write_text(text[:start] + text[text.index("}", start) + 1 :])
