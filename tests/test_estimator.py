@@ -230,9 +230,9 @@ def test_pictures_of_pillow_and_their_files_are_read_alike(search, tmp_path):
         image.getexif()[0x0112] = 5  # mirrored along the diagonal
     lying[1] = Image.fromarray(X[1]).convert("P")
     lying[2] = Image.fromarray(X[2]).convert("CMYK")
-    made(tmp_path).fit(lying, Y)
-    stored = pixels(search.dataset, search.dataset.side)
-    expected = resize_array(X[..., None], search.dataset.side)
+    dataset = prepare_arrays(lying, Y, tmp_path / "cache")
+    stored = pixels(dataset, dataset.side)
+    expected = resize_array(X[..., None], dataset.side)
     assert np.abs(stored.astype(int) - expected).max() <= 1
     deep = X.astype(np.uint16) * 16
     model = made(tmp_path).fit(deep, Y)

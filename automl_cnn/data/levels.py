@@ -74,6 +74,8 @@ class Levels:
         Raises:
             DataError: a value is not a pair of ascending numbers.
         """
+        if not isinstance(values or {}, Mapping):
+            raise DataError(f"The pixel scales read {values!r}. Expected black and white for each kind of source.")
         pairs = {field.name: (values or {})[field.name] for field in dataclasses.fields(cls) if field.name in (values or {})}
         checked = {name: pair for name, value in pairs.items() if (pair := _pair(value)) is not None}
         if wrong := pairs.keys() - checked.keys():

@@ -76,6 +76,12 @@ def test_a_scale_that_is_none_is_refused(scale):
         Levels().stated(scale)
 
 
+@pytest.mark.parametrize("values", [5, [1, 2], "x", {"deep_files": 3}, {"deep_files": [1, 0]}, {"float_files": [0, float("inf")]}])
+def test_damaged_levels_are_refused(values):
+    with pytest.raises(DataError, match="Expected black and white"):
+        Levels.from_dict(values)
+
+
 def test_values_outside_the_levels_are_refused_not_guessed():
     for images in (np.full((1, 8, 8), 200.0), np.full((1, 8, 8), 3000), np.full((1, 8, 8), -1)):
         with pytest.raises(DataError, match=r"lie within .*expected 0 \(black\) to .* pass scale="):
