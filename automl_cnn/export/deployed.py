@@ -6,6 +6,8 @@ classifier.predict_proba(["photo.jpg"])
 
 from __future__ import annotations
 
+import contextlib
+import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,7 +107,8 @@ def _running(path: Path, folder: Path, contract: Mapping[str, Any], trust: bool)
     if kind.name == "saved_model" and not trust:
         suspicious.require_harmless(path, vouched=f"{path.name}/saved_model.pb" in hashes)
     try:
-        run = bare.RUNNERS[kind.name](str(path))
+        with contextlib.redirect_stdout(io.StringIO()):  # onnxruntime prints what it stumbles over
+            run = bare.RUNNERS[kind.name](str(path))
     except ImportError as error:
         raise ExportError(f"To run {path.name}, {error.name} is needed. Install it with: pip install 'automl-cnn[{kind.extra}]'") from None
     except Exception as error:  # a runtime raises whatever the file makes it stumble over

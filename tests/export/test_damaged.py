@@ -46,6 +46,17 @@ def test_predict_says_so_too(tmp_path, needs):
     assert "model.onnx cannot be loaded" in done.stderr
 
 
+def test_what_a_runtime_prints_is_no_row_of_the_table(tmp_path, monkeypatch, capsys):
+    def talks(path):
+        print("EP Error")
+        raise ValueError("damaged")
+
+    monkeypatch.setitem(bare.RUNNERS, "onnx", talks)
+    with pytest.raises(StoreError, match="cannot be loaded: damaged"):
+        deployed.load(write(tmp_path, "model.onnx", b"x", "onnx"))
+    assert capsys.readouterr().out == ""
+
+
 def runner(monkeypatch, answer):
     monkeypatch.setitem(bare.RUNNERS, "onnx", lambda path: answer)
 
