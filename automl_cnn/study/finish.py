@@ -231,7 +231,7 @@ class Finish:
         majority.write(file, self.dataset)
         truth = self.dataset.labels[self.dataset.rows("val")]
         said = majority.answers(self.dataset, len(truth))
-        score, span = metrics.score(self.config.metric, truth, said), metrics.interval(self.config.metric, truth, said)
+        score, span = metrics.score(self.config.scored_by, truth, said), metrics.interval(self.config.scored_by, truth, said)
         self.record.finish(number, Finished(State.COMPLETE, score, checkpoint=str(file), interval=span))
         trials = self.record.trials
         self.shelf.put(trials)
@@ -243,7 +243,7 @@ class Finish:
     def _test_of_majority(self) -> TestScore:
         """The one test score of the majority class, for which no pixel is needed."""
         truth = self.dataset.labels[self.dataset.rows("test")]
-        said, metric = majority.answers(self.dataset, len(truth)), self.config.metric
+        said, metric = majority.answers(self.dataset, len(truth)), self.config.scored_by
         return TestScore(metrics.score(metric, truth, said), metrics.interval(metric, truth, said), majority.confusion(self.dataset, truth))
 
     def _baseline(self) -> float:

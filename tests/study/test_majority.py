@@ -31,6 +31,14 @@ def passing(clock, seconds):
     return pass_
 
 
+@pytest.mark.parametrize("metric", ["accuracy", "balanced_accuracy", "f1", "auc", None])
+def test_it_is_scored_as_a_network_would_be(tmp_path, monkeypatch, clock, metric):
+    chosen = {} if metric is None else {"metric": metric}
+    result, _, _ = search(tmp_path, monkeypatch, budget="20s", seconds=passing(clock, 1.0), starts=False, **chosen)
+    assert result.metric == metric or metric is None
+    assert result.val_score == pytest.approx(result.baseline)
+
+
 @pytest.mark.parametrize("budget", [1, 5, 20, 60])
 def test_a_worker_that_does_not_start_in_time_leaves_the_majority_class(tmp_path, monkeypatch, clock, budget):
     result, observer, worker = search(tmp_path, monkeypatch, budget=f"{budget}s", seconds=passing(clock, 1.0), starts=False)
