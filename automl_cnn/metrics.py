@@ -98,7 +98,7 @@ def wilson(right: float, total: int) -> tuple[float, float]:
     share = right / total
     middle = (share + Z95**2 / (2 * total)) / (1 + Z95**2 / total)
     half = Z95 / (1 + Z95**2 / total) * np.sqrt(share * (1 - share) / total + Z95**2 / (4 * total**2))
-    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
+    return max(0.0, min(share, float(middle - half))), min(1.0, max(share, float(middle + half)))  # rounding leaves no share outside
 
 
 def cross_entropy(labels: np.ndarray, probabilities: np.ndarray) -> float:

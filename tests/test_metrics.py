@@ -85,3 +85,10 @@ def test_few_images_of_a_class_leave_its_recall_open():
     labels = np.repeat([0, 1], [3, 57])
     low, high = interval("balanced_accuracy", labels, np.eye(2)[labels])
     assert (low, high) == (pytest.approx(0.72, abs=0.01), 1.0)
+
+
+def test_the_interval_of_every_share_holds_it_in_spite_of_rounding():
+    for total in range(1, 200):
+        for right in (0, total // 2, total):
+            low, high = wilson(right, total)
+            assert low <= right / total <= high
