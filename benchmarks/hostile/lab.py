@@ -160,9 +160,9 @@ class Lab:
         """`automl-cnn ARGUMENTS`; what is expected is as for `run`."""
         return self.run([sys.executable, *python, "-m", "automl_cnn", *(_argument(one) for one in arguments)], **expected)
 
-    def python(self, code: str, **expected: Any) -> Ended:
+    def python(self, program: str, **expected: Any) -> Ended:
         """A program of the user's that imports the package."""
-        return self.run([sys.executable, "-P", "-c", code], **expected)
+        return self.run([sys.executable, "-P", "-c", program], **expected)
 
     def run(
         self,

@@ -64,7 +64,7 @@ for _name, _changes in {
     "an_endless_size": {"size": float("inf")},
     "seven_channels": {"channels": 7},
     "a_stored_size_beyond_memory": {"stored": 10**9},
-    "a_temperature_that_is_no_number": {"channels": None},
+    "no_number_of_channels": {"channels": None},
 }.items():
     spoiled_card(_name, _changes)
 
