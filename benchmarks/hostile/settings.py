@@ -35,7 +35,7 @@ def numbers_beyond_their_range(lab: Lab) -> None:
         "--test-share=inf", "--test-share=0", "--max-resolution=0", "--max-resolution=100000", "--seed=-1", "--seed=nan", f"--seed={2**64}", "--seed=0.5",
         "--max-params=nan", "--max-params=-1", "--max-size=inf", "--max-size=-1MB", "--max-latency=nan", "--max-latency=0ms", "--max-disk=0", "--max-disk=nan",
     ):  # fmt: skip
-        lab.cli("search", "--data", lab.photos(), "--store", lab.store, flag, code=2)
+        lab.cli("search", "--data", lab.photos(), "--store", lab.store, flag, code=2, usage=True)
     if lab.store.exists():
         raise Finding("a refused search leaves a store")
 
