@@ -149,8 +149,9 @@ class Lab:
         return Path(shutil.copy(self.shared.model() / "model.keras", self.folder / "model.keras"))
 
     def exported(self) -> Path:
-        """The model in every installed format, a copy."""
-        return Path(shutil.copytree(self.shared.model() / "exported", self.folder / "exported"))
+        """The model in every installed format, a copy; the same one each time."""
+        place = self.folder / "exported"
+        return place if place.exists() else Path(shutil.copytree(self.shared.model() / "exported", place))
 
     def study(self) -> Path:
         """The store with the finished study 'tiny', a copy; its images stay where they are, unless `photos` of them are asked for."""
