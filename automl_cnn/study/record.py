@@ -19,7 +19,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
-from automl_cnn.errors import StoreError
+from automl_cnn.errors import AutomlCnnError, StoreError
 from automl_cnn.records import INTERRUPTED, Epoch, Fidelity, Finished, Guide, Job, NetCost, Started, State, Trial
 from automl_cnn.space import Space
 from automl_cnn.study.disk import go_on, is_full
@@ -186,12 +186,17 @@ class Record:
 
 @contextlib.contextmanager
 def _opening(journal: Path) -> Iterator[None]:
+    if journal.exists() and not journal.is_file():  # opening a pipe would wait for a writer
+        raise StoreError(f"The record {journal} cannot be opened: it is not a regular file. Expected a journal written by automl-cnn; move it away to begin anew.")
     try:
         yield
-    except (OSError, ValueError, KeyError) as error:
+    except AutomlCnnError:
+        raise
+    except Exception as error:  # Optuna checks no line of a journal: one of somebody else's may raise anything
         if is_full(error):
             raise StoreError(f"The record {journal} cannot be written: the disk is full. {go_on('Free some space')}") from None
-        raise StoreError(f"The record {journal} cannot be opened: {error}. Expected a journal written by automl-cnn; move it away to begin anew.") from None
+        why = str(error) if isinstance(error, (OSError, ValueError)) else f"an entry is none of a study ({type(error).__name__})"
+        raise StoreError(f"The record {journal} cannot be opened: {why[:300]}. Expected a journal written by automl-cnn; move it away to begin anew.") from None
 
 
 def _trial(frozen: FrozenTrial) -> Trial:

@@ -1,4 +1,5 @@
 import dataclasses
+import os
 
 import pytest
 
@@ -117,6 +118,26 @@ def test_all_studies_are_read_without_a_trace(tmp_path):
     assert found["one"].trials[0].score == 0.72
     assert found["two"].settings == {"k": 1}
     assert journal.read_bytes() == before
+
+
+@pytest.mark.parametrize("line", ["{}", "[]", "null", "7", '{"op_code": 99}', '{"op_code": 4, "study_id": 5}', '{"op_code": 0}', "[" * 50_000])
+def test_an_entry_of_somebody_elses_is_one_sentence(tmp_path, line):
+    journal = tmp_path / "j"
+    Record(journal, "one")
+    with journal.open("a") as file:
+        file.write(f"{line}\n")
+    with pytest.raises(StoreError, match="cannot be opened") as error:
+        Record.all(journal)
+    assert len(str(error.value)) < 1000
+    with pytest.raises(StoreError, match="cannot be opened"):
+        Record(journal, "two")
+
+
+def test_a_pipe_in_place_of_the_journal_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "j")
+    for call in (lambda: Record.all(tmp_path / "j"), lambda: Record(tmp_path / "j", "one")):
+        with pytest.raises(StoreError, match="not a regular file"):
+            call()
 
 
 def test_a_deleted_study_begins_anew_and_others_stay(tmp_path):
