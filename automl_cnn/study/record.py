@@ -187,7 +187,7 @@ class Record:
 @contextlib.contextmanager
 def _opening(journal: Path) -> Iterator[None]:
     if journal.exists() and not journal.is_file():  # opening a pipe would wait for a writer
-        raise StoreError(f"The record {journal} cannot be opened: it is not a regular file. Expected a journal written by automl-cnn; move it away to begin anew.")
+        raise StoreError(f"The record {journal} cannot be opened: it is no regular file. Expected a journal of automl-cnn; move it away to begin anew.")
     try:
         yield
     except AutomlCnnError:
