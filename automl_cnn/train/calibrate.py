@@ -7,6 +7,8 @@ Guo et al. 2017, On calibration of modern neural networks, https://arxiv.org/abs
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 
@@ -21,17 +23,19 @@ FOLDS = 5  # parts of the validation images: each is judged with a temperature t
 LEAST = 1e-30  # probability below which float32 loses digits, and then all of it
 
 
-def calibrate(model: keras.Model, logits: np.ndarray, labels: np.ndarray) -> Calibration:
+def calibrate(model: keras.Model, logits: np.ndarray, labels: np.ndarray, groups: Sequence[int] | np.ndarray = ()) -> Calibration:
     """Divide the logits of `model` by the temperature that fits `logits` (images, classes) and `labels` (images) best.
 
     The temperature is kept only if cross-validation confirms it: on images that it was not fitted on, both the log-likelihood and the Brier score
     must improve. (The calibration error is no judge: on few images, bins make it noisy.) Otherwise the model stays as it was trained, with temperature 1.
 
+    `groups` holds a number for each image, the same for versions of one photo, which stay in one fold; without it every image stands alone.
+
     Dividing all logits by one number changes no label. The layer that gives them is the dense classifier, or an ensemble's `LogMean`: either
     divides them when its weights are divided.
     """
     temperature = best_temperature(labels, logits)
-    before, after, held_out = softmax(logits, 1.0), softmax(logits, temperature), out_of_fold(labels, logits)
+    before, after, held_out = softmax(logits, 1.0), softmax(logits, temperature), out_of_fold(labels, logits, groups)
     loss, error = metrics.cross_entropy(labels, before), calibration_error(labels, before)
     held_out_error = calibration_error(labels, held_out)
     if metrics.cross_entropy(labels, held_out) >= loss or brier(labels, held_out) >= brier(labels, before):
@@ -41,10 +45,11 @@ def calibrate(model: keras.Model, logits: np.ndarray, labels: np.ndarray) -> Cal
     return Calibration(temperature, loss, metrics.cross_entropy(labels, after), error, calibration_error(labels, after), held_out_error)
 
 
-def out_of_fold(labels: np.ndarray, logits: np.ndarray) -> np.ndarray:
-    """Probabilities (images, classes), each image's scaled by a temperature that was fitted on other images; unscaled where there is one image only."""
-    folds = min(FOLDS, len(labels))
-    place = np.random.default_rng(0).permutation(len(labels)) % folds
+def out_of_fold(labels: np.ndarray, logits: np.ndarray, groups: Sequence[int] | np.ndarray = ()) -> np.ndarray:
+    """Probabilities (images, classes), each image's scaled by a temperature that was fitted on other photos; unscaled where there is one photo only."""
+    photos, photo = np.unique(groups if len(groups) == len(labels) else np.arange(len(labels)), return_inverse=True)
+    folds = min(FOLDS, len(photos))
+    place = (np.random.default_rng(0).permutation(len(photos)) % folds)[photo]
     out = softmax(logits, 1.0)
     for fold in range(folds if folds > 1 else 0):
         held = place == fold

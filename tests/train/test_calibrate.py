@@ -194,3 +194,14 @@ def test_a_handful_of_images_can_be_calibrated(count):
     report = calibrate(Logits(), logits, labels)
     assert np.isfinite([report.temperature, report.loss_after, report.error_after]).all()
     assert out_of_fold(labels, logits).shape == logits.shape
+
+
+def test_versions_of_one_photo_do_not_confirm_a_temperature_for_each_other():
+    """Four photos of six versions each: three are answered with little confidence and rightly, one wrongly; which one is chance."""
+    labels = np.repeat([0, 1, 0, 1], 6)
+    logits = np.where(np.eye(2)[np.repeat([0, 1, 0, 0], 6)] == 1, 0.1, 0.0)
+    groups = np.repeat(np.arange(4), 6)
+    apart, alone = out_of_fold(labels, logits, groups), out_of_fold(labels, logits)
+    assert metrics.cross_entropy(labels, apart) > metrics.cross_entropy(labels, alone) + 0.1
+    assert calibrate(Logits(), logits, labels, groups).temperature == 1
+    assert calibrate(Logits(), logits, labels).temperature < 1, "image by image it seems to help"

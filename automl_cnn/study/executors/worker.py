@@ -146,7 +146,7 @@ class Worker:
         file, rows = Path(model), self._dataset.rows("val")
         card, network = read_card(file), self._network(model)
         logits = logits_of(network, pixels(self._dataset, int(card["size"])), rows, predictions.recall(file))
-        found = calibrate(network, logits, self._dataset.labels[rows])
+        found = calibrate(network, logits, self._dataset.labels[rows], self._dataset.groups_of("val"))
         self._scored = None  # until it is in the file, it is not the file's
         part = file.with_name(f".calibrated-{os.getpid()}.keras")
         try:
