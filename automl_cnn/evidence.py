@@ -73,7 +73,7 @@ class Evidence:
             return cls.of(json.loads(path.read_text(encoding="utf-8")))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise StoreError(f"{path} cannot be read as what a search found out about its winner: {error}. Delete it; it is made anew.") from None
 
     @classmethod

@@ -110,7 +110,7 @@ class Dataset:
             return cls(**values)
         except OSError as error:
             raise DataError(f"The data set's description {path} cannot be read: {error.strerror}. Run the search again to write it anew.") from None
-        except (ValueError, KeyError, TypeError, AttributeError, DataError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, DataError):  # deeply nested JSON is no data set either
             raise DataError(f"{path} is no data set's description, as `Dataset.save` writes it. Run the search again to write it anew.") from None
 
 

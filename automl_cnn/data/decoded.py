@@ -157,7 +157,7 @@ def recall(cache: Path, key: str, files: int) -> Decoded | None:
     try:
         values = json.loads((cache / f"{key}.json").read_bytes())
         decoded = Decoded(**{**values, "levels": Levels.from_dict(values["levels"]), "notes": tuple(values["notes"])})
-    except (OSError, ValueError, TypeError, KeyError, DataError):
+    except (OSError, ValueError, TypeError, KeyError, RecursionError, DataError):
         return None
     shape = (files - len(decoded.bad), decoded.side, decoded.side, decoded.channels)
     return decoded if arrays.recall(path_of(cache, key, decoded.side), shape) is not None else None

@@ -65,7 +65,7 @@ def _pairs(images: np.ndarray, labels: np.ndarray, kept: Path | None) -> list[li
     try:
         if kept is not None:
             return [[int(one), int(other)] for one, other in json.loads(kept.read_bytes())]
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         pass
     found = [list(pair) for pair in alike.pairs(images, labels)]
     if kept is not None:

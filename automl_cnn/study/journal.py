@@ -45,7 +45,7 @@ def share(journal: Path, study: str) -> int:
     trials: list[str] = []  # by Optuna's number of a trial, the study
     alive: set[str] = set()
     total = 0
-    with contextlib.suppress(OSError, ValueError, LookupError, TypeError), journal.open("rb") as file:
+    with contextlib.suppress(OSError, ValueError, LookupError, TypeError, RecursionError), journal.open("rb") as file:
         for line in file:
             entry = json.loads(line)
             if entry["op_code"] == CREATE_STUDY:

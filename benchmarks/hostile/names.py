@@ -104,12 +104,12 @@ def classes_with_strange_names(lab: Lab) -> None:
     for plain, odd in strange.items():
         os.symlink(os.fsencode(lab.shared.study() / "photos") + b"/" + plain, photos + b"/" + odd)
     lab.cli(*tiny(Path(os.fsdecode(photos)), lab.store), megabytes=KERAS, seconds=LONG)
-    found = rows(lab.cli("predict", "--store", lab.store, "odd", photos, megabytes=KERAS))
+    found = rows(lab.cli("predict", "--store", lab.store, "odd", photos, megabytes=KERAS, raw=True))
     if len(found) != 48 or len({row["label"] for row in found}) < 2:
         raise Finding(f"{len(found)} rows with the labels {sorted({row['label'] for row in found})}, expected 48 of several classes")
     lab.cli("report", "--store", lab.store, "odd", "--quick")
     lab.cli("export", "--store", lab.store, "odd", "--format", "onnx", "--out", lab.folder / "out", megabytes=KERAS, seconds=LONG)
-    again = rows(lab.cli("predict", lab.folder / "out", photos))
+    again = rows(lab.cli("predict", lab.folder / "out", photos, raw=True))
     if [row["label"] for row in again] != [row["label"] for row in found]:
         raise Finding("the exported model gives other labels than the study")
 

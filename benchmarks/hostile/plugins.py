@@ -181,7 +181,7 @@ def modules_of_the_users_and_a_search(lab: Lab) -> None:
 def a_search_with_plugins_that_die_in_training(lab: Lab) -> None:
     lab.file("plugins/bad.py", GOOD.replace("return blocks", "import os; os._exit(0)\n        return blocks").replace("good_net", "dying_net"))
     photos = lab.shared.study() / "photos"
-    limits = ("--architectures", "dying_net", "--pretrained", "none", "--trials", "2", "--budget", "2m", "--max-resolution", "24")
+    limits = ("--architectures", "dying_net", "--pretrained", "none", "--trials", "2", "--budget", "2m", "--max-resolution", "32")
     lab.cli(
         "search",
         "--data",

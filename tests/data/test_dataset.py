@@ -69,6 +69,12 @@ def test_load_tells_what_is_wrong(tmp_path):
             Dataset.load(tmp_path / "bad.json")
 
 
+def test_deeply_nested_json_is_no_data_set(tmp_path):
+    (tmp_path / "dataset.json").write_text("[" * 100_000)
+    with pytest.raises(DataError, match="no data set's description"):
+        Dataset.load(tmp_path / "dataset.json")
+
+
 def test_the_data_layer_is_light():
     code = "import sys, automl_cnn.data; print(sorted({'keras', 'tensorflow', 'sklearn', 'pandas'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
