@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from automl_cnn.caveats import COPIES, COPIES_TEST, leaks
-from automl_cnn.data import arrays, steady
+from automl_cnn.data import alike, arrays, steady
 from automl_cnn.data.dataset import Dataset, Skipped
 from automl_cnn.data.decode import resize_array
 from automl_cnn.data.decoded import Decoded, Report, key_of, line_of, notes_on_bands, path_of, side_for
@@ -187,7 +187,8 @@ def _dataset(
         fingerprint.update(line_of(path, digest, label))
     if decoded.levels != CONVENTION:  # the same bytes at other levels are another data set: a model of one misreads the other
         fingerprint.update(line_of("levels", decoded.levels.as_dict()))
-    stored = arrays.recall(array, (len(files), decoded.side, decoded.side, decoded.channels))
+    detailed = decoded.native >= alike.LEAST_SIDE  # smaller pictures, stored a little enlarged, look alike by chance
+    stored = None if not detailed else arrays.recall(array, (len(files), decoded.side, decoded.side, decoded.channels))
     pairs = array.parent / f"{fingerprint.hexdigest()[:24]}-{decoded.side}.alike{GROUPING}.json"
     groups = groups_of([path for path, _, _ in files], labels, digests, stored, pairs)
     splits = split(labels, digests, given, *settings, classes=classes, keys=groups.keys)

@@ -45,7 +45,7 @@ def groups_of(paths: Sequence[str], labels: np.ndarray, digests: Sequence[str], 
     for family in families(paths, [int(label) for label in labels], digests):
         joined.join(family)
     notes: tuple[str, ...] = ()
-    if images is not None and alike.too_many(labels):
+    if images is not None and alike.too_many(len(labels)):
         notes = (f"{len(paths):,} images are too many to look for altered copies among them: only file names and exact copies were compared.",)
     elif images is not None:
         for pair in _pairs(images, labels, kept):

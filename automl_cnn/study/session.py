@@ -337,7 +337,7 @@ def _prepared(images: Scan, config: StudyConfig, store: Store, checking: Checkin
 
 def _look_for_copies(record: Record, dataset: Dataset) -> None:
     """Of sets too large to be split by their pixels, keep at least the measured shares of copies, while the worker starts; of the largest it is not known."""
-    if not alike.too_many(dataset.labels) or len(dataset) * dataset.side**2 * dataset.channels > LOOKED_THROUGH:
+    if not alike.too_many(len(dataset)) or len(dataset) * dataset.side**2 * dataset.channels > LOOKED_THROUGH:
         return
     known, images, train = record.settings[DATA], pixels(dataset, dataset.side), dataset.rows("train")
     seen = {COPIES: share_of_copies(images, train, dataset.rows("val")), COPIES_TEST: share_of_copies(images, train, dataset.rows("test"))}
