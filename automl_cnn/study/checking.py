@@ -10,6 +10,8 @@ from automl_cnn.quantities import clock
 from automl_cnn.study.observer import Observer
 
 OFTEN = 0.2  # seconds between two messages
+PACE_KNOWN = 1.0  # seconds of checking after which its pace tells how long the rest takes
+SOON = 3.0  # seconds beyond a used-up budget that the rest may take: then at least the majority class comes out
 _ROOM = 3  # budgets that are suggested leave room for a search after the images are ready
 _ROUND = (60, 120, 300, 600, 900, 1800, 3600)
 
@@ -18,7 +20,7 @@ class Checking:
     """Passes progress on to an observer, a few times a second.
 
     Raises:
-        ConfigError: from every method, once the budget is used up; the message says how far it got and what to do.
+        ConfigError: from every method, once the budget is used up and the images are not nearly ready; the message says how far it got and what to do.
     """
 
     def __init__(self, observer: Observer, started: float, budget: float | None, now: Callable[[], float] = elapsed.now) -> None:
@@ -43,8 +45,9 @@ class Checking:
         images = of // 2
         reading = done <= images
         count = done if reading else done - images
-        if self._is_over() and done < of:
-            needed = (self.now() - self._began) * of / max(1, done)
+        spent = self.now() - self._began
+        needed = spent * of / max(1, done)
+        if self._is_over() and done < of and spent > PACE_KNOWN and needed - spent > SOON:
             raise ConfigError(
                 f"The budget of {clock(self.budget or 0)} was used up while the images were {'checked' if reading else 'decoded'} "
                 f"({count:,} of {images:,}). Nothing was searched. On this machine these images alone take about {clock(needed)}. "
