@@ -25,7 +25,7 @@ from automl_cnn.diagnosis.worth import data_limited, worse_than_baseline
 from automl_cnn.records import Finding, Trial
 from automl_cnn.transfer import is_probe
 
-__all__ = ["KINDS", "Change", "Context", "Curves", "Helped", "changes", "diagnose", "headline", "helped"]
+__all__ = ["KINDS", "Change", "Context", "Curves", "Helped", "changes", "diagnose", "headline", "helped", "title"]
 
 Rule = Callable[[Curves], Finding | None]
 
@@ -90,3 +90,8 @@ def diagnose(trial: Trial, context: Context | None = None) -> list[Finding]:
 def headline(findings: Sequence[Finding]) -> str:
     """The main finding in one word; empty where there is none."""
     return WORDS[findings[0].kind] if findings else ""
+
+
+def title(kind: str) -> str:
+    """A kind of finding as a heading says it."""
+    return "not better than baseline" if kind == "worse_than_baseline" else kind.replace("_", " ")

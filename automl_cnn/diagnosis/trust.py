@@ -70,7 +70,7 @@ def noisy_validation(curves: Curves) -> Finding | None:
     return Finding(
         "noisy_validation",
         grade(half, at.HALF_WIDTH_MEDIUM, math.inf),
-        f"{curves.images:,} validation images tell the score only to ± {100 * half:.0f} points: networks that differ by less cannot be told apart.",
+        f"{curves.images:,} different validation images show the score only to ± {100 * half:.0f} points: networks that differ by less cannot be told apart.",
         {"validation_images": float(curves.images), "half_width": half},
         None,
         words("noisy_validation"),

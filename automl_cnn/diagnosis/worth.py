@@ -32,7 +32,7 @@ def worse_than_baseline(curves: Curves) -> Finding | None:
     return Finding(
         "worse_than_baseline",
         severity,
-        f"It scores {score:.3f}; {against} scores {bound:.3f}.",
+        f"It scores {score:.3f}; {against} scores {bound:.3f}{', and chance alone may explain the difference' if score > bound else ''}.",
         {"score": score, "baseline": bound},
         None,
         words("worse_than_baseline"),

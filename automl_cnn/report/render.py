@@ -6,6 +6,7 @@ from importlib import resources
 
 from markupsafe import Markup
 
+from automl_cnn.diagnosis import title
 from automl_cnn.facts import Facts
 from automl_cnn.report.view import view
 
@@ -15,6 +16,7 @@ def page(facts: Facts) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(loader=PackageLoader("automl_cnn.report", ""), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["title_of"] = title
     return environment.get_template("page.html").render(page=view(facts), style=_part("style.css"), script=_part("script.js"))
 
 

@@ -6,6 +6,7 @@ import math
 import statistics
 from collections.abc import Sequence
 
+from automl_cnn.diagnosis import title
 from automl_cnn.facts import Effect, Facts
 from automl_cnn.quantities import compact
 from automl_cnn.records import Epoch, Trial
@@ -20,15 +21,15 @@ SIDES = 3  # trials on each side without which a difference is not told
 
 def curves(trial: Trial, facts: Facts, *, large: bool) -> Curves:
     """A trial's learning curves, with those of the trials it went on from before them; `large` adds the loss and words on the marks."""
-    title = f"trial {trial.number}: {network(trial)}"
+    heading = f"trial {trial.number}: {network(trial)}"
     found = facts.findings.get(trial.number, ())
     points, marks, offset = _joined(trial, facts.trials, large=large)
     if len(points) < 2:
         read = "It was read off pretrained features in one go, or trained for one epoch: there is no curve."
-        return Curves(title, (), found, read if trial.epochs else "It has no epochs.")
+        return Curves(heading, (), found, read if trial.epochs else "It has no epochs.")
     if trial.best_epoch is not None:
         marks.append(charts.Mark(offset + trial.best_epoch, "best" if large else "", "best"))
-    marks += [charts.Mark(offset + finding.epoch, finding.kind.replace("_", " "), "found") for finding in found if finding.epoch is not None]
+    marks += [charts.Mark(offset + finding.epoch, title(finding.kind), "found") for finding in found if finding.epoch is not None]
     onset = next((offset + finding.epoch for finding in found if finding.kind.startswith("overfit") and finding.epoch is not None), None)
     drawn = []
     for words, fields in {
@@ -39,7 +40,7 @@ def curves(trial: Trial, facts: Facts, *, large: bool) -> Curves:
         label = f"{words.capitalize()} of trial {trial.number} over {len(points)} epochs; validation ends at {_last(lines[-1])}, training at {_last(lines[0])}"
         gap = (lines[0].name, VALIDATION, float(onset)) if onset is not None else None
         drawn.append(charts.curves(label, lines, "epoch", words, marks, gap, unit=words == "accuracy"))
-    return Curves(title, tuple(drawn), found, clean=any(epoch.clean_accuracy is not None for _, epoch in points))
+    return Curves(heading, tuple(drawn), found, clean=any(epoch.clean_accuracy is not None for _, epoch in points))
 
 
 def _joined(trial: Trial, trials: Sequence[Trial], *, large: bool) -> tuple[list[tuple[float, Epoch]], list[charts.Mark], int]:

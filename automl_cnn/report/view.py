@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from automl_cnn.diagnosis import title
 from automl_cnn.errors import StoreError
 from automl_cnn.facts import Facts
 from automl_cnn.places import sqlite_url
@@ -167,7 +168,7 @@ def _row(trial: Trial, rank: str, facts: Facts, best: Trial | None) -> Row:
         margin="" if trial.interval is None else f"{trial.interval[0]:.3f} to {trial.interval[1]:.3f}",
         time=clock(trial.seconds),
         state=STATES[trial.state],
-        finding=found[0].kind.replace("_", " ") if found else "",
+        finding=title(found[0].kind) if found else "",
         severity=found[0].severity if found else "",
         reason=trial.failure or trial.reason,
         winner=best is not None and trial.number == best.number,

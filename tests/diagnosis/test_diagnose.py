@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from diagnosis_fakes import KNOWN, NOTHING, falling, good, overfitted, rising, trial, underfitted
 
-from automl_cnn.diagnosis import KINDS, WORDS, Context, diagnose, headline
+from automl_cnn.diagnosis import KINDS, WORDS, Context, diagnose, headline, title
 from automl_cnn.diagnosis.actions import ANSWERS
 from automl_cnn.records import State
 
@@ -149,6 +149,11 @@ def test_worse_than_a_baseline_is_said_in_its_words():
     found = diagnose(good(score=0.6), dataclasses.replace(KNOWN, probe=0.9))
     assert [finding.kind for finding in found[:1]] == ["worse_than_baseline"]
     assert "0.600" in found[0].sentence
+    assert "chance" not in found[0].sentence
+    lucky = diagnose(good(score=0.55), dataclasses.replace(KNOWN, majority=0.5, val_images=12))
+    assert next(finding for finding in lucky if finding.kind == "worse_than_baseline").sentence.endswith("chance alone may explain the difference.")
+    assert title("worse_than_baseline") == "not better than baseline"
+    assert title("good_fit") == "good fit"
     assert "worse_than_baseline" not in kinds(good(score=0.88), dataclasses.replace(KNOWN, probe=0.9))
 
 
