@@ -57,7 +57,7 @@ def groups_of(paths: Sequence[str], labels: np.ndarray, digests: Sequence[str], 
             keys[row] = first
     related = len(paths) - len(set(keys)) - (len(paths) - len(equal))
     if related:
-        notes = (*notes, f"{related:,} image{'s are' if related != 1 else ' is'} an altered version of another (by name or by its pixels).")
+        notes = (*notes, f"{related:,} image{'s look' if related != 1 else ' looks'} like an altered version of another, by name or by its pixels.")
     return Groups(tuple(keys), notes)
 
 

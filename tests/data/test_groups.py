@@ -12,7 +12,7 @@ def test_contents_names_and_pixels_are_joined(monkeypatch):
     groups = groups_of(paths, np.zeros(6, int), ["b", "c", "d", "d", "a", "e"], np.zeros((6, 32, 32, 3), np.uint8))
     assert groups.keys == ("a", "a", "d", "d", "a", "e")
     assert groups.numbers == (0, 0, 1, 1, 0, 2)
-    assert groups.notes == ("2 images are an altered version of another (by name or by its pixels).",)
+    assert groups.notes == ("2 images look like an altered version of another, by name or by its pixels.",)
 
 
 def test_without_relations_each_image_is_its_own_group():
