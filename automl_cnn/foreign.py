@@ -49,8 +49,11 @@ def call(function: Callable[[], T], what: str, *, seconds: float) -> T:
         ForeignError: it raised anything but KeyboardInterrupt, tried to end the process, or took more than so many seconds.
     """
     try:
-        with _one_at_a_time, output_to_stderr(), _no_input(), _no_exit(), _within(what, seconds):
-            return function()
+        with _one_at_a_time, output_to_stderr(), _no_input(), _no_exit(), _within(what, seconds) as running:
+            try:
+                return function()
+            finally:
+                running.clear()  # from here on nothing is interrupted: an alarm within the clean-up would leave the process half restored
     except KeyboardInterrupt:
         raise
     except BaseException as error:
@@ -116,9 +119,10 @@ def _no_exit() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _within(what: str, seconds: float) -> Iterator[None]:
-    """Raise TooLong in this thread after so many seconds, again and again until the code gives way."""
-    done = threading.Event()
+def _within(what: str, seconds: float) -> Iterator[threading.Event]:
+    """Raise TooLong in this thread after `seconds`, again and again until the code gives way. It is interrupted only while the event is set."""
+    done, running = threading.Event(), threading.Event()
+    running.set()
     words = f"it did not finish within {seconds:.0f} s"
     alarm = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGALRM) is not None
     me = threading.get_ident()
@@ -127,17 +131,17 @@ def _within(what: str, seconds: float) -> Iterator[None]:
         begun = time.monotonic()
         wait = seconds
         while not done.wait(wait):
-            if not alarm:  # takes effect at the next line of Python
+            if not alarm and running.is_set():  # takes effect at the next line of Python
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(me), ctypes.py_object(TooLong))
             if time.monotonic() - begun > seconds + GRACE:
                 return stuck(what, seconds)
             wait = AGAIN
         return None
 
-    with _alarm(seconds, words) if alarm else contextlib.nullcontext():
+    with _alarm(seconds, words, running) if alarm else contextlib.nullcontext():
         threading.Thread(target=watch, daemon=True).start()
         try:
-            yield
+            yield running
         except TooLong:
             raise TooLong(words) from None
         finally:
@@ -147,11 +151,12 @@ def _within(what: str, seconds: float) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _alarm(seconds: float, words: str) -> Iterator[None]:
+def _alarm(seconds: float, words: str, running: threading.Event) -> Iterator[None]:
     """The system's alarm, which interrupts waiting too; the one that somebody else set goes on after it."""
 
     def ring(number: int, frame: object) -> None:
-        raise TooLong(words)
+        if running.is_set():
+            raise TooLong(words)
 
     begun = time.monotonic()
     handler = signal.signal(signal.SIGALRM, ring)

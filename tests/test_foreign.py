@@ -1,5 +1,6 @@
 """Code of others, run in this process."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -20,6 +21,12 @@ class Odd(BaseException):
 
 def raises(error):
     raise error
+
+
+@pytest.fixture(autouse=True)
+def _tests_go_on(monkeypatch):
+    """A test of the command line may have left the function that ends the process."""
+    monkeypatch.setattr(foreign, "stuck", lambda what, seconds: None)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +113,7 @@ def waits_for_a_process():
     ],
 )
 def test_what_hangs_is_interrupted(monkeypatch, thread, code):
-    monkeypatch.setattr(foreign, "AGAIN", 0.05)
+    monkeypatch.setattr(foreign, "AGAIN", 0.5)
     seen = []
 
     def attempt():
@@ -163,3 +170,24 @@ def test_two_threads_leave_the_process_as_it_was():
     for thread in threads:
         thread.join()
     assert (os._exit, sys.stdout, sys.stdin) == before
+
+
+def test_no_alarm_rings_in_the_clean_up(monkeypatch):
+    """On a busy machine, the second alarm can come before the first one's clean-up has ended."""
+    monkeypatch.setattr(foreign, "AGAIN", 0.01)
+    real, left = foreign.output_to_stderr, []
+
+    @contextlib.contextmanager
+    def slow():
+        with real():
+            try:
+                yield
+            finally:
+                time.sleep(0.1)
+                left.append("whole")
+
+    monkeypatch.setattr(foreign, "output_to_stderr", slow)
+    for _ in range(3):
+        with pytest.raises(foreign.ForeignError):
+            foreign.call(spins, "mine.py", seconds=0.05)
+    assert left == ["whole"] * 3

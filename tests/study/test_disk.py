@@ -226,7 +226,7 @@ def model(path, size):
 def test_on_a_full_disk_the_last_best_model_stands_whole(small_disk):
     place = small_disk(6)
     (place / "trials").mkdir()
-    shelf = Shelf(place / "best" / "model.keras", place / "trials", lambda trial: {"classes": ["a"], "size": 8, "channels": 3, "trial": trial.number})
+    shelf = Shelf(place / "best" / "model.keras", place / "trials", lambda trial: {"classes": ["a", "b"], "size": 8, "channels": 3, "trial": trial.number})
     study = Study(place, trials=2)
     study.loop.run()
     worse, better = sorted(study.record.trials, key=lambda trial: trial.score)

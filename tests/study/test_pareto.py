@@ -153,7 +153,7 @@ def test_every_member_of_the_front_keeps_its_checkpoint():
 
 def test_the_models_of_the_front_know_their_labels(tmp_path):
     shelf = Shelf(
-        tmp_path / "best" / "model.keras", tmp_path / "trials", lambda trial: {"classes": ["a"], "size": 8, "channels": 3, "trial": trial.number}, BOTH
+        tmp_path / "best" / "model.keras", tmp_path / "trials", lambda trial: {"classes": ["a", "b"], "size": 8, "channels": 3, "trial": trial.number}, BOTH
     )
     (tmp_path / "trials").mkdir()
     for number in range(4):
@@ -162,7 +162,7 @@ def test_the_models_of_the_front_know_their_labels(tmp_path):
     shelf.put(FIVE[:4])
     assert shelf.standing() == 0
     assert [read_card(shelf.checkpoint(number))["trial"] for number in (0, 1, 3)] == [0, 1, 3]
-    assert read_card(shelf.checkpoint(3))["classes"] == ["a"]
+    assert read_card(shelf.checkpoint(3))["classes"] == ["a", "b"]
 
 
 HILL = Space(
@@ -215,7 +215,7 @@ class Study:
         self.engine = OptunaEngine(HILL, seed, sampler, "none" if objectives else "percentile", objectives)
         self.executor, self.measured = FakeExecutor(folder), []
         shelf = Shelf(
-            Path(place) / "best" / "model.keras", folder, lambda trial: {"classes": ["a"], "size": 8, "channels": 3, "trial": trial.number}, objectives
+            Path(place) / "best" / "model.keras", folder, lambda trial: {"classes": ["a", "b"], "size": 8, "channels": 3, "trial": trial.number}, objectives
         )
         self.loop = Loop(
             self.record,

@@ -17,7 +17,7 @@ def trial(number, score, **given):
 @pytest.fixture
 def shelf(tmp_path):
     (tmp_path / "trials").mkdir()
-    return Shelf(tmp_path / "best" / "model.keras", tmp_path / "trials", lambda trial: {"classes": ["a"], "size": 8, "channels": 3, "trial": trial.number})
+    return Shelf(tmp_path / "best" / "model.keras", tmp_path / "trials", lambda trial: {"classes": ["a", "b"], "size": 8, "channels": 3, "trial": trial.number})
 
 
 def trained(shelf, number):
@@ -34,7 +34,7 @@ def test_the_best_is_copied_into_its_place_with_its_labels_inside(shelf):
     trained(shelf, 0)
     shelf.put([trial(0, 0.5)])
     assert (shelf.standing(), inside(shelf)) == (0, "0")
-    assert read_card(shelf.best)["classes"] == ["a"]
+    assert read_card(shelf.best)["classes"] == ["a", "b"]
     assert shelf.checkpoint(0).exists()  # it may yet be trained on
     trained(shelf, 1)
     shelf.put([trial(0, 0.5), trial(1, 0.6)])
