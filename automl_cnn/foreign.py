@@ -46,7 +46,7 @@ def call(function: Callable[[], T], what: str, *, seconds: float) -> T:
     """What `function` returns. `what` names the code for whoever waits.
 
     Raises:
-        ForeignError: it raised anything but KeyboardInterrupt, tried to end the process, or took more than so many seconds.
+        ForeignError: it raised anything but KeyboardInterrupt, tried to end the process, or took more than `seconds`.
     """
     try:
         with _one_at_a_time, output_to_stderr(), _no_input(), _no_exit(), _within(what, seconds) as running:

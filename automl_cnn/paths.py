@@ -42,10 +42,10 @@ def read(given: object) -> Path:
 def address(path: str | Path) -> str | None:
     """Why `path` cannot be read, in a sentence, where it is an address on the web or in a cloud (`https://…`, `s3://…`); else None."""
     text = str(path)
-    found = _ADDRESS.match(text)
-    if found is None or os.path.lexists(text):
+    match = _ADDRESS.match(text)
+    if match is None or os.path.lexists(text):
         return None
-    shown = f"{found[1]}://{text[found.end() :]}"  # a Path has made one slash of two
+    shown = f"{match[1]}://{text[match.end() :]}"  # a Path has made one slash of two
     return f"{shown} is an address, not a path on this computer: addresses are not read. Download it first, then pass the path of the file or folder"
 
 

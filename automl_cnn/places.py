@@ -118,14 +118,14 @@ def moved(settings: Mapping[str, Any], root: Path | None) -> dict[str, Any]:
     """Settings of a study in the store `root`: what moved along with the store is found again, and the store is this one."""
     if root is None:
         return dict(settings)
-    found = {**settings, "store": str(root)}
+    moved = {**settings, "store": str(root)}
     for key in MOVES:
         if isinstance(given := settings.get(key), str):
             try:
-                found[key] = paths.written(after_move(paths.read(given), before_move(settings), root))
+                moved[key] = paths.written(after_move(paths.read(given), before_move(settings), root))
             except ValueError:  # no path; whoever uses it says so
                 continue
-    return found
+    return moved
 
 
 def before_move(settings: Mapping[str, Any]) -> Path:

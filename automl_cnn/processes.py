@@ -15,9 +15,9 @@ def python(*words: str) -> list[str]:
 
 def environment(more: dict[str, str] | None = None) -> dict[str, str]:
     """This process's environment with `more` in it. Python processes below the new one do not search the current folder either."""
-    found = {**os.environ, "PYTHONSAFEPATH": "1"}
-    path = _named(found.pop("PYTHONPATH", ""))
-    return {**found, **({"PYTHONPATH": os.pathsep.join(path)} if path else {}), **(more or {})}
+    variables = {**os.environ, "PYTHONSAFEPATH": "1"}
+    path = _named(variables.pop("PYTHONPATH", ""))
+    return {**variables, **({"PYTHONPATH": os.pathsep.join(path)} if path else {}), **(more or {})}
 
 
 def leave_folder() -> None:

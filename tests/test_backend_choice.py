@@ -58,7 +58,7 @@ def test_an_installed_backend_of_keras_json_is_used_and_the_environment_stays(mo
 
 
 @pytest.mark.parametrize(("named", "why"), [("torch", "not installed"), ("jax", "not installed"), ("openvino", "cannot train"), ("numpy", "cannot train")])
-def test_an_unusable_backend_of_keras_json_is_replaced_and_that_is_told(monkeypatch, home, named, why):
+def test_an_unusable_backend_of_keras_json_is_replaced_with_a_note(monkeypatch, home, named, why):
     installed(monkeypatch, "tensorflow", "openvino", "numpy")
     home(backend=named)
     assert backend.require() == "tensorflow"

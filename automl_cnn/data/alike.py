@@ -1,4 +1,4 @@
-"""Images that show one photo: mirrored, turned or shifted a little, cropped, brightened, compressed anew. By their pixels, in bounded time.
+"""Images that show one photo: mirrored, turned or shifted a little, cropped, brightened, compressed again. By their pixels, in bounded time.
 
 Three steps, each on fewer pairs:
 
@@ -20,7 +20,7 @@ from automl_cnn.data.decode import resize_array
 from automl_cnn.data.names import Components
 
 LEAST_SIDE = 32  # px; smaller pictures have no details that tell two of a kind apart
-MOST = 4000  # images; comparing so many takes about ten seconds of one core, and of more, none is compared
+MOST = 4000  # images; comparing this number takes about ten seconds of one core, and of more, none is compared
 NEAREST = 3  # images that each is compared with closely
 THUMB, WINDOW = 10, 8  # px of a thumbnail, and of the part of it that is compared
 COARSE, FINE = 16, 32  # px of the two alignments
@@ -28,7 +28,7 @@ STEPS = {COARSE: 8, FINE: 6}
 ROUGHLY = 0.88  # correlation at 16 px from which a pair is looked at more closely: nine of ten other pairs stay below
 WHOLE = 0.92  # correlation at 32 px of one photo
 BOUNDS = (0.8, 0.85, 0.9, 0.95)  # correlations of the details from which on it is one photo; of 10,000 pairs of other photos three have 0.8
-CROWDS = ((0.1, 2), (0.2, 10))  # widths below the bound in which at most so many times the pairs above it may lie
+CROWDS = ((0.1, 2), (0.2, 10))  # widths below the bound in which at most this multiple of the pairs above it may lie
 SAMPLE, STRANGERS = 256, 0.2  # images compared with other classes, and how many may be alike there, as a share of those alike within their class
 SCENE = 20  # images of one class that may be one photo, even if they are most of the class
 CONTRAST = 3.0  # gray levels' deviation of the details, below which there are none
@@ -81,14 +81,14 @@ def _bound(own: tuple[np.ndarray, np.ndarray, int], strange: tuple[np.ndarray, n
     return np.inf
 
 
-def _plausible(found: list[tuple[int, int]], labels: np.ndarray) -> list[tuple[int, int]]:
+def _plausible(matches: list[tuple[int, int]], labels: np.ndarray) -> list[tuple[int, int]]:
     """Without the pairs of classes most of whose images would be one photo: that is one scene before one camera."""
-    joined = Components(sorted({row for pair in found for row in pair}))
-    for pair in found:
+    joined = Components(sorted({row for pair in matches for row in pair}))
+    for pair in matches:
         joined.join(pair)
     sizes = np.bincount(labels)
     scenes = {int(labels[family[0]]) for family in joined.families() if len(family) > max(SCENE, sizes[labels[family[0]]] / 2)}
-    return [pair for pair in found if int(labels[pair[0]]) not in scenes]
+    return [pair for pair in matches if int(labels[pair[0]]) not in scenes]
 
 
 def _gray(images: np.ndarray) -> np.ndarray:
@@ -98,8 +98,8 @@ def _gray(images: np.ndarray) -> np.ndarray:
 
 def _matched(gray: np.ndarray, thumbs: np.ndarray, groups: Sequence[_Group]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Pairs that look alike at `FINE` px, as rows and other rows, and the correlation of their details."""
-    found = list(arrays.in_threads(lambda near: _compare(gray, near), [near for group in groups for near in _near(thumbs, *group)]))
-    rows, others, details = zip(*found, strict=True) if found else ([np.zeros(0, int)], [np.zeros(0, int)], [np.zeros(0)])
+    matches = list(arrays.in_threads(lambda near: _compare(gray, near), [near for group in groups for near in _near(thumbs, *group)]))
+    rows, others, details = zip(*matches, strict=True) if matches else ([np.zeros(0, int)], [np.zeros(0, int)], [np.zeros(0)])
     return np.concatenate(rows), np.concatenate(others), np.concatenate(details)
 
 

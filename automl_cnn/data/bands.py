@@ -27,17 +27,17 @@ def settled(content: bytes, pixels: int) -> tuple[bytes, int]:
     """
     if not content.startswith(tiff.BEGINNINGS):
         return content, 0
-    found = tiff.layout(io.BytesIO(content))
-    spare = found.samples - found.colors if found is not None else 0
-    if found is None or spare <= 0:
+    structure = tiff.layout(io.BytesIO(content))
+    spare = structure.samples - structure.colors if structure is not None else 0
+    if structure is None or spare <= 0:
         return content, 0
     with formats.opened(io.BytesIO(content), pixels) as image:
         if not image.has_transparency_data:
-            return content, found.colors
+            return content, structure.colors
         image.load()
         if _is_opacity(image):
-            return content, found.colors if spare > 1 else 0
-    return tiff.without_opacity(content, found), found.colors
+            return content, structure.colors if spare > 1 else 0
+    return tiff.without_opacity(content, structure), structure.colors
 
 
 def _is_opacity(image: Image.Image) -> bool:

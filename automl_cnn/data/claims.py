@@ -38,11 +38,11 @@ def claimed(folder: Path, family: str) -> Iterator[None]:
 
 def in_use(folder: Path) -> set[str]:
     """The data sets whose arrays are claimed by a process that lives. Claims that a crash left are deleted."""
-    found = set()
+    used = set()
     for claim in folder.glob(".*.used"):
         try:
             with FileLock(claim, timeout=0):
                 claim.unlink(missing_ok=True)
         except (OSError, Timeout, RuntimeError):  # RuntimeError: this very thread holds it
-            found.add(claim.name[1:].partition(".")[0])
-    return found
+            used.add(claim.name[1:].partition(".")[0])
+    return used

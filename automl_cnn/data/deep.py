@@ -72,11 +72,11 @@ def picture_of(image: Image.Image, again: Callable[[], Image.Image], levels: Lev
     colors = _colors(values)
     low, high = _finite(colors)
     _check(colors, (low, high), pair, "floating-point" if image.mode == "F" else "16-bit")
-    found = to_bytes(colors, pair)
+    made = to_bytes(colors, pair)
     if values.ndim == 3 and values.shape[2] in (2, 4):
         opacity = values[..., -1:]  # of 16 bits, or of as many as the colors have
-        found = np.concatenate([found, to_bytes(opacity, pair if opacity.max() <= pair[1] else (0.0, 65535.0))], axis=2)
-    return Image.fromarray(found, "LA").convert("RGBA") if found.ndim == 3 and found.shape[2] == 2 else Image.fromarray(found)
+        made = np.concatenate([made, to_bytes(opacity, pair if opacity.max() <= pair[1] else (0.0, 65535.0))], axis=2)
+    return Image.fromarray(made, "LA").convert("RGBA") if made.ndim == 3 and made.shape[2] == 2 else Image.fromarray(made)
 
 
 def values_of(image: Image.Image, again: Callable[[], Image.Image]) -> np.ndarray:
@@ -161,14 +161,14 @@ def _joined(spans: list[Span]) -> Pair:
     return min(span.low for span in spans), max(span.high for span in spans)
 
 
-def _check(colors: np.ndarray, found: Pair, pair: Pair, kind: str) -> None:
+def _check(colors: np.ndarray, extremes: Pair, pair: Pair, kind: str) -> None:
     slack = (pair[1] - pair[0]) / SLACK
-    if found[0] >= pair[0] - slack and found[1] <= pair[1] + slack:
+    if extremes[0] >= pair[0] - slack and extremes[1] <= pair[1] + slack:
         return
     outside = float(np.mean((colors < pair[0] - slack) | (colors > pair[1] + slack)))
     if outside > OUTSIDE:
         raise DataError(
-            f"the image's values lie within {found[0]:,g}..{found[1]:,g}, and {outside:.0%} of them outside {pair[0]:,g} to {pair[1]:,g}, "
+            f"the image's values lie within {extremes[0]:,g}..{extremes[1]:,g}, and {outside:.0%} of them outside {pair[0]:,g} to {pair[1]:,g}, "
             f"the scale of the {kind} files in the training images: rescale the file"
         )
 

@@ -67,7 +67,7 @@ def _pairs(images: np.ndarray, labels: np.ndarray, kept: Path | None) -> list[li
             return [[int(one), int(other)] for one, other in json.loads(kept.read_bytes())]
     except (OSError, ValueError, TypeError, RecursionError):
         pass
-    found = [list(pair) for pair in alike.pairs(images, labels)]
+    matches = [list(pair) for pair in alike.pairs(images, labels)]
     if kept is not None:
-        write_atomically(kept, json.dumps(found).encode())
-    return found
+        write_atomically(kept, json.dumps(matches).encode())
+    return matches

@@ -28,13 +28,13 @@ def labels_of(given: Any) -> list[Any]:
             given = np.asarray(listed)
         except ValueError:
             raise DataError("The labels are rows of different lengths: expected one label for each image.") from None
-    found = np.asarray(given)
-    if found.ndim == 2 and found.shape[1] == 1:
-        found = found[:, 0]
-    if found.ndim != 1:
-        hint = " If its rows are one-hot or probabilities, pass its argmax(axis=1)." if found.ndim == 2 else ""
-        raise DataError(f"The labels have the shape {found.shape}, and rows are not hashable: expected (n,), one label for each image.{hint}")
-    return list(found)
+    array = np.asarray(given)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        hint = " If its rows are one-hot or probabilities, pass its argmax(axis=1)." if array.ndim == 2 else ""
+        raise DataError(f"The labels have the shape {array.shape}, and rows are not hashable: expected (n,), one label for each image.{hint}")
+    return list(array)
 
 
 def in_order(labels: Sequence[Any]) -> list[Any]:
@@ -61,9 +61,9 @@ def as_array(different: Sequence[Any]) -> np.ndarray:
     kinds = {type(label) for label in different}
     if len(kinds) == 1 and not isinstance(different[0], tuple):
         return np.asarray(different)
-    found = np.empty(len(different), object)
-    found[:] = different
-    return found
+    column = np.empty(len(different), object)
+    column[:] = different
+    return column
 
 
 def _is_missing(label: Any) -> bool:

@@ -1,4 +1,4 @@
-"""The folders that a walk found -> the class folders of each split; folders without labels are recognized and left out.
+"""The folders of a walk -> the class folders of each split; folders without labels are recognized and left out.
 
 A folder is never taken for a class without a word where its name says train, val or test: see `classes_of_splits`.
 """

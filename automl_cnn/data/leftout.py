@@ -1,4 +1,4 @@
-"""What a walk left out: counted by kind, named, and told in a few lines."""
+"""What a walk left out: counted by kind, named, and reported in a few lines."""
 
 from __future__ import annotations
 

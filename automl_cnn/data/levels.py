@@ -129,24 +129,24 @@ def depth(white: float) -> float | None:
     return next((float(level) for level in DEPTHS if white <= level), None)
 
 
-def _of_integers(found: Pair) -> Pair:
-    white = depth(found[1])
-    if found[0] < 0 or white is None:
-        raise _unknown(found, "integers within 0..65535")
+def _of_integers(extremes: Pair) -> Pair:
+    white = depth(extremes[1])
+    if extremes[0] < 0 or white is None:
+        raise _unknown(extremes, "integers within 0..65535")
     return 0.0, white
 
 
-def _of_floats(found: Pair) -> Pair:
-    low, high = found
+def _of_floats(extremes: Pair) -> Pair:
+    low, high = extremes
     if low >= -1 / SLACK and high <= 1 + 1 / SLACK:
         return UNIT
     if low < 0 or high <= DIM or high > BYTE[1]:
-        raise _unknown(found, "floats within 0..1 or 0..255")
+        raise _unknown(extremes, "floats within 0..1 or 0..255")
     return BYTE
 
 
-def _unknown(found: Pair, expected: str) -> DataError:
-    low, high = found
+def _unknown(extremes: Pair, expected: str) -> DataError:
+    low, high = extremes
     return DataError(
         f"The images' values lie within {low:g}..{high:g}: expected {expected}. Rescale or clip them, or pass scale=(black, white) to say their range."
     )

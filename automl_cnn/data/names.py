@@ -127,11 +127,11 @@ def _numbered_apart(files: Sequence[tuple[str, str]]) -> bool:
 
 def _saved_by_keras(files: Sequence[tuple[int, str, str]]) -> Iterator[list[int]]:
     """Versions that Keras wrote: rows from 0 on without large gaps, each with a few random numbers that follow no order."""
-    found = [(row, (folder, match["prefix"]), int(match["row"]), int(match["random"])) for row, folder, name in files if (match := KERAS.match(name))]
-    if len(found) < max(LEAST_KERAS, 0.8 * len(files)):
+    matches = [(row, (folder, match["prefix"]), int(match["row"]), int(match["random"])) for row, folder, name in files if (match := KERAS.match(name))]
+    if len(matches) < max(LEAST_KERAS, 0.8 * len(files)):
         return
-    for key in sorted({key for _, key, _, _ in found}):
-        mine = [(row, number, drawn) for row, other, number, drawn in found if other == key]
+    for key in sorted({key for _, key, _, _ in matches}):
+        mine = [(row, number, drawn) for row, other, number, drawn in matches if other == key]
         numbers = sorted({number for _, number, _ in mine})
         drawn = np.array([value for _, _, value in mine])
         sets = defaultdict[int, list[tuple[int, int]]](list)
@@ -159,10 +159,10 @@ class Components:
 
     def families(self) -> list[list[int]]:
         """The families of two or more, each ascending."""
-        found = defaultdict[int, list[int]](list)
+        members = defaultdict[int, list[int]](list)
         for row in sorted(self._above):
-            found[self._top(row)].append(row)
-        return [family for family in found.values() if len(family) > 1]
+            members[self._top(row)].append(row)
+        return [family for family in members.values() if len(family) > 1]
 
     def _top(self, row: int) -> int:
         while self._above[row] != row:

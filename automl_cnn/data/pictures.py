@@ -53,15 +53,15 @@ def plain(given: Any) -> Any:
     raise DataError(f"The images are of the type {type(given).__name__}: expected an array (n, height, width[, channels]) or a list of arrays.")
 
 
-def bytes_of(found: np.ndarray | Sequence[np.ndarray], levels: Levels) -> np.ndarray | list[np.ndarray]:
+def bytes_of(images: np.ndarray | Sequence[np.ndarray], levels: Levels) -> np.ndarray | list[np.ndarray]:
     """uint8 (n, height, width, 1 or 3), or a list of (height, width, 1 or 3) with one number of channels for all.
 
     Raises:
         DataError: a shape or value that `as_uint8` refuses; of a list, the picture is named by its place.
     """
-    if isinstance(found, np.ndarray):
-        return as_uint8(found, levels)
-    made = [_named(array, number, levels) for number, array in enumerate(found, 1)]
+    if isinstance(images, np.ndarray):
+        return as_uint8(images, levels)
+    made = [_named(array, number, levels) for number, array in enumerate(images, 1)]
     channels = max(array.shape[2] for array in made)
     return [in_channels(array[None], channels)[0] for array in made]
 
@@ -94,13 +94,13 @@ def _array(item: Any, number: int) -> np.ndarray:
             "class and pass that folder to automl_cnn.search."
         )
     try:
-        found = np.asarray(_upright(item) if _is_pillow(item) else item)
-        found = found if found.dtype.kind in NUMBERS else np.asarray(found.tolist(), float)
+        array = np.asarray(_upright(item) if _is_pillow(item) else item)
+        array = array if array.dtype.kind in NUMBERS else np.asarray(array.tolist(), float)
     except (TypeError, ValueError):
-        found = np.empty(())
-    if not found.ndim:
+        array = np.empty(())
+    if not array.ndim:
         raise DataError(f"Image {number} is no picture: received {type(item).__name__}, expected an array (height, width[, channels]) of numbers.")
-    return found
+    return array
 
 
 def _upright(image: Any) -> Image.Image:

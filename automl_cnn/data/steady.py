@@ -14,7 +14,7 @@ ROUNDS = 5
 CHANGED = Probe("changed", reason="the file changed while it was read")  # the digest of no file, so that it is read again the next time
 
 
-def read(found: Scan, cache: Path, *, max_size: int, limit_bytes: int, report: Report, max_pixels: float | None = None) -> tuple[list[Probe], str, Decoded]:
+def read(scanned: Scan, cache: Path, *, max_size: int, limit_bytes: int, report: Report, max_pixels: float | None = None) -> tuple[list[Probe], str, Decoded]:
     """The probes of all files, the key of their pixels in `cache`, and what decoding them showed.
 
     A file that changes twice is left out.
@@ -23,9 +23,9 @@ def read(found: Scan, cache: Path, *, max_size: int, limit_bytes: int, report: R
         DataError: not one file can be used, or ever more of them change.
         StoreError: `cache` cannot be written.
     """
-    paths = [path for path, _, _ in found.files]
+    paths = [path for path, _, _ in scanned.files]
     probes: list[Probe] = []
-    for result in arrays.in_threads(partial(look, max_pixels=max_pixels), [found.folder / path for path in paths]):
+    for result in arrays.in_threads(partial(look, max_pixels=max_pixels), [scanned.folder / path for path in paths]):
         probes.append(result)
         report(len(probes), 2 * len(paths))
     changed: set[str] = set()
@@ -34,14 +34,14 @@ def read(found: Scan, cache: Path, *, max_size: int, limit_bytes: int, report: R
         decoded = recall(cache, key, len(probes))
         try:
             if decoded is None:
-                decoded = decode(found, probes, cache=cache, key=key, max_size=max_size, limit_bytes=limit_bytes, report=report, max_pixels=max_pixels)
+                decoded = decode(scanned, probes, cache=cache, key=key, max_size=max_size, limit_bytes=limit_bytes, report=report, max_pixels=max_pixels)
             return probes, key, decoded
         except ChangedError as error:
             again = set(error.paths)
             for row, path in enumerate(paths):
                 if path in again:
-                    probes[row] = CHANGED if path in changed else look(found.folder / path, max_pixels)
+                    probes[row] = CHANGED if path in changed else look(scanned.folder / path, max_pixels)
             changed |= again
     raise DataError(
-        f"{len(changed):,} files in {found.folder} changed while they were read, such as '{min(changed)}'. Wait until nothing writes there, and try again."
+        f"{len(changed):,} files in {scanned.folder} changed while they were read, such as '{min(changed)}'. Wait until nothing writes there, and try again."
     )

@@ -82,52 +82,52 @@ def layout(file: BinaryIO) -> Layout | None:
     return Layout(order, big, entries, following)
 
 
-def check(found: Layout, pixels: int) -> None:
+def check(directory: Layout, pixels: int) -> None:
     """Refuse what would cost too much to read, or be misread.
 
     Raises:
         DataError: big-endian BigTIFF, which Pillow takes for plain TIFF; too many pixels, also in a single tile; too many strips, tiles or numbers in tags.
     """
-    if found.big and found.order == ">":
+    if directory.big and directory.order == ">":
         raise DataError("a big-endian BigTIFF cannot be decoded; save it as little-endian, or as plain TIFF")
-    guard.check_size(found.values(WIDTH, (0,))[0], found.values(HEIGHT, (0,))[0], pixels)
-    width, height = found.values(TILE_WIDTH, (0,))[0], found.values(TILE_HEIGHT, (0,))[0]
-    if found.count(TILES) and width * height > pixels:
+    guard.check_size(directory.values(WIDTH, (0,))[0], directory.values(HEIGHT, (0,))[0], pixels)
+    width, height = directory.values(TILE_WIDTH, (0,))[0], directory.values(TILE_HEIGHT, (0,))[0]
+    if directory.count(TILES) and width * height > pixels:
         raise DataError(f"the image is too large: a tile of the TIFF has {width}x{height} pixels")
-    pieces = max(found.count(STRIPS), found.count(TILES))
+    pieces = max(directory.count(STRIPS), directory.count(TILES))
     if pieces > PIECES:
         raise DataError(f"the image is a TIFF in {pieces:,} strips or tiles, which would take very long to decode: save it with larger ones")
-    numbers = sum(entry.count for entry in found.entries if entry.type not in _TEXT)
+    numbers = sum(entry.count for entry in directory.entries if entry.type not in _TEXT)
     if numbers > NUMBERS:
         raise DataError(f"the image is a TIFF with {numbers:,} numbers in its tags, which would take very long to read: save it without them")
 
 
-def unsupported(found: Layout) -> str:
+def unsupported(directory: Layout) -> str:
     """Why the decoder does not know this kind of TIFF, in a sentence for the user."""
-    bits = sorted(set(found.values(BITS, (1,))[: max(1, found.samples)]))[:4]
-    kind = found.values(FORMAT, (1,))[0]
-    bands = f"{found.samples} band{'' if found.samples == 1 else 's'}"
-    planar = " stored one after the other" if found.values(PLANAR, (1,))[0] == 2 and found.samples > 1 else ""
+    bits = sorted(set(directory.values(BITS, (1,))[: max(1, directory.samples)]))[:4]
+    kind = directory.values(FORMAT, (1,))[0]
+    bands = f"{directory.samples} band{'' if directory.samples == 1 else 's'}"
+    planar = " stored one after the other" if directory.values(PLANAR, (1,))[0] == 2 and directory.samples > 1 else ""
     return (
         f"this kind of TIFF cannot be decoded: {bands}{planar} of {' and '.join(map(str, bits))} bits ({_KINDS.get(kind, 'an unknown kind of number')}); "
         f"save it as 8-bit with at most {BANDS} bands, 16-bit with at most 4, or floating point with 1"
     )
 
 
-def without_opacity(content: bytes, found: Layout) -> bytes:
+def without_opacity(content: bytes, directory: Layout) -> bytes:
     """The same file with another directory, at its end, that says of the bands after the colors that they are unspecified."""
-    form, word = ("HHQ8s", "Q") if found.big else ("HHI4s", "I")
-    spare = found.samples - found.colors
-    value = struct.pack(f"{found.order}{spare}H", *[0] * spare)
+    form, word = ("HHQ8s", "Q") if directory.big else ("HHI4s", "I")
+    spare = directory.samples - directory.colors
+    value = struct.pack(f"{directory.order}{spare}H", *[0] * spare)
     out = bytearray(content) + bytes(len(content) % 2)
     if len(value) > struct.calcsize(word):
         at, out = len(out), out + value + bytes(len(value) % 2)
-        value = struct.pack(f"{found.order}{word}", at)
-    raw = struct.pack(found.order + form, EXTRA, _TYPE_SHORT, spare, value)
-    entries = [entry for entry in found.entries if entry.tag != EXTRA] + [Entry(EXTRA, _TYPE_SHORT, spare, (), raw)]
+        value = struct.pack(f"{directory.order}{word}", at)
+    raw = struct.pack(directory.order + form, EXTRA, _TYPE_SHORT, spare, value)
+    entries = [entry for entry in directory.entries if entry.tag != EXTRA] + [Entry(EXTRA, _TYPE_SHORT, spare, (), raw)]
     entries.sort(key=lambda entry: entry.tag)
-    struct.pack_into(f"{found.order}{word}", out, 8 if found.big else 4, len(out))
-    out += struct.pack(f"{found.order}{'Q' if found.big else 'H'}", len(entries)) + b"".join(entry.raw for entry in entries) + found.following
+    struct.pack_into(f"{directory.order}{word}", out, 8 if directory.big else 4, len(out))
+    out += struct.pack(f"{directory.order}{'Q' if directory.big else 'H'}", len(entries)) + b"".join(entry.raw for entry in entries) + directory.following
     return bytes(out)
 
 

@@ -22,7 +22,7 @@ from automl_cnn.errors import DataError
 from automl_cnn.paths import because, shortened
 from automl_cnn.text import readable
 
-LEVELS = 4  # of folders that are told apart; whatever lies deeper counts to the folder at this level
+LEVELS = 4  # of folders that count as different; whatever lies deeper counts to the folder at this level
 BRANCHES = 2  # levels down to which a real folder may come up again, as the class of another split
 WAYS = 100  # a real folder is entered at most this often
 _STEP = 1000  # files between two reports
@@ -57,7 +57,7 @@ class Folder:
 
 @dataclass(frozen=True)
 class Walk:
-    """What a walk found: a tree of folders with their images, and what was left out."""
+    """What a walk returns: a tree of folders with their images, and what was left out."""
 
     root: Folder
     left: LeftOut

@@ -26,7 +26,7 @@ class Failures:
             self._row.append((trial.failure or "no reason given", trial.architecture))
 
     def reason(self, architectures: int) -> str | None:
-        """Why the search should end, where the last failures say so, of so many architectures that there are to try."""
+        """Why the search should end, where its last failures show it; `architectures` is how many there are to try."""
         if not self._row:
             return None
         nobodys = self._row[-1][0].startswith(INTERRUPTED)  # the same trial is tried again each time

@@ -53,7 +53,7 @@ def images_of(folder: StudyFolder, data: Path | None = None) -> Dataset:
 
 
 def looked_for(folder: StudyFolder, data: Path | None = None) -> tuple[Dataset | None, str]:
-    """The same; or None, and why. What the user said about the place of the images must be true, though.
+    """The same; or None, and why. A place that the user names must hold the images, though.
 
     Raises:
         DataError, StoreError: `data` was given and does not hold the study's images.

@@ -49,7 +49,7 @@ def favourite(dataset: Dataset) -> str:
 
 
 def answers(dataset: Dataset, images: int) -> np.ndarray:
-    """What it says of so many images, (images, classes)."""
+    """Its probabilities for this number of images, (images, classes)."""
     return np.tile(shares(dataset), (images, 1))
 
 

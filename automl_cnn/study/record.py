@@ -32,7 +32,7 @@ _STATES = {State.COMPLETE: TrialState.COMPLETE, State.STOPPED: TrialState.COMPLE
 COSTS = [field.name for field in dataclasses.fields(NetCost)]
 FINGERPRINT = "fingerprint"
 SECONDS = "seconds"
-OFTEN, SHARE = 5.0, 0.01  # of a session, a kill may lose so many seconds, or this share
+OFTEN, SHARE = 5.0, 0.01  # seconds and share of a session that a kill may lose
 RESULT = "result"
 WEIGHTS = "weights"
 DATA = "data"
@@ -187,7 +187,7 @@ class Record:
 @contextlib.contextmanager
 def _opening(journal: Path) -> Iterator[None]:
     if journal.exists() and not journal.is_file():  # opening a pipe would wait for a writer
-        raise StoreError(f"The record {journal} cannot be opened: it is no regular file. Expected a journal of automl-cnn; move it away to begin anew.")
+        raise StoreError(f"The record {journal} cannot be opened: it is no regular file. Expected a journal of automl-cnn; move it away to start over.")
     try:
         yield
     except AutomlCnnError:
@@ -196,7 +196,7 @@ def _opening(journal: Path) -> Iterator[None]:
         if is_full(error):
             raise StoreError(f"The record {journal} cannot be written: the disk is full. {go_on('Free some space')}") from None
         why = str(error) if isinstance(error, (OSError, ValueError)) else f"an entry is none of a study ({type(error).__name__})"
-        raise StoreError(f"The record {journal} cannot be opened: {why[:300]}. Expected a journal written by automl-cnn; move it away to begin anew.") from None
+        raise StoreError(f"The record {journal} cannot be opened: {why[:300]}. Expected a journal written by automl-cnn; move it away to start over.") from None
 
 
 def _trial(frozen: FrozenTrial) -> Trial:

@@ -18,7 +18,7 @@ from automl_cnn.study.overview import overview
 
 @pytest.fixture
 def clock(monkeypatch):
-    """Seconds that pass when they are told to."""
+    """Seconds that pass only when a test lets them."""
     passed = [0.0]
     monkeypatch.setattr(elapsed, "now", lambda: 5000.0 + passed[0])
     return passed
