@@ -1,4 +1,4 @@
-"""The benchmark of hostile inputs: that it sees what is wrong, and that its cases find nothing. The longer ones run in CI only."""
+"""The benchmark of hostile inputs: that it sees what is wrong, and that its cases find nothing. A sample of the longer ones runs in CI only."""
 
 import importlib
 import sys
@@ -20,7 +20,7 @@ def cases():
 
 hostile, EVERY = cases()
 QUICK = [one for one in EVERY if one.quick]
-LONGER = [one for one in EVERY if not one.quick and not one.search]
+LONGER = [one for one in EVERY if not one.quick and not one.search][::6]  # a sample: all of them take a quarter of an hour
 
 
 @pytest.fixture(scope="module")
