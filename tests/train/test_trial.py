@@ -160,8 +160,15 @@ def test_the_users_file_is_handed_to_the_loader(dataset, plugins, spec, loaded, 
     assert loaded == [("given", tmp_path / "mine.pth")]
 
 
-def test_a_probe_that_is_stopped_says_so(dataset, plugins, spec, loaded):
-    with pytest.raises(TrialError, match="stopped"):
+def test_a_probe_that_is_stopped_learns_from_what_it_has_read(dataset, plugins, spec, loaded):
+    found = train(spec({**BEGINS, "finetune.small": "probe"}), dataset, plugins, lambda event: isinstance(event, Started))
+    assert found.state is State.STOPPED
+    assert found.score is not None
+
+
+def test_a_probe_that_is_stopped_too_early_says_so(dataset, plugins, spec, loaded, monkeypatch):
+    monkeypatch.setattr("automl_cnn.train.probe.BATCH", 2)
+    with pytest.raises(TrialError, match=r"2 of \d+ images were read, too few to learn from: raise --budget"):
         train(spec({**BEGINS, "finetune.small": "probe"}), dataset, plugins, lambda event: isinstance(event, Started))
 
 
