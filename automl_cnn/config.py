@@ -134,13 +134,14 @@ class StudyConfig(BaseModel):
     val_share: Share = 0.15
     test_share: Share = 0.15
     ensemble: Literal["auto", "off"] = "auto"
+    refit: Literal["auto", "all", "train", "off"] = "auto"
     guided: Literal["on", "off"] = "on"
     engine: Literal["optuna", "keras-tuner"] = "optuna"
     sampler: str = SAMPLERS["optuna"][0]
     pruner: str = PRUNERS["optuna"][0]
     scaling: Literal["auto", "compound", "off"] = "auto"
     max_epochs: Whole = Field(60, ge=1, le=MOST)
-    max_resolution: Whole = Field(224, ge=8, le=1024)
+    max_resolution: Whole = Field(288, ge=8, le=1024)
     max_params: Count | None = None
     max_mult_adds: Count | None = None
     max_size: Size | None = None

@@ -8,7 +8,9 @@ from typing import Any
 
 from automl_cnn.caveats import COPIES_TEST
 from automl_cnn.evidence import Evidence
-from automl_cnn.records import Finding, Trial, incumbent
+from automl_cnn.judged import ahead, refit_of
+from automl_cnn.ranking import incumbent
+from automl_cnn.records import Finding, Refit, Trial
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Facts:
             return best
         told = self.result or {}
         low, high = told["val_interval"]
-        return replace(best, params=told["params"], mult_adds=told["mult_adds"], score=told["val_score"], interval=(low, high))
+        return replace(best, params=told["params"], mult_adds=told["mult_adds"], score=told["val_score"], interval=(low, high), folds=0)
 
     @property
     def copied(self) -> bool:
@@ -66,6 +68,20 @@ class Facts:
         """What to know before the best trial's scores are believed."""
         best, told = incumbent(self.trials), self.result or {}
         return tuple(told.get("caveats") or ()) if best is not None and told.get("trial") == best.number else ()
+
+    @property
+    def refit(self) -> Refit | None:
+        """How the best trial's recipe was trained on more images, if that was tried."""
+        best, result = incumbent(self.trials), self.result or {}
+        return refit_of(result.get("refit")) if best is not None and result.get("trial") == best.number else None
+
+    @property
+    def ahead(self) -> str:
+        """That a trial is ahead of the best one by chance only; empty where none is, or where the score alone does not decide."""
+        best = incumbent(self.trials)
+        if best is None or best.is_majority or self.members or self.settings.get("objectives"):
+            return ""
+        return ahead(self.trials, best)
 
     @property
     def members(self) -> Mapping[str, float]:

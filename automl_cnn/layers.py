@@ -146,6 +146,20 @@ class Downsample(keras.layers.Layer):
         return {**super().get_config(), "size": self.size}
 
 
+@keras.saving.register_keras_serializable(package="automl_cnn")
+class Mirror(keras.layers.Layer):
+    """Images with left and right exchanged. (batch, height, width, channels), unchanged in shape."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"autocast": False, "trainable": False, **kwargs})
+
+    def call(self, images: Any) -> Any:
+        return keras.ops.flip(images, axis=2)
+
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return shape
+
+
 def triangles(given: int, size: int) -> np.ndarray:
     """Columns of weights: how much of each of `given` pixels goes into each of `size`."""
     scale = given / size

@@ -141,8 +141,12 @@ class Finished:
     failure: str | None = None  # one sentence, where state is FAILED
     interval: tuple[float, float] | None = None  # 95 % of the validation score
     averaged: int = 0  # epochs whose mean the weights are; 0: those of the best epoch alone
-    right: str | None = None  # which validation images were answered rightly, as `automl_cnn.diagnosis.paired` packs them
+    right: str | None = None  # which validation images were answered rightly, as `automl_cnn.paired` packs them
     latency: float | None = None  # ms for one image on this machine, where an objective or a limit asks for it
+    folds: int = 0  # of the cross-validation over training and validation images that gave the score; 0: it is that on the validation images
+    val_score: float | None = None  # the score on the validation images alone, where `score` is cross-validated
+    cross_right: str | None = None  # as `right`, of the training and validation images in the order of their rows, where the score is cross-validated
+    strength: float | None = None  # of a readout's regression: the inverse of its penalty, as cross-validation chose it
 
 
 Event = Started | Progress | Epoch | Finished
@@ -177,6 +181,20 @@ class Trial:
     right: str | None = None
     latency: float | None = None  # ms for one image, where it was measured
     bytes: int | None = None  # of the model file, about
+    folds: int = 0  # as in Finished, like the next three
+    val_score: float | None = None
+    cross_right: str | None = None
+    strength: float | None = None
+
+    @property
+    def on_validation(self) -> float | None:
+        """The score on the validation images alone."""
+        return self.val_score if self.folds else self.score
+
+    @property
+    def judged(self) -> str:
+        """How its score was measured, in one or two words."""
+        return f"{self.folds}-fold" if self.folds else "validation"
 
     @property
     def architecture(self) -> str:
@@ -242,6 +260,41 @@ class Calibration:
 
 
 @dataclass(frozen=True)
+class Refit:
+    """The winner's recipe trained once more, on `images` images; the scores belong to the same recipe trained on `scored_images` of them.
+
+    `correct` and `correct_before` are the shares of `compared` images that it and the scored model answer correctly: images that only the refit has learned
+    from. Where it was discarded or not made, `kept` says why the delivered model is the scored one.
+    """
+
+    images: int
+    scored_images: int
+    splits: tuple[str, ...] = ("train", "val", "test")
+    compared: int = 0
+    correct: float | None = None
+    correct_before: float | None = None
+    loss: float | None = None
+    loss_before: float | None = None
+    kept: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """What a reader of the scores has to know."""
+        if self.kept:
+            return f"The model is the one that was scored, trained on {self.scored_images:,} images: {self.kept}."
+        return (
+            f"The model was trained on {self.images:,} images ({words_of(self.splits)}); its scores belong to the same recipe trained on "
+            f"{self.scored_images:,} of them."
+        )
+
+
+def words_of(splits: tuple[str, ...] | list[str]) -> str:
+    """`training, validation and test`."""
+    names = [{"train": "training", "val": "validation"}.get(split, split) for split in splits]
+    return " and ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else "".join(names)
+
+
+@dataclass(frozen=True)
 class StudyResult:
     """What a search found; `automl-cnn search --json` prints it."""
 
@@ -265,6 +318,9 @@ class StudyResult:
     calibration: Calibration | None = None
     objectives: tuple[str, ...] = ()  # the metric, then costs, where there are several
     front: tuple[int, ...] = ()  # the trials that none beats in all objectives at once, the highest score first
+    folds: int = 0  # of the cross-validation that gave `val_score`; 0: it is the score on the validation images
+    refit: Refit | None = None  # how the delivered model was trained on more images than the scored one; None where that was switched off
+    winner_found_at: float | None = None  # seconds from the beginning of the study until the winning trial was finished
     members: Mapping[str, float] = field(default_factory=dict)  # of an ensemble: each member's share, by trial; the first is `trial`
     leaderboard: tuple[Trial, ...] = field(default=(), repr=False)
 
@@ -273,6 +329,7 @@ class StudyResult:
         names = [name for name in self.__dataclass_fields__ if name != "leaderboard"]
         values = {name: getattr(self, name) for name in names}
         values["calibration"] = dataclasses.asdict(self.calibration) if self.calibration is not None else None
+        values["refit"] = dataclasses.asdict(self.refit) if self.refit is not None else None
         values["front"] = self.table
         return {name: dict(value) if isinstance(value, Mapping) else value for name, value in values.items()}
 
@@ -281,9 +338,3 @@ class StudyResult:
         """The front in figures, a row for each of its trials."""
         by_number = {trial.number: trial for trial in self.leaderboard}
         return [by_number[number].figures(winner=number == self.trial) for number in self.front if number in by_number]
-
-
-def incumbent(trials: tuple[Trial, ...] | list[Trial]) -> Trial | None:
-    """The best trial so far; of equals, the one with fewer mult-adds. Pruned trials do not compete, and any network comes before the majority class."""
-    scored = [trial for trial in trials if trial.scored]
-    return max(scored, key=lambda trial: (not trial.is_majority, trial.score or 0.0, -(trial.mult_adds or 0), -trial.number), default=None)

@@ -26,6 +26,7 @@ from automl_cnn.places import JOURNAL, STUDIES, is_study_name, sqlite_url, study
 from automl_cnn.text import readable
 
 MODEL = "model.keras"
+SCORED = "scored.keras"
 MLFLOW_DB = "mlflow.db"
 
 
@@ -48,6 +49,16 @@ class StudyFolder:
     def model(self) -> Path:
         """The best model so far; the file need not exist yet."""
         return self.folder / "best" / MODEL
+
+    @property
+    def scored(self) -> Path:
+        """The model that was scored on the test images, where another one, trained on those too, is the best model; else there is no such file."""
+        return self.folder / "best" / SCORED
+
+    @property
+    def judged(self) -> Path:
+        """The model that validation and test scores belong to."""
+        return self.scored if self.scored.is_file() else self.model
 
     @property
     def trials(self) -> Path:

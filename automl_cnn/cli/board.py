@@ -14,9 +14,11 @@ from rich.spinner import Spinner
 from rich.table import Table
 
 from automl_cnn.cli.console import Text, value, with_margin
-from automl_cnn.cli.words import STATES, short
+from automl_cnn.cli.words import STATES, judged_score, short
+from automl_cnn.judged import EVERY, HELD_OUT, is_crossed, kind
 from automl_cnn.quantities import clock, compact
-from automl_cnn.records import Job, State, Trial, incumbent
+from automl_cnn.ranking import incumbent
+from automl_cnn.records import Job, State, Trial
 from automl_cnn.transfer import name_of
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 SHOWN = 8  # trials on the leaderboard
 ROOMY = 100  # columns from which nothing need be abbreviated
+CROSSED = "†"  # stands between a cross-validated score and its margin
 NARROW = {"trial": "no.", "mult-adds": "mult-\nadds"}  # column heads for lack of room
 COLOURS = {State.COMPLETE: "green", State.STOPPED: "yellow", State.PRUNED: "dim", State.FAILED: "red", State.RUNNING: "cyan"}
 _ORDER = {State.COMPLETE: 0, State.STOPPED: 0, State.PRUNED: 1, State.FAILED: 2, State.RUNNING: 3}
@@ -90,7 +93,8 @@ def leaderboard(trials: Sequence[Trial], width: int, most: int | None = SHOWN, k
             vertical="bottom",
             ratio=1 if head == "network" and not roomy else None,
         )
-    for rank, trial in enumerate(ranked(trials)[:most], start=1):
+    listed = ranked(trials)[:most]
+    for rank, trial in enumerate(listed, start=1):
         top = best is not None and trial.number == best.number
         cells = [
             str(rank) if trial.scored else "-",
@@ -101,19 +105,37 @@ def leaderboard(trials: Sequence[Trial], width: int, most: int | None = SHOWN, k
             compact(trial.params),
             compact(trial.mult_adds),
             str(len(trial.epochs)),
-            with_margin(trial.score, trial.interval, 3 if roomy else 2),
+            _score(trial, 3 if roomy else 2),
             clock(trial.seconds) if roomy or trial.seconds < 3600 else f"{trial.seconds // 3600:.0f}h{trial.seconds % 3600 // 60:02.0f}",
         ]
         style = "bold" if top else "" if trial.scored else "dim"
         found = [Text(headline(diagnose(trial, context)), style=style)] if roomy else []
         table.add_row(*(Text(cell, style=style) for cell in cells), Text(STATES[trial.state], style=COLOURS[trial.state]), *found)
+    if is_crossed(listed):
+        table.caption, table.caption_justify = Text(_legend(listed), style="dim not italic"), "left"
     return table
 
 
+def _score(trial: Trial, digits: int) -> str:
+    """A score and its margin. The mark of a cross-validated one takes the place of a space, so that the column stays as wide."""
+    score = with_margin(trial.score, trial.interval, digits)
+    if not trial.folds or trial.score is None:
+        return score
+    return score.replace(" ", CROSSED, 1) if " " in score else score + CROSSED
+
+
+def _legend(trials: Sequence[Trial]) -> str:
+    """What the mark means."""
+    scored = [trial for trial in trials if trial.score is not None]
+    folds = " or ".join(dict.fromkeys(kind(trial.folds) for trial in scored if trial.folds))
+    both = "" if all(trial.folds for trial in scored) else f"; the others: {HELD_OUT}"
+    return f"{CROSSED} {folds} over {EVERY}{both}"
+
+
 def ranked(trials: Sequence[Trial]) -> list[Trial]:
-    """Ended trials, the best first: by score, of equals the one with fewer mult-adds; pruned ones after, failed ones last."""
-    ended = [trial for trial in trials if trial.state is not State.RUNNING]
-    return sorted(ended, key=lambda trial: (_ORDER[trial.state], -(trial.score or 0.0), trial.mult_adds or 0, trial.number))
+    """Ended trials, the best first, then by score, of equals the one with fewer mult-adds; pruned ones after, failed ones last."""
+    ended, best = [trial for trial in trials if trial.state is not State.RUNNING], incumbent(trials)
+    return sorted(ended, key=lambda trial: (_ORDER[trial.state], trial is not best, -(trial.score or 0.0), trial.mult_adds or 0, trial.number))
 
 
 def _status(view: View, width: int) -> Table:
@@ -137,8 +159,9 @@ def _best(view: View) -> Text:
     best = incumbent(list(view.trials))
     if best is None:
         return Text("none yet", style="dim")
-    score = with_margin(best.score, best.interval)
-    return Text.assemble((f"{view.metric} {score}", "bold green"), f"  trial {best.number}: {short(best.configuration)}", overflow="ellipsis", no_wrap=True)
+    return Text.assemble(
+        (f"{view.metric} {judged_score(best)}", "bold green"), f"  trial {best.number}: {short(best.configuration)}", overflow="ellipsis", no_wrap=True
+    )
 
 
 def _time(view: View, width: int) -> RenderableType:

@@ -18,7 +18,8 @@ from automl_cnn.cli.words import dataset_lines, outcome, short
 from automl_cnn.config import StudyConfig
 from automl_cnn.diagnosis import Context
 from automl_cnn.quantities import clock
-from automl_cnn.records import Epoch, Event, Job, Progress, Started, State, Trial, incumbent
+from automl_cnn.ranking import incumbent
+from automl_cnn.records import Epoch, Event, Job, Progress, Started, State, Trial
 from automl_cnn.study.observer import NullObserver
 from automl_cnn.text import inline
 

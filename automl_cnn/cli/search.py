@@ -95,6 +95,14 @@ def search(
         str | None,
         typer.Option(help="auto or off: one model of up to three networks, where they are better together." + _default("ensemble"), rich_help_panel=DEPLOY),
     ] = None,
+    refit: Annotated[
+        str | None,
+        typer.Option(
+            help="After the test score, train the winner's recipe again. auto: on every image, or on training and validation images if the test images "
+            "came in a folder of their own; all: on every image; train: on training and validation images; off." + _default("refit"),
+            rich_help_panel=DEPLOY,
+        ),
+    ] = None,
     engine: Annotated[str | None, typer.Option(help=f"{' or '.join(SAMPLERS)}." + _default("engine"), rich_help_panel=ENGINE)] = None,
     sampler: Annotated[str | None, typer.Option(help=f"How configurations are chosen. {_either(SAMPLERS)}", rich_help_panel=ENGINE)] = None,
     pruner: Annotated[str | None, typer.Option(help=f"Which trials are stopped half-way. {_either(PRUNERS)}", rich_help_panel=ENGINE)] = None,
@@ -138,6 +146,7 @@ def search(
             "val_share": val_share,
             "test_share": test_share,
             "ensemble": ensemble,
+            "refit": refit,
             "guided": guided,
             "engine": engine,
             "sampler": sampler,

@@ -74,7 +74,7 @@ def _cell(study: Overview, head: str) -> str:
         case "metric":
             return study.metric
         case "validation":
-            return "-" if best is None or best.score is None else with_interval(best.score, best.interval)
+            return "-" if best is None or best.score is None else f"{with_interval(best.score, best.interval)}{f', {best.judged}' if best.folds else ''}"
         case "test":
             return with_interval(*test) if test else "-"
         case "network":

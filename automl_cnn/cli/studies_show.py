@@ -12,7 +12,7 @@ from automl_cnn.cli.board import SHOWN, leaderboard
 from automl_cnn.cli.console import Text, console, plural, with_interval, write_json
 from automl_cnn.cli.dashboard import STORE, InStore
 from automl_cnn.cli.front import front_table, models_line
-from automl_cnn.cli.summary import ENDED, fact, next_commands, pairs, switched_on
+from automl_cnn.cli.summary import ENDED, crossed, fact, next_commands, pairs, switched_on
 from automl_cnn.cli.tables import Json, StudyName
 from automl_cnn.cli.words import SPLITS
 from automl_cnn.quantities import bytes_, clock, compact
@@ -71,9 +71,11 @@ def _facts(study: Overview) -> list[Text]:
     if study.best is not None and study.best.score is not None:
         best = study.best
         network = f"{name_of(best.configuration)} (trial {best.number}), {compact(best.params)} parameters, {compact(best.mult_adds)} mult-adds"
-        facts += [fact("winner", network), fact("validation", f"{study.metric} {with_interval(study.best.score, best.interval)}")]
+        facts += [fact("winner", network), fact("validation", f"{study.metric} {with_interval(best.score or 0.0, best.interval)}{crossed(best.folds)}")]
     if study.test:
         facts.append(fact("test", f"{study.metric} {with_interval(*study.test)}", "bold green"))
+    if study.refit is not None:
+        facts.append(fact("refit", study.refit.sentence))
     facts += [fact("warning", text, "yellow") for text in study.caveats]
     used = clock(study.seconds) + (f" of {clock(study.budget)}" if study.budget else "")
     counts = f"{plural(len(study.trials), 'trial')}, {study.done} done, {study.failed} failed"

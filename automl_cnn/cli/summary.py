@@ -15,6 +15,7 @@ from automl_cnn.cli.board import leaderboard
 from automl_cnn.cli.console import Text, plural, value, with_interval
 from automl_cnn.cli.dashboard import STORE
 from automl_cnn.cli.front import front_table, models_line
+from automl_cnn.judged import ahead, kind, over
 from automl_cnn.quantities import clock, compact
 from automl_cnn.records import MAJORITY_CLASS, Calibration, StudyResult
 from automl_cnn.text import inline
@@ -47,11 +48,14 @@ def _parts(result: StudyResult, store: Path, width: int, *, mlflow: bool, known:
         Rule(Text(f"{result.study}", style="bold"), style="dim"),
         _winner(result),
         *(fact("warning", text, "yellow") for text in result.caveats),
-        fact("validation", f"{result.metric} {with_interval(result.val_score, result.val_interval)}"),
+        fact("validation", f"{result.metric} {with_interval(result.val_score, result.val_interval)}{crossed(result.folds)}"),
+        *_ahead(result),
     ]
     if result.test_score is not None:
         unseen = "" if any("test images are copies" in text for text in result.caveats) else ", on images never looked at before"
         parts.append(fact("test", f"{result.metric} {with_interval(result.test_score, result.test_interval)}{unseen}", "bold green"))
+    if result.refit is not None:
+        parts.append(fact("refit", result.refit.sentence))
     if result.members:
         parts.append(fact("ensemble", f"{_members(result)}: together better than the best of them alone"))
     if result.baseline is not None:
@@ -83,6 +87,19 @@ def _winner(result: StudyResult) -> Text:
         f"{name_of(result.configuration)} (trial {result.trial} of {result.trials}), "
         f"{compact(result.params)} parameters, {compact(result.mult_adds)} mult-adds",
     )
+
+
+def crossed(folds: int) -> str:
+    """What follows a score: how it was measured, where it is not that of the validation images."""
+    return f", by {kind(folds)} over {over(folds)}" if folds else ""
+
+
+def _ahead(result: StudyResult) -> list[Text]:
+    """A trial with a higher score that is not the winner, and why."""
+    winner = next((trial for trial in result.leaderboard if trial.number == result.trial), None)
+    if winner is None or winner.is_majority or result.members or result.objectives:
+        return []
+    return [fact("chance", sentence) for sentence in [ahead(result.leaderboard, winner)] if sentence]
 
 
 def _calibration(calibration: Calibration) -> str:

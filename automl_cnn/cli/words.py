@@ -43,12 +43,17 @@ def short(configuration: Mapping[str, Scalar]) -> str:
     return ", ".join(parts)
 
 
+def judged_score(trial: Trial) -> str:
+    """`0.926 ± 0.034`, or `0.926 ± 0.012 (5-fold)` where it is cross-validated."""
+    return f"{with_margin(trial.score, trial.interval)}{f' ({trial.judged})' if trial.folds else ''}"
+
+
 def outcome(trial: Trial, metric: str) -> str:
     """How a trial ended, in a line."""
     if trial.state is State.FAILED:
         return f"failed after {clock(trial.seconds)}: {trial.failure or 'no reason given'}"
     facts = [
-        f"{metric} {with_margin(trial.score, trial.interval)}",
+        f"{metric} {judged_score(trial)}",
         plural(len(trial.epochs), "epoch"),
         f"{compact(trial.params)} parameters",
         f"{compact(trial.mult_adds)} mult-adds",

@@ -34,7 +34,7 @@ def prepare(
     seed: int = 0,
     val_share: float = 0.15,
     test_share: float = 0.15,
-    max_size: int = 224,
+    max_size: int = 288,
     max_pixels: float | None = None,
     limit_bytes: int = arrays.LIMIT_BYTES,
     progress: Report | None = None,
@@ -79,7 +79,7 @@ def prepare_arrays(
     seed: int = 0,
     val_share: float = 0.15,
     test_share: float = 0.15,
-    max_size: int = 224,
+    max_size: int = 288,
     limit_bytes: int = arrays.LIMIT_BYTES,
     progress: Report | None = None,
 ) -> Dataset:
@@ -218,6 +218,7 @@ def _dataset(
         native=decoded.native,
         levels=decoded.levels,
         groups=groups.numbers,
+        own_test="test" in given,
     )
     return replace(made, notes=(*notes, *leaks({COPIES: made.copied("val"), COPIES_TEST: made.copied("test")})))
 

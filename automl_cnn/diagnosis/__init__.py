@@ -42,7 +42,7 @@ RULES: tuple[Rule, ...] = (  # in the order in which one explains what follows: 
     plateau,
     noisy_validation,
 )
-OF_A_PROBE: tuple[Rule, ...] = (leak, overfitting, underfitting, worse_than_baseline, noisy_validation)  # it has no curve
+OF_A_PROBE: tuple[Rule, ...] = (leak, underfitting, worse_than_baseline, noisy_validation)  # it has no curve, and cross-validation chose its penalty
 EXPLAINS = {  # what need not be said where the first is: it follows, or cannot be told
     "rate_too_high": ("rate_too_low", "not_converged", "underfitting"),
     "label_noise": ("rate_too_low", "not_converged", "overfitting", "underfitting"),

@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from automl_cnn.diagnosis.paired import difference
+from automl_cnn.paired import difference
 from automl_cnn.records import Trial
 
 PRIOR = 0.03  # before anything was tried: few changes of one thing move a score by more

@@ -8,6 +8,7 @@ from typing import Any
 
 from automl_cnn.evidence import Evidence, Matrix
 from automl_cnn.facts import Facts
+from automl_cnn.judged import kind, refit_of, scored_splits
 from automl_cnn.metrics import wilson
 from automl_cnn.records import State, Trial
 from automl_cnn.text import inline
@@ -58,7 +59,9 @@ def beside(model: Path, card: Mapping[str, Any]) -> str:
     known = "The search that made this model left no model card; this is what the model file says of itself."
     classes = "## Classes\n\n" + ", ".join(plain(str(name)) for name in card.get("classes", ()))
     configuration = "## Configuration\n\n" + _table(("parameter", "value"), _configuration(card.get("configuration", {})))
-    return "\n\n".join((title, known, _table(("what", "value"), facts), classes, configuration)) + "\n"
+    refit = refit_of(card.get("refit"))
+    parts = (title, known, _table(("what", "value"), facts), plain(refit.sentence) if refit else "", classes, configuration)
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _what(facts: Facts, best: Trial, model: Path | None) -> str:
@@ -97,11 +100,18 @@ def _scores(facts: Facts, best: Trial) -> str:
     rows: list[tuple[str, str, str, str]] = []
     if result.get("test_score") is not None and result.get("trial") == best.number:
         rows.append(("test, scored once, at the end", _count(facts, "test"), f"{result['test_score']:.3f}", _span(result.get("test_interval"))))
-    rows.append(("validation, by which it was chosen", _count(facts, "val"), f"{best.score or 0:.3f}", _span(best.interval)))
+    count = _count(facts, *scored_splits(best.folds))
+    rows.append((f"{_where(best.folds)}, by which it was chosen", count, f"{best.score or 0:.3f}", _span(best.interval)))
     if result.get("baseline") is not None:
         rows.append(("always the most frequent class, validation", _count(facts, "val"), f"{result['baseline']:.3f}", ""))
     warnings = "".join(f"\n\n**{plain(text)}**" for text in facts.caveats)
-    return _table(("images", "how many", facts.metric.replace("_", " "), "95 % interval"), rows) + warnings
+    refit = f"\n\n{plain(facts.refit.sentence)}" if facts.refit else ""
+    by_chance = f"\n\n{plain(facts.ahead)}" if facts.ahead else ""
+    return _table(("images", "how many", facts.metric.replace("_", " "), "95 % interval"), rows) + warnings + refit + by_chance
+
+
+def _where(folds: int) -> str:
+    return f"training and validation, {kind(folds)}" if folds else kind(folds)
 
 
 def _classes(facts: Facts) -> str:
@@ -163,7 +173,7 @@ def _limits(facts: Facts, best: Trial) -> Iterable[str]:
     if worst:
         yield worst
     if (facts.result or {}).get("test_score") is None:
-        yield "It was not scored on test images; the validation score flatters, since it was chosen by it."
+        yield "It was not scored on test images; the score by which it was chosen flatters."
     if best.state is State.STOPPED:
         yield "Its training was stopped half-way."
 
@@ -205,9 +215,9 @@ def _shown(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _count(facts: Facts, split: str) -> str:
-    counts = facts.data.get("splits", {}).get(split)
-    return f"{sum(map(int, counts)):,}" if counts else "-"
+def _count(facts: Facts, *splits: str) -> str:
+    counts = [facts.data.get("splits", {}).get(split) for split in splits]
+    return f"{sum(sum(map(int, given)) for given in counts if given):,}" if all(counts) else "-"
 
 
 def _span(interval: Sequence[float] | None, digits: int = 3) -> str:

@@ -54,6 +54,16 @@ Side = Annotated[StrictInt, Field(ge=1, le=MOST_PIXELS)]
 Beside = Annotated[Text, AfterValidator(_beside)]
 
 
+class Trained(BaseModel):
+    """What a model was trained on, where that is more than what the scored one was."""
+
+    model_config = ConfigDict(extra="allow")
+
+    images: Annotated[StrictInt, Field(ge=0)]
+    scored_images: Annotated[StrictInt, Field(ge=0)]
+    splits: list[Literal["train", "val", "test"]]
+
+
 class Card(BaseModel):
     """The card in a model file."""
 
@@ -70,6 +80,7 @@ class Card(BaseModel):
     metric: Text | None = None
     val_score: Number | None = None
     val_interval: tuple[Number, Number] | None = None
+    refit: Trained | None = None
     params: StrictInt | None = None
     mult_adds: StrictInt | None = None
     configuration: dict[Text, Any] | None = None

@@ -32,6 +32,7 @@ from automl_cnn.export.formats import FORMATS, INT8, NONE, QUANTIZATIONS, Format
 from automl_cnn.export.proof import Proof, Reference, prove, refused
 from automl_cnn.export.readme import README, readme
 from automl_cnn.export.witnesses import Witnesses, reference_of, witnesses
+from automl_cnn.judged import not_new, refit_of
 from automl_cnn.paths import address
 
 TO_BYTES = (
@@ -144,6 +145,8 @@ def export(
     card = bundle.read_card(model)
     notes = [unchecked] if unchecked else []
     images = witnesses(dataset, int(card["size"]), notes, missing)
+    if images is not None and (remark := not_new(refit_of(card.get("refit")))):
+        notes.append(remark)
     say("loading the model")
     original = bundle.load_model(model)
     from automl_cnn.export.network import core

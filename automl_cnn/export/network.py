@@ -9,12 +9,13 @@ leaves an image of the network's own size as it is, bit for bit.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import keras
 import numpy as np
 
-from automl_cnn.layers import Downsample, LocalResponseNorm, LogMean, Resize, StochasticDepth, triangles
+from automl_cnn.layers import Downsample, LocalResponseNorm, LogMean, Mirror, Resize, StochasticDepth, triangles
 
 IMAGES = "images"
 PROBABILITIES = "probabilities"
@@ -22,15 +23,16 @@ PROBABILITIES = "probabilities"
 
 def core(model: Any, size: int, channels: int) -> Any:
     """`model` without the layers of ours: float32 (n, size, size, channels) within 0..255 -> (n, classes). It shares the weights."""
-    return _said_with_stock(model, keras.Input((size, size, channels), name="pixels"))
+    return _in_stock(model, keras.Input((size, size, channels), name="pixels"), {})
 
 
-def _said_with_stock(model: Any, pixels: Any) -> Any:
-    return keras.models.clone_model(model, input_tensors=pixels, clone_function=lambda layer: layer, call_function=_stock)
+def _in_stock(model: Any, pixels: Any, known: dict[int, Any]) -> Any:
+    """`model` on `pixels` in stock Keras. `known` holds the networks within it that were rewritten already: one that is used several times stays one."""
+    return keras.models.clone_model(model, input_tensors=pixels, clone_function=lambda layer: layer, call_function=functools.partial(_stock, known))
 
 
-def _stock(layer: Any, *arguments: Any, **named: Any) -> Any:
-    """What a layer computes at inference, said with stock Keras; a member of an ensemble is a layer too."""
+def _stock(known: dict[int, Any], layer: Any, *arguments: Any, **named: Any) -> Any:
+    """What a layer computes at inference, in stock Keras. A member of an ensemble and the frozen network of a readout are layers too."""
     if isinstance(layer, StochasticDepth):
         return arguments[0]
     if isinstance(layer, Resize):
@@ -41,8 +43,13 @@ def _stock(layer: Any, *arguments: Any, **named: Any) -> Any:
         return _normed(layer, arguments[0])
     if isinstance(layer, LogMean):
         return layer.logits(arguments[0], float(layer.scale))
+    if isinstance(layer, Mirror):
+        return keras.ops.flip(arguments[0], axis=2)
     if isinstance(layer, keras.Model):
-        return _said_with_stock(layer, keras.Input(arguments[0].shape[1:], name="pixels"))(*arguments, training=False)
+        if id(layer) not in known:
+            shape = arguments[0].shape[1:] if len(layer._inbound_nodes) == 1 else layer.input_shape[1:]
+            known[id(layer)] = _in_stock(layer, keras.Input(shape, name="pixels"), known)
+        return known[id(layer)](*arguments, training=False)
     return layer(*arguments, **named)
 
 

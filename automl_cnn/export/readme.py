@@ -9,6 +9,7 @@ from typing import Any
 from automl_cnn.data.levels import CONVENTION, Levels
 from automl_cnn.export.card import plain
 from automl_cnn.export.web import runtime
+from automl_cnn.judged import refit_of
 
 README = "README.md"
 
@@ -69,6 +70,7 @@ def readme(contract: Mapping[str, Any]) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     listed: Sequence[Mapping[str, Any]] = contract["models"]
+    refit = refit_of(contract.get("refit"))
     models = [_model(entry["file"], entry["precision"], USES[entry["format"]]) for entry in listed]
     environment = Environment(  # Markdown, not HTML
         loader=PackageLoader("automl_cnn.export", ""), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
@@ -80,6 +82,7 @@ def readme(contract: Mapping[str, Any]) -> str:
         models=models,
         deep=_deep(contract),
         many=len(models) > 1,
+        refit=refit.sentence if refit else "",
         onnx=next((entry["file"] for entry in listed if entry["format"] == "onnx"), None),
         ort_web=runtime.VERSION,
         glue=runtime.GLUE,

@@ -7,21 +7,22 @@ Preprocessing is part of the model, so that an exported file takes photos as the
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import keras
 
-from automl_cnn import foreign, keras_settings
+from automl_cnn import keras_settings
 from automl_cnn.errors import ConfigError, PluginError
 from automl_cnn.layers import Resize
 from automl_cnn.models.choose import architecture_of, pretrained_of, regularizers_of
 from automl_cnn.models.net import BuildNet
-from automl_cnn.plugin import Architecture, Inputs, Pretrained, Regularizer
+from automl_cnn.models.pieces import blaming, checked_map, checked_row, scaled, seeded
+from automl_cnn.models.readout import readout_network
+from automl_cnn.plugin import Architecture, Pretrained, Regularizer
 from automl_cnn.space import Configuration
+from automl_cnn.transfer import is_probe, readout_of
 
 if TYPE_CHECKING:
     from automl_cnn.registry import Registry
@@ -31,12 +32,15 @@ if TYPE_CHECKING:
 class Network:
     """`model` is what is kept; `training` is the same network with its auxiliary classifiers as further outputs.
 
-    `loss_weights` has one number for each output of `training`. The two share their weights.
+    `loss_weights` has one number for each output of `training`. The two share their weights. `body` is the part that pretrained weights
+    belong to: the model itself, or the frozen network inside a readout. `reader` gives the averages of a readout's stages; None elsewhere.
     """
 
     model: keras.Model
     training: keras.Model
     loss_weights: tuple[float, ...]
+    body: keras.Model
+    reader: keras.Model | None = None
 
 
 @keras_settings.standard()
@@ -71,23 +75,25 @@ def network(
         width, depth = pretrained.width, pretrained.depth
     net = BuildNet(input_size=size, classes=classes, width=width, depth=depth, regularizers=regularizers, keep_strides=pretrained is not None)
     where = f"{architecture!r} at {size} px, width {width:g}, depth {depth:g}"
-    with _seeded(seed):
+    with seeded(seed):
         pixels = keras.Input((None, None, channels), name="pixels")
-        x = _scaled(Resize(size, name="resize")(pixels), pretrained.inputs if pretrained else None)
-        with _blaming(f"{where}: features"):
-            x = _a_map(architecture.features(x, net), f"{where}: features")
-        with _blaming(f"{where}: head"):
-            x = _a_row(architecture.head(x, net), f"{where}: head")
-        with _blaming(f"{where}: a regularizer's dense hook"):
-            x = _a_row(net.before_dense(x), f"{where}: a regularizer's dense hook")
+        x = scaled(Resize(size, name="resize")(pixels), pretrained.inputs if pretrained else None)
+        with blaming(f"{where}: features"):
+            x = checked_map(architecture.features(x, net), f"{where}: features")
+        with blaming(f"{where}: head"):
+            x = checked_row(architecture.head(x, net), f"{where}: head")
+        with blaming(f"{where}: a regularizer's dense hook"):
+            x = checked_row(net.before_dense(x), f"{where}: a regularizer's dense hook")
         probabilities = _classified(x, net, "classifier", "probabilities")
         auxiliary = [_classified(row, net, f"auxiliary_classifier_{number}", f"auxiliary_{number}") for number, (row, _) in enumerate(net.auxiliaries, 1)]
+        model = keras.Model(pixels, probabilities, name=architecture.name)
         built = Network(
-            model=keras.Model(pixels, probabilities, name=architecture.name),
+            model=model,
             training=keras.Model(pixels, [probabilities, *auxiliary] if auxiliary else probabilities, name=f"{architecture.name}_training"),
             loss_weights=(1.0, *(weight for _, weight in net.auxiliaries)),
+            body=model,
         )
-    with _blaming(f"{where}: a regularizer's built hook"):
+    with blaming(f"{where}: a regularizer's built hook"):
         for regularizer in regularizers:
             regularizer.built(built.training)
     return built
@@ -110,15 +116,20 @@ def network_of(configuration: Configuration, registry: Registry, *, classes: int
     """
     if "resolution" not in configuration:
         raise ConfigError("The configuration has no 'resolution': expected the input size in pixels.")
+    size, entry = int(configuration["resolution"]), pretrained_of(configuration, registry)
+    if entry is not None and is_probe(configuration):
+        architecture, readout = architecture_of(configuration, registry), readout_of(configuration)
+        read = readout_network(architecture, entry, readout, classes=classes, channels=channels, size=size, seed=seed)
+        return Network(read.model, read.model, (1.0,), read.body, read.reader)
     return network(
         architecture_of(configuration, registry),
         classes=classes,
         channels=channels,
-        size=int(configuration["resolution"]),
+        size=size,
         width=float(configuration.get("width", 1.0)),
         depth=float(configuration.get("depth", 1.0)),
         regularizers=regularizers_of(configuration, registry),
-        pretrained=pretrained_of(configuration, registry),
+        pretrained=entry,
         seed=seed,
     )
 
@@ -128,64 +139,6 @@ def from_configuration(configuration: Configuration, registry: Registry, *, clas
     return network_of(configuration, registry, classes=classes, channels=channels, seed=seed).model
 
 
-def _scaled(x: Any, inputs: Inputs | None) -> Any:
-    """Pixels as the network expects them: -1..1, or what its pretrained weights were trained with."""
-    if inputs is not None and x.shape[-1] == 1:
-        x = keras.layers.Concatenate(name="gray_as_colour")([x, x, x])
-    known = inputs or Inputs()
-    alike = len(set(known.scale)) == len(set(known.offset)) == 1
-    # of shape (1, 1, 3), since Keras' layer would turn a row of three to other axes where keras.json says channels_first, whenever it is called
-    scale, offset = (known.scale[0], known.offset[0]) if alike else ([[list(known.scale)]], [[list(known.offset)]])
-    return keras.layers.Rescaling(scale, offset=offset, name="rescale")(x)
-
-
 def _classified(x: Any, net: BuildNet, dense: str, softmax: str) -> Any:
     x = keras.layers.Dense(net.classes, kernel_regularizer=net.penalty(), name=dense)(x)
     return keras.layers.Softmax(dtype="float32", name=softmax)(x)
-
-
-@contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """Keras draws each layer's seed from Python's `random`; give it ours and leave the caller's as it was."""
-    state = random.getstate()
-    random.seed(seed)
-    try:
-        yield
-    finally:
-        random.setstate(state)
-
-
-@contextmanager
-def _blaming(where: str) -> Iterator[None]:
-    try:
-        yield
-    except (PluginError, KeyboardInterrupt):
-        raise
-    except BaseException as error:  # a stranger's plugin may raise anything, SystemExit included
-        raise PluginError(f"{where} raised {foreign.sentence(error)}") from error
-
-
-def _a_map(x: Any, where: str) -> Any:
-    shape = _shape(x, where, "a 4-D feature map (batch, height, width, channels)")
-    if len(shape) != 4:
-        raise PluginError(
-            f"{where} returned a tensor of shape {shape}: expected a 4-D feature map (batch, height, width, channels). Leave the pooling to `head`."
-        )
-    if not all(shape[1:]):
-        raise PluginError(
-            f"{where} returned an empty or unknown map of shape {shape}: expected at least one pixel and one channel. Downsample less, or raise min_size."
-        )
-    return x
-
-
-def _a_row(x: Any, where: str) -> Any:
-    shape = _shape(x, where, "a 2-D tensor (batch, features)")
-    if len(shape) != 2 or not shape[1]:
-        raise PluginError(f"{where} returned a tensor of shape {shape}: expected a 2-D tensor (batch, features) with at least one feature.")
-    return x
-
-
-def _shape(x: Any, where: str, expected: str) -> tuple[int | None, ...]:
-    if not isinstance(x, keras.KerasTensor):
-        raise PluginError(f"{where} returned {type(x).__name__}: expected {expected}. Is a return missing?")
-    return tuple(x.shape)

@@ -17,6 +17,7 @@ from automl_cnn.errors import PluginError
 from automl_cnn.records import NetCost
 
 Shape = tuple[int | None, ...]
+Use = tuple[Shape, list[Shape]]  # what goes into a layer, and what comes out
 
 
 @dataclass(frozen=True)
@@ -68,27 +69,52 @@ def cost(model_or_layers: keras.Model | Iterable[keras.layers.Layer]) -> Cost:
     Raises:
         PluginError: a layer's map has no fixed size, so that its cost cannot be told.
     """
-    layers = tuple(_layers(model_or_layers.layers if isinstance(model_or_layers, keras.Model) else model_or_layers))
-    costs = tuple(_layer(layer) for layer in layers)
-    trained = {id(weight): weight for layer in layers for weight in layer.trainable_variables}  # a shared weight counts once
-    stored = {id(weight): weight for layer in layers for weight in layer.weights}
+    used = tuple(_used(model_or_layers.layers if isinstance(model_or_layers, keras.Model) else model_or_layers))
+    costs = tuple(_layer(layer, uses) for layer, uses in used)
+    trained = {id(weight): weight for layer, _ in used for weight in layer.trainable_variables}  # a shared weight counts once
+    stored = {id(weight): weight for layer, _ in used for weight in layer.weights}
     params, weights = (sum(_size(weight) for weight in some.values()) for some in (trained, stored))
     return Cost(params, sum(one.mult_adds for one in costs), costs, weights)
 
 
-def _layers(layers: Iterable[Any]) -> Iterator[Any]:
+def _used(layers: Iterable[Any]) -> Iterator[tuple[Any, list[Use]]]:
+    """Each layer with its uses; of a network within the network, its layers with the uses that all its calls make of them."""
     for layer in layers:
-        if isinstance(layer, keras.Model):
-            yield from _layers(layer.layers)
+        if not isinstance(layer, keras.Model):
+            yield layer, [(_one(node.input_tensors), _outputs(node)) for node in layer._inbound_nodes]  # Keras has no public list of a layer's uses
+        elif isinstance(layer, keras.Sequential) or not layer._inbound_nodes:
+            yield from _used(layer.layers)
         else:
-            yield layer
+            yield from _within(layer)
 
 
-def _layer(layer: Any) -> LayerCost:
-    uses = [(_one(node.input_tensors), _one(node.output_tensors)) for node in layer._inbound_nodes]  # Keras has no public list of a layer's uses
+def _within(model: Any) -> Iterator[tuple[Any, list[Use]]]:
+    """The layers of a network that is a layer itself: it may be called on images of several sizes, which its own layers do not know."""
+    uses: dict[int, list[Use]] = {id(layer): [] for layer in model.layers}
+
+    def spy(operation: Any) -> Any:
+        def specified(*given: Any, **more: Any) -> Any:
+            made = operation.compute_output_spec(*given, **more)
+            shapes = [tuple(tensor.shape) for tensor in keras.tree.flatten(given) if hasattr(tensor, "shape")]
+            if id(operation) in uses and shapes:
+                uses[id(operation)].append((shapes[0], [tuple(tensor.shape) for tensor in keras.tree.flatten(made)]))
+            return made
+
+        return specified
+
+    for node in model._inbound_nodes:
+        model._run_through_graph([keras.KerasTensor(tensor.shape, tensor.dtype) for tensor in node.input_tensors], operation_fn=spy)
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from _within(layer)
+        else:
+            yield layer, uses[id(layer)]
+
+
+def _layer(layer: Any, uses: list[Use]) -> LayerCost:
     params = sum(_size(weight) for weight in layer.trainable_variables)
-    shape = uses[-1][1][1:] if uses else ()
-    return LayerCost(layer.name, type(layer).__name__, shape, params, sum(_mult_adds(layer, *use) for use in uses), _activations(layer))
+    shape = uses[-1][1][0][1:] if uses and uses[-1][1] else ()
+    return LayerCost(layer.name, type(layer).__name__, shape, params, sum(_mult_adds(layer, given, made[0]) for given, made in uses), _activations(layer, uses))
 
 
 def _mult_adds(layer: Any, given: Shape, made: Shape) -> int:
@@ -102,11 +128,11 @@ def _mult_adds(layer: Any, given: Shape, made: Shape) -> int:
     return 0
 
 
-def _activations(layer: Any) -> int:
+def _activations(layer: Any, uses: list[Use]) -> int:
     """The values of its output, of all its uses; pixels as they come in are not computed."""
     if isinstance(layer, keras.layers.InputLayer):
         return 0
-    return sum(_known(layer, tuple(tensor.shape)[1:]) for node in layer._inbound_nodes for tensor in node.output_tensors)
+    return sum(_known(layer, shape[1:]) for _, made in uses for shape in made)
 
 
 def _positions(layer: Any, shape: Shape) -> int:
@@ -126,3 +152,7 @@ def _size(weight: Any) -> int:
 
 def _one(tensors: Any) -> Shape:
     return tuple(tensors[0].shape) if tensors else ()
+
+
+def _outputs(node: Any) -> list[Shape]:
+    return [tuple(tensor.shape) for tensor in node.output_tensors]

@@ -18,7 +18,7 @@ class BuildNet:
 
     `width` and `depth` are the multipliers w and d of compound scaling. `keep_strides` takes the early
     strides on small images too: pretrained weights expect them. `auxiliaries` collects what the
-    architecture asks for with `auxiliary`.
+    architecture asks for with `auxiliary`, `block_ends` what `after_block` returned.
 
     Raises:
         PluginError: a multiplier, the size or the number of classes is not above zero.
@@ -43,6 +43,7 @@ class BuildNet:
         self.regularizers = tuple(regularizers)
         self.keep_strides = keep_strides
         self.auxiliaries: list[tuple[Any, float]] = []
+        self.block_ends: list[Any] = []
 
     def width(self, channels: int) -> int:
         if self.w == 1:
@@ -84,6 +85,7 @@ class BuildNet:
     def after_block(self, x: Any) -> Any:
         for regularizer in self.regularizers:
             x = regularizer.block(x)
+        self.block_ends.append(x)
         return x
 
     def before_dense(self, x: Any) -> Any:

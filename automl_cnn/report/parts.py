@@ -37,6 +37,7 @@ class Row:
     margin: str
     time: str
     state: str
+    judged: str = ""  # how the score was measured, where trials differ in that
     finding: str = ""
     severity: str = ""
     reason: str = ""
@@ -161,3 +162,5 @@ class Page:
     versions: Pairs
     written: str
     metric: str = "accuracy"
+    beside: tuple[str, ...] = ()  # what to know beside the scores, a paragraph each
+    scoring: str = ""  # what the scores of the leaderboard are, and what the order is by

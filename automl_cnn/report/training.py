@@ -108,7 +108,7 @@ def costs(facts: Facts, best: Trial | None) -> tuple[Cost, ...]:
             )
             for trial in usable
         ]
-        label = f"Validation {facts.metric} against {words} of {len(usable)} trials; {len(best_ones)} on the Pareto front"
+        label = f"{facts.metric.replace('_', ' ').capitalize()} against {words} of {len(usable)} trials; {len(best_ones)} on the Pareto front"
         stairs = [(float(getattr(trial, field_name)), trial.score or 0.0) for trial in best_ones]
         if chart := charts.scatter(label, dots, stairs, words, facts.metric.replace("_", " ")):
             found.append(Cost(words, chart))

@@ -10,9 +10,11 @@ from pathlib import Path
 from automl_cnn.diagnosis import title
 from automl_cnn.errors import StoreError
 from automl_cnn.facts import Facts
+from automl_cnn.judged import EVERY, HELD_OUT, is_crossed, kind, over, scored_splits
 from automl_cnn.places import sqlite_url
 from automl_cnn.quantities import clock, compact
-from automl_cnn.records import State, Trial, incumbent
+from automl_cnn.ranking import incumbent, ranked
+from automl_cnn.records import State, Trial
 from automl_cnn.report import charts
 from automl_cnn.report.importances import importances
 from automl_cnn.report.numbers import network, percent
@@ -68,6 +70,8 @@ def view(facts: Facts) -> Page:
         versions=tuple(facts.versions.items()),
         written=facts.written,
         metric=facts.metric.replace("_", " "),
+        beside=_beside(facts),
+        scoring=_scoring(facts),
     )
 
 
@@ -88,8 +92,10 @@ def _verdict(facts: Facts) -> str:
     if facts.members:
         said = f"{len(facts.members)} networks together, {facts.joined}, with {compact(best.params)} parameters in all,"
     score, span, where = _headline(facts, best)
-    images = f"the {sum(map(int, facts.data['splits'][where])):,} " if facts.data.get("splits") else ""
-    split = ("test images" if facts.copied else "test images, which it had never seen") if where == "test" else "validation images, by which it was chosen"
+    splits = ("test",) if where == "test" else scored_splits(best.folds)
+    images = f"the {sum(sum(map(int, facts.data['splits'][split])) for split in splits):,} " if facts.data.get("splits") else ""
+    chosen = f"{over(best.folds)}, {f'in the {kind(best.folds)} ' if best.folds else ''}by which it was chosen"
+    split = ("test images" if facts.copied else "test images, which it had never seen") if where == "test" else chosen
     interval = f" (95 % interval {percent(span[0])} to {percent(span[1])})" if span else ""
     if facts.metric == "accuracy":
         reached = f"answered {percent(score)} of {images}{split}, right{interval}"
@@ -121,6 +127,33 @@ def _why(facts: Facts, best: Trial | None) -> str:
     return found[0].sentence if found else ""
 
 
+def _beside(facts: Facts) -> tuple[str, ...]:
+    """What the delivered model was trained on, and which trial is ahead by chance."""
+    refit = facts.refit
+    measured = "" if refit is None or refit.kept else " What this page shows was measured on the scored model, which is kept beside it as scored.keras."
+    return tuple(filter(None, (f"{refit.sentence}{measured}" if refit else "", facts.ahead)))
+
+
+def _scoring(facts: Facts) -> str:
+    """What the scores on the leaderboard are, and what its order is by."""
+    scored = [trial for trial in facts.trials if trial.score is not None]
+    crossed = [trial for trial in scored if trial.folds]
+    if not crossed:
+        scores = "Scores are those of the validation images."
+    elif len(crossed) == len(scored):
+        scores = f"Scores are cross-validated over the {EVERY}."
+    else:
+        scores = (
+            f"A {crossed[0].judged} score is cross-validated over the {EVERY}; the others are those of the {HELD_OUT}. "
+            f"Scores of different kinds are compared on the {HELD_OUT} alone."
+        )
+    return (
+        f"{scores} The winner comes first. Another trial replaces it only if its score is higher by more than one standard error, or not lower with fewer "
+        "mult-adds, or higher after training the winner longer. The other trials follow by score, equal ones by mult-adds. Pruned and failed trials do not "
+        "compete."
+    )
+
+
 def _tiles(facts: Facts) -> tuple[Tile, ...]:
     best = facts.best
     if best is None or best.score is None:
@@ -128,7 +161,7 @@ def _tiles(facts: Facts) -> tuple[Tile, ...]:
     score, span, where = _headline(facts, best)
     tiles = [
         Tile(
-            f"{facts.metric.replace('_', ' ')}, {'test' if where == 'test' else 'validation'}",
+            f"{facts.metric.replace('_', ' ')}, {'test' if where == 'test' else kind(best.folds)}",
             f"{score:.3f}",
             f"{span[0]:.3f} to {span[1]:.3f}" if span else "",
         )
@@ -136,7 +169,7 @@ def _tiles(facts: Facts) -> tuple[Tile, ...]:
     if where == "test":
         tiles.append(
             Tile(
-                f"{facts.metric.replace('_', ' ')}, validation",
+                f"{facts.metric.replace('_', ' ')}, {kind(best.folds)}",
                 f"{best.score:.3f}",
                 f"{best.interval[0]:.3f} to {best.interval[1]:.3f}" if best.interval else "",
             )
@@ -148,7 +181,7 @@ def _tiles(facts: Facts) -> tuple[Tile, ...]:
 
 
 def _board(facts: Facts, best: Trial | None) -> tuple[Row, ...]:
-    scored = sorted((trial for trial in facts.trials if trial.scored), key=lambda trial: (-(trial.score or 0.0), trial.mult_adds or 0, trial.number))
+    scored = ranked(facts.trials)
     rest = [trial for trial in facts.trials if not trial.scored]
     rest.sort(key=lambda trial: (trial.state is not State.PRUNED, -(trial.score or 0.0)))
     return tuple(_row(trial, str(rank) if trial.scored else "–", facts, best) for rank, trial in enumerate([*scored, *rest], 1))
@@ -165,6 +198,7 @@ def _row(trial: Trial, rank: str, facts: Facts, best: Trial | None) -> Row:
         mult_adds=compact(trial.mult_adds),
         epochs=str(len(trial.epochs)),
         score="-" if trial.score is None else f"{trial.score:.3f}",
+        judged=trial.judged if trial.score is not None and is_crossed(facts.trials) else "",
         margin="" if trial.interval is None else f"{trial.interval[0]:.3f} to {trial.interval[1]:.3f}",
         time=clock(trial.seconds),
         state=STATES[trial.state],

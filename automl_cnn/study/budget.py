@@ -12,6 +12,7 @@ FINISH = 5.0  # seconds set aside for the test score, the registered model and t
 FINAL_SHARE = 0.35  # of the search, for training the winner again at length
 PROPOSALS = 5  # trials that should still fit after the defaults
 SLICE = 30.0  # seconds below which a trial says little, so that fewer defaults are better
+LEAST_SLICE = 15.0  # seconds of a trial at least: of a short search, few trials that learn something
 LEAST_DEFAULTS = 3
 SPARE = 0.005  # of all the time, for what takes longer than foreseen
 COMMON_SCORING = 2.0  # seconds of scoring images that FINISH has room for
@@ -62,7 +63,7 @@ class Budget:
         """
         if self.total is None:
             return None
-        share = max(6.0, min(900.0, self.searching / (defaults + PROPOSALS)))
+        share = max(LEAST_SLICE, min(900.0, self.searching / (defaults + PROPOSALS)))
         return min(share, max(1.0, self.left / 2)) if first else share
 
 

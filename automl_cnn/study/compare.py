@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from automl_cnn.judged import kind, scored_splits
 from automl_cnn.metrics import wilson
 from automl_cnn.space import Scalar
 from automl_cnn.study.overview import Interval, Overview
@@ -17,7 +18,8 @@ COUNTS = (
     "{images:,} {split} images, taken as if they were drawn apart, which is cautious; more than chance where it leaves out 0."
 )
 OVERLAP = "Method: more than chance where the 95 % intervals of the two {split} scores do not overlap, which is cautious."
-CHOSEN = "No test scores of all of them are known; validation scores are what the winners were chosen by, so they flatter."
+UNLIKE = "The scores were measured differently: by {kinds}."
+CHOSEN = "No test scores of all of them are known; these scores are what the winners were chosen by, so they flatter."
 
 
 @dataclass(frozen=True)
@@ -48,15 +50,15 @@ class Comparison:
 
 def compare(studies: Sequence[Overview]) -> Comparison:
     """The best study against each of the others, where their scores compare."""
-    warnings = _warnings(studies)
     split = "test" if all(study.test for study in studies) else "val"
+    warnings = _warnings(studies, split)
     scored = [(study.name, *score) for study in studies if (score := _score(study, split))]
     images = _images(studies[0], split)
     counted = studies[0].metric == "accuracy" and images > 0
     method = ""
     differences: list[Difference] = []
     if not warnings and len(scored) > 1:
-        word = {"test": "test", "val": "validation"}[split]
+        word = "test" if split == "test" else "training and validation" if _folds(studies[0]) else "validation"
         method = (COUNTS.format(images=images, split=word) if counted else OVERLAP.format(split=word)) + ("" if split == "test" else f" {CHOSEN}")
         best = max(scored, key=lambda entry: entry[1])
         differences = [_difference(best, other, images if counted else 0) for other in scored if other is not best]
@@ -87,10 +89,15 @@ def _score(study: Overview, split: str) -> tuple[float, Interval | None] | None:
 
 
 def _images(study: Overview, split: str) -> int:
-    return sum(study.data.get("splits", {}).get(split, ()))
+    splits = ("test",) if split == "test" else scored_splits(_folds(study))
+    return sum(sum(study.data.get("splits", {}).get(one, ())) for one in splits)
 
 
-def _warnings(studies: Sequence[Overview]) -> list[str]:
+def _folds(study: Overview) -> int:
+    return study.best.folds if study.best else 0
+
+
+def _warnings(studies: Sequence[Overview], split: str) -> list[str]:
     """Why the scores do not compare, a sentence each."""
     found = []
     prints = [study.data.get("fingerprint") for study in studies]
@@ -106,6 +113,9 @@ def _warnings(studies: Sequence[Overview]) -> list[str]:
     metrics = [study.metric for study in studies]
     if len(set(metrics)) > 1:
         found.append(f"The metrics differ: {_each(metrics)}.")
+    kinds = list(dict.fromkeys(kind(_folds(study)) for study in studies if study.best))
+    if split == "val" and len(kinds) > 1:
+        found.append(UNLIKE.format(kinds=" and by ".join(kinds)))
     return found
 
 

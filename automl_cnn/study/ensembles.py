@@ -14,7 +14,8 @@ from automl_cnn import metrics, predictions
 from automl_cnn.config import Metric
 from automl_cnn.errors import TrialError
 from automl_cnn.export.bundle import read_card, unseal, write_card
-from automl_cnn.records import NetCost, Trial, incumbent
+from automl_cnn.ranking import incumbent
+from automl_cnn.records import NetCost, Trial
 from automl_cnn.space import Configuration
 from automl_cnn.study.combine import Combination, attempts, better, combine
 from automl_cnn.study.executors.protocol import Executor, Joint, Recipe

@@ -14,9 +14,10 @@ from automl_cnn.caveats import caveats
 from automl_cnn.config import StudyConfig
 from automl_cnn.data import Dataset, pixels
 from automl_cnn.errors import DataError, StoreError, TrialError
-from automl_cnn.evidence import Matrix
+from automl_cnn.evidence import Evidence, Matrix
 from automl_cnn.export.bundle import read_card, seal, write_card
-from automl_cnn.records import Calibration, Finished, Started, State, StudyResult, Trial
+from automl_cnn.ranking import incumbent
+from automl_cnn.records import Calibration, Finished, Refit, Started, State, StudyResult, Trial
 from automl_cnn.store import Store, StudyFolder
 from automl_cnn.study import ensembles, majority, reporting
 from automl_cnn.study.budget import Budget
@@ -27,12 +28,15 @@ from automl_cnn.study.observer import Observer
 from automl_cnn.study.overview import overview
 from automl_cnn.study.pareto import front, winner
 from automl_cnn.study.record import DATA, RESULT, Record
+from automl_cnn.study.refits import Refits
 from automl_cnn.study.shelf import Shelf
 from automl_cnn.study.stages import Sizing
 from automl_cnn.study.times import READY, Times
 from automl_cnn.track import Tracking
+from automl_cnn.transfer import is_probe
 
 ENSEMBLE_SHARE = 0.05  # of the budget, at most, for making one model of several networks
+REPORT = 3.0  # seconds for MLflow and the report
 LOOK = 2.0  # seconds for a few heat maps and the page, beside scoring the validation images
 
 
@@ -77,6 +81,9 @@ class Finish:
         began = elapsed.now()
         test = self._test_of_majority() if best.is_majority else self._test()
         scoring = elapsed.now() - began
+        joined = ensembles.standing(self.folder.model)
+        refit, better = self._refit(best, stopped_by, members=len(joined.get("members", ())) or 1)
+        evidence, without = self._looked(test, scoring, best)
         result = StudyResult(
             study=self.folder.name,
             metric=self.config.scored_by,
@@ -98,15 +105,20 @@ class Finish:
             calibration=calibration,
             objectives=objectives,
             front=tuple(trial.number for trial in front(trials, objectives)),
+            folds=0 if joined else best.folds,
+            refit=refit,
+            winner_found_at=self._found_at(best),
         )
         with self.as_room_allows():
             for number in result.front:
                 if self.shelf.checkpoint(number).exists():
                     seal(self.shelf.checkpoint(number))
-        result = dataclasses.replace(result, **ensembles.standing(self.folder.model))
+        result = dataclasses.replace(result, **joined)
         result = dataclasses.replace(result, caveats=caveats(self.record.settings[DATA], result, *self._confusion(test)))
         with self.as_room_allows():
             write_card(self.folder.model, {**read_card(self.folder.model), "test_score": result.test_score, "test_interval": result.test_interval})
+            if better and refit is not None:
+                self.refits.place(refit)
             seal(self.folder.model)
         if stopped_by != STOPPED and not best.is_majority:
             self.observer.finishing("registering the model in MLflow")
@@ -115,7 +127,7 @@ class Finish:
         result = dataclasses.replace(result, seconds=self.budget().used)
         with self.as_room_allows():
             self.reserve.spend(lambda: self.record.keep(RESULT, result.as_dict()))
-        self._report(test, scoring, "It gives every image the same answer, so that there are no mistakes to look at." if best.is_majority else "")
+        self._report(evidence, without)
         if not best.is_majority:
             self.tracker.wait()
         self.observer.result(result)
@@ -148,34 +160,65 @@ class Finish:
         self.observer.note(f"Trial {best.number} is better, but there was no room to put its model in place: the same command does it.")
         return trials[number]
 
-    def _report(self, test: TestScore | None, scoring: float, without: str) -> None:
-        """Report and model card; the look at the winner's mistakes only where there is time, `scoring` being what a split takes. No search fails for them.
-
-        `without` says why nobody need look at them.
-        """
-        self.observer.finishing("writing the report")
-        evidence, budget = None, self.budget()
-        left = float("inf") if budget.total is None else budget.total - budget.used
+    def _looked(self, test: TestScore | None, scoring: float, best: Trial) -> tuple[Evidence | None, str]:
+        """The look at the winner's mistakes, where there is time; `scoring` is what a split takes. Else None, and why."""
+        if best.is_majority:
+            return None, "It gives every image the same answer, so that there are no mistakes to look at."
+        left = self._left
         try:
-            if without:
-                raise TrialError(without)
             if left < scoring + LOOK:
                 raise TrialError(f"no time was left; `automl-cnn report {self.folder.name}` does it")
-            found = self.executor.examine(str(self.folder.model), lambda: left)
-            evidence = dataclasses.replace(found, test_confusion=test.confusion if test else ())
+            self.observer.finishing("looking at the winner's mistakes")
+            seen = self.executor.examine(str(self.folder.model), lambda: left)
+            return dataclasses.replace(seen, test_confusion=test.confusion if test else ()), ""
         except TrialError as error:
-            if not without:
-                without = f"The winner's mistakes were not looked at: {error}."
-                self.observer.note(without)
+            why = f"The winner's mistakes were not looked at: {error}."
+            self.observer.note(why)
+            return None, why
+
+    @property
+    def _left(self) -> float:
+        """Seconds until the whole budget is used up."""
+        budget = self.budget()
+        return float("inf") if budget.total is None else budget.total - budget.used
+
+    def _report(self, evidence: Evidence | None, without: str) -> None:
+        """Report and model card. No search fails for them. `without` says why there is no evidence."""
+        self.observer.finishing("writing the report")
         try:
             store = Store(self.config.store)
             self.tracker.files(reporting.conclude(overview(store, self.folder.name), store, evidence, without))
         except Exception as error:  # whatever is in a record or a plugin's names; the model is safe
             self.observer.note(f"The report could not be written: {type(error).__name__}: {error}")
 
+    @property
+    def refits(self) -> Refits:
+        """What trains the winner's recipe on every image."""
+        return Refits(self.config, self.folder, self.shelf, self.dataset, self.executor)
+
+    def _refit(self, best: Trial, stopped_by: str, members: int) -> tuple[Refit | None, bool]:
+        """The winner's recipe trained on more images, and whether that model is to be delivered; None where nobody asked for it."""
+        refits = self.refits
+        if self.sizing is None or best.is_majority or not refits.splits or stopped_by == STOPPED:
+            return None, False
+        if stopped_by == "user" and not is_probe(best.configuration):  # somebody waits
+            return None, False
+        self.observer.finishing("training the winner's recipe on every image")
+        made: tuple[Refit | None, bool] = (None, False)
+        with self.as_room_allows():
+            made = refits.make(best, self._left - REPORT, members)
+        return made
+
+    def _found_at(self, best: Trial) -> float | None:
+        """Seconds from the study's first trial until the best one was finished; of a study in one session, since its beginning."""
+        started = [trial.started_at for trial in self.record.trials if trial.started_at]
+        if not started or not best.started_at:
+            return None
+        return round(best.started_at + best.seconds - min(started) + self.times.spent.get(READY, 0.0), 1)
+
     def _ensemble(self, trials: Sequence[Trial], stopped_by: str, alone: float) -> None:
         """One model of several networks, where they are better together; not while somebody waits, nor where costs are an objective."""
-        if self.sizing is None or stopped_by in ("user", STOPPED) or self.config.objectives is not None:
+        if self.sizing is None or stopped_by in ("user", STOPPED) or self.config.objectives is not None or self._refitted(trials):
             return
         makes, budget = self._ensembles(self.sizing), self.budget()
         try:
@@ -188,9 +231,14 @@ class Finish:
 
     def foreseen(self, trials: Sequence[Trial]) -> float:
         """Seconds to set aside for an ensemble: a small share of the time, and only while one would be better."""
-        if self.sizing is None or self.config.ensemble == "off" or self.config.budget is None or self.config.objectives is not None:
+        if self.sizing is None or self.config.ensemble == "off" or self.config.budget is None or self.config.objectives is not None or self._refitted(trials):
             return 0.0
         return min(ENSEMBLE_SHARE * self.config.budget, self._ensembles(self.sizing).foreseen(trials))
+
+    def _refitted(self, trials: Sequence[Trial]) -> bool:
+        """Whether the winner is a readout that will be fitted on every image: that gains more than joining it with networks that cannot be."""
+        best = incumbent(trials)
+        return best is not None and is_probe(best.configuration) and bool(self.refits.splits)
 
     def _ensembles(self, sizing: Sizing) -> ensembles.Ensembles:
         labels = self.dataset.labels[self.dataset.rows("val")]
@@ -254,7 +302,7 @@ class Finish:
         """Of the test images, else of the validation images: what was taken for what; empty where that is not known."""
         if test is not None:
             return "test", test.confusion
-        labels, answers = self.dataset.labels[self.dataset.rows("val")], predictions.recall(self.folder.model)
+        labels, answers = self.dataset.labels[self.dataset.rows("val")], predictions.recall(self.folder.judged)
         if answers is None or len(answers) != len(labels):
             return "validation", ()
         classes = len(self.dataset.classes)

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 from automl_cnn import elapsed
 from automl_cnn.errors import StoreError
-from automl_cnn.records import IMAGES_GONE, INTERRUPTED, Epoch, Finished, Job, Progress, Started, State, Trial, incumbent
+from automl_cnn.ranking import incumbent
+from automl_cnn.records import IMAGES_GONE, INTERRUPTED, Epoch, Finished, Job, Progress, Started, State, Trial
 from automl_cnn.space import Configuration
 from automl_cnn.study.budget import Budget
 from automl_cnn.study.disk import DISK_FULL, STOPPED, go_on, is_full

@@ -16,8 +16,9 @@ from typing import Any
 from automl_cnn import paths
 from automl_cnn.config import METRICS, StudyConfig, read_toml, seconds, study_config
 from automl_cnn.errors import ConfigError, DataError, StoreError, did_you_mean
+from automl_cnn.judged import refit_of
 from automl_cnn.places import is_study_name, moved
-from automl_cnn.records import INTERRUPTED, State, Trial
+from automl_cnn.records import INTERRUPTED, Refit, State, Trial
 from automl_cnn.store import Store, StudyFolder
 from automl_cnn.study.disk import STOPPED
 from automl_cnn.study.lock import holder
@@ -93,6 +94,12 @@ class Overview:
         return float(result["test_score"]), (span[0], span[1]) if span else None
 
     @property
+    def refit(self) -> Refit | None:
+        """How the best trial's recipe was trained on more images; None where the model in its place is the scored one and nothing else was tried."""
+        best, result = self.best, self.result
+        return refit_of(result.get("refit")) if best is not None and result is not None and result["trial"] == best.number else None
+
+    @property
     def caveats(self) -> tuple[str, ...]:
         """What to know before the best trial's scores are believed."""
         best, result = self.best, self.result
@@ -149,6 +156,7 @@ class Overview:
             "metric": self.metric,
             "trial": best and best.number,
             "val_score": best and best.score,
+            "folds": best and best.folds,
             "val_interval": best and best.interval,
             "test_score": test and test[0],
             "test_interval": test and test[1],
@@ -268,8 +276,15 @@ def _overview(store: Store, name: str, record: Record | None) -> Overview:
         data=kept.get(DATA) or _data(folder),
         trials=record.trials if record else (),
         seconds=record.seconds if record else 0.0,
-        result={**result, "model_path": str(folder.model)} if result else None,  # where it is now, not where it was written
+        result=_as_of_now(result, folder) if result else None,
     )
+
+
+def _as_of_now(result: Mapping[str, Any], folder: StudyFolder) -> Mapping[str, Any]:
+    """A stored result whose model is where it is now; a refit is left out where a study that went on has put the scored model back in its place."""
+    refit = refit_of(result.get("refit"))
+    undone = refit is not None and not refit.kept and not folder.scored.is_file()
+    return {**result, "model_path": str(folder.model), **({"refit": None} if undone else {})}
 
 
 def _exists(place: object) -> bool:

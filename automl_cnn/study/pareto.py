@@ -11,7 +11,8 @@ import math
 from collections.abc import Sequence
 
 from automl_cnn.config import COSTS
-from automl_cnn.records import Trial, incumbent
+from automl_cnn.ranking import incumbent
+from automl_cnn.records import Trial
 
 Point = tuple[float, ...]
 
@@ -104,10 +105,10 @@ def front(trials: Sequence[Trial], objectives: Sequence[str]) -> tuple[Trial, ..
 
 
 def winner(trials: Sequence[Trial], objectives: Sequence[str]) -> Trial | None:
-    """The trial that a search is for: the incumbent; of several objectives, the member of the front with the highest score.
+    """The trial that a search is for: the incumbent; of several objectives, if it is not on the front, the member with the highest score.
 
     Not the knee of the front: where that lies depends on the scale of the axes and moves with every new member, while the
     objective named first is the user's own order. Whoever wants a cheaper network finds it on the front, or sets a limit.
     """
-    best = front(trials, objectives)
-    return best[0] if best else incumbent(tuple(trials))
+    best, leader = front(trials, objectives), incumbent(tuple(trials))
+    return next((trial for trial in best if leader is not None and trial.number == leader.number), best[0]) if best else leader

@@ -17,7 +17,7 @@ from automl_cnn.records import INTERRUPTED, Job, State, Trial
 from automl_cnn.scaling import Coefficients
 from automl_cnn.study.budget import Budget
 from automl_cnn.study.engines.protocol import Engine
-from automl_cnn.study.stages import Defaults, Final, Guided, Portfolio, Promotion, Proposals, Retry, Scaling, Situation, Sizing, Stage
+from automl_cnn.study.stages import Defaults, Final, Guided, Portfolio, Promotion, Proposals, Readouts, Retry, Scaling, Situation, Sizing, Stage
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Planner:
         now = Situation(done, budget, share, allowed, self.max_epochs, objectives=self.objectives)
         promotion, proposals = Promotion(self.sizing), Proposals(self.sizing, self.engine)
         guided = () if self.known is None or self.objectives else (Guided(self.sizing, self.known),)  # its effects are those on one score
-        first = (Retry(self.sizing), Defaults(self.sizing, probes=True), Portfolio(self.sizing), defaults)
+        first = (Retry(self.sizing), Defaults(self.sizing, probes=True), Readouts(self.sizing), Portfolio(self.sizing), defaults)
         scaling = () if self.scaling == "off" else (Scaling(self.sizing, self.coefficients, always=self.scaling == "compound"),)
         job = self._first((*first, promotion, *guided, *scaling, proposals, Final(self.sizing)), now)
         if job is None and now.share is not None:  # nothing is left to finish: what was set aside for it is free

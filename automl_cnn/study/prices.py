@@ -10,7 +10,7 @@ from automl_cnn.records import NetCost
 from automl_cnn.space import Configuration
 from automl_cnn.study.executors.protocol import Executor
 from automl_cnn.study.record import Record
-from automl_cnn.transfer import PRETRAINED
+from automl_cnn.transfer import FINETUNE, MIRROR, PRETRAINED, SIZES, STAGES, readout_of
 
 COSTS, LATENCIES = "costs", "latencies"
 UNKNOWN = NetCost(0, 1, 1)
@@ -63,5 +63,7 @@ class Prices:
 def _network(configuration: Configuration) -> str:
     """What shapes the network, and nothing else."""
     architecture = str(configuration["architecture"])
-    shaping = ("architecture", "resolution", "width", "depth", f"{PRETRAINED}{architecture}")
+    shaping = ["architecture", "resolution", "width", "depth", f"{PRETRAINED}{architecture}"]
+    if not readout_of(configuration).plain:
+        shaping += [f"{prefix}{architecture}" for prefix in (FINETUNE, SIZES, STAGES, MIRROR)]
     return json.dumps({key: value for key, value in configuration.items() if key in shaping or key.startswith(f"{architecture}.")}, sort_keys=True)

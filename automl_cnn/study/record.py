@@ -170,7 +170,7 @@ class Record:
     def finish(self, number: int, outcome: Finished) -> None:
         """How the trial ended; nothing about it changes any more."""
         trial_id = self._ids[number]
-        kept = {key: value for key, value in dataclasses.asdict(outcome).items() if key != "checkpoint"}
+        kept = {key: value for key, value in dataclasses.asdict(outcome).items() if key != "checkpoint" and value is not None}
         self._storage.set_trial_user_attr(trial_id, "outcome", kept)
         state = _STATES[outcome.state]
         values = [outcome.score] if state is TrialState.COMPLETE and outcome.score is not None else None
@@ -230,5 +230,9 @@ def _trial(frozen: FrozenTrial) -> Trial:
         right=outcome.get("right"),
         averaged=outcome.get("averaged", 0),
         latency=outcome.get("latency"),
+        folds=outcome.get("folds", 0),
+        val_score=outcome.get("val_score"),
+        cross_right=outcome.get("cross_right"),
+        strength=outcome.get("strength"),
         bytes=size(NetCost(*(attributes[key] for key in COSTS))) if all(key in attributes for key in COSTS) else None,
     )

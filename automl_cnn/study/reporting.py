@@ -90,7 +90,7 @@ def look(study: Overview) -> tuple[Evidence | None, str]:
                 checkpoints=str(folder.folder / "trials"),
             )
         )
-        found = executor.examine(str(folder.model))
+        found = executor.examine(str(folder.judged))
     except TrialError as error:
         return None, f"The winner's mistakes could not be looked at: {error}"
     finally:

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from automl_cnn.diagnosis.paired import TRAINING_SD, difference
 from automl_cnn.errors import ConfigError
+from automl_cnn.paired import TRAINING_SD, difference
 from automl_cnn.records import INTERRUPTED, Fidelity, Job, State, Trial
 from automl_cnn.scaling import PAPER, SAME_COST, WAYS, Choice, Coefficients, Scaled, choose, grid, limit, matched, mean, rounded, scaled
 from automl_cnn.space import Configuration, Scalar

@@ -20,7 +20,8 @@ from automl_cnn.data import Dataset, Scan, alike, arrays, claims, pixels, prepar
 from automl_cnn.diagnosis import Context
 from automl_cnn.diagnosis.copies import share_of_copies
 from automl_cnn.errors import AutomlCnnError, ConfigError, ImagesGone, StoreError
-from automl_cnn.records import Job, StudyResult, Trial, incumbent
+from automl_cnn.ranking import incumbent
+from automl_cnn.records import Job, StudyResult, Trial
 from automl_cnn.space import Configuration, Space
 from automl_cnn.store import Store, StudyFolder
 from automl_cnn.study.budget import FINISH, SETUP, Budget, finishing
@@ -42,6 +43,7 @@ from automl_cnn.study.observer import NullObserver, Observer
 from automl_cnn.study.planner import Planner
 from automl_cnn.study.prices import Prices
 from automl_cnn.study.record import DATA, WEIGHTS, Record
+from automl_cnn.study.refits import undo
 from automl_cnn.study.scale import KEY as SCALE
 from automl_cnn.study.scale import coefficients
 from automl_cnn.study.shelf import Shelf
@@ -223,6 +225,7 @@ class _Study:
     used_before: float = 0.0
     times: Times = dataclasses.field(default_factory=Times)
     finish_seconds: float = FINISH  # that the finish is expected to take
+    refit_seconds: float = 0.0  # beside it, for training the winner's recipe on every image
     ensemble_seconds: float = 0.0  # beside it, for making one model of several
 
     @property
@@ -236,6 +239,7 @@ class _Study:
 
     def search(self, planner: Planner, engine: Engine, latency: Callable[[Configuration], float | None] | None = None) -> StudyResult:
         self.record.bury()
+        undo(self.folder)
         self.shelf.put(self.record.trials)
         ending = self.ending
         ending.reserve.lay()
@@ -288,10 +292,17 @@ class _Study:
         images = len(self.dataset.rows("val")) + len(self.dataset.rows("test"))
         self.finish_seconds = finishing(incumbent(tuple(trials)), images, self.times.spent.get(READY))
         self.shelf.put(trials)
-        self.ensemble_seconds = self.ending.foreseen(trials)
+        ending = self.ending
+        self.ensemble_seconds = ending.foreseen(trials)
+        self.refit_seconds = 0.0 if self.sizing is None else ending.refits.foreseen(incumbent(trials), self.times.spent.get(READY))
 
     def budget(self) -> Budget:
-        return Budget(self.config.budget, self.used_before + elapsed.now() - self.started, self.config.trials, self.finish_seconds + self.ensemble_seconds)
+        return Budget(
+            self.config.budget,
+            self.used_before + elapsed.now() - self.started,
+            self.config.trials,
+            self.finish_seconds + self.ensemble_seconds + self.refit_seconds,
+        )
 
     def card(self, trial: Trial) -> dict[str, Any]:
         return {
@@ -305,6 +316,7 @@ class _Study:
             "trial": trial.number,
             "val_score": trial.score,
             "val_interval": trial.interval,
+            "folds": trial.folds,
             "params": trial.params,
             "mult_adds": trial.mult_adds,
             "configuration": dict(trial.configuration),

@@ -61,7 +61,7 @@ class Shelf:
         part = self.best.with_name(f".{self.best.name}.{os.getpid()}")
         try:
             part.unlink(missing_ok=True)
-            _same(self.checkpoint(trial.number), part)
+            same(self.checkpoint(trial.number), part)
             write_card(part, self.card(trial))
             unseal(self.best)
             part.replace(self.best)
@@ -72,7 +72,7 @@ class Shelf:
                 part.unlink(missing_ok=True)
 
 
-def _same(file: Path, other: Path) -> None:
+def same(file: Path, other: Path) -> None:
     """The same file under another name, at no cost where the file system can do that; it is not changed but replaced later on."""
     try:
         os.link(file, other)

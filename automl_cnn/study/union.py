@@ -18,14 +18,14 @@ from automl_cnn.plugin import Plugin
 from automl_cnn.records import MAJORITY_CLASS
 from automl_cnn.registry import Registry
 from automl_cnn.space import Choice, Configuration, Float, Parameter, Scalar, Space
-from automl_cnn.transfer import FINETUNE, MODES, NONE, PRETRAINED, PROBE, RATE
+from automl_cnn.transfer import FINETUNE, MIRROR, MODES, MOST_SIZES, MOST_STAGES, NONE, PRETRAINED, PROBE, RATE, SIZES, STAGES
 
 RESOLUTIONS = (16, 24, 32, 48, 64, 96, 128, 160, 192, 224, 256, 320, 384, 448, 512)
 THUMBNAIL = 32  # px; below it photos are not told apart
 WIDTHS = (0.25, 0.35, 0.5, 0.75, 1.0, 1.4)
 DEPTHS = (0.5, 0.75, 1.0, 1.4)
 BATCH_SIZES = (16, 32, 64, 128)
-TRANSFER_SIZES = (96, 128, 160, 192, 224)  # px; pretrained networks know things at this scale, even where the images are smaller
+TRANSFER_SIZES = (96, 128, 160, 192, 224, 256, 288)  # px; pretrained networks know things at this scale, even where the images are smaller
 PHI = "phi"
 PHIS = (-12.0, 1.0)  # from a network of a few thousandths of the mult-adds to one of twice as many
 
@@ -119,11 +119,15 @@ def widened(space: Space, configuration: Configuration) -> Space:
 def _transfer(name: str, entries: tuple[str, ...]) -> list[Parameter]:
     """Which weights an architecture begins with, and what is done with them."""
     here: Condition = (("architecture", name),)
+    probed: Condition = (*here, (f"{FINETUNE}{name}", PROBE))
     scratch: Condition = ((f"{PRETRAINED}{name}", NONE),)
     return [
         Parameter(f"{PRETRAINED}{name}", Choice(*entries, NONE), here),
         Parameter(f"{FINETUNE}{name}", Choice(*MODES), here, scratch),
         Parameter(f"{RATE}{name}", Float(0.01, 1.0, default=0.1, log=True), here, (*scratch, (f"{FINETUNE}{name}", PROBE))),
+        Parameter(f"{SIZES}{name}", Choice(*range(1, MOST_SIZES + 1)), probed, scratch),
+        Parameter(f"{STAGES}{name}", Choice(*range(1, MOST_STAGES + 1)), probed, scratch),
+        Parameter(f"{MIRROR}{name}", Choice(False, True), probed, scratch),
     ]
 
 

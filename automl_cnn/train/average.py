@@ -67,6 +67,12 @@ class Averaging(keras.callbacks.Callback):
         watch = self.watch
         return self.average.count >= LEAST and not watch.asked_to_stop and watch.left > watch.scoring_seconds / len(watch.history)
 
+    def last(self, best: Best) -> Best:
+        """The mean of the last epochs, or the last epoch's weights, whatever their score: of a training that learns from the images it is scored on."""
+        if self.average.count >= LEAST and not getattr(self.model.optimizer, "use_ema", False):
+            return dataclasses.replace(best, weights=self.average.weights, epoch=self.watch.history[-1].number, averaged=self.average.count)
+        return dataclasses.replace(best, weights=self.watch.kept.get_weights(), epoch=self.watch.history[-1].number)
+
     def better(self) -> Best | None:
         """The mean, if it beats the best epoch on the validation images by score (of equals, by loss). Leaves the network with some weights or other."""
         watch, best = self.watch, self.watch.best

@@ -16,8 +16,9 @@ from PIL import Image
 
 from automl_cnn.data import Dataset, pixels
 from automl_cnn.evidence import Bin, Evidence, Matrix, Mistake
+from automl_cnn.models.readout import BODY
 from automl_cnn.train.calibrate import BINS, LEAST, softmax
-from automl_cnn.train.probe import CLASSIFIER
+from automl_cnn.train.probe import CLASSIFIER, is_readout
 from automl_cnn.train.watch import predict
 
 WORST = 8
@@ -87,12 +88,10 @@ def _heats(model: keras.Model, images: np.ndarray, rows: np.ndarray, said: np.nd
         return [], ""
     if keras.backend.backend() != "tensorflow":
         return None, f"Where the network looked (Grad-CAM) is only told with the TensorFlow backend; this is {keras.backend.backend()}."
-    looking = _last_map(model)
-    if looking is None:
-        return None, "Where the network looked (Grad-CAM) is not known: it has no feature map of more than one pixel."
-    part, layer, answer = looking
-    reader = keras.Model(part.input, [layer.output, answer])
     try:
+        reader = _looking(model)
+        if reader is None:
+            return None, "Where the network looked (Grad-CAM) is not known: it has no feature map of more than one pixel."
         return _maps(reader, np.asarray(images[rows], np.float32), said), ""
     except Exception as error:  # layers of a plugin may have no gradient; a report without heat maps is still one
         return None, f"Where the network looked (Grad-CAM) is not known: {type(error).__name__}: {' '.join(str(error).split())[:160]}."
@@ -110,6 +109,28 @@ def _maps(reader: keras.Model, images: np.ndarray, labels: np.ndarray) -> list[n
     weights = tf.reduce_mean(tape.gradient(score, maps), axis=(1, 2), keepdims=True)
     heats = np.maximum(np.asarray(tf.reduce_sum(weights * maps, axis=-1)), 0.0)
     return [np.asarray(heat / heat.max() if heat.max() > 0 else heat) for heat in heats]
+
+
+def _looking(model: keras.Model) -> keras.Model | None:
+    """Images -> a feature map and the logits it leads to; None where there is no map of more than one pixel.
+
+    Of a readout, it is the last map of the first look, the largest without mirroring, and what that map adds to the logits.
+    """
+    if not is_readout(model):
+        looking = _last_map(model)
+        return None if looking is None else keras.Model(looking[0].input, [looking[1].output, looking[2]])
+    body, classifier = model.get_layer(BODY), model.get_layer(CLASSIFIER)
+    looking = _last_map(body)
+    if looking is None:
+        return None
+    averages = body.outputs
+    seen = keras.Model(body.input, [looking[1].output, averages[-1]])
+    maps, top = seen(body._inbound_nodes[0].input_tensors[0], training=False)  # Keras has no public way to what a layer was called with
+    first, width = sum(int(average.shape[-1]) for average in averages[:-1]), int(averages[-1].shape[-1])
+    share = keras.layers.Dense(int(classifier.bias.shape[0]), use_bias=False, name="share_of_the_logits")
+    answer = share(top)
+    share.set_weights([keras.ops.convert_to_numpy(classifier.kernel)[first : first + width]])
+    return keras.Model(model.input, [maps, answer])
 
 
 def _last_map(model: keras.Model) -> tuple[keras.Model, Any, Any] | None:

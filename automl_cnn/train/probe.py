@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import time
-import warnings
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import keras
 import numpy as np
 
-from automl_cnn.errors import TrialError
+from automl_cnn.models.readout import BODY
+from automl_cnn.train.regression import Regression, regress
 
 BATCH = 32
-STRENGTHS = (0.003, 0.03, 0.3, 3.0)  # of the regression, inverse: the smaller, the more it is held back
-HELD = 0.2  # of the training images, for choosing the strength
-ENOUGH = 4000  # images that suffice to choose it
 CLASSIFIER = "classifier"
 
 Watching = Callable[[int, int], bool]  # images done, of how many; False ends it
@@ -28,61 +23,38 @@ def features(model: keras.Model, images: np.ndarray, rows: np.ndarray, watching:
     return np.concatenate(list(_read(reader, images, rows, watching)))
 
 
-def fit(model: keras.Model, seen: np.ndarray, labels: np.ndarray, *, balanced: bool, seed: int) -> None:
-    """Set the classifier's weights to the logistic regression on the features `seen` (images, features).
+def fit(
+    model: keras.Model,
+    seen: np.ndarray,
+    labels: np.ndarray,
+    *,
+    balanced: bool,
+    seed: int,
+    groups: np.ndarray | None = None,
+    strength: float | None = None,
+) -> Regression:
+    """Set the classifier's weights to the logistic regression on the features `seen` (images, features), and return it.
 
-    How strongly it is held back is chosen on a fifth of them; `balanced` weighs each class the same.
+    `groups` and `strength` are as in `regress`.
 
     Raises:
         TrialError: the features are not finite, or there is only one class among them.
     """
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import train_test_split
-
-    if not np.isfinite(seen).all():
-        raise TrialError("the pretrained features are not finite: the weights may be damaged")
-    if len(np.unique(labels)) < 2:
-        raise TrialError("the images seen in time are all of one class: raise --budget")
-    mean, deviation = seen.mean(axis=0), seen.std(axis=0) + 1e-3
-    plain = (seen - mean) / deviation
-
-    def regression(strength: float) -> LogisticRegression:
-        return LogisticRegression(C=strength, max_iter=300, tol=1e-3, class_weight="balanced" if balanced else None, random_state=seed)
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # not converged to the last digit is good enough
-        chosen = STRENGTHS[1]
-        if np.bincount(labels)[np.unique(labels)].min() >= 2 and len(labels) >= 20:
-            some = np.random.default_rng(seed).permutation(len(labels))[:ENOUGH]
-            learn, held = train_test_split(some, test_size=max(HELD, len(np.unique(labels)) / len(some)), random_state=seed, stratify=_stratified(labels[some]))
-            losses = {strength: _loss(regression(strength).fit(plain[learn], labels[learn]), plain[held], labels[held]) for strength in STRENGTHS}
-            chosen = min(losses, key=losses.__getitem__)
-        found = regression(chosen).fit(plain, labels)
-    _install(model, found, mean, deviation)
-
-
-def _stratified(labels: np.ndarray) -> np.ndarray | None:
-    return labels if np.bincount(labels)[np.unique(labels)].min() >= 2 else None
-
-
-def _loss(regression: Any, seen: np.ndarray, labels: np.ndarray) -> float:
-    probabilities = regression.predict_proba(seen)
-    place = {label: column for column, label in enumerate(regression.classes_)}
-    return float(np.mean([-math.log(max(1e-7, row[place[label]])) if label in place else 16.0 for row, label in zip(probabilities, labels, strict=True)]))
-
-
-def _install(model: keras.Model, regression: Any, mean: np.ndarray, deviation: np.ndarray) -> None:
-    """Into the dense classifier, the scaling of the features folded in."""
-    coefficients, intercept, classes = regression.coef_, regression.intercept_, regression.classes_
     layer = model.get_layer(CLASSIFIER)
-    kernel, bias = (np.zeros(weight.shape, np.float32) for weight in (layer.kernel, layer.bias))
-    if len(coefficients) == 1:  # two classes have one row: the second against the first
-        coefficients, intercept = np.stack([0 * coefficients[0], coefficients[0]]), np.array([0.0, intercept[0]])
-    bias[:] = -20.0  # for a class that was not seen
-    kernel[:, classes] = (coefficients / deviation).T
-    bias[classes] = intercept - (coefficients / deviation) @ mean
-    layer.kernel.assign(kernel)
-    layer.bias.assign(bias)
+    regression = regress(seen, labels, int(layer.bias.shape[0]), balanced=balanced, seed=seed, groups=groups, strength=strength)
+    layer.kernel.assign(regression.kernel)
+    layer.bias.assign(regression.bias)
+    return regression
+
+
+def is_readout(model: keras.Model) -> bool:
+    """Whether a model is a frozen network with a classifier on what it reads."""
+    return any(layer.name == BODY for layer in model.layers)
+
+
+def with_features(model: keras.Model) -> keras.Model:
+    """The model with what its classifier is given as a first output, (images, features) beside the probabilities."""
+    return keras.Model(model.input, [model.get_layer(CLASSIFIER).input, model.output])
 
 
 def _read(reader: keras.Model, images: np.ndarray, rows: np.ndarray, watching: Watching | None) -> Iterator[np.ndarray]:

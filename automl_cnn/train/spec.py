@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from automl_cnn.config import Metric
+from automl_cnn.data.dataset import SplitName
 from automl_cnn.records import Event, Fidelity
 from automl_cnn.space import Configuration
 
@@ -24,4 +25,5 @@ class TrialSpec:
     seed: int
     checkpoint: str
     start: str | None = None  # the model file of an earlier trial of the same network, to go on from
+    splits: tuple[SplitName, ...] = ("train",)  # what it learns from; anything beside "train" is for a refit, whose last weights are kept
     weights: str | None = None  # a file of the user's with pretrained weights, in place of the architecture's own source

@@ -20,26 +20,31 @@ from automl_cnn import metrics, predictions, transfer
 from automl_cnn.data import Dataset, pixels
 from automl_cnn.data.batches import Batches, class_weights
 from automl_cnn.data.part import thinned
-from automl_cnn.diagnosis.paired import packed
 from automl_cnn.errors import TrialError
 from automl_cnn.models import pretrained
 from automl_cnn.models.build import network_of
 from automl_cnn.models.choose import optimizer_of, pretrained_of, regularizers_of
 from automl_cnn.models.cost import cost
+from automl_cnn.paired import packed
 from automl_cnn.plugin import Regularizer
 from automl_cnn.records import Epoch, Finished, Progress, Started, State
 from automl_cnn.registry import Registry
 from automl_cnn.train import probe
 from automl_cnn.train.average import Averaging
 from automl_cnn.train.clean import clean
+from automl_cnn.train.crossed import CrossValidated, cross_validated
 from automl_cnn.train.feed import feed
 from automl_cnn.train.fused import fused_norms, fused_step
 from automl_cnn.train.rates import NOMINAL_STEPS, factors_of, slower, with_own_rate
+from automl_cnn.train.reading import read_out
+from automl_cnn.train.regression import ENOUGH
 from automl_cnn.train.spec import Emit, TrialSpec
 from automl_cnn.train.watch import Watch, predict
 
 KEEPS_NORMS = ("head_first", "gradual")  # a classifier that was probed on the stored statistics would not fit those of a few small batches
 RESTART = 0.5  # the rate of a training that goes on from an earlier one, as a share of the first's
+FEW = 500  # validation images below which a readout is judged by cross-validation over training and validation images together
+ORDER = 0  # seed of the order in which images are read: the same in every trial, so that what one has read serves the next
 IMBALANCED = 1.5  # largest class over smallest from which "auto" weights the classes
 
 
@@ -53,10 +58,10 @@ def train(spec: TrialSpec, dataset: Dataset, registry: Registry, emit: Emit) -> 
     began = time.monotonic()
     with clean():
         keras.utils.set_random_seed(spec.seed)
-        return _Trial(spec, dataset, registry, emit, began=began).run()
+        return Training(spec, dataset, registry, emit, began=began).run()
 
 
-class _Trial:
+class Training:
     """One training, and the network built for it."""
 
     def __init__(self, spec: TrialSpec, dataset: Dataset, registry: Registry, emit: Emit, *, began: float) -> None:
@@ -64,7 +69,7 @@ class _Trial:
         self.whole, self.dataset = dataset, thinned(dataset, spec.fidelity.share)
         self.net = network_of(spec.configuration, registry, classes=len(dataset.classes), channels=dataset.channels, seed=spec.seed)
         self.images = pixels(dataset, int(spec.configuration["resolution"]))
-        self.rows = self.dataset.rows("train")
+        self.rows = np.sort(np.concatenate([self.dataset.rows(split) for split in spec.splits]))
         self.mode = transfer.mode_of(spec.configuration)
         self.balanced = spec.class_weights == "on" or (spec.class_weights == "auto" and dataset.imbalance >= IMBALANCED)
 
@@ -74,7 +79,7 @@ class _Trial:
         if self.spec.start is not None:
             self._go_on(self.spec.start)
         elif entry is not None:
-            pretrained.load(self.net.model, entry, file=Path(self.spec.weights) if self.spec.weights else None)
+            pretrained.load(self.net.body, entry, file=Path(self.spec.weights) if self.spec.weights else None)
         if self.mode == transfer.PROBE:
             return self._probe()
         return self._fit()
@@ -90,14 +95,23 @@ class _Trial:
         self.emit(Started(cost(self.net.model).summary, 1))
         setup = time.monotonic() - self.began
         clock = probe.Stopwatch(self.spec.fidelity.seconds)
-        seen, labels, stopped = self._read_features(clock)
-        speed = len(seen) / clock.seconds
-        probe.fit(self.net.model, seen, labels, balanced=self.balanced, seed=self.spec.seed)
-        held = self.dataset.rows("val")
-        truth, probabilities = self.dataset.labels[held], predict(self.net.model, self.images, held)
+        held, rows = self.dataset.rows("val"), np.random.default_rng(ORDER).permutation(self.rows)
+        reading = read_out(self, np.concatenate([held, rows]), len(held), clock)
+        seen, every, seconds = reading.features, reading.rows, clock.seconds
+        crossed = self._cross_validated(seen, every) if len(held) < FEW else None
+        learned, labels = seen[len(held) :], self.dataset.labels[every[len(held) :]]
+        regression = probe.fit(
+            self.net.model,
+            learned,
+            labels,
+            balanced=self.balanced,
+            seed=self.spec.seed,
+            groups=self._groups(every[len(held) :]),
+            strength=crossed.strength if crossed else None,
+        )
+        truth, probabilities = self.dataset.labels[held], regression.probabilities(seen[: len(held)])
         score, loss = metrics.score(self.spec.metric, truth, probabilities), metrics.cross_entropy(truth, probabilities)
-        layer = self.net.model.get_layer(probe.CLASSIFIER)
-        own = _softmax(seen @ keras.ops.convert_to_numpy(layer.kernel) + keras.ops.convert_to_numpy(layer.bias))
+        own = regression.probabilities(learned)
         loss_seen, right_seen = metrics.cross_entropy(labels, own), float(np.mean(own.argmax(axis=1) == labels))
         self.emit(
             Epoch(
@@ -108,14 +122,30 @@ class _Trial:
                 accuracy=right_seen,
                 val_loss=loss,
                 val_accuracy=float(np.mean(probabilities.argmax(axis=1) == truth)),
-                score=score,
+                score=crossed.score if crossed else score,
                 learning_rate=0.0,
                 clean_loss=loss_seen,
                 clean_accuracy=right_seen,
             )
         )
-        state = State.STOPPED if stopped else State.COMPLETE
-        return self._saved(state, score, 1, truth, probabilities, setup=setup, images_per_second=speed, steps_seconds=clock.seconds)
+        state = State.STOPPED if reading.stopped else State.COMPLETE
+        speed = reading.computed / max(1e-3, seconds) if reading.computed else None
+        saved = self._saved(state, score, 1, truth, probabilities, setup=setup, images_per_second=speed, steps_seconds=clock.seconds)
+        saved = dataclasses.replace(saved, strength=regression.strength)
+        if crossed is None:
+            return saved
+        return dataclasses.replace(saved, score=crossed.score, interval=crossed.interval, folds=crossed.folds, val_score=score, cross_right=crossed.right)
+
+    def _cross_validated(self, seen: np.ndarray, every: np.ndarray) -> CrossValidated | None:
+        """The readout judged on all training and validation images `every`, by regressions that did not learn from them; None where that is not possible."""
+        order = np.sort(np.random.default_rng(ORDER).permutation(len(every))[:ENOUGH])
+        order = order[np.argsort(every[order])]
+        rows, groups = every[order], self._groups(every[order])
+        return cross_validated(self.spec.metric, seen[order], self.dataset.labels[rows], len(self.dataset.classes), balanced=self.balanced, groups=groups)
+
+    def _groups(self, rows: np.ndarray) -> np.ndarray | None:
+        """The photo that each image is a version of; None where that is not known."""
+        return np.asarray(self.dataset.groups)[rows] if self.dataset.groups else None
 
     def _fit(self) -> Finished:
         configuration = self.spec.configuration
@@ -166,7 +196,8 @@ class _Trial:
             raise TrialError("it was stopped before its first epoch was scored")
         for norm in norms:
             norm.trainable = True
-        best = averaging.better() or watch.best
+        refit = self.spec.splits != ("train",)
+        best = averaging.last(watch.best) if refit else averaging.better() or watch.best
         self.net.model.set_weights(best.weights)
         speed = watch.timed_steps * int(configuration["batch_size"]) / watch.fit_seconds if watch.fit_seconds else None
         state = State.STOPPED if watch.asked_to_stop else State.COMPLETE
@@ -260,11 +291,6 @@ class _Trial:
             checkpoint=self.spec.checkpoint,
             right=packed(probabilities.argmax(axis=1) == truth),
         )
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
 
 
 def _jit() -> str | bool:

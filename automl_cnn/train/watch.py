@@ -23,6 +23,7 @@ from automl_cnn.train.spec import Emit, TrialSpec
 
 HEARTBEAT = 0.5  # seconds between two signs of life
 PREDICT_BATCH = 128
+PREDICT_PIXELS = 16 * 160**2  # of a batch, about: what a layer makes of more does not stay in the processor's cache
 EARLY_PLANS = (3, 10)  # steps after which the pace is known well enough to plan by
 CLEAN_MOST = 500  # training images that are scored as they are: they tell the share of right answers to ± 0.04, as close as most validation splits do
 CLEAN_SHARE = 0.05  # of the time so far that scoring them may take; where it is dear, some epochs go without
@@ -30,12 +31,19 @@ CLEAN_SHARE = 0.05  # of the time so far that scoring them may take; where it is
 
 def predict(model: Any, images: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Class probabilities (rows, classes) of `images[rows]`, batch by batch."""
+    return np.concatenate([keras.ops.convert_to_numpy(made) for made in _answers(model, images, rows)])
+
+
+def predict_several(model: Any, images: np.ndarray, rows: np.ndarray) -> list[np.ndarray]:
+    """The same of a model with several outputs: an array for each."""
+    return [np.concatenate([keras.ops.convert_to_numpy(made) for made in column]) for column in zip(*_answers(model, images, rows), strict=True)]
+
+
+def _answers(model: Any, images: np.ndarray, rows: np.ndarray) -> list[Any]:
+    """What the model makes of each batch of `images[rows]`."""
     _trace(model, images)
-    parts = [
-        keras.ops.convert_to_numpy(model.predict_on_batch(np.asarray(images[rows[start : start + PREDICT_BATCH]])))
-        for start in range(0, len(rows), PREDICT_BATCH)
-    ]
-    return np.concatenate(parts)
+    size = min(PREDICT_BATCH, max(16, PREDICT_PIXELS // int(np.prod(images.shape[1:3]))))
+    return [model.predict_on_batch(np.asarray(images[rows[start : start + size]])) for start in range(0, len(rows), size)]
 
 
 def _trace(model: Any, images: np.ndarray) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import io
 from pathlib import Path
 
@@ -7,9 +8,10 @@ import pytest
 from cli_fakes import ENDED, TRIALS, FakeDataset, epoch, trial
 from rich.console import Console
 
-from automl_cnn.cli.board import ranked
+from automl_cnn.cli.board import leaderboard, ranked
 from automl_cnn.cli.console import with_margin
 from automl_cnn.cli.live import Lines, Panel, watch
+from automl_cnn.cli.words import outcome
 from automl_cnn.config import study_config
 from automl_cnn.diagnosis import diagnose
 from automl_cnn.quantities import clock, compact
@@ -190,6 +192,26 @@ def test_compact(number, said):
 @pytest.mark.parametrize(("seconds", "said"), [(0, "0:00"), (59.6, "1:00"), (245, "4:05"), (3723, "1:02:03"), (-1, "0:00")])
 def test_clock(seconds, said):
     assert clock(seconds) == said
+
+
+def board(trials, width: int) -> list[str]:
+    screen = terminal(width)
+    screen.print(leaderboard(trials, width))
+    return screen.export_text().splitlines()
+
+
+@pytest.mark.parametrize("width", [76, 120])
+def test_cross_validated_scores_bear_a_mark_that_takes_no_room(width):
+    plain, marked = board(TRIALS, width), board([dataclasses.replace(one, folds=5) if one.number == 0 else one for one in TRIALS], width)
+    assert [line.replace("†", " ").rstrip() for line in marked[: len(plain)]] == [line.rstrip() for line in plain]
+    assert sum("0.823†± 0.0" in line for line in marked) == 1
+    legend = " ".join(" ".join(marked[len(plain) :]).split())
+    assert legend == "† 5-fold cross-validation over training and validation images; the others: validation images"
+
+
+def test_the_line_of_a_cross_validated_trial_says_so():
+    assert "accuracy 0.823 ± 0.040 (5-fold), 6 epochs" in outcome(dataclasses.replace(TRIALS[0], folds=5), "accuracy")
+    assert "fold" not in outcome(TRIALS[0], "accuracy")
 
 
 def test_with_margin():

@@ -14,7 +14,7 @@ from cli_fakes import ENDED, RESULT, trial
 
 from automl_cnn.config import StudyConfig, study_config
 from automl_cnn.errors import StoreError
-from automl_cnn.records import Epoch, Finished, Job, NetCost, Started, State
+from automl_cnn.records import Epoch, Finished, Job, NetCost, Refit, Started, State
 from automl_cnn.space import Choice, Float, Int, Parameter, Space
 from automl_cnn.store import Store
 from automl_cnn.study.compare import newcombe
@@ -49,6 +49,7 @@ SUMMARY = {
     "channels": 3,
     "native": 200,
 }
+CROSSED = tuple(dataclasses.replace(one, folds=5, val_score=one.score) for one in ENDED)
 
 
 @pytest.fixture
@@ -72,7 +73,9 @@ def make(store):
             for epoch in one.epochs:
                 record.event(number, Epoch(*dataclasses.astuple(epoch)))
             if one.state is not State.RUNNING:
-                record.finish(number, Finished(one.state, one.score, 1, one.seconds, failure=one.failure, interval=one.interval))
+                record.finish(
+                    number, Finished(one.state, one.score, 1, one.seconds, failure=one.failure, interval=one.interval, folds=one.folds, val_score=one.val_score)
+                )
         if result is not None:
             record.keep(KEPT, dataclasses.replace(result, study=name).as_dict())
         images = store.root.parent / "photos"
@@ -210,6 +213,28 @@ def test_show_says_everything(cli, make, store):
         assert words in said
     every = cli("studies", "show", "my flowers", "--all", "--store", store.root).stdout
     assert len(every.splitlines()) == len(done.stdout.splitlines()) + 5 - 1
+
+
+def test_show_says_how_the_score_was_measured_and_what_the_model_was_trained_on(cli, make, store):
+    refit = Refit(1000, 700)
+    folder = make("s", CROSSED, result=dataclasses.replace(RESULT, refit=refit))
+    folder.best.joinpath("scored.keras").write_bytes(b"x")
+    shown = " ".join(cli("studies", "show", "s", "--store", store.root).stdout.split())
+    assert "0.873 (95 % interval 0.83 to 0.91), by 5-fold cross-validation over training and validation images" in shown
+    assert refit.sentence in shown
+    found = json.loads(cli("studies", "show", "s", "--store", store.root, "--json").stdout)
+    assert (found["folds"], found["result"]["refit"]["images"]) == (5, 1000)
+
+
+def test_a_refit_that_was_undone_is_not_shown(cli, make, store):
+    make("s", result=dataclasses.replace(RESULT, refit=Refit(1000, 700)))  # and there is no scored.keras: the scored model is back in its place
+    assert "The model was trained on" not in cli("studies", "show", "s", "--store", store.root).stdout
+
+
+def test_a_refit_that_was_not_kept_is_explained(cli, make, store):
+    refit = Refit(1000, 700, kept="no time was left to train it on all 1,000 images")
+    make("s", result=dataclasses.replace(RESULT, refit=refit))
+    assert refit.sentence in " ".join(cli("studies", "show", "s", "--store", store.root).stdout.split())
 
 
 def test_failures_of_one_reason_are_one_line(cli, make, store):
@@ -517,6 +542,20 @@ def test_without_test_scores_validation_is_compared_and_said_to_flatter(cli, mak
     assert found["split"] == "val"
     assert "150 validation images" in found["method"]
     assert "so they flatter" in found["method"]
+
+
+def test_scores_of_different_kinds_are_not_compared_without_test_scores(cli, make, store):
+    make("a", CROSSED, result=None)
+    make("b", result=None)
+    shown = " ".join(cli("studies", "compare", "a", "b", "--store", store.root).stdout.split())
+    assert "The scores were measured differently: by 5-fold cross-validation and by validation. So their scores do not compare." in shown
+    assert "0.873 (95 % interval 0.83 to 0.91), 5-fold" in shown
+
+
+def test_cross_validated_scores_are_compared_over_all_their_images(cli, make, store):
+    for name in ("a", "b"):
+        make(name, CROSSED, result=None)
+    assert "850 training and validation images" in json.loads(cli("studies", "compare", "a", "b", "--store", store.root, "--json").stdout)["method"]
 
 
 def test_one_study_cannot_be_compared(cli, make, store):

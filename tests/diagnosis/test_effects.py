@@ -5,7 +5,7 @@ import pytest
 from diagnosis_fakes import good
 
 from automl_cnn.diagnosis.effects import PRIOR, Belief, belief, helped, measured
-from automl_cnn.diagnosis.paired import TRAINING_SD, difference, packed, unpacked
+from automl_cnn.paired import TRAINING_SD, difference, packed, unpacked
 from automl_cnn.records import Guide, State
 
 

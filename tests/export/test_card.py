@@ -11,7 +11,7 @@ from automl_cnn.errors import StoreError
 from automl_cnn.evidence import Bin, Evidence, Mistake
 from automl_cnn.export.card import beside, model_card, per_class
 from automl_cnn.facts import Facts
-from automl_cnn.records import Fidelity, Finding, State, Trial
+from automl_cnn.records import Fidelity, Finding, Refit, State, Trial
 
 BEST = Trial(
     number=3,
@@ -170,3 +170,16 @@ def test_evidence_survives_being_written(tmp_path):
     path.write_text("{")
     with pytest.raises(StoreError, match="Delete it"):
         Evidence.load(path)
+
+
+def test_a_cross_validated_score_and_a_refit_are_explained():
+    best = dataclasses.replace(BEST, folds=5)
+    card = model_card(dataclasses.replace(FACTS, trials=(best,), result={**FACTS.result, "refit": dataclasses.asdict(Refit(150, 110))}))
+    assert "| training and validation, 5-fold cross-validation, by which it was chosen | 130 | 0.900 |" in card
+    assert f"\n\n{Refit(150, 110).sentence}\n" in card
+    assert "| validation, by which it was chosen | 20 | 0.900 |" in model_card(FACTS)
+
+
+def test_a_model_file_alone_says_what_it_was_trained_on(tmp_path):
+    card = {"study": "s", "classes": ["a", "b"], "refit": {"images": 150, "scored_images": 110, "splits": ["train", "val", "test"]}}
+    assert Refit(150, 110).sentence in beside(tmp_path / "model.keras", card)

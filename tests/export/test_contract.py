@@ -39,6 +39,8 @@ BAD = [
     {"val_interval": [1]},
     {"configuration": [1]},
     {"study": 5},
+    {"refit": {"images": "many"}},
+    {"refit": {"images": 2, "scored_images": 1, "splits": ["all"]}},
 ]
 
 

@@ -21,6 +21,7 @@ from automl_cnn.data.levels import Levels
 from automl_cnn.export import folder
 from automl_cnn.export.readme import USES, readme
 from automl_cnn.export.web import runtime
+from automl_cnn.records import Refit
 
 CONTRACT = {"study": "cats_and_dogs", "classes": ["cat", "dog"], "channels": 3, "size": 16, "stored": 16}
 
@@ -146,3 +147,9 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
     def log_message(self, format, *args):
         pass
+
+
+def test_a_model_that_was_refitted_says_so():
+    refit = {"images": 1551, "scored_images": 1091, "splits": ["train", "val"]}
+    assert f"\n{Refit(1551, 1091, ('train', 'val')).sentence}\n" in readme({**models("onnx"), "refit": refit})
+    assert "same recipe" not in readme(models("onnx"))

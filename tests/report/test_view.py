@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import math
 
+import numpy as np
 import pytest
 from report_fakes import OVERFITS, epochs, evidence, study, trial
 
+from automl_cnn.paired import packed
 from automl_cnn.quantities import clock, compact
-from automl_cnn.records import State
+from automl_cnn.records import Refit, State
 from automl_cnn.report import view
 from automl_cnn.report.importances import LEAST, importances
 from automl_cnn.report.numbers import figures, percent, powers, ticks
@@ -35,6 +37,40 @@ def test_without_a_test_score_the_verdict_says_that_the_images_were_chosen_by():
     page = view(study((best,), result=None))
     assert "82.0 % of the 23 validation images, by which it was chosen, right" in plain(page.verdict)
     assert "always answering" not in page.verdict
+
+
+def test_a_cross_validated_score_is_called_that():
+    first, best = trial(0, 0.7), trial(1, 0.82, folds=5, val_score=0.82)
+    page = view(study((first, best)))
+    assert [tile.label for tile in page.tiles[:2]] == ["accuracy, test", "accuracy, 5-fold cross-validation"]
+    assert [row.judged for row in page.board] == ["5-fold", "validation"]
+    assert page.scoring.startswith("A 5-fold score is cross-validated over the training and validation images; the others are those of the validation images.")
+    verdict = plain(view(study((first, best), result=None)).verdict)
+    assert "82.0 % of the 123 training and validation images, in the 5-fold cross-validation by which it was chosen, right" in verdict
+    only = view(study((best,)))
+    assert only.scoring.startswith("Scores are cross-validated over the training and validation images.")
+
+
+def test_where_all_scores_are_of_one_kind_rows_do_not_repeat_it():
+    page = view(study())
+    assert {row.judged for row in page.board} == {""}
+    assert page.scoring.startswith("Scores are those of the validation images. The winner comes first.")
+    assert "more than one standard error" in page.scoring
+    assert page.beside == ()
+
+
+def test_a_refit_and_a_trial_ahead_by_chance_stand_beside_the_scores():
+    best, rival = (trial(number, count / 100, right=packed((np.arange(100) + 5 * number) % 100 < count)) for number, count in ((0, 90), (1, 91)))
+    facts = study((best, rival))
+    refit = dataclasses.asdict(Refit(192, 100))
+    page = view(dataclasses.replace(facts, result={**facts.result, "trial": 0, "refit": refit}))
+    assert page.beside == (
+        f"{Refit(192, 100).sentence} What this page shows was measured on the scored model, which is kept beside it as scored.keras.",
+        "Trial 1 scores 0.010 more, which is within chance (one standard error is 0.030). It costs more: 40.0M mult-adds against 20.0M.",
+    )
+    kept = dataclasses.asdict(Refit(192, 100, kept="no time was left"))
+    assert view(dataclasses.replace(facts, result={**facts.result, "trial": 0, "refit": kept})).beside[0].endswith("no time was left.")
+    assert len(view(facts).beside) == 1  # the refit is not of this winner
 
 
 def test_a_test_score_of_an_earlier_winner_is_not_shown_for_the_new_one():

@@ -8,6 +8,8 @@ from automl_cnn.study.budget import Budget
 from automl_cnn.study.engines.protocol import Proposal
 from automl_cnn.study.planner import Planner
 from automl_cnn.study.stages import Sizing
+from automl_cnn.study.stages.sizing import FORWARD
+from automl_cnn.transfer import is_probe
 
 SPACE = Space(
     (
@@ -52,7 +54,7 @@ def trained(number: int, job: Job, score: float, budget: float | None) -> Trial:
     configuration = job.configuration
     seconds = budget if budget is not None else 10.0
     epoch = Epoch(1, 1, seconds, 1.0, 0.5, 1.0, 0.5, score, 0.1)
-    speed = SPEED[configuration["architecture"]]
+    speed = SPEED[configuration["architecture"]] * (FORWARD if is_probe(configuration) else 1.0)
     return Trial(
         number,
         configuration,
@@ -61,6 +63,7 @@ def trained(number: int, job: Job, score: float, budget: float | None) -> Trial:
         job.stage,
         State.COMPLETE,
         score,
+        interval=(score - 0.05, score + 0.05),
         epochs=(epoch,),
         mult_adds=mult_adds(configuration),
         kernels=KERNELS[configuration["architecture"]],
@@ -106,9 +109,18 @@ def transfer_cost(configuration):
     return NetCost(1000, mult_adds({"width": 1.0, **configuration}), KERNELS[configuration["architecture"]])
 
 
-def transferred(total, scores):
+class TuningEngine(FakeEngine):
+    """Proposes nothing but a pretrained network that is trained on."""
+
+    def ask(self):
+        self.asked += 1
+        given = {"architecture": "small", "pretrained.small": "known", "finetune.small": "head_first", "resolution": 224}
+        return Proposal(self.asked, TRANSFER.defaults(given), "fake")
+
+
+def transferred(total, scores, engine=TransferEngine):
     """A study with pretrained weights on photos of 64 px; `scores` says what a configuration is worth."""
-    planner = Planner(Sizing(TRANSFER, transfer_cost, IMAGES, 64), TransferEngine(), 60)
+    planner = Planner(Sizing(TRANSFER, transfer_cost, IMAGES, 64), engine(), 60)
     trials, used = [], 12.0
     for number in range(100):
         job = planner.next(trials, Budget(total, used))
@@ -117,6 +129,7 @@ def transferred(total, scores):
         trial = dataclasses.replace(
             trained(number, Job({"width": 1.0, **job.configuration}, job.fidelity, job.reason, job.stage), scores(job), job.fidelity.seconds),
             configuration=job.configuration,
+            continue_from=job.continue_from,
         )
         trials.append(trial)
         used += min(trial.seconds + 3, Budget(total, used).left)

@@ -14,7 +14,7 @@ from automl_cnn.errors import ImagesGone, TrialError
 from automl_cnn.export.bundle import read_card, write_card
 from automl_cnn.records import Calibration, Epoch, Finished, NetCost, Progress, Started, State
 from automl_cnn.study import session
-from automl_cnn.study.executors.protocol import TestScore
+from automl_cnn.study.executors.protocol import Refitted, TestScore
 from automl_cnn.study.executors.worker import _sentence
 from automl_cnn.study.observer import NullObserver
 
@@ -38,10 +38,12 @@ class FakeWorker:
     made: ClassVar[list["FakeWorker"]] = []
     script = staticmethod(lambda number, job: None)
     seconds = staticmethod(lambda number: None)  # called while a trial runs, with its number; with -1 while the worker starts
+    refitted = staticmethod(lambda job: Refitted(12, 0.75, 0.5, 0.6, 0.7))  # what becomes of a refit; it may raise
     starts = True
 
     def __init__(self, log):
         self.setting, self.jobs, self.tested, self.gone = None, [], 0, False
+        self.refits, self.cards = [], []  # the refits that were asked for, and the cards of the models that were scored on the test images
         FakeWorker.made.append(self)
 
     def configure(self, setting):
@@ -69,8 +71,7 @@ class FakeWorker:
         yield Progress(1, 1, 1, 1)
         yield Epoch(1, 1, 1.0, 1.0, 0.5, 1.0, 0.5, score, 0.1)
         path = Path(self.setting.checkpoints) / f"trial-{number:04d}.keras"
-        with zipfile.ZipFile(path, "w") as archive:
-            archive.writestr("config.json", "{}")
+        write_model(path)
         predictions.keep(path, np.full((1, 2), 0.5))
         yield Finished(State.COMPLETE, score, 1, 1.0, setup=0.5, images_per_second=500.0, checkpoint=str(path), interval=(score - 0.05, score + 0.05))
 
@@ -92,18 +93,36 @@ class FakeWorker:
 
     def test(self, model):
         self.tested += 1
+        self.cards.append(read_card(Path(model)))
+        self._look()
+        return TestScore(0.5, (0.4, 0.6), ((5, 5), (5, 5)))
+
+    def refit(self, job, patience=None):
+        self.refits.append(job)
+        self._look()
+        made = FakeWorker.refitted(job)
+        write_model(Path(job.out))
+        return made
+
+    def _look(self):
+        """Raises TrialError where the images are gone."""
         try:
             dataset = Dataset.load(Path(self.setting.dataset))
             pixels(dataset, dataset.side)
         except ImagesGone as error:
             raise TrialError(_sentence(error)) from None
-        return TestScore(0.5, (0.4, 0.6), ((5, 5), (5, 5)))
 
     def examine(self, model, patience=None):
         raise TrialError("a formula makes no mistakes")
 
     def close(self):
         self.gone = True
+
+
+def write_model(path):
+    """What passes for a model file."""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", "{}")
 
 
 def pictures(folder):
@@ -116,11 +135,12 @@ def pictures(folder):
     return folder
 
 
-def search(folder, monkeypatch, *, script=None, seconds=None, starts=True, **settings):
+def search(folder, monkeypatch, *, script=None, seconds=None, starts=True, refitted=None, **settings):
     """(result, observer, worker) of a search over forty pictures of noise in two classes, in memory unless `data` is given."""
     FakeWorker.made = []
     monkeypatch.setattr(FakeWorker, "script", staticmethod(script or (lambda number, job: None)))
     monkeypatch.setattr(FakeWorker, "seconds", staticmethod(seconds or (lambda number: None)))
+    monkeypatch.setattr(FakeWorker, "refitted", staticmethod(refitted or (lambda job: Refitted(12, 0.75, 0.5, 0.6, 0.7))))
     monkeypatch.setattr(FakeWorker, "starts", starts)
     monkeypatch.setattr(session, "LocalExecutor", FakeWorker)
     images = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), np.uint8)

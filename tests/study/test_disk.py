@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from automl_cnn.cli import app
 from automl_cnn.errors import StoreError
-from automl_cnn.records import Finished, State, incumbent
+from automl_cnn.ranking import incumbent
+from automl_cnn.records import Finished, State
 from automl_cnn.store import Store, atomic_write_text
 from automl_cnn.study import disk
 from automl_cnn.study.disk import DISK_FULL, MARGIN, STOPPED, Disk, Reserve, is_full

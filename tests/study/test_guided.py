@@ -7,7 +7,7 @@ import pytest
 from planner_fakes import FakeEngine
 
 from automl_cnn.diagnosis import Context, helped
-from automl_cnn.diagnosis.paired import packed
+from automl_cnn.paired import packed
 from automl_cnn.records import Epoch, Fidelity, Finished, Job, NetCost, State, Trial
 from automl_cnn.space import Choice, Float, Parameter, Space
 from automl_cnn.study.budget import Budget

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from automl_cnn.records import Epoch, Finished, NetCost, Progress, Started, State, incumbent
+from automl_cnn.ranking import incumbent
+from automl_cnn.records import Epoch, Finished, NetCost, Progress, Started, State
 from automl_cnn.space import Choice, Float, Parameter, Space
 from automl_cnn.study.budget import Budget
 from automl_cnn.study.engines.optuna import OptunaEngine

@@ -10,7 +10,8 @@ from automl_cnn import elapsed
 from automl_cnn.data import prepare_arrays
 from automl_cnn.errors import TrialError
 from automl_cnn.export.bundle import read_card
-from automl_cnn.records import MAJORITY, MAJORITY_CLASS, Fidelity, Finished, State, Trial, incumbent
+from automl_cnn.ranking import incumbent
+from automl_cnn.records import MAJORITY, MAJORITY_CLASS, Fidelity, Finished, State, Trial
 from automl_cnn.store import Store
 from automl_cnn.study import majority
 from automl_cnn.study.overview import overview

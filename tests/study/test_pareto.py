@@ -17,7 +17,8 @@ from automl_cnn.cli.summary import print_summary
 from automl_cnn.config import StudyConfig, study_config
 from automl_cnn.errors import ConfigError, StoreError, TrialError
 from automl_cnn.export.bundle import read_card
-from automl_cnn.records import Epoch, Fidelity, Finished, NetCost, Started, State, StudyResult, Trial, incumbent
+from automl_cnn.ranking import incumbent
+from automl_cnn.records import Epoch, Fidelity, Finished, NetCost, Started, State, StudyResult, Trial
 from automl_cnn.space import Choice, Float, Int, Parameter, Space
 from automl_cnn.study.budget import Budget
 from automl_cnn.study.engines import engine_for

@@ -9,6 +9,7 @@ from planner_fakes import (
     SPACE,
     SPEED,
     FakeEngine,
+    TuningEngine,
     cost,
     is_known,
     mult_adds,
@@ -17,7 +18,8 @@ from planner_fakes import (
     transferred,
 )
 
-from automl_cnn.records import Fidelity, Job, NetCost, State, incumbent
+from automl_cnn.ranking import incumbent
+from automl_cnn.records import Fidelity, Job, NetCost, State
 from automl_cnn.space import Choice, Parameter, Space
 from automl_cnn.study.budget import FINISH, Budget, evenly, finishing
 from automl_cnn.study.planner import Planner
@@ -98,11 +100,26 @@ def test_a_pretrained_network_is_not_trained_on_in_a_hurry():
     assert used <= 480
 
 
-def test_a_probe_that_leads_is_trained_on_at_the_end():
-    trials, _ = transferred(480, lambda job: 0.9 if job.configuration.get("finetune.small") == "probe" else 0.5)
+def is_read(job):
+    return job.configuration.get("finetune.small") == "probe"
+
+
+def test_a_probe_that_leads_is_trained_on_at_the_end_if_no_other_may_overtake_it():
+    trials, _ = transferred(480, lambda job: 0.9 if is_read(job) else 0.5)
     assert trials[-1].stage == "final"
     assert trials[-1].configuration["finetune.small"] == "head_first"
+    assert trials[-1].continue_from is None
     assert "trained on" in trials[-1].reason
+
+
+def test_a_network_that_may_overtake_the_probe_that_leads_is_trained_longer_at_the_end():
+    trials, used = transferred(480, lambda job: 0.9 if is_read(job) else 0.85 if job.configuration["architecture"] == "small" else 0.5)
+    assert trials[-1].stage == "final"
+    rival = trials[trials[-1].continue_from]
+    assert rival.score == 0.85
+    assert trials[-1].configuration == rival.configuration
+    assert "may yet overtake" in trials[-1].reason
+    assert 0.8 * 480 <= used <= 480
 
 
 def test_only_pretrained_networks_see_enlarged_photos_and_they_see_no_thumbnails():
@@ -136,14 +153,14 @@ def test_a_default_that_fails_gives_way_to_the_next():
     planner = Planner(Sizing(SPACE, cost, IMAGES), FakeEngine(), 60)
     trials = []
     for number in range(3):
-        job = planner.next(trials, Budget(60, 12 + number))
+        job = planner.next(trials, Budget(120, 12 + number))
         assert job.stage == "defaults"
         trials.append(dataclasses.replace(trained(number, job, 0.5, 1), state=State.FAILED, score=None))
     assert {trial.architecture for trial in trials} == set(BASE)
 
 
 def test_what_was_set_aside_for_a_final_training_that_is_not_worth_it_goes_to_proposals():
-    trials, used = transferred(110, lambda job: 0.9 if job.configuration.get("finetune.small") == "probe" else 0.5)
+    trials, used = transferred(110, lambda job: 0.9 if is_read(job) else 0.5, TuningEngine)
     assert "final" not in [trial.stage for trial in trials]
     assert trials[-1].stage == "search"
     assert 0.8 * 110 <= used <= 110

@@ -16,9 +16,13 @@ def space(**given):
     return study_space(PLUGINS, **{**plain, **given})
 
 
-def test_a_probe_has_nothing_else_to_choose_than_its_resolution():
+def test_a_probe_has_nothing_else_to_choose_than_its_resolution_and_how_it_is_read():
     found = space(weights=LITE).defaults({"architecture": "efficientnet_lite"})
-    assert set(found) == {"architecture", "pretrained.efficientnet_lite", "finetune.efficientnet_lite", "resolution"}
+    read = {f"readout_{how}.efficientnet_lite" for how in ("sizes", "stages", "mirror")}
+    assert set(found) == {"architecture", "pretrained.efficientnet_lite", "finetune.efficientnet_lite", "resolution", *read}
+    assert [found[name] for name in sorted(read)] == [False, 1, 1], "the first probe is a plain one"
+    tuned = space(weights=LITE).defaults({"architecture": "efficientnet_lite", "finetune.efficientnet_lite": "all"})
+    assert not read & set(tuned)
     assert is_probe(found)
     assert weights_of(found) == "lite0"
 

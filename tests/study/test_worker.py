@@ -27,7 +27,7 @@ def served(monkeypatch):
     loaded = []
     monkeypatch.setattr(bundle, "load_model", lambda file: loaded.append(str(file)) or len(loaded))
     monkeypatch.setattr("gc.freeze", lambda: None)
-    for word in ("_test", "_examine"):
+    for word in ("_test", "_examine", "_refit"):
         monkeypatch.setattr(Worker, word, lambda self, payload: self._network(payload))
     monkeypatch.setattr(Worker, "_ensemble", lambda self, payload: None)
 
@@ -44,6 +44,19 @@ def served(monkeypatch):
 
 def test_the_best_model_is_loaded_once_for_its_score_and_its_mistakes(served):
     assert served(("test", "best"), ("examine", "best")) == (["best"], [1, 1])
+
+
+def test_a_refit_knows_the_model_that_was_scored_before_it(served):
+    assert served(("test", "best"), ("refit", "best"), ("examine", "best")) == (["best"], [1, 1, 1])
+
+
+def test_what_was_seen_of_the_test_images_is_forgotten_with_the_model(monkeypatch):
+    monkeypatch.setattr(bundle, "load_model", lambda file: file.name)
+    worker = Worker(Line())
+    worker._network("best")
+    worker._seen = "features"
+    assert (worker._network("best"), worker._seen) == ("best", "features")
+    assert (worker._network("other"), worker._seen) == ("other", None)
 
 
 @pytest.mark.parametrize("between", [("ensemble", "best"), ("test", "other")])

@@ -159,7 +159,7 @@ def test_averaged_batch_norm_statistics_serve_as_well_as_those_estimated_anew(da
             return super().better()
 
     monkeypatch.setattr(trial, "Averaging", Held)
-    made = trial._Trial(spec({"optimizer": "sgd"}, epochs=12), dataset, plugins, lambda event: True, began=0.0)
+    made = trial.Training(spec({"optimizer": "sgd"}, epochs=12), dataset, plugins, lambda event: True, began=0.0)
     made.run()
     watch, weights = held[0].watch, held[0].average.weights
     losses = []

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from automl_cnn.data import pixels
-from automl_cnn.diagnosis.paired import unpacked
+from automl_cnn.paired import unpacked
 from automl_cnn.records import Epoch
 from automl_cnn.train import predict, train
 from automl_cnn.train import watch as watching

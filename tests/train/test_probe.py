@@ -4,7 +4,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from automl_cnn.errors import TrialError
-from automl_cnn.train import probe
+from automl_cnn.train import probe, regression
 
 
 def network(classes, width=6):
@@ -26,7 +26,7 @@ def answers(model, seen):
 
 @pytest.mark.parametrize("classes", [2, 3, 7])
 def test_the_classifier_says_what_the_regression_says(classes, monkeypatch):
-    monkeypatch.setattr(probe, "STRENGTHS", (0.3,) * 4)
+    monkeypatch.setattr(regression, "STRENGTHS", (0.3,) * 4)
     model, (seen, labels) = network(classes), clouds(classes)
     probe.fit(model, seen, labels, balanced=False, seed=0)
     plain = (seen - seen.mean(axis=0)) / (seen.std(axis=0) + 1e-3)

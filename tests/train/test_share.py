@@ -17,7 +17,7 @@ from automl_cnn.train import predict, train, trial
 def test_it_is_trained_on_that_share_of_every_class_and_goes_on_with_more_of_the_same(spec, dataset, plugins):
     def rows(share, seed):
         given = dataclasses.replace(spec(seed=seed), fidelity=Fidelity(1, share=share))
-        return trial._Trial(given, dataset, plugins, lambda event: True, began=0.0).rows
+        return trial.Training(given, dataset, plugins, lambda event: True, began=0.0).rows
 
     some, more, every = rows(0.2, 0), rows(0.6, 1), rows(1.0, 2)
     assert np.array_equal(every, dataset.rows("train"))

@@ -125,7 +125,7 @@ def test_a_probe_leaves_the_features_as_they_are(dataset, plugins, spec, loaded)
     from automl_cnn.models.build import from_configuration
 
     _, kept = weights_of(found.checkpoint)
-    fresh = from_configuration(spec(BEGINS).configuration, plugins, classes=3, channels=1, seed=0)
+    fresh = from_configuration(spec({**BEGINS, "finetune.small": "probe"}).configuration, plugins, classes=3, channels=1, seed=0)
     for layer in fresh.layers:
         if layer.get_weights() and layer.name != "classifier":
             for new, old in zip(kept[layer.name], layer.get_weights(), strict=True):
@@ -139,7 +139,7 @@ def test_fine_tuning_moves_every_layer_and_the_lower_ones_less(dataset, plugins,
     from automl_cnn.models.build import from_configuration
 
     _, kept = weights_of(found.checkpoint)
-    fresh = from_configuration(spec(BEGINS).configuration, plugins, classes=3, channels=1, seed=0)
+    fresh = from_configuration(spec({**BEGINS, "finetune.small": mode}).configuration, plugins, classes=3, channels=1, seed=0)
     convolutions = [layer for layer in fresh.layers if isinstance(layer, keras.layers.Conv2D)]
     moves = [np.abs(kept[layer.name][0] - layer.get_weights()[0]).mean() for layer in convolutions]
     norm = next(layer for layer in fresh.layers if isinstance(layer, keras.layers.BatchNormalization))
@@ -167,9 +167,9 @@ def test_a_probe_that_is_stopped_learns_from_what_it_has_read(dataset, plugins, 
 
 
 def test_a_probe_that_is_stopped_too_early_says_so(dataset, plugins, spec, loaded, monkeypatch):
-    monkeypatch.setattr("automl_cnn.train.probe.BATCH", 2)
+    monkeypatch.setattr("automl_cnn.train.features.BATCH", 2)
     with pytest.raises(TrialError, match=r"2 of \d+ images were read, too few to learn from: raise --budget"):
-        train(spec({**BEGINS, "finetune.small": "probe"}), dataset, plugins, lambda event: isinstance(event, Started))
+        train(spec({**BEGINS, "finetune.small": "probe"}, seed=9), dataset, plugins, lambda event: isinstance(event, Started))
 
 
 def test_weights_that_are_not_there_are_an_error_that_names_them(dataset, plugins, spec):

@@ -14,7 +14,7 @@ from automl_cnn.records import OUT_OF_MEMORY, Calibration, Event, Finished, Job,
 from automl_cnn.space import Configuration
 from automl_cnn.study.executors import memory
 from automl_cnn.study.executors.process import POLL, START_SECONDS, WorkerProcess
-from automl_cnn.study.executors.protocol import Joint, Recipe, Setting, TestScore
+from automl_cnn.study.executors.protocol import Joint, Recipe, RefitJob, Refitted, Setting, TestScore
 
 SILENCE_SECONDS = 300.0  # how long a trial may give no sign of life
 COST_SECONDS = 40.0  # how long building a network without training it may take
@@ -92,6 +92,10 @@ class LocalExecutor:
 
     def ensemble(self, recipe: Recipe) -> Joint:
         made: Joint = self._answer("ensemble", recipe)
+        return made
+
+    def refit(self, job: RefitJob, patience: Callable[[], float] | None = None) -> Refitted:
+        made: Refitted = self._answer("refit", job, patience)
         return made
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from automl_cnn.config import Metric
+from automl_cnn.data.dataset import SplitName
 from automl_cnn.evidence import Evidence, Matrix
 from automl_cnn.records import Calibration, Event, Job, NetCost
 from automl_cnn.space import Configuration
@@ -55,6 +56,36 @@ class Joint:
     size: int
     cost: NetCost
     probabilities: np.ndarray
+
+
+@dataclass(frozen=True)
+class RefitJob:
+    """A scored model's recipe to be trained on more images.
+
+    `model` is the scored model's file, `checkpoint` that of its trial, before calibration, and `out` the file to write. `seconds` limits the training of
+    a network; None: `epochs` epochs. A readout takes what a regression takes, with the penalty of `strength`.
+    """
+
+    model: str
+    checkpoint: str
+    out: str
+    number: int
+    configuration: Configuration
+    splits: tuple[SplitName, ...]
+    seconds: float | None = None
+    epochs: int = 1
+    strength: float | None = None
+
+
+@dataclass(frozen=True)
+class Refitted:
+    """A refit that was made, against the scored model on the `compared` images that only the refit has learned from: correct answers and mean loss in nats."""
+
+    compared: int
+    correct: float
+    correct_before: float
+    loss: float
+    loss_before: float
 
 
 class Executor(Protocol):
@@ -110,6 +141,13 @@ class Executor(Protocol):
 
         Raises:
             TrialError: one of them cannot be read, or they do not fit together.
+        """
+
+    def refit(self, job: RefitJob, patience: Callable[[], float] | None = None) -> Refitted:
+        """Train a scored model's recipe on more images.
+
+        Raises:
+            TrialError: it was stopped, diverged, or a file cannot be read.
         """
 
     def close(self) -> None:

@@ -25,7 +25,7 @@ from automl_cnn.evidence import Evidence
 from automl_cnn.records import IMAGES_GONE, OUT_OF_MEMORY, Calibration, Event, Finished, Job, NetCost
 from automl_cnn.space import Configuration
 from automl_cnn.study.disk import DISK_FULL, chain, is_full
-from automl_cnn.study.executors.protocol import Joint, Recipe, Setting, TestScore
+from automl_cnn.study.executors.protocol import Joint, Recipe, RefitJob, Refitted, Setting, TestScore
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,6 +54,7 @@ class Worker:
         self._setting: Setting | None = None
         self._scored: tuple[str, Any] | None = None  # the file that was scored last, and its network
         self._known: np.ndarray | None = None  # what that network says of the validation images
+        self._seen: np.ndarray | None = None  # what its classifier is given of the test images
         threading.Thread(target=self._listen, daemon=True).start()
 
     def serve(self) -> None:
@@ -68,8 +69,8 @@ class Worker:
             word, payload = self._inbox.get()
             if word == "close":
                 return
-            if word not in {"test", "examine"}:
-                self._scored = self._known = None  # the file may be another's by then
+            if word not in {"test", "examine", "refit"}:
+                self._scored = self._known = self._seen = None  # the file may be another's by then
             try:
                 answer = getattr(self, f"_{word}")(payload)
                 self._connection.send(("done", answer))
@@ -175,9 +176,15 @@ class Worker:
         from automl_cnn.export.bundle import read_card
         from automl_cnn.train import predict
         from automl_cnn.train.examine import confusion
+        from automl_cnn.train.probe import is_readout, with_features
+        from automl_cnn.train.watch import predict_several
 
         rows, setting = self._dataset.rows("test"), self._ready()
-        probabilities = predict(self._network(model), pixels(self._dataset, int(read_card(Path(model))["size"])), rows)
+        network, images = self._network(model), pixels(self._dataset, int(read_card(Path(model))["size"]))
+        if is_readout(network):
+            self._seen, probabilities = predict_several(with_features(network), images, rows)
+        else:
+            probabilities = predict(network, images, rows)
         labels = self._dataset.labels[rows]
         score = metrics.score(setting.metric, labels, probabilities)
         span = metrics.interval(setting.metric, labels, probabilities, groups=self._dataset.groups_of("test"))
@@ -195,7 +202,7 @@ class Worker:
         from automl_cnn.export.bundle import load_model
 
         if self._scored is None or self._scored[0] != model:
-            self._scored, self._known = (model, load_model(Path(model))), None
+            self._scored, self._known, self._seen = (model, load_model(Path(model))), None, None
         return self._scored[1]
 
     def _ensemble(self, recipe: Recipe) -> Joint:
@@ -209,6 +216,29 @@ class Worker:
         made = ensemble(members, [recipe.shares[number] for number in recipe.files], [f"trial_{number}" for number in recipe.files], stored=self._dataset.side)
         made.save(recipe.out)
         return Joint(size_of(made), cost(made).summary, predict(made, pixels(self._dataset, size_of(made)), self._dataset.rows("val")))
+
+    def _refit(self, job: RefitJob) -> Refitted:
+        from automl_cnn.export.bundle import read_card
+        from automl_cnn.records import Fidelity
+        from automl_cnn.train import TrialSpec
+        from automl_cnn.train.refit import refit
+
+        setting = self._ready()
+        spec = TrialSpec(
+            number=job.number,
+            configuration=job.configuration,
+            fidelity=Fidelity(job.epochs, job.seconds),
+            metric=setting.metric,
+            class_weights=setting.class_weights,
+            seed=seed_of(setting.seed, job.number),
+            checkpoint=job.out,
+            start=job.checkpoint,
+            splits=job.splits,
+            weights=setting.weights,
+        )
+        temperature = float(read_card(Path(job.model)).get("temperature", 1.0))
+        compared = refit(spec, self._network(job.model), temperature, self._dataset, self._registry, strength=job.strength, emit=self._emit, seen=self._seen)
+        return Refitted(*compared.figures())
 
     def _emit(self, event: Event) -> bool:
         self._connection.send(("event", event))

@@ -2,6 +2,7 @@
 
 Retry       a trial that ran out of memory, with half the batch
 Defaults    what ImageNet weights give; each architecture's default
+Readouts    the best probe, read at several sizes, from several stages and mirrored
 Portfolio   what did well on other image sets
 Promotion   the best third of a rung, trained on from where it stands with three times the time
 Guided      what the diagnosis of the best trials proposes, one change at a time
@@ -16,9 +17,10 @@ from automl_cnn.study.stages.guided import Guided
 from automl_cnn.study.stages.portfolio import Portfolio
 from automl_cnn.study.stages.promotion import Promotion, kept
 from automl_cnn.study.stages.proposals import Proposals
+from automl_cnn.study.stages.readouts import Readouts
 from automl_cnn.study.stages.retry import Retry
 from automl_cnn.study.stages.scaling import Scaling
 from automl_cnn.study.stages.situation import Situation, Stage
 from automl_cnn.study.stages.sizing import Sizing
 
-__all__ = ["Defaults", "Final", "Guided", "Portfolio", "Promotion", "Proposals", "Retry", "Scaling", "Situation", "Sizing", "Stage", "kept"]
+__all__ = ["Defaults", "Final", "Guided", "Portfolio", "Promotion", "Proposals", "Readouts", "Retry", "Scaling", "Situation", "Sizing", "Stage", "kept"]

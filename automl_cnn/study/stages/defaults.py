@@ -6,8 +6,9 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from automl_cnn.records import Fidelity, Job, State, Trial
+from automl_cnn.records import Fidelity, Job, State
 from automl_cnn.space import Configuration, Scalar
+from automl_cnn.study.stages.outlook import within_reach
 from automl_cnn.study.stages.situation import Situation
 from automl_cnn.study.stages.sizing import LEAST_PART, TUNING_EPOCHS, Sizing
 from automl_cnn.transfer import FINETUNE, NONE, PRETRAINED, PROBE, TRAIN_ON, mode_of, weights_of
@@ -105,21 +106,17 @@ def hopeless(sizing: Sizing, given: dict[str, Scalar], now: Situation) -> bool:
 
 
 def scratch_is_hopeless(now: Situation) -> bool:
-    """Whether a pretrained network is so far ahead of every one from scratch, of which there were some, that time is better spent on its like."""
+    """Whether the best is a pretrained network's, and no network from scratch, of which there were some, is expected to reach it in the time that is left."""
+    best = now.best
+    if best is None or weights_of(best.configuration) is None:
+        return False
     rivals = [trial for trial in now.done if trial.scored and weights_of(trial.configuration) is None]
-    return len(rivals) >= ENOUGH and all(_out_of_reach(trial, now.best) for trial in rivals)
+    return len(rivals) >= ENOUGH and not any(within_reach(trial, best, now.budget.left) for trial in rivals)
 
 
 def essence(configuration: Configuration) -> frozenset[tuple[str, Scalar]]:
     """A configuration but for what the time affords: two of the same are the same idea."""
     return frozenset((name, value) for name, value in configuration.items() if name not in SIZES)
-
-
-def _out_of_reach(trial: Trial, best: Trial | None) -> bool:
-    """Whether the best is a pretrained network's, and so far ahead that it is not chance."""
-    if best is None or weights_of(best.configuration) is None or trial.interval is None or best.interval is None:
-        return False
-    return trial.interval[1] < best.interval[0]
 
 
 def _identity(configuration: Configuration) -> tuple[str, str | None, str | None]:

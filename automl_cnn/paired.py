@@ -27,6 +27,17 @@ def unpacked(text: str) -> np.ndarray:
     return np.unpackbits(np.frombuffer(base64.b64decode(bits), np.uint8), count=int(count)).astype(bool)
 
 
+def gain(before: Trial, after: Trial) -> tuple[float, float]:
+    """By how much the second score is higher, and the standard error of that difference over the images that both answered.
+
+    Two cross-validated trials are compared on all images that they were judged by, others on the validation images. The error is 0 where it is not
+    recorded which images the two answered correctly.
+    """
+    if before.cross_right and after.cross_right and len(unpacked(before.cross_right)) == len(unpacked(after.cross_right)):
+        return (after.score or 0.0) - (before.score or 0.0), _spread(before.cross_right, after.cross_right) or 0.0
+    return (after.on_validation or 0.0) - (before.on_validation or 0.0), _spread(before.right, after.right) or 0.0
+
+
 def difference(before: Trial, after: Trial) -> tuple[float, float] | None:
     """By how much the score rose, and the standard deviation of that; None where one has no score.
 
@@ -34,16 +45,17 @@ def difference(before: Trial, after: Trial) -> tuple[float, float] | None:
     """
     if before.score is None or after.score is None:
         return None
-    spread = _paired(before, after)
+    spread = _spread(before.right, after.right)
     if spread is None:
         spread = math.hypot(_sd(before), _sd(after))
     return after.score - before.score, math.hypot(spread, math.sqrt(2) * TRAINING_SD)
 
 
-def _paired(before: Trial, after: Trial) -> float | None:
-    if before.right is None or after.right is None:
+def _spread(before: str | None, after: str | None) -> float | None:
+    """The standard error of the difference of two shares of correct answers, packed; None where it is not known which were correct."""
+    if before is None or after is None:
         return None
-    one, other = unpacked(before.right), unpacked(after.right)
+    one, other = unpacked(before), unpacked(after)
     if len(one) != len(other) or not len(one):
         return None
     changed = other.astype(float) - one

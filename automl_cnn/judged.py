@@ -1,0 +1,69 @@
+"""How scores were measured, and what stands beside them, in words: the same in terminal, report and model card. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from automl_cnn.quantities import compact
+from automl_cnn.ranking import chance
+from automl_cnn.records import Refit, Trial, words_of
+
+TINY = 1e-9
+HELD_OUT = "validation images"
+EVERY = "training and validation images"
+SMALLEST = 0.0005  # a difference that three digits can show
+
+
+def kind(folds: int) -> str:
+    """`validation`, or `5-fold cross-validation`."""
+    return f"{folds}-fold cross-validation" if folds else "validation"
+
+
+def over(folds: int) -> str:
+    """The images behind such a score: `validation images`, or `training and validation images`."""
+    return EVERY if folds else HELD_OUT
+
+
+def scored_splits(folds: int) -> tuple[str, ...]:
+    """The splits that those images are from."""
+    return ("train", "val") if folds else ("val",)
+
+
+def is_crossed(trials: Iterable[Trial]) -> bool:
+    """Whether any score was cross-validated."""
+    return any(trial.folds and trial.score is not None for trial in trials)
+
+
+def ahead(trials: Sequence[Trial], best: Trial) -> str:
+    """That a trial is ahead of the best one by chance only, and whether it costs more; empty where none is."""
+    rival = chance(trials, best)
+    if rival is None or rival[1] > rival[2]:
+        return ""
+    trial, difference, error = rival
+    more = f"{difference:.3f}" if difference >= SMALLEST else "less than 0.001"
+    alone = "" if abs(difference - ((trial.score or 0.0) - (best.score or 0.0))) < TINY else " on the validation images alone"
+    sentence = f"Trial {trial.number} scores {more} more{alone}, which is within chance (one standard error is {error:.3f})."
+    if (trial.mult_adds or 0) > (best.mult_adds or 0) > 0:
+        sentence += f" It costs more: {compact(trial.mult_adds)} mult-adds against {compact(best.mult_adds)}."
+    return sentence
+
+
+def not_new(refit: Refit | None) -> str:
+    """That accuracy on images a model has learned from is no score of it; empty where it has learned from the training images alone."""
+    learned = () if refit is None or refit.kept else tuple(split for split in refit.splits if split != "train")
+    if not learned:
+        return ""
+    return (
+        f"The model has learned from the {words_of(learned)} images too. Accuracy on them shows whether a file answers as the original does, "
+        "not how good the model is."
+    )
+
+
+def refit_of(values: Mapping[str, Any] | None) -> Refit | None:
+    """A `Refit` from a stored result or a model's card; None where there was none."""
+    if not values:
+        return None
+    known = {field.name for field in dataclasses.fields(Refit)}
+    return Refit(**{name: value for name, value in values.items() if name in known})

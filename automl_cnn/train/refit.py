@@ -1,0 +1,112 @@
+"""The recipe of a scored model, trained on more images: those that chose it and, where they need not stay unseen, those that judged it.
+
+A readout is fitted again, with the penalty that was chosen before: it has one solution, so that nothing can go wrong but the images. A trained network goes
+on from its checkpoint for a while, on all images, at a reduced rate.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from automl_cnn import metrics, transfer
+from automl_cnn.data import Dataset, pixels
+from automl_cnn.models import pretrained
+from automl_cnn.models.choose import pretrained_of
+from automl_cnn.registry import Registry
+from automl_cnn.train import probe
+from automl_cnn.train.clean import clean
+from automl_cnn.train.reading import read_out
+from automl_cnn.train.regression import softmax
+from automl_cnn.train.spec import Emit, TrialSpec
+from automl_cnn.train.trial import Training
+from automl_cnn.train.watch import predict
+
+
+@dataclasses.dataclass(frozen=True)
+class Compared:
+    """Labels of the images that only the refit has learned from, and what the scored model and the refit say of them, (images, classes) each."""
+
+    labels: np.ndarray
+    before: np.ndarray
+    after: np.ndarray
+
+    def figures(self) -> tuple[int, float, float, float, float]:
+        """How many images there are, the shares of right answers after and before, the mean losses after and before."""
+        right = [float(np.mean(answers.argmax(axis=1) == self.labels)) for answers in (self.after, self.before)]
+        losses = [metrics.cross_entropy(self.labels, answers) if np.isfinite(answers).all() else float("inf") for answers in (self.after, self.before)]
+        return len(self.labels), right[0], right[1], losses[0], losses[1]
+
+
+def refit(
+    spec: TrialSpec,
+    scored: Any,
+    temperature: float,
+    dataset: Dataset,
+    registry: Registry,
+    *,
+    strength: float | None,
+    emit: Emit,
+    seen: np.ndarray | None = None,
+) -> Compared:
+    """Train on the images of `spec.splits` and write the model to `spec.checkpoint`, its logits divided by `temperature` as those of the `scored` model are.
+
+    `seen` is what a readout's classifier is given of the test images, where that is known.
+
+    Raises:
+        TrialError: the training diverged, or was stopped.
+    """
+    began = time.monotonic()
+    with clean():
+        keras.utils.set_random_seed(spec.seed)
+        training = Training(spec, dataset, registry, emit, began=began)
+        rows = np.concatenate([dataset.rows(split) for split in spec.splits if split != "train"])
+        labels = dataset.labels[rows]
+        if transfer.is_probe(spec.configuration):
+            before, after = _regress(training, scored, rows, temperature=temperature, strength=strength, seen=seen)
+        else:
+            images = pixels(dataset, int(spec.configuration["resolution"]))
+            before = predict(scored, images, rows)
+            training.run()
+            _cooled(training.net.model, temperature)
+            after = predict(training.net.model, images, rows)
+        training.net.model.save(spec.checkpoint)
+        return Compared(labels, before, after)
+
+
+def _cooled(model: Any, temperature: float) -> None:
+    """Divide the logits by the temperature of the scored model, within the classifier."""
+    layer = model.get_layer(probe.CLASSIFIER)
+    layer.set_weights([weight / temperature for weight in layer.get_weights()])
+
+
+def _regress(
+    training: Training, scored: Any, rows: np.ndarray, *, temperature: float, strength: float | None, seen: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Fit the readout on all images; what the scored one and the new one say of `rows`."""
+    spec, dataset = training.spec, training.dataset
+    entry = pretrained_of(spec.configuration, training.registry)
+    assert entry is not None  # a readout has one
+    pretrained.load(training.net.body, entry, file=Path(spec.weights) if spec.weights else None)
+    test = dataset.rows("test") if "test" in spec.splits and seen is not None else np.zeros(0, int)
+    unread = np.setdiff1d(training.rows, test)
+    reading = read_out(training, unread, len(unread), probe.Stopwatch())
+    learned = np.concatenate([reading.rows, test])
+    features = reading.features if seen is None or not len(test) else np.concatenate([reading.features, seen])
+    groups = np.asarray(dataset.groups)[learned] if dataset.groups else None
+    probe.fit(training.net.model, features, dataset.labels[learned], balanced=training.balanced, seed=spec.seed, groups=groups, strength=strength)
+    _cooled(training.net.model, temperature)
+    place = {int(row): number for number, row in enumerate(learned)}
+    compared = features[[place[int(row)] for row in rows]]
+    return _answers(scored, compared), _answers(training.net.model, compared)
+
+
+def _answers(model: Any, features: np.ndarray) -> np.ndarray:
+    """What a model's classifier says of `features` (images, features)."""
+    kernel, bias = model.get_layer(probe.CLASSIFIER).get_weights()
+    return softmax(features @ kernel + bias)
