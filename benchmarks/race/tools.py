@@ -65,6 +65,15 @@ TOOLS = {
             note="automl-cnn's space, trainer and sizing; every trial at random, none promoted or trained longer; no pretrained weights",
         ),
         Tool(
+            "script",
+            _entrant("script"),
+            Path("model.keras"),
+            "keras",
+            OUR_PACKAGES,
+            imports=("automl_cnn.layers",),
+            note="EfficientNet-Lite0 frozen at 224 px and a logistic regression on all images; ends when it is done",
+        ),
+        Tool(
             "keras-tuner",
             _entrant("keras_tuner_search"),
             Path("model.keras"),
