@@ -75,6 +75,10 @@ class Dataset:
         """The group of each of a split's images; empty where no groups are known."""
         return np.asarray(self.groups)[self.rows(split)] if self.groups else np.zeros(0, int)
 
+    def photos(self, rows: np.ndarray) -> np.ndarray | None:
+        """The group of each image in `rows`: the same for versions of one photo. None where no groups are known."""
+        return np.asarray(self.groups)[rows] if self.groups else None
+
     def independent(self, split: SplitName) -> int:
         """How many photos the split's images show: versions of one photo count once."""
         rows = self.rows(split)

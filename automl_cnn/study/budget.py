@@ -16,7 +16,7 @@ LEAST_SLICE = 15.0  # seconds of a trial at least: of a short search, few trials
 LEAST_DEFAULTS = 3
 SPARE = 0.005  # of all the time, for what takes longer than foreseen
 COMMON_SCORING = 2.0  # seconds of scoring images that FINISH has room for
-FORWARD = 3.0  # a pass without learning is so many times cheaper
+FORWARD = 3.0  # how much cheaper it is to pass images through a network than to train it on them
 MOST_RESERVED = 0.4  # of all the time
 
 

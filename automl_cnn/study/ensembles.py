@@ -17,6 +17,7 @@ from automl_cnn.export.bundle import read_card, unseal, write_card
 from automl_cnn.ranking import incumbent
 from automl_cnn.records import NetCost, Trial
 from automl_cnn.space import Configuration
+from automl_cnn.study.budget import FORWARD
 from automl_cnn.study.combine import Combination, attempts, better, combine
 from automl_cnn.study.executors.protocol import Executor, Joint, Recipe
 from automl_cnn.study.limits import Limits
@@ -26,7 +27,6 @@ from automl_cnn.study.stages import kept
 
 MEMBERS = "members"  # in the card: each member's share, by trial
 PART = ".ensemble.keras"
-FORWARD = 3.0  # a pass without learning is so many times cheaper
 LOADED = 0.5  # of what building and compiling it for training takes, for loading and running it
 READ = 2  # times that an ensemble is loaded: its members to make it, itself for all that is asked of it
 LOOKED = 3  # times that it goes through a split of images: made, tested, and calibrated where some probability is too small for a logarithm

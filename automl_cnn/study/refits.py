@@ -20,7 +20,7 @@ from automl_cnn.errors import AutomlCnnError, StoreError
 from automl_cnn.export.bundle import read_card, unseal, write_card
 from automl_cnn.records import Refit, Trial
 from automl_cnn.store import StudyFolder
-from automl_cnn.study.budget import SETUP
+from automl_cnn.study.budget import FORWARD, SETUP
 from automl_cnn.study.executors.protocol import Executor, RefitJob, Refitted
 from automl_cnn.study.shelf import Shelf, same
 from automl_cnn.transfer import is_probe
@@ -31,7 +31,6 @@ REFIT = "refit"  # in the card of a model that was trained on more images than t
 SHARE = 0.08  # of the budget, for training a network on; a readout takes what it takes
 LEAST = 1.0  # seconds without which no refit is begun
 REGRESSION = 4.0  # seconds for building a frozen network and fitting its regression once more
-FORWARD = 3.0  # a pass without learning is so many times cheaper
 EPOCHS = 0.2  # of those that a network was trained for, where no budget is set
 SURE = 2.0  # standard errors
 LOSS = 1.1  # times the loss of the scored model, which did not learn from the images, that the refit may have on them

@@ -18,6 +18,7 @@ import keras
 import numpy as np
 
 from automl_cnn.data import Dataset, arrays, pixels
+from automl_cnn.errors import TrialError
 from automl_cnn.models.fold import folded
 from automl_cnn.models.readout import Look, view_of
 from automl_cnn.plugin import Pretrained
@@ -39,7 +40,11 @@ class Features:
         self.widths = _widths(body)
 
     def read(self, looks: Sequence[Look], resolution: int, rows: np.ndarray, watching: Watching | None = None) -> tuple[dict[Look, np.ndarray], int]:
-        """By look, float32 (rows, all stages' channels) of the images in `rows`, and how many rows were read: fewer where `watching` ended it."""
+        """By look, float32 (rows, all stages' channels) of the images in `rows`, and how many rows were read: fewer where `watching` ended it.
+
+        Raises:
+            TrialError: what the network gives is not finite.
+        """
         kept = {look: self._kept(look, resolution) for look in looks}
         missing = [look for look in looks if np.isnan(kept[look][rows, 0]).any()]
         done = len(rows)
@@ -65,7 +70,10 @@ class Features:
             padded = np.resize(chosen, BATCH)  # always of one shape, else the network is traced again
             made = reader.predict_on_batch([np.asarray(stored[padded]) for stored in images.values()])
             for look, values in zip(looks, made if isinstance(made, list) else [made], strict=True):
-                kept[look][chosen] = np.clip(keras.ops.convert_to_numpy(values)[: len(chosen)], -LARGEST, LARGEST)
+                read = keras.ops.convert_to_numpy(values)[: len(chosen)]
+                if not np.isfinite(read).all():  # in the file, NaN stands for what was not read yet
+                    raise TrialError("the pretrained features are not finite: the weights may be damaged")
+                kept[look][chosen] = np.clip(read, -LARGEST, LARGEST)
             if watching is not None and not watching(min(start + BATCH, len(order)), len(order)):
                 break
         known = ~np.any([np.isnan(kept[look][rows, 0]) for look in looks], axis=0)

@@ -98,8 +98,8 @@ def _regress(
     reading = read_out(training, unread, len(unread), probe.Stopwatch())
     learned = np.concatenate([reading.rows, test])
     features = reading.features if seen is None or not len(test) else np.concatenate([reading.features, seen])
-    groups = np.asarray(dataset.groups)[learned] if dataset.groups else None
-    probe.fit(training.net.model, features, dataset.labels[learned], balanced=training.balanced, seed=spec.seed, groups=groups, strength=strength)
+    labels, photos = dataset.labels[learned], dataset.photos(learned)
+    probe.fit(training.net.model, features, labels, balanced=training.balanced, seed=spec.seed, groups=photos, strength=strength)
     _cooled(training.net.model, temperature)
     place = {int(row): number for number, row in enumerate(learned)}
     compared = features[[place[int(row)] for row in rows]]

@@ -106,7 +106,7 @@ class Training:
             labels,
             balanced=self.balanced,
             seed=self.spec.seed,
-            groups=self._groups(every[len(held) :]),
+            groups=self.dataset.photos(every[len(held) :]),
             strength=crossed.strength if crossed else None,
         )
         truth, probabilities = self.dataset.labels[held], regression.probabilities(seen[: len(held)])
@@ -138,14 +138,10 @@ class Training:
 
     def _cross_validated(self, seen: np.ndarray, every: np.ndarray) -> CrossValidated | None:
         """The readout judged on all training and validation images `every`, by regressions that did not learn from them; None where that is not possible."""
-        order = np.sort(np.random.default_rng(ORDER).permutation(len(every))[:ENOUGH])
+        order = np.random.default_rng(ORDER).permutation(len(every))[:ENOUGH]
         order = order[np.argsort(every[order])]
-        rows, groups = every[order], self._groups(every[order])
+        rows, groups = every[order], self.dataset.photos(every[order])
         return cross_validated(self.spec.metric, seen[order], self.dataset.labels[rows], len(self.dataset.classes), balanced=self.balanced, groups=groups)
-
-    def _groups(self, rows: np.ndarray) -> np.ndarray | None:
-        """The photo that each image is a version of; None where that is not known."""
-        return np.asarray(self.dataset.groups)[rows] if self.dataset.groups else None
 
     def _fit(self) -> Finished:
         configuration = self.spec.configuration

@@ -8,7 +8,7 @@ from automl_cnn.study.budget import Budget
 from automl_cnn.study.engines.protocol import Proposal
 from automl_cnn.study.planner import Planner
 from automl_cnn.study.stages import Sizing
-from automl_cnn.study.stages.sizing import FORWARD
+from automl_cnn.study.stages.sizing import READING
 from automl_cnn.transfer import is_probe
 
 SPACE = Space(
@@ -54,7 +54,7 @@ def trained(number: int, job: Job, score: float, budget: float | None) -> Trial:
     configuration = job.configuration
     seconds = budget if budget is not None else 10.0
     epoch = Epoch(1, 1, seconds, 1.0, 0.5, 1.0, 0.5, score, 0.1)
-    speed = SPEED[configuration["architecture"]] * (FORWARD if is_probe(configuration) else 1.0)
+    speed = SPEED[configuration["architecture"]] * (READING if is_probe(configuration) else 1.0)
     return Trial(
         number,
         configuration,

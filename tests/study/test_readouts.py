@@ -78,7 +78,7 @@ def test_on_a_slow_machine_the_probes_own_size_is_read_from_more_stages(stage):
 
 
 class Left(Budget):
-    """A budget of which so many seconds are left."""
+    """A budget that has `left` seconds left."""
 
     def __init__(self, left):
         super().__init__(left, 0.0)

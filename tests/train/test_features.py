@@ -160,3 +160,13 @@ def test_what_is_kept_is_that_of_the_network_itself(features, dataset):
         given = keras.Input(images.shape[1:], dtype="uint8")
         outputs = keras.Model(given, read.body(view_of(given, look, 8, read.entry), training=False)).predict_on_batch(np.asarray(images[rows]))
         np.testing.assert_allclose(values[look], np.concatenate(outputs, axis=1), rtol=2e-3, atol=2e-3)
+
+
+def test_a_network_with_damaged_weights_is_named_and_nothing_of_it_is_kept(features, dataset):
+    from automl_cnn.errors import TrialError
+
+    damaged = features(11)
+    damaged.body.set_weights([np.full(weight.shape, np.nan) for weight in damaged.body.get_weights()])
+    again = Features(dataset, damaged.body, damaged.entry)
+    with pytest.raises(TrialError, match="not finite: the weights may be damaged"):
+        again.read(LOOKS[:1], 8, np.arange(8))

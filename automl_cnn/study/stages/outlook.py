@@ -12,7 +12,7 @@ FLATTEST, STEEPEST = 0.3, 1.0  # exponents by which an error falls with time
 
 
 def within_reach(trial: Trial, best: Trial | None, seconds: float) -> bool:
-    """Whether a network is expected to come within the best trial's interval, if it is trained for so many seconds more."""
+    """Whether a network is expected to come within the best trial's interval, after `seconds` more of training."""
     return best is None or best.interval is None or expected(trial, seconds) <= 1 - best.interval[0]
 
 
@@ -28,7 +28,7 @@ def hopeful(now: Situation) -> Trial | None:
 
 
 def expected(trial: Trial, seconds: float) -> float:
-    """The error of a network that is trained for so many seconds more: on a power law of its time, as steep as its curve was in its second half.
+    """The error that a network should have after `seconds` more of training: a power law of its time, as steep as its curve was in its second half.
 
     Errors fall by a power of the training's length over a wide range (Hestness et al. 2017, https://arxiv.org/abs/1712.00409).
     """

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from automl_cnn.records import Fidelity, Job, Trial
 from automl_cnn.space import Scalar
 from automl_cnn.study.stages.situation import Situation
-from automl_cnn.study.stages.sizing import FORWARD, PROBE_EPOCHS, Sizing, pace
+from automl_cnn.study.stages.sizing import PROBE_EPOCHS, READING, Sizing, pace
 from automl_cnn.transfer import MIRROR, MOST_STAGES, SIZES, STAGES, Readout, is_probe, readout_of
 
 STAGE = "readouts"
 SHARE = 0.45  # of all the time that is left, at most, for one readout
-PASSES = FORWARD * PROBE_EPOCHS  # how often the training images' number goes through the network: the validation images are read too
+PASSES = READING * PROBE_EPOCHS  # how often the training images' number goes through the network: the validation images are read too
 LEAST = 8.0  # seconds without which no readout is begun
 TRACING = 2.0  # seconds until the network is ready for images of one more look
 KINDS = (Readout(2, MOST_STAGES, True), Readout(2, MOST_STAGES, False))
@@ -75,7 +75,7 @@ class Readouts:
         size = int(configuration["resolution"])
         looks = len(readout.pixels(size)) * (1 + readout.mirror)
         passed = PASSES * self.sizing.images * pixels(size, readout) / plain**2
-        alone = probe.images_per_second or pace(now.done, probe.architecture, probe.kernels or 1) * FORWARD / max(1, probe.mult_adds or 1)
+        alone = probe.images_per_second or pace(now.done, probe.architecture, probe.kernels or 1) * READING / max(1, probe.mult_adds or 1)
         return passed / alone + (probe.setup or 0.0) + TRACING * looks
 
 

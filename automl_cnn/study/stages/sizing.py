@@ -21,8 +21,8 @@ EARLY_STRIDE_FROM = (64, 128)  # px of the input; as in models.net, which is not
 DEFAULT_SIZES = (16, 24, 32, 48, 64, 96, 128, 160, 224)  # px
 BALANCE = (96, 0.5)  # resolution and width that suit each other when a default is made smaller
 LEAST_PART = 0.75  # of a trial's seconds, without which it is not worth beginning
-FORWARD = 6.0  # how much cheaper it is to read images with a frozen network, its norms folded, than to train it on them
-PROBE_EPOCHS = 1.3 / FORWARD  # what a probe costs, in epochs of learning: the training and the validation images once, forward
+READING = 6.0  # how much cheaper it is to read images with a frozen network, its norms folded, than to train it on them
+PROBE_EPOCHS = 1.3 / READING  # what a probe costs, in epochs of learning: the training and the validation images once, forward
 TUNING_EPOCHS = 4  # pretrained layers need fewer
 TRANSFER_LEAST = 96  # px; below it pretrained networks recognize little
 ENOUGH_IMAGES = 2000  # to tell networks apart by; of no more than these, every trial sees all
@@ -209,7 +209,7 @@ def pace(done: Sequence[Trial], architecture: str, kernels: int) -> float:
     Its own trials tell, else the slowest of the others', corrected for the number of kernels, else a guess.
     """
     measured = [
-        (trial.mult_adds * trial.images_per_second / (FORWARD if is_probe(trial.configuration) else 1.0), trial)
+        (trial.mult_adds * trial.images_per_second / (READING if is_probe(trial.configuration) else 1.0), trial)
         for trial in done
         if trial.mult_adds and trial.images_per_second
     ]
