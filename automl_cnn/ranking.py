@@ -3,6 +3,9 @@
 A challenger takes the place of the best trial only if its score is higher by more than chance: by more than one standard error of the difference,
 measured on the images that both answered. Taking the highest of many scores on a hundred images would choose the luckiest network and not the best.
 
+A trained network must be ahead of a cross-validated readout by two standard errors. There are few validation images then, and the network's best epoch was
+chosen on them, which makes its score too high; the readout's score comes from several times as many images and nothing was chosen.
+
 Breiman et al. 1984, Classification and Regression Trees, section 3.4.3 (the one-standard-error rule)
 """
 
@@ -13,6 +16,7 @@ from collections.abc import Iterable, Sequence
 from automl_cnn.paired import gain
 from automl_cnn.records import Trial
 
+UNLIKE = 2.0  # standard errors by which a trained network must be ahead of a cross-validated readout
 TIE = 1e-9  # a score must be higher by more: one image more is exactly one standard error, and rounding is not to decide
 
 
@@ -29,14 +33,30 @@ def replaces(best: Trial, trial: Trial) -> bool:
     """Whether `trial` takes the place of `best`.
 
     It does if its score is higher by more than chance, or not lower and its network has fewer mult-adds, or higher at all where it is the same network
-    trained longer. Where it is not known which images the two answered correctly, the higher score wins.
+    trained longer. Between a cross-validated readout and a trained network, the network must be ahead by more than chance, whichever comes first. Where it
+    is not known which images the two answered correctly, the higher score wins.
     """
     if best.is_majority or trial.is_majority:
         return best.is_majority and not trial.is_majority
-    difference, noise = gain(best, trial)
+    if best.folds and not trial.folds:
+        return _ahead(best, trial)
+    if trial.folds and not best.folds:
+        return not _ahead(trial, best)
+    difference, noise = margin(best, trial)
     if trial.continue_from == best.number:
         noise = 0.0
     return difference > noise + TIE or (difference >= 0 and (trial.mult_adds or 0) < (best.mult_adds or 0))
+
+
+def _ahead(best: Trial, trial: Trial) -> bool:
+    difference, noise = margin(best, trial)
+    return difference > noise + TIE
+
+
+def margin(best: Trial, trial: Trial) -> tuple[float, float]:
+    """By how much the score of `trial` is higher, and how much of that may be chance."""
+    difference, error = gain(best, trial)
+    return difference, error * (UNLIKE if bool(best.folds) != bool(trial.folds) else 1.0)
 
 
 def ranked(trials: Iterable[Trial]) -> list[Trial]:
@@ -47,7 +67,7 @@ def ranked(trials: Iterable[Trial]) -> list[Trial]:
 
 
 def chance(trials: Sequence[Trial], best: Trial) -> tuple[Trial, float, float] | None:
-    """The trial whose score is the farthest above that of `best`, by how much, and the standard error of that; None where no score is higher."""
-    rivals = [(trial, *gain(best, trial)) for trial in trials if trial.scored and trial.number != best.number and not trial.is_majority]
+    """The trial whose score is the farthest above that of `best`, by how much, and how much of that may be chance; None where no score is higher."""
+    rivals = [(trial, *margin(best, trial)) for trial in trials if trial.scored and trial.number != best.number and not trial.is_majority]
     ahead = [rival for rival in rivals if rival[1] > 0]
     return max(ahead, key=lambda rival: (rival[1], -rival[0].number), default=None)

@@ -40,7 +40,7 @@ def test_a_score_has_a_kind_and_images():
 
 def test_a_trial_ahead_by_chance_is_named_with_what_it_costs():
     best = trial(3, 90)
-    error = "(one standard error is 0.030)"
+    error = "(up to 0.030)"
     assert ahead([best, trial(7, 91, 20_000_000)], best) == (
         f"Trial 7 scores 0.010 more, which is within chance {error}. It costs more: 20.0M mult-adds against 10.0M."
     )

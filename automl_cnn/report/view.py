@@ -138,6 +138,7 @@ def _scoring(facts: Facts) -> str:
     """What the scores on the leaderboard are, and what its order is by."""
     scored = [trial for trial in facts.trials if trial.score is not None]
     crossed = [trial for trial in scored if trial.folds]
+    strict = ""
     if not crossed:
         scores = "Scores are those of the validation images."
     elif len(crossed) == len(scored):
@@ -147,10 +148,11 @@ def _scoring(facts: Facts) -> str:
             f"A {crossed[0].judged} score is cross-validated over the {EVERY}; the others are those of the {HELD_OUT}. "
             f"Scores of different kinds are compared on the {HELD_OUT} alone."
         )
+        strict = " A trained network must be ahead of a cross-validated one by two."
     return (
         f"{scores} The winner comes first. Another trial replaces it only if its score is higher by more than one standard error, or not lower with fewer "
-        "mult-adds, or higher after training the winner longer. The other trials follow by score, equal ones by mult-adds. Pruned and failed trials do not "
-        "compete."
+        f"mult-adds, or higher after training the winner longer.{strict} The other trials follow by score, equal ones by mult-adds. Pruned and failed trials "
+        "do not compete."
     )
 
 

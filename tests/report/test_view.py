@@ -66,7 +66,7 @@ def test_a_refit_and_a_trial_ahead_by_chance_stand_beside_the_scores():
     page = view(dataclasses.replace(facts, result={**facts.result, "trial": 0, "refit": refit}))
     assert page.beside == (
         f"{Refit(192, 100).sentence} What this page shows was measured on the scored model, which is kept beside it as scored.keras.",
-        "Trial 1 scores 0.010 more, which is within chance (one standard error is 0.030). It costs more: 40.0M mult-adds against 20.0M.",
+        "Trial 1 scores 0.010 more, which is within chance (up to 0.030). It costs more: 40.0M mult-adds against 20.0M.",
     )
     kept = dataclasses.asdict(Refit(192, 100, kept="no time was left"))
     assert view(dataclasses.replace(facts, result={**facts.result, "trial": 0, "refit": kept})).beside[0].endswith("no time was left.")
