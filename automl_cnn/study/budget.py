@@ -8,11 +8,12 @@ from automl_cnn.records import Trial
 from automl_cnn.transfer import is_probe
 
 SETUP = 12.0  # seconds that a worker takes to import TensorFlow, before anything was measured
-FINISH = 5.0  # seconds set aside for the test score, the registered model and the summary
+FINISH = 7.0  # seconds set aside for calibration, the test score, the registered model and the summary
 FINAL_SHARE = 0.35  # of the search, for training the winner again at length
 PROPOSALS = 5  # trials that should still fit after the defaults
 SLICE = 30.0  # seconds below which a trial says little, so that fewer defaults are better
 LEAST_SLICE = 15.0  # seconds of a trial at least: of a short search, few trials that learn something
+FEW_SLICES = 4  # of a search with time for fewer trials, half belongs to the first one
 LEAST_DEFAULTS = 3
 SPARE = 0.005  # of all the time, for what takes longer than foreseen
 COMMON_SCORING = 2.0  # seconds of scoring images that FINISH has room for
@@ -59,12 +60,16 @@ class Budget:
     def slice(self, defaults: int, *, first: bool = False) -> float | None:
         """Seconds for one trial, such that `defaults` defaults and a handful of proposals fit; None without a limit.
 
-        While there is no model yet, at most half of what is left, so that the `first` one is made in time.
+        While there is no model yet, at most half of what is left, so that the `first` one is made in time. Where only a few trials fit, it is that half:
+        one good model is worth more than several small ones.
         """
         if self.total is None:
             return None
         share = max(LEAST_SLICE, min(900.0, self.searching / (defaults + PROPOSALS)))
-        return min(share, max(1.0, self.left / 2)) if first else share
+        if not first:
+            return share
+        half = max(1.0, self.left / 2)
+        return half if self.left < FEW_SLICES * share else min(share, half)
 
 
 def evenly(left: float, share: float, building: float) -> float:

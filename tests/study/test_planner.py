@@ -181,3 +181,11 @@ def test_the_finish_gets_more_time_on_a_slow_machine_and_with_many_images_to_sco
     assert Budget(600, 100, finish=30).reserve == pytest.approx(33)
     assert Budget(60, 20).reserve <= 0.15 * 60 + 0.01
     assert Budget(60, 20, finish=1000).reserve == pytest.approx(24)
+
+
+def test_half_of_a_search_that_has_time_for_few_trials_belongs_to_the_first_one():
+    short, longer = Budget(60, 12), Budget(180, 12)
+    assert short.slice(3, first=True) == pytest.approx(short.left / 2)
+    assert short.slice(3, first=True) > short.slice(3)
+    assert longer.slice(3, first=True) == longer.slice(3) < longer.left / 2
+    assert Budget(60, 45).slice(3, first=True) == pytest.approx(max(1.0, Budget(60, 45).left / 2)), "little is left: the first model is made in time"

@@ -11,7 +11,7 @@ from automl_cnn.study.budget import Budget
 from automl_cnn.study.limits import Limits
 from automl_cnn.study.prices import _network
 from automl_cnn.study.stages import Readouts, Situation, Sizing
-from automl_cnn.study.stages.readouts import LEAST, SHARE, pixels
+from automl_cnn.study.stages.readouts import LEAST, pixels
 from automl_cnn.transfer import Readout, name_of, readout_of
 
 HERE = (("architecture", "small"), ("finetune.small", "probe"))
@@ -72,9 +72,9 @@ def test_on_a_slow_machine_the_probes_own_size_is_read_from_more_stages(stage):
     job = stage.next(situation(60, 20, probed(speed=2.0)))
     assert readout_of(job.configuration) == Readout(1, 4, False)
     assert job.configuration["resolution"] == 96
-    left = LEAST / SHARE
-    assert stage.next(Situation((probed(speed=2.0),), Left(left + 0.1), 30.0, 3, 60)) is not None
-    assert stage.next(Situation((probed(speed=2.0),), Left(left - 0.1), 30.0, 3, 60)) is None
+    job = stage.next(Situation((probed(speed=2.0),), Left(LEAST + 0.1), 30.0, 3, 60))
+    assert job.fidelity.seconds == pytest.approx(LEAST), "what the probe has read costs nothing, so little time is enough"
+    assert stage.next(Situation((probed(speed=2.0),), Left(LEAST - 0.1), 30.0, 3, 60)) is None
 
 
 class Left(Budget):

@@ -17,7 +17,7 @@ from automl_cnn.transfer import MIRROR, MOST_STAGES, SIZES, STAGES, Readout, is_
 STAGE = "readouts"
 SHARE = 0.45  # of all the time that is left, at most, for one readout
 PASSES = READING * PROBE_EPOCHS  # how often the training images' number goes through the network: the validation images are read too
-LEAST = 8.0  # seconds without which no readout is begun
+LEAST = 5.0  # seconds without which no readout is begun
 TRACING = 2.0  # seconds until the network is ready for images of one more look
 KINDS = (Readout(2, MOST_STAGES, True), Readout(2, MOST_STAGES, False))
 
@@ -34,7 +34,7 @@ class Readouts:
         for probe in sorted(probes, key=lambda trial: -(trial.score or 0.0)):
             configuration = self._chosen(probe, now)
             if configuration is not None:
-                seconds = None if now.share is None else SHARE * now.budget.left
+                seconds = None if now.share is None else max(SHARE * now.budget.left, min(LEAST, now.budget.left))
                 return Job(configuration, Fidelity(1, seconds), f"trial {probe.number}, read at more sizes and from more stages", STAGE)
         return None
 
@@ -46,7 +46,7 @@ class Readouts:
         place = bisect.bisect_left(affordable, True, key=self.sizing.allowed)
         if place < len(affordable):
             return affordable[place]
-        return ladder[-1] if ladder and spare >= LEAST and self.sizing.allowed(ladder[-1]) else None
+        return ladder[-1] if ladder and now.budget.left >= LEAST and self.sizing.allowed(ladder[-1]) else None
 
     def _ladder(self, probe: Trial) -> list[dict[str, Scalar]]:
         """Readouts of a probe's network, the dearest first; none where the space has no readouts.
