@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 ONE    := TF_CPP_MIN_LOG_LEVEL=3 MLFLOW_DISABLE_TELEMETRY=true
 
-.PHONY: help setup demo test test-all lint types contracts check lock clean
+.PHONY: help setup demo test test-all notebooks lint types contracts check lock clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -28,6 +28,10 @@ test: setup      ## the tests, without the slow ones
 test-all: setup  ## the slow ones too
 	$(ONE) $(BIN)/python -m pytest -m ''
 
+notebooks: setup ## open the lessons in Jupyter
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-notebooks.lock
+	cd notebooks && $(ONE) ../$(BIN)/python -m jupyterlab --ServerApp.open_browser=True
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -41,8 +45,12 @@ contracts: setup
 check: lint types contracts  ## lint, types, import contracts, tests
 	$(MAKE) $(if $(CI),test-all,test)
 
-lock:            ## resolve the dependencies anew (needs uv)
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --extra cpu --extra pretrained --extra onnx --extra litert --extra openvino --extra cmaes --extra dev --extra build pyproject.toml --output-file requirements.lock --custom-compile-command "make lock" --upgrade
+EXTRAS = --extra cpu --extra pretrained --extra onnx --extra litert --extra openvino --extra cmaes --extra dev --extra build
+LOCK   = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" pyproject.toml
+
+lock:            ## resolve the dependencies again (needs uv)
+	$(LOCK) $(EXTRAS) --upgrade --output-file requirements.lock
+	$(LOCK) $(EXTRAS) --extra notebooks --constraint requirements.lock --output-file requirements-notebooks.lock
 
 clean:           ## remove the virtual environment and what tools left
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache demo-data automl-cnn-runs

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from automl_cnn.data.samples import IMAGES, write_digits
 from automl_cnn.processes import environment, python
 
 DATA = Path("demo-data")
@@ -16,19 +17,9 @@ TARGET = 0.97
 
 def digits(folder: Path, test_share: float = 0.2, seed: int = 0) -> tuple[Path, Path]:
     """Write scikit-learn's 1,797 digit images (8x8 px, enlarged four times) as class folders: those to learn from, those held out."""
-    from PIL import Image
-    from sklearn.datasets import load_digits
-
-    search, held = folder / "digits", folder / "digits-held-out"
-    bunch = load_digits()
-    rng = np.random.default_rng(seed)
-    out = set(rng.permutation(len(bunch.target))[: int(test_share * len(bunch.target))].tolist())
-    for index, (image, label) in enumerate(zip(bunch.images, bunch.target, strict=True)):
-        path = (held if index in out else search) / str(label) / f"{index:04d}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            Image.fromarray((image * 255 / 16).astype("uint8")).resize((32, 32), Image.Resampling.BICUBIC).save(path)
-    return search, held
+    rows = np.random.default_rng(seed).permutation(IMAGES)
+    out = int(test_share * IMAGES)
+    return write_digits(folder / "digits", only=rows[out:]), write_digits(folder / "digits-held-out", only=rows[:out])
 
 
 def main() -> int:

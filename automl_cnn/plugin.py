@@ -54,7 +54,7 @@ else:
 
     keras = _Late("keras")
 
-__all__ = ["Architecture", "Choice", "Epoch", "Float", "Inputs", "Int", "Net", "Optimizer", "Plugin", "Pretrained", "Regularizer", "keras"]
+__all__ = ["Architecture", "Choice", "Epoch", "Float", "Inputs", "Int", "Net", "Optimizer", "Plugin", "Pretrained", "Regularizer", "Story", "keras"]
 
 Tensor = Any  # a Keras tensor; Keras has no public type for it
 
@@ -105,6 +105,23 @@ class Pretrained:
     epsilon: float = 1e-3  # of the batch norms
     distribution: str = ""
     top_1: float | None = None
+
+
+@dataclass(frozen=True)
+class Story:
+    """An architecture's place in history, for those who learn: `automl-cnn plugins show` tells it.
+
+    `idea` is one or two sentences, `block` a small drawing of its block in plain text. `before` and `after` name the plugins whose ideas it took up
+    and which took up its own; `studies` and `notebooks` are the folders and files of this project that put its claims to the test.
+    """
+
+    year: int
+    idea: str
+    block: str
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    studies: tuple[str, ...] = ()
+    notebooks: tuple[str, ...] = ()
 
 
 class Net(Protocol):
@@ -209,12 +226,13 @@ class Architecture(Plugin):
 
     The framework owns the input, the resizing and rescaling, the classifier, the loss and the
     training. `min_size` is the smallest input, in pixels, at which every point of the space builds;
-    `pretrained` are the weights it can start from, the best to begin with first.
+    `pretrained` are the weights it can start from, the best to begin with first; `story` is told to learners, and may be left out.
     """
 
     kind = "architecture"
     min_size: ClassVar[int] = 32
     pretrained: ClassVar[tuple[Pretrained, ...]] = ()
+    story: ClassVar[Story | None] = None
 
     @abstractmethod
     def features(self, x: Tensor, net: Net) -> Tensor:

@@ -185,6 +185,7 @@ class Trial:
     val_score: float | None = None
     cross_right: str | None = None
     strength: float | None = None
+    seed: int | None = None  # of its random numbers, where its job named one
 
     @property
     def on_validation(self) -> float | None:

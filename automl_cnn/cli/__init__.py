@@ -1,6 +1,7 @@
 """The command line: one file per command; flags -> settings -> one call; no logic.
 
     automl-cnn search --data ./images        find and keep the best model
+    automl-cnn study NAME                    compare networks side by side
     automl-cnn plugins list                  what takes part in a search
     automl-cnn predict NAME photo.jpg        use the model
     automl-cnn dashboard                     browse every run

@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 
 import automl_cnn
 from automl_cnn import foreign
-from automl_cnn.cli import console, dashboard, diagnose, export, plugins, predict, report, scale, search, streams, studies
+from automl_cnn.cli import console, dashboard, diagnose, export, plugins, predict, report, scale, search, streams, studies, study
 from automl_cnn.errors import AutomlCnnError
 
 PANEL_SEARCH = "Find a model"
@@ -63,6 +63,7 @@ def _root(
 
 app.command("search", rich_help_panel=PANEL_SEARCH)(search.search)
 app.command("scale", rich_help_panel=PANEL_SEARCH)(scale.scale)
+app.command("study", rich_help_panel=PANEL_SEARCH)(study.study)
 app.add_typer(plugins.app, name="plugins", rich_help_panel=PANEL_SEARCH)
 app.command("predict", rich_help_panel=PANEL_USE)(predict.predict)
 app.command("dashboard", rich_help_panel=PANEL_USE)(dashboard.dashboard)

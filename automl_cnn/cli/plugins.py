@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.padding import Padding
 
 from automl_cnn import foreign, registry
 from automl_cnn.cli import backend
@@ -16,7 +17,7 @@ from automl_cnn.cli.plugins_check import check
 from automl_cnn.cli.plugins_new import new
 from automl_cnn.cli.tables import Folder, Json, table
 from automl_cnn.errors import AutomlCnnError, PluginError
-from automl_cnn.plugin import Architecture, Plugin, Pretrained
+from automl_cnn.plugin import Architecture, Plugin, Pretrained, Story
 from automl_cnn.quantities import compact
 
 SECONDS = 600.0  # that a network may take to be built
@@ -55,13 +56,14 @@ def show(
     plugins_dir: Folder = None,
     as_json: Json = False,
 ) -> None:
-    """What a plugin is for, what may be varied, and what the default network costs."""
+    """What a plugin is for, its story, what may be varied, and what the default network costs."""
     entry = registry.load(plugins_dir).find(name)
     network = _network(entry.plugin, size, classes, width, depth) if issubclass(entry.plugin, Architecture) else None
     if as_json:
         about: dict[str, Any] = {**_brief(entry), "doc": _doc(entry.plugin), "space": {key: domain.as_dict() for key, domain in entry.plugin.domains().items()}}
         if issubclass(entry.plugin, Architecture):
             about["pretrained"] = [_weights(weights) for weights in entry.plugin.pretrained]
+            about["story"] = dataclasses.asdict(entry.plugin.story) if entry.plugin.story is not None else None
         if network is not None:
             about["network"] = network if layers else {key: item for key, item in network.items() if key != "layers"}
         write_json(about)
@@ -72,6 +74,8 @@ def show(
 def _print(screen: Console, entry: registry.Entry, network: dict[str, Any] | None, layers: bool) -> None:
     screen.print(Text.assemble((entry.plugin.name, "bold cyan"), f"  {entry.plugin.kind}, from {entry.source}\n"))
     screen.print(Text(_doc(entry.plugin) + "\n"))
+    if issubclass(entry.plugin, Architecture) and entry.plugin.story is not None:
+        _tell(screen, entry.plugin.story)
     screen.print(Text("space", style="bold"))
     rows = [(key, domain.describe(), value(domain.default)) for key, domain in entry.plugin.domains().items()]
     screen.print(table(rows, ("parameter", "range", "default")) if rows else Text("  nothing to vary"))
@@ -90,6 +94,18 @@ def _print(screen: Console, entry: registry.Entry, network: dict[str, Any] | Non
         screen.print(Text("\nlayers", style="bold"))
         head = tuple(network["layers"][0])
         screen.print(table([tuple(_cell(layer[key]) for key in head) for layer in network["layers"]], tuple(key.replace("_", "-") for key in head)))
+
+
+def _tell(screen: Console, story: Story) -> None:
+    """The idea of an architecture, its block, its neighbors in history, and where its claim is tested."""
+    screen.print(Text("its story", style="bold"))
+    screen.print(Padding(Text(f"{story.year}. {story.idea}"), (0, 2)))
+    screen.print(Padding(Text("\n" + story.block + "\n", style="cyan", no_wrap=True), (0, 4)))
+    lines = [("before it", ", ".join(story.before)), ("after it", ", ".join(story.after))]
+    lines += [("study", f"automl-cnn study {name}") for name in story.studies]
+    lines += [("lesson", f"notebooks/{name}.ipynb") for name in story.notebooks]
+    screen.print(table([line for line in lines if line[1]]))
+    screen.print()
 
 
 def _network(plugin: type[Architecture], size: int, classes: int, width: float, depth: float) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Another course than a search for the same session: its own wishes, on the same images, record, worker and budget."""
+"""A session that is no search: it has its own wishes, and the same images, record, worker and budget."""
 
 from __future__ import annotations
 
@@ -12,9 +12,13 @@ from automl_cnn.study.planner import Planner
 from automl_cnn.study.record import Record
 from automl_cnn.study.stages import Sizing
 
+COMPARISON = "comparison"  # in the record: that the study compares networks and searches none
+
 
 class Course(Protocol):
-    """What is trained in place of what a search would try; `automl-cnn scale` is one."""
+    """What is trained in place of what a search would try: `automl-cnn scale` and `automl-cnn study` have one each."""
+
+    timed: bool  # whether the milliseconds for one image are measured before each trial
 
     @property
     def settings(self) -> Mapping[str, Any]:

@@ -148,6 +148,7 @@ class Record:
                 "started_at": time.time(),
                 "continue_from": job.continue_from,
                 "guide": dataclasses.asdict(job.guide) if job.guide else None,
+                "seed": job.seed,
             },
             system_attrs={},
             intermediate_values={},
@@ -234,5 +235,6 @@ def _trial(frozen: FrozenTrial) -> Trial:
         val_score=outcome.get("val_score"),
         cross_right=outcome.get("cross_right"),
         strength=outcome.get("strength"),
+        seed=attributes.get("seed"),
         bytes=size(NetCost(*(attributes[key] for key in COSTS))) if all(key in attributes for key in COSTS) else None,
     )

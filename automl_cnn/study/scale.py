@@ -276,6 +276,7 @@ class Scale:
     asked: Plan
     planner: ScalePlanner | None = None
     report: Any = None
+    timed: bool = False
 
     @property
     def settings(self) -> Mapping[str, Any]:

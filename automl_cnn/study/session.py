@@ -26,7 +26,7 @@ from automl_cnn.space import Configuration, Space
 from automl_cnn.store import Store, StudyFolder
 from automl_cnn.study.budget import FINISH, SETUP, Budget, finishing
 from automl_cnn.study.checking import Checking
-from automl_cnn.study.course import Course
+from automl_cnn.study.course import COMPARISON, Course
 from automl_cnn.study.disk import STOPPED, Disk, Reserve, plainly
 from automl_cnn.study.engines import Engine, engine_for, require
 from automl_cnn.study.engines.within import ByPhi, Within
@@ -180,8 +180,10 @@ def _search(
         )
         sizing = Sizing(space, prices.cost, len(dataset.rows("train")), top, limits, prices.broken)
         study.sizing = sizing if course is None else None  # scaling compares single networks
-        timed = "latency" in (config.objectives or ()) or config.max_latency is not None
+        timed = "latency" in (config.objectives or ()) or config.max_latency is not None or (course is not None and course.timed)
         known = Context.of(record.settings[DATA], config.scored_by) if config.guided == "on" else None
+        if course is None and COMPARISON in record.settings:
+            raise ConfigError(f"The study '{name}' is a comparison, not a search: go on with it by `automl-cnn study`, or choose another --name.")
         if course is None and SCALE in record.settings:
             raise ConfigError(f"The study '{name}' is one of scaling, not a search: go on with it by `automl-cnn scale`, or choose another --name.")
         if course is not None:

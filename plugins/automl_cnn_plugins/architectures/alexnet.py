@@ -1,7 +1,7 @@
 """AlexNet: large kernels first, then small ones; the network that began it."""
 
 from automl_cnn import blocks
-from automl_cnn.plugin import Architecture, Choice, keras
+from automl_cnn.plugin import Architecture, Choice, Story, keras
 
 #            the 11x11 and the 5x5 layer, then the 3x3 layers
 CHANNELS = {"one_tower": (64, 192, (384, 256, 256)), "two_groups": (96, 256, (384, 384, 256))}
@@ -27,6 +27,16 @@ class AlexNet(Architecture):
 
     name = "alexnet"
     min_size = 16
+    story = Story(
+        2012,
+        "Deep convolutional networks, ReLU and dropout, trained on two graphics cards: half the error of everything before it on ImageNet. "
+        "Large kernels come first, and nine tenths of its weights are in two fully connected layers.",
+        "11x11 /4 -> pool -> 5x5 -> pool -> 3x3 -> 3x3 -> 3x3 -> pool -> dense 4096 -> dense 4096 -> classes",
+        before=("simple_cnn",),
+        after=("vgg", "googlenet"),
+        studies=("pooling_or_dense",),
+        notebooks=("03_reductions_and_pooling",),
+    )
     variant = Choice("one_tower", "two_groups")
     norm = Choice(True, False)
     classifier = Choice("gap", "dense")

@@ -1,7 +1,7 @@
 """EfficientNet: a small network found by search, scaled in depth, width and resolution together."""
 
 from automl_cnn import blocks
-from automl_cnn.plugin import Architecture, Inputs, Pretrained
+from automl_cnn.plugin import Architecture, Inputs, Pretrained, Story
 
 # channels, repeats, stride, kernel, expansion
 STAGES = (
@@ -34,6 +34,18 @@ class EfficientNet(Architecture):
 
     name = "efficientnet"
     min_size = 16
+    story = Story(
+        2019,
+        "A small network, found by search, and a rule that makes it larger: depth, width and resolution grow together. "
+        "It reached the accuracy of much larger networks with an eighth of their weights.",
+        """x ---- 1x1 widens -> depthwise -> squeeze-excitation -> 1x1 narrows ----+----
+   '--------------------------------------------------------------------'
+depth 1.2^phi, width 1.1^phi, resolution 1.15^phi""",
+        before=("mobilenet_v2", "senet"),
+        after=("efficientnet_lite",),
+        studies=("compound_scaling",),
+        notebooks=("09_compound_scaling_by_hand",),
+    )
     pretrained = (
         _keras(0, 1.0, 1.0, 224, 0.771),
         _keras(1, 1.0, 1.1, 240, 0.791),

@@ -1,7 +1,7 @@
 """EfficientNet-Lite: EfficientNet without what small devices are slow at."""
 
 from automl_cnn import blocks
-from automl_cnn.plugin import Architecture, Pretrained
+from automl_cnn.plugin import Architecture, Pretrained, Story
 
 # channels, repeats, stride, kernel, expansion
 STAGES = (
@@ -36,6 +36,16 @@ class EfficientNetLite(Architecture):
 
     name = "efficientnet_lite"
     min_size = 16
+    story = Story(
+        2020,
+        "EfficientNet without what small devices are slow at: no squeeze-excitation, and ReLU6 in place of SiLU. "
+        "It can be quantized without a loss, and its weights come in small packages that need no download.",
+        """x ---- 1x1 widens -> depthwise -> 1x1 narrows ----+----
+   '----------------------------------------------'""",
+        before=("efficientnet",),
+        studies=("transfer_by_images",),
+        notebooks=("10_your_own_photos",),
+    )
     pretrained = (
         _lite(0, 1.0, 1.0, 224, 0.749),
         _lite(1, 1.0, 1.1, 240, 0.759),

@@ -1,7 +1,7 @@
 """GoogLeNet: several kernel sizes side by side, made affordable by 1x1 reductions."""
 
 from automl_cnn import blocks
-from automl_cnn.plugin import Architecture, Choice, keras
+from automl_cnn.plugin import Architecture, Choice, Story, keras
 
 #           1x1, reduction and 3x3, reduction and 5x5, pool projection: the modules of the stages 3, 4 and 5
 STAGES = (
@@ -35,6 +35,19 @@ class GoogLeNet(Architecture):
 
     name = "googlenet"
     min_size = 16
+    story = Story(
+        2014,
+        "Kernels of several sizes look at the same map side by side, so that an object is met at its own size. "
+        "1x1 convolutions thin the channels first and make that affordable, and an average over the map replaces the dense layers.",
+        """        .-- 1x1 ---------------.
+map ----+-- 1x1 -> 3x3 --------+---- joined channels
+        +-- 1x1 -> 5x5 --------+
+        '-- pool 3x3 -> 1x1 ---'""",
+        before=("alexnet",),
+        after=("resnet", "mobilenet", "senet"),
+        studies=("one_by_one_reductions", "pooling_or_dense", "auxiliary_heads"),
+        notebooks=("03_reductions_and_pooling",),
+    )
     norm = Choice(True, False)
     classifier = Choice("gap", "dense")
     auxiliary = Choice(False, True)

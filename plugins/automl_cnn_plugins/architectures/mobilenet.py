@@ -1,7 +1,7 @@
 """MobileNet: convolutions taken apart into one kernel per channel and a mix of channels."""
 
 from automl_cnn import blocks
-from automl_cnn.plugin import Architecture, Choice, Pretrained
+from automl_cnn.plugin import Architecture, Choice, Pretrained, Story
 
 # channels, repeats, stride
 STAGES = ((64, 1, 1), (128, 2, 2), (256, 2, 2), (512, 6, 2), (1024, 2, 2))
@@ -20,6 +20,16 @@ class MobileNet(Architecture):
 
     name = "mobilenet"
     min_size = 16
+    story = Story(
+        2017,
+        "A 3x3 convolution is taken apart: one kernel for each channel, then a 1x1 layer that mixes the channels. "
+        "That needs about a ninth of the mult-adds, and two multipliers make the network narrower or its images smaller.",
+        "depthwise 3x3 -> 1x1      thirteen times; the channels double from 64 to 1024",
+        before=("googlenet",),
+        after=("mobilenet_v2",),
+        studies=("separable", "mobilenet_multipliers", "kernel_shapes"),
+        notebooks=("05_what_depthwise_saves",),
+    )
     pretrained = (
         Pretrained("mobilenet", "keras:MobileNet", top_1=0.704),
         Pretrained("mobilenet_075", "keras:MobileNet?alpha=0.75", width=0.75, top_1=0.684),

@@ -1,7 +1,7 @@
 """MobileNetV2: cheap depthwise convolutions between thin linear bottlenecks."""
 
 from automl_cnn import blocks
-from automl_cnn.plugin import Architecture, Choice, Pretrained
+from automl_cnn.plugin import Architecture, Choice, Pretrained, Story
 
 #          channels, repeats, stride; the first has no expansion
 STAGES = ((16, 1, 1), (24, 2, 2), (32, 3, 2), (64, 4, 2), (96, 3, 1), (160, 3, 2), (320, 1, 1))
@@ -20,6 +20,17 @@ class MobileNetV2(Architecture):
 
     name = "mobilenet_v2"
     min_size = 16
+    story = Story(
+        2018,
+        "ResNet's block turned inside out: thin at its ends and wide in the middle, where depthwise kernels are cheap. "
+        "The thin end has no activation, which would destroy what few channels hold.",
+        """x ---- 1x1 widens -> depthwise 3x3 -> 1x1 narrows, linear ----+----
+   '----------------------------------------------------------'""",
+        before=("mobilenet", "resnet"),
+        after=("efficientnet",),
+        studies=("inverted_residuals",),
+        notebooks=("05_what_depthwise_saves",),
+    )
     pretrained = (
         Pretrained("mobilenet_v2", "keras:MobileNetV2", top_1=0.713),
         Pretrained("mobilenet_v2_140", "keras:MobileNetV2?alpha=1.4", width=1.4, top_1=0.747),

@@ -1,7 +1,7 @@
 """ResNet: layers that learn what to add to their input."""
 
 from automl_cnn import blocks
-from automl_cnn.plugin import Architecture, Choice, Inputs, Pretrained
+from automl_cnn.plugin import Architecture, Choice, Inputs, Pretrained, Story
 
 REPEATS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 THIN = (20, 32, 44, 56, 110)  # 6n + 2 layers, for images of 32 px
@@ -31,6 +31,17 @@ class ResNet(Architecture):
 
     name = "resnet"
     min_size = 16
+    story = Story(
+        2015,
+        "Each block learns what to add to its input, so that passing it on is easy: the branch need only be zero. "
+        "Networks of a hundred layers then train as well as those of ten.",
+        """x ---- 3x3 -> 3x3 ----+---- ReLU
+   '------------------'      the shortcut""",
+        before=("vgg", "googlenet"),
+        after=("mobilenet_v2", "senet"),
+        studies=("degradation", "squeeze_excitation"),
+        notebooks=("04_deep_plain_networks", "06_squeeze_excitation"),
+    )
     pretrained = (_keras(50, 0.749), _keras(101, 0.764), _keras(152, 0.766))
     variant = Choice(*REPEATS, *THIN)
     shortcut = Choice(True, False)

@@ -1,7 +1,7 @@
 """SENet: known networks whose blocks weigh their channels by what the whole image holds."""
 
 from automl_cnn import blocks
-from automl_cnn.plugin import Architecture, Choice
+from automl_cnn.plugin import Architecture, Choice, Story
 
 RESNET = {"resnet18": (2, 2, 2, 2), "resnet50": (3, 4, 6, 3)}
 # channels, repeats, stride
@@ -28,6 +28,16 @@ class SENet(Architecture):
 
     name = "senet"
     min_size = 16
+    story = Story(
+        2017,
+        "Each block asks the whole image which of its channels matter, and multiplies them by the answer. It fits into any network, for hardly any mult-adds.",
+        """map ----+---------------------------------------------- x ----
+        '-- mean of each channel -> dense -> dense, sigmoid --'""",
+        before=("resnet", "googlenet"),
+        after=("efficientnet",),
+        studies=("squeeze_excitation",),
+        notebooks=("06_squeeze_excitation",),
+    )
     trunk = Choice("mobilenet", "resnet18", "resnet50", "inception")
     ratio = Choice(16, 8, 4, 32)
 

@@ -1,7 +1,7 @@
 """A small plain network whose kernel shape is searched."""
 
 from automl_cnn import blocks
-from automl_cnn.plugin import Architecture, Choice, Int
+from automl_cnn.plugin import Architecture, Choice, Int, Story
 
 
 class SimpleCNN(Architecture):
@@ -29,6 +29,15 @@ class SimpleCNN(Architecture):
 
     name = "simple_cnn"
     min_size = 16
+    story = Story(
+        1989,
+        "Convolutions and pooling, as LeNet had them, with the kernel shapes that came later. "
+        "It is no network of a paper: it is there to compare one choice at a time.",
+        "kernel -> (kernel ->) pool      two to four times; the channels double",
+        after=("alexnet",),
+        studies=("optimizers", "separable", "compound_scaling"),
+        notebooks=("01_what_a_convolution_shares", "05_what_depthwise_saves", "07_paths_of_optimizers", "09_compound_scaling_by_hand"),
+    )
     kernel = Choice("3x3", "5x5", "7x7", "1xn_nx1", "dilated", "separable")
     stages = Int(2, 4, default=3)
     channels = Choice(32, 16, 64)

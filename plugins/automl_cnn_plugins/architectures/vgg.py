@@ -1,7 +1,7 @@
 """VGG: nothing but 3x3 convolutions and pooling."""
 
 from automl_cnn import blocks
-from automl_cnn.plugin import Architecture, Choice, Inputs, Pretrained
+from automl_cnn.plugin import Architecture, Choice, Inputs, Pretrained, Story
 
 REPEATS = {"A": (1, 1, 2, 2, 2), "B": (2, 2, 2, 2, 2), "C": (2, 2, 2, 2, 2), "D": (2, 2, 3, 3, 3), "E": (2, 2, 4, 4, 4)}
 CHANNELS = (64, 128, 256, 512, 512)
@@ -28,6 +28,16 @@ class VGG(Architecture):
 
     name = "vgg"
     min_size = 16
+    story = Story(
+        2014,
+        "Nothing but 3x3 convolutions: three in a row see as far as one 7x7, with fewer weights and more non-linearities. "
+        "Depth alone then improves the network, up to 19 layers.",
+        "3x3 -> 3x3 -> (3x3 ->) pool      five times; the channels double from 64 to 512",
+        before=("alexnet",),
+        after=("resnet",),
+        studies=("three_small_kernels", "vgg_depth", "vgg_configuration_c"),
+        notebooks=("02_three_small_kernels", "08_overfit_then_remedy"),
+    )
     variant = Choice("A", "B", "C", "D", "E")
     norm = Choice(True, False)
     classifier = Choice("gap", "dense")

@@ -1,0 +1,171 @@
+"""`automl-cnn study`: a comparison of networks from its table, before the user's eyes."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from automl_cnn.cli import backend
+from automl_cnn.cli.console import Text, console, plural, write_json
+from automl_cnn.cli.tables import table
+from automl_cnn.config import StudyConfig
+from automl_cnn.errors import ConfigError
+from automl_cnn.places import store_option
+
+if TYPE_CHECKING:
+    from automl_cnn.comparison import Comparison, Results
+    from automl_cnn.study.observer import Observer
+
+WHAT, HOW, OUTPUT = "What", "How long, and where", "Output"
+
+
+def study(
+    *,
+    name: Annotated[str | None, typer.Argument(help="A study in ./studies, or a folder with a study.toml. Without it: the studies there are.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="One minute: tiny networks, few images, nothing written. Shows that it runs.")] = False,
+    images: Annotated[
+        list[str] | None, typer.Option("--images", metavar="NAME=FOLDER", help="Where an image set is; several times.", rich_help_panel=WHAT)
+    ] = None,
+    seeds: Annotated[str | None, typer.Option(help="Other seeds than the table's: 0,1,2.", rich_help_panel=WHAT)] = None,
+    budget: Annotated[str | None, typer.Option(help="Time for the whole command (default: no limit). The same command goes on.", rich_help_panel=HOW)] = None,
+    store: Annotated[Path, typer.Option(parser=store_option, metavar="FOLDER", help="The folder that holds the studies.", rich_help_panel=HOW)] = Path(
+        "automl-cnn-runs"
+    ),
+    mlflow: Annotated[bool, typer.Option("--mlflow/--no-mlflow", help="Keep the runs in MLflow.", rich_help_panel=HOW)] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="The results as one JSON object on standard output.", rich_help_panel=OUTPUT)] = False,
+) -> None:
+    """Compare networks side by side: each with several seeds, on the same images, with 95 % intervals.
+
+    A study is a table, study.toml: what is compared, on which images, how long. Results go beside it.
+
+        automl-cnn study three_small_kernels
+        automl-cnn study three_small_kernels --quick
+    """
+    from automl_cnn.comparison import available, load
+
+    if name is None:
+        known = [load(one) for one in available()]
+        if as_json:
+            write_json({"studies": [{"name": one.name, "question": one.question} for one in known]})
+        elif known:
+            console().print(table([(one.name, one.question) for one in known]))
+        else:
+            raise ConfigError("There is no folder ./studies here. Pass a folder with a study.toml: automl-cnn study FOLDER.")
+        return
+    comparison = load(name, quick=quick, seeds=_seeds(seeds))
+    found = go(comparison, images=_folders(images or []), budget=budget, store=store, mlflow=mlflow, as_json=as_json)
+    if as_json:
+        write_json(found.as_dict())
+        sys.stdout.flush()
+
+
+def go(comparison: Comparison, *, images: dict[str, Path], budget: str | None, store: Path, mlflow: bool, as_json: bool) -> Results:
+    """Run the comparison and print what it found."""
+    backend.require()
+    from automl_cnn import elapsed, foreign
+    from automl_cnn.cli.live import Lines, Panel, watch
+    from automl_cnn.comparison import run
+
+    started = elapsed.process_start()
+    screen = console(stderr=as_json)
+    _print_head(screen, comparison)
+    open_: list[Panel | Lines] = []
+
+    def observe(config: StudyConfig) -> Observer:
+        _close(open_)
+        observer = watch(screen, config, elapsed.now())
+        observer.__enter__()
+        open_.append(observer)  # type: ignore[arg-type]  # `watch` gives one of the two
+        return observer
+
+    with foreign.output_to_stderr() if as_json else nullcontext():
+        try:
+            found = run(comparison, budget=budget, store=store, images=images, track=mlflow, watch=observe, started=started)
+        finally:
+            _close(open_)
+    _print(screen, found)
+    return found
+
+
+def _close(open_: list) -> None:  # type: ignore[type-arg]
+    while open_:
+        open_.pop().__exit__(None, None, None)
+
+
+def _print_head(screen: Console, comparison: Comparison) -> None:
+    screen.print(Text(comparison.title, style="bold"))
+    screen.print(Text(comparison.question))
+    trainings = len(comparison.networks) * len(comparison.seeds)
+    each = f"{plural(len(comparison.networks), 'network')}, {plural(len(comparison.seeds), 'seed')}: {plural(trainings, 'training')}"
+    screen.print(Text(f"{each}, each compared with “{comparison.reference}”\n", style="dim"))
+
+
+def _print(screen: Console, found: Results) -> None:
+    """The table of each image set, what is missing, and where the results are."""
+    from automl_cnn.comparison.words import NAMES, cell, difference, duration
+
+    comparison, first = found.comparison, found.comparison.measures[0]
+    for name in dict.fromkeys(asked.name for asked in comparison.sets):
+        rows: list[tuple[str | Text, ...]] = []
+        for network in comparison.networks:
+            if network.images.name != name:
+                continue
+            where = (network.images.name, network.series, network.point)
+            trained = found.of(*where)
+            failed = next((row.failure for row in found.rows if row.key[:3] == network.key and row.failure), "")
+            label = ", ".join(filter(None, (network.point, network.series)))
+            if not trained:
+                if failed:
+                    rows.append((label, Text(f"failed: {failed}", style="red"), *[""] * (len(comparison.measures) + 1)))
+                continue
+            own = network.series == comparison.reference
+            contrast = None if own else found.contrast(*where[:2], comparison.reference, network.point, first)
+            changed = Text("" if own else difference(contrast, first).strip("*"), style="bold" if contrast is not None and contrast.clear else "")
+            count = f"{network.images.train:,}" if network.images.train else "all"
+            rows.append((label, count, *(cell(found.score(*where, measure), measure) for measure in comparison.measures), changed))
+        if rows:
+            screen.print(Text())
+            screen.print(table(rows, (name, "images", *(NAMES[measure] for measure in comparison.measures), "difference")))
+    if not found.rows:
+        screen.print(Text("Nothing was trained.", style="yellow"))
+    else:
+        screen.print(
+            Text(f"\n± is half of the 95 % interval, over seeds and held-out images. A bold difference of {NAMES[first]} leaves out zero.", style="dim")
+        )
+        screen.print(Text(f"{plural(len(found.rows), 'training')} took {duration(found.seconds)}.", style="dim"))
+    for reason in found.left_out.values():
+        screen.print(Text(reason, style="yellow"), soft_wrap=True)
+    if found.missing:
+        are = "is" if found.missing == 1 else "are"
+        screen.print(Text(f"{plural(found.missing, 'training')} {are} still to be done: run the same command again.", style="yellow"), soft_wrap=True)
+    if found.rows and not comparison.quick:
+        screen.print(Text(f"\ntable       {comparison.folder / 'results.csv'}\nplot        {comparison.folder / 'results.png'}"), soft_wrap=True)
+
+
+def _seeds(text: str | None) -> tuple[int, ...] | None:
+    """The seeds of `--seeds 0,1,2`."""
+    if text is None:
+        return None
+    try:
+        found = tuple(dict.fromkeys(int(part) for part in text.split(",")))
+    except ValueError:
+        raise ConfigError(f"--seeds {text}: expected whole numbers with commas between them, as in 0,1,2.") from None
+    if any(not 0 <= seed < 2**31 for seed in found):
+        raise ConfigError(f"--seeds {text}: expected numbers from 0 to {2**31 - 1}.")
+    return found
+
+
+def _folders(texts: list[str]) -> dict[str, Path]:
+    """The folders of `--images NAME=FOLDER`."""
+    found = {}
+    for text in texts:
+        name, equals, folder = text.partition("=")
+        if not equals or not name or not folder:
+            raise ConfigError(f"--images {text}: expected NAME=FOLDER, as in sign_digits=./images/signs.")
+        found[name] = Path(folder)
+    return found

@@ -1,0 +1,96 @@
+"""The plot of a comparison: its first measure with 95 % intervals, a panel for each image set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from automl_cnn.comparison.results import LOWER, Results, Score
+from automl_cnn.comparison.table import MEASURES, Measure, Network
+from automl_cnn.comparison.words import NAMES
+
+COLORS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb")  # Paul Tol's, told apart by the color-blind
+MARKERS = "osD^vPX"
+PANEL, HEIGHT, DPI = 4.6, 3.6, 120
+
+
+def plot(found: Results, file: Path) -> Path:
+    """Draw the results and write them as a picture; the file."""
+    from matplotlib.figure import Figure
+
+    names = list(dict.fromkeys(asked.name for asked in found.comparison.sets if any(row.set == asked.name for row in found.rows)))
+    lines = len(found.comparison.points) > 1 or _varied_images(found, names)
+    rows = max(1, len(found.comparison.series))
+    figure = Figure(figsize=(PANEL * max(1, len(names)) + 0.6, HEIGHT if lines else max(1.8, 0.42 * rows + 1.2)), layout="constrained")
+    panels = figure.subplots(1, max(1, len(names)), squeeze=False)[0]
+    for panel, name in zip(panels, names, strict=False):
+        (_lines if lines else _dots)(panel, found, name)
+        panel.set_title(name, fontsize=11)
+        panel.spines[["top", "right"]].set_visible(False)
+        panel.grid(axis="both" if lines else "x", alpha=0.25)
+    if lines and len(found.comparison.series) > 1:
+        panels[0].legend(fontsize=9, frameon=False)
+    figure.suptitle(found.comparison.title, fontsize=12, fontweight="bold")
+    figure.savefig(file, dpi=DPI)
+    return file
+
+
+def _varied_images(found: Results, names: Sequence[str]) -> bool:
+    return any(len({asked.train for asked in found.comparison.sets if asked.name == name}) > 1 for name in names)
+
+
+def _networks(found: Results, name: str, series: str) -> list[Network]:
+    return [network for network in found.comparison.networks if network.images.name == name and network.series == series]
+
+
+def _measured(found: Results, network: Network, measure: Measure) -> Score | None:
+    return found.score(network.images.name, network.series, network.point, measure)
+
+
+def _lines(panel: Any, found: Results, name: str) -> None:
+    """A line for each of the compared, along what else is varied."""
+    comparison, first = found.comparison, found.comparison.measures[0]
+    by_measure = comparison.axis in MEASURES
+    places: list[float] = []
+    for number, series in enumerate(comparison.series):
+        points = []
+        for index, network in enumerate(_networks(found, name, series)):
+            score = _measured(found, network, first)
+            axis = _measured(found, network, comparison.axis) if by_measure else None  # type: ignore[arg-type]  # one of MEASURES, as just asked
+            at = axis.mean if axis is not None else network.at if network.at is not None else float(network.images.train or index)
+            if score is not None:
+                points.append((at, score))
+        points.sort(key=lambda point: point[0])
+        places += [at for at, _ in points]
+        halves = [score.half or 0.0 for _, score in points]
+        style = {"color": COLORS[number % len(COLORS)], "marker": MARKERS[number % len(MARKERS)], "markersize": 5, "capsize": 3, "label": series}
+        panel.errorbar([at for at, _ in points], [score.mean for _, score in points], yerr=halves, **style)
+    if places and min(places) > 0 and max(places) / min(places) >= 8:
+        panel.set_xscale("log")
+        if len(set(places)) <= 8 and not by_measure:
+            panel.set_xticks(sorted(set(places)), [f"{at:g}" for at in sorted(set(places))])
+            panel.minorticks_off()
+    panel.set_xlabel(NAMES[comparison.axis] if by_measure else comparison.axis)  # type: ignore[index]  # one of MEASURES
+    panel.set_ylabel(_label(first))
+
+
+def _dots(panel: Any, found: Results, name: str) -> None:
+    """A dot for each of the compared."""
+    first = found.comparison.measures[0]
+    scores = {network.series: _measured(found, network, first) for network in found.comparison.networks if network.images.name == name}
+    dots(panel, {series: score for series, score in scores.items() if score is not None}, first, reference=found.comparison.reference)
+
+
+def dots(panel: Any, scores: Mapping[str, Score], measure: Measure, *, reference: str | None = None) -> None:
+    """A dot with its interval for each name, the first at the top; the `reference` has a color of its own."""
+    for number, (name, score) in enumerate(scores.items()):
+        color = COLORS[0] if reference is None or name == reference else COLORS[1]
+        panel.errorbar([score.mean], [len(scores) - number], xerr=[score.half or 0.0], fmt="o", color=color, capsize=3)
+    panel.set_yticks([len(scores) - number for number in range(len(scores))], list(scores))
+    panel.set_ylim(0.4, len(scores) + 0.6)
+    panel.set_xlabel(_label(measure))
+
+
+def _label(measure: Measure) -> str:
+    return f"{NAMES[measure]} ({'lower' if measure in LOWER else 'higher'} is better)"

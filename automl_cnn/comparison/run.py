@@ -1,0 +1,161 @@
+"""A comparison from its table to its results: one session for each image set, then the rows, the plot and the README's table."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from automl_cnn import elapsed
+from automl_cnn.comparison import results as files
+from automl_cnn.comparison.course import Course, Training
+from automl_cnn.comparison.readme import update
+from automl_cnn.comparison.results import Results, Row
+from automl_cnn.comparison.sets import absent, images_of, place_of
+from automl_cnn.comparison.table import Comparison, ImageSet
+from automl_cnn.config import MOST, StudyConfig, seconds, study_config
+from automl_cnn.records import State, Trial
+from automl_cnn.store import Store
+from automl_cnn.study.observer import NullObserver, Observer
+from automl_cnn.study.session import run as session
+
+RESOLUTION = 288  # px, the largest where a table names none
+PLOT = "results.png"
+README = "README.md"
+
+
+def run(
+    comparison: Comparison,
+    *,
+    budget: str | float | None = None,
+    store: str | Path = "automl-cnn-runs",
+    images: Mapping[str, Path] | None = None,
+    track: bool = True,
+    watch: Callable[[StudyConfig], Observer] | None = None,
+    started: float | None = None,
+) -> Results:
+    """Train what has no result yet, and write results.csv, results.png and the table in README.md, all in the comparison's folder.
+
+    A quick comparison writes none of them. `images` names folders of image sets; a set that is not on this machine is left out and named in
+    `Results.left_out`. `budget` limits the whole run: what does not fit is left for the next one. `watch` gives the observer of a session.
+
+    Raises:
+        ConfigError: the table names something that no plugin has.
+        DataError: an image set cannot be used.
+        TrialError: not one network of an image set could be trained.
+    """
+    began = elapsed.now() if started is None else started
+    total = None if budget is None else seconds(budget)
+    place, file = Store(Path(store)), comparison.folder / files.FILE
+    found = Results(comparison, ()) if comparison.quick else files.read(comparison, file)[0]
+    left_out: dict[str, str] = {}
+    for number, asked in enumerate(comparison.sets):
+        folder = place_of(asked.name, images or {}, place)
+        if folder is None:
+            left_out[asked.name] = absent(asked.name)
+            continue
+        course = _course(comparison, asked)
+        if not _pending(found, course):
+            continue
+        left = None if total is None else total - (elapsed.now() - began)
+        if left is not None and left <= 0:
+            break
+        share = None if left is None else left * len(course.networks) / _networks(comparison, number)
+        config = _config(comparison, asked, folder, place, share)
+        dataset = images_of(asked, folder, place, largest=config.max_resolution)
+        result = session(config, observer=watch(config) if watch else NullObserver(), track=track, dataset=dataset, course=course)
+        rows = [row for training in course.trainings if (row := row_of(training, course.trials, asked)) is not None]
+        found = dataclasses.replace(found, rows=files.merged(found.rows, rows))
+        if not comparison.quick:
+            found.write(file)
+        if result.stopped_by == "user":
+            break
+    found = dataclasses.replace(found, left_out=left_out)
+    if not comparison.quick and found.rows:
+        write(found)
+    return found
+
+
+def write(found: Results) -> tuple[Path, ...]:
+    """The rows, the plot and the README's table, in the comparison's folder; the files that were written."""
+    from automl_cnn.comparison.charts import plot
+
+    folder = found.comparison.folder
+    found.write(folder / files.FILE)
+    written = [folder / files.FILE, plot(found, folder / PLOT)]
+    if update(found, folder / README):
+        written.append(folder / README)
+    return tuple(written)
+
+
+def row_of(training: Training, trials: tuple[Trial, ...], asked: ImageSet) -> Row | None:
+    """The row of a training; None where it was not trained to its end."""
+    trial = training.became(trials)
+    if trial is None:
+        return None
+    network, last = training.network, trial.epochs[-1] if trial.epochs else None
+    row = Row(asked.name, asked.train, network.series, network.point, training.seed, network.recipe)
+    row = dataclasses.replace(
+        row,
+        params=trial.params,
+        mult_adds=trial.mult_adds,
+        seconds=trial.seconds,
+        milliseconds=trial.latency,
+        resolution=int(training.configuration["resolution"]),
+        width=float(training.configuration.get("width", 1.0)),
+        depth=float(training.configuration.get("depth", 1.0)),
+    )
+    if trial.state is State.FAILED:
+        return dataclasses.replace(row, failure=trial.failure or "it failed")
+    return dataclasses.replace(
+        row,
+        accuracy=trial.on_validation,
+        last_accuracy=last.val_accuracy if last else None,
+        train_accuracy=last.clean_accuracy if last else None,
+        loss=last.val_loss if last else None,
+        train_loss=last.clean_loss if last else None,
+        epochs=last.number if last else None,
+        right=trial.right or "",
+    )
+
+
+def _course(comparison: Comparison, asked: ImageSet) -> Course:
+    return Course(comparison, comparison.on(asked), timed="milliseconds" in comparison.measures)
+
+
+def _pending(found: Results, course: Course) -> bool:
+    """Whether a network on this image set has no result yet for one of the seeds."""
+    known = {row.key for row in found.rows}
+    return any((*network.key, seed) not in known for network in course.networks for seed in found.comparison.seeds)
+
+
+def _networks(comparison: Comparison, number: int) -> int:
+    """How many networks there are on an image set and on those after it."""
+    return sum(len(comparison.on(asked)) for asked in comparison.sets[number:])
+
+
+def _config(comparison: Comparison, asked: ImageSet, folder: Path, store: Store, share: float | None) -> StudyConfig:
+    """The settings of the session: nothing is searched, joined, refitted or guided."""
+    networks = comparison.on(asked)
+    sizes = [size for network in networks if isinstance(size := network.values.get("resolution"), int)]
+    name = "-".join(filter(None, (comparison.name, asked.name, str(asked.train or ""), "quick" if comparison.quick else "")))
+    return study_config(
+        {
+            "data": folder,
+            "name": name,
+            "store": store.root,
+            "budget": share,
+            "trials": MOST if share is None else None,
+            "architectures": tuple(dict.fromkeys(str(network.values["architecture"]) for network in networks)),
+            "pretrained": comparison.pretrained,
+            "plugins_dir": comparison.plugins,
+            "metric": "accuracy",
+            "class_weights": "off",
+            "ensemble": "off",
+            "refit": "off",
+            "guided": "off",
+            "scaling": "off",
+            "max_resolution": max([RESOLUTION, *sizes]),
+            "max_epochs": max(network.epochs for network in networks),
+        }
+    )

@@ -1,0 +1,58 @@
+# %% [markdown]
+# # 4. Why deep plain networks train worse
+#
+# **Question.** A network of 32 layers can do everything that one of 8 layers can: let the other 24 pass on what they get. Does
+# training find that?
+#
+# He et al. (2015) saw that it does not. Their deeper plain networks were worse *on the images that they were trained on*. That is
+# no overfitting: it is training that fails. A shortcut around every two layers, $x + f(x)$, makes "pass it on" the easy thing: $f = 0$.
+#
+# **Predict first.** Draw two lines of the training error against the depth: one for plain, one for residual networks.
+
+# %%
+from automl_cnn_plugins import SGD, ResNet
+from lessons import QUICK, check, epochs, seeds, some
+
+from automl_cnn import workbench
+
+images = workbench.images(train=some(400), size=16)
+DEPTHS = {8: 1 / 3, 20: 1.0} if QUICK else {8: 1 / 3, 20: 1.0, 32: 5 / 3}  # layers: the depth multiplier of the 20-layer network
+networks = {
+    f"{'residual' if shortcut else 'plain'} {layers}": {"network": ResNet(variant=20, shortcut=shortcut), "depth": depth}
+    for layers, depth in DEPTHS.items()
+    for shortcut in (True, False)
+}
+settings = {"epochs": epochs(8), "size": 16, "width": 0.5, "batch_size": 64, "optimizer": SGD(learning_rate=0.05)}
+found = workbench.compare(networks, images, seeds=seeds(2), **settings)
+found.table("train_accuracy", "accuracy", "params", "seconds")
+
+# %%
+from matplotlib.figure import Figure
+
+figure = Figure(figsize=(6, 3.2), layout="constrained")
+panel = figure.subplots()
+for kind in ("residual", "plain"):
+    scores = [found.score(f"{kind} {layers}", "train_accuracy") for layers in DEPTHS]
+    panel.errorbar(list(DEPTHS), [1 - score.mean for score in scores], yerr=[score.half or 0 for score in scores], marker="o", capsize=3, label=kind)
+panel.set_xlabel("weighted layers")
+panel.set_ylabel("training error (lower is better)")
+panel.legend(frameon=False)
+figure
+
+# %% [markdown]
+# **Conclusion.** Look at the training error, not at the accuracy on held-out images: the question is whether the network can be
+# trained at all. With shortcuts, depth does no harm. Without, the deepest network is far behind after the same number of epochs. Batch norm is in both, so
+# it is not the size of the gradients alone: the plain network's loss is harder to descend.
+#
+# `automl-cnn study degradation` goes to 56 layers.
+#
+# ## Exercises
+#
+# 1. The paper's thin networks have 6n + 2 weighted layers. How many are there for n = 3?
+# 2. On which images is the error of a deep plain network higher, which rules out overfitting: training or held-out?
+# 3. What must f(x) be for a residual block to pass on its input?
+
+# %%
+check("4.1", ...)
+check("4.2", ...)
+check("4.3", ...)
