@@ -140,6 +140,10 @@ def _print(screen: Console, found: Results) -> None:
         screen.print(Text(f"{plural(len(found.rows), 'training')} took {duration(found.seconds)}.", style="dim"))
     for reason in found.left_out.values():
         screen.print(Text(reason, style="yellow"), soft_wrap=True)
+    if found.stale:
+        screen.print(
+            Text(f"{plural(found.stale, 'row')} of results.csv belonged to an earlier study.toml and {'was' if found.stale == 1 else 'were'} left out.")
+        )
     if found.missing:
         are = "is" if found.missing == 1 else "are"
         screen.print(Text(f"{plural(found.missing, 'training')} {are} still to be done: run the same command again.", style="yellow"), soft_wrap=True)

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from automl_cnn.comparison.table import Comparison, Measure
+from automl_cnn.comparison.table import Comparison, Measure, Network
 from automl_cnn.errors import ConfigError
 from automl_cnn.paired import unpacked
 from automl_cnn.store import atomic_write_text
@@ -116,12 +116,17 @@ class Results:
     comparison: Comparison
     rows: tuple[Row, ...]
     left_out: Mapping[str, str] = field(default_factory=dict)  # image sets, with the reason
+    stale: int = 0  # rows of an earlier table, which are not kept
 
     @property
     def missing(self) -> int:
         """How many trainings there are still to do, on the image sets that are on this machine."""
-        wanted = sum(network.images.name not in self.left_out for network in self.comparison.networks) * len(self.comparison.seeds)
-        return max(0, wanted - len([row for row in self.rows if row.set not in self.left_out]))
+        return self.pending([network for network in self.comparison.networks if network.images.name not in self.left_out])
+
+    def pending(self, networks: Iterable[Network]) -> int:
+        """How many trainings of these networks have no row yet."""
+        known = {row.key for row in self.rows}
+        return sum((*network.key, seed) not in known for network in networks for seed in self.comparison.seeds)
 
     @property
     def seconds(self) -> float:
@@ -206,7 +211,15 @@ class Results:
         """JSON-ready."""
         about = {name: getattr(self.comparison, name) for name in ("name", "title", "question", "claim", "source", "figure", "reference")}
         more = {"measures": list(self.comparison.measures), "seeds": list(self.comparison.seeds), "quick": self.comparison.quick}
-        return {**about, **more, "results": self.table(), "missing": self.missing, "left_out": dict(self.left_out), "seconds": self.seconds}
+        return {
+            **about,
+            **more,
+            "results": self.table(),
+            "missing": self.missing,
+            "stale": self.stale,
+            "left_out": dict(self.left_out),
+            "seconds": self.seconds,
+        }
 
     def write(self, file: Path) -> None:
         """The rows as CSV."""
@@ -239,22 +252,22 @@ def _half(measure: Measure, seeds: int, spreads: Sequence[tuple[float, int]], an
     return float(stats.t.ppf((1 + LEVEL) / 2, freedom) * math.sqrt(total))
 
 
-def read(comparison: Comparison, file: Path) -> tuple[Results, int]:
-    """The rows of a CSV file that still belong to the table, and how many do not: their network, images or epochs have changed since.
+def read(comparison: Comparison, file: Path) -> Results:
+    """The rows of a CSV file that still belong to the table, whatever their seeds. The others are `stale`: network, images or epochs have changed since.
 
     Raises:
         ConfigError: the file is no such table.
     """
     if not file.exists():
-        return Results(comparison, ()), 0
+        return Results(comparison, ())
     recipes = {(network.key, network.recipe) for network in comparison.networks}
     try:
         with file.open(encoding="utf-8", newline="") as opened:
             rows = [_row(cells) for cells in csv.DictReader(opened)]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{file} is no table of results, as `automl-cnn study` writes it ({error}). Move it away, and run the study again.") from None
-    kept = tuple(row for row in rows if (row.key[:3], row.recipe) in recipes and row.seed in comparison.seeds)
-    return Results(comparison, kept), len(rows) - len(kept)
+    kept = tuple(row for row in rows if (row.key[:3], row.recipe) in recipes)
+    return Results(comparison, kept, stale=len(rows) - len(kept))
 
 
 def merged(old: Iterable[Row], new: Iterable[Row]) -> tuple[Row, ...]:

@@ -47,7 +47,7 @@ def run(
     began = elapsed.now() if started is None else started
     total = None if budget is None else seconds(budget)
     place, file = Store(Path(store)), comparison.folder / files.FILE
-    found = Results(comparison, ()) if comparison.quick else files.read(comparison, file)[0]
+    found = Results(comparison, ()) if comparison.quick else files.read(comparison, file)
     left_out: dict[str, str] = {}
     for number, asked in enumerate(comparison.sets):
         folder = place_of(asked.name, images or {}, place)
@@ -55,7 +55,7 @@ def run(
             left_out[asked.name] = absent(asked.name)
             continue
         course = _course(comparison, asked)
-        if not _pending(found, course):
+        if not found.pending(course.networks):
             continue
         left = None if total is None else total - (elapsed.now() - began)
         if left is not None and left <= 0:
@@ -121,12 +121,6 @@ def row_of(training: Training, trials: tuple[Trial, ...], asked: ImageSet) -> Ro
 
 def _course(comparison: Comparison, asked: ImageSet) -> Course:
     return Course(comparison, comparison.on(asked), timed="milliseconds" in comparison.measures)
-
-
-def _pending(found: Results, course: Course) -> bool:
-    """Whether a network on this image set has no result yet for one of the seeds."""
-    known = {row.key for row in found.rows}
-    return any((*network.key, seed) not in known for network in course.networks for seed in found.comparison.seeds)
 
 
 def _networks(comparison: Comparison, number: int) -> int:

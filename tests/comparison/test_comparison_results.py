@@ -82,17 +82,20 @@ def test_rows_survive_a_file_and_those_of_another_table_do_not(tmp_path):
     found = dataclasses.replace(found, rows=merged(found.rows, [failed]))
     assert len(found.rows) == 6
     found.write(tmp_path / "results.csv")
-    again, stale = read(comparison, tmp_path / "results.csv")
+    again = read(comparison, tmp_path / "results.csv")
     assert set(again.rows) == set(found.rows)
-    assert (stale, again.missing) == (0, 0)
+    assert (again.stale, again.missing) == (0, 0)
+    fewer = read(study(tmp_path, seeds=(0, 7)), tmp_path / "results.csv")
+    assert len(fewer.rows) == 6, "other seeds lose nothing"
+    assert fewer.missing == 2
     assert len(again.of("digits", "small")) == 2, "a failure is no score"
-    changed, stale = read(study(tmp_path, TABLE.replace('"7x7"', '"5x5"')), tmp_path / "results.csv")
-    assert (stale, changed.missing) == (3, 3)
+    changed = read(study(tmp_path, TABLE.replace('"7x7"', '"5x5"')), tmp_path / "results.csv")
+    assert (changed.stale, changed.missing) == (3, 3)
     assert {row.series for row in changed.rows} == {"small"}
     (tmp_path / "results.csv").write_text("set,train\ndigits,x\n")
     with pytest.raises(ConfigError, match="is no table of results"):
         read(comparison, tmp_path / "results.csv")
-    assert read(comparison, tmp_path / "none.csv")[0].rows == ()
+    assert read(comparison, tmp_path / "none.csv").rows == ()
 
 
 def test_the_readme_gets_a_table_between_its_marks_and_keeps_the_rest(tmp_path):

@@ -60,8 +60,8 @@ def test_a_readme_has_the_table_of_its_results(name):
     assert text.startswith(f"# {study.title}\n")
     assert f"automl-cnn study {name}" in text
     table = text.partition(BEGIN)[2].partition(END)[0].strip()
-    found, stale = read(study, STUDIES / name / FILE)
-    assert stale == 0, "the table was changed after it was run: run it again"
+    found = read(study, STUDIES / name / FILE)
+    assert found.stale == 0, "the table was changed after it was run: run it again"
     assert table == (markdown(found) if found.rows else "Not run in full yet.")
     assert f"[{name}]({name}/README.md)" in (STUDIES / "README.md").read_text(encoding="utf-8")
 
