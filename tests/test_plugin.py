@@ -38,3 +38,26 @@ def test_an_instance_is_one_point_of_its_space_and_stays_there():
 def test_pixels_are_scaled_as_the_weights_expect(inputs, black, white):
     for pixel, expected in ((0, black), (255, white)):
         np.testing.assert_allclose(pixel * np.array(inputs.scale) + np.array(inputs.offset), expected, rtol=1e-6)
+
+
+def test_a_plain_value_in_a_subclass_fixes_what_was_searched():
+    class Fixed(Plan):
+        """One that takes five steps."""
+
+        name = "fixed_plan"
+        steps = 5
+
+    fixed = Fixed(kind_of="b")
+    assert (fixed.steps, fixed.values) == (5, {"kind_of": "b"})
+    assert list(Fixed.domains()) == ["kind_of"]
+    assert list(Plan.domains()) == ["steps", "kind_of"]
+    with pytest.raises(SpaceError, match="no parameter 'steps'"):
+        Fixed(steps=4)
+
+    class Again(Fixed):
+        """One whose steps are searched once more."""
+
+        name = "again_plan"
+        steps = Int(2, 3, default=2)
+
+    assert Again().steps == 2

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from automl_cnn.comparison.results import LOWER, Results, Score
+from automl_cnn.comparison.results import FIXED, LOWER, Results, Score
 from automl_cnn.comparison.table import MEASURES, Measure, Network
 from automl_cnn.comparison.words import NAMES
+from automl_cnn.quantities import compact
 
 COLORS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb")  # Paul Tol's, told apart by the color-blind
 MARKERS = "osD^vPX"
@@ -71,6 +72,8 @@ def _lines(panel: Any, found: Results, name: str) -> None:
         if len(set(places)) <= 8 and not by_measure:
             panel.set_xticks(sorted(set(places)), [f"{at:g}" for at in sorted(set(places))])
             panel.minorticks_off()
+    if by_measure and comparison.axis in FIXED:
+        panel.xaxis.set_major_formatter(lambda value, _: compact(round(value)))
     panel.set_xlabel(NAMES[comparison.axis] if by_measure else comparison.axis)  # type: ignore[index]  # one of MEASURES
     panel.set_ylabel(_label(first))
 

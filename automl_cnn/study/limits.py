@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -34,6 +35,8 @@ class Limits:
                 return f"{value:,} {word}, of at most {limit:,}"
         if self.latency is not None and self.measure is not None:
             taken = self.measure(configuration)
+            if math.isinf(taken):
+                return f"its milliseconds for an image could not be measured; at most {self.latency:g} are allowed"
             if taken > self.latency:
                 return f"{taken:.1f} ms for an image, of at most {self.latency:g}"
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 
 from automl_cnn.errors import TrialError, WorkerLost
 from automl_cnn.records import NetCost
@@ -24,6 +25,7 @@ class Prices:
         self._costs = {key: NetCost(*value) for key, value in record.group(COSTS).items()}
         self._latencies: dict[str, float] = record.group(LATENCIES)
         self._broken: dict[str, str] = {}
+        self._unmeasured: set[str] = set()
 
     def broken(self, configuration: Configuration) -> str | None:
         """Why no network of this architecture is built any more: one of them killed the worker, or made it hang."""
@@ -45,19 +47,23 @@ class Prices:
         return self._costs[key]
 
     def latency(self, configuration: Configuration) -> float:
-        """Milliseconds for one image."""
+        """Milliseconds for one image; infinite where it could not be measured, so that such a network passes no limit. Only what was measured is kept."""
+        found = self.measured(configuration)
+        return math.inf if found is None else found
+
+    def measured(self, configuration: Configuration) -> float | None:
+        """The same; None where it could not be measured, which is not recorded: the next session tries again."""
         key = _network(configuration)
-        if key not in self._latencies:
+        if key in self._unmeasured:
+            return None
+        if not self._latencies.get(key):  # earlier versions kept a 0 for what could not be measured
             try:
                 self._latencies[key] = self._executor.latency(configuration)
             except TrialError:
-                self._latencies[key] = 0.0
+                self._unmeasured.add(key)
+                return None
             self._record.keep_one(LATENCIES, key, self._latencies[key])
         return self._latencies[key]
-
-    def measured(self, configuration: Configuration) -> float | None:
-        """The same; None where the network could not be built."""
-        return self.latency(configuration) or None
 
 
 def _network(configuration: Configuration) -> str:

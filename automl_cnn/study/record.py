@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from automl_cnn.study.limits import size
 from automl_cnn.study.union import widened
 
 _STATES = {State.COMPLETE: TrialState.COMPLETE, State.STOPPED: TrialState.COMPLETE, State.PRUNED: TrialState.PRUNED, State.FAILED: TrialState.FAIL}
+EPOCH = frozenset(field.name for field in dataclasses.fields(Epoch))
 COSTS = [field.name for field in dataclasses.fields(NetCost)]
 FINGERPRINT = "fingerprint"
 SECONDS = "seconds"
@@ -165,7 +166,7 @@ class Record:
             for key, value in dataclasses.asdict(event.cost).items():
                 self._storage.set_trial_user_attr(trial_id, key, value)
         else:
-            self._storage.set_trial_user_attr(trial_id, f"epoch:{event.number}", dataclasses.astuple(event))
+            self._storage.set_trial_user_attr(trial_id, f"epoch:{event.number}", dataclasses.asdict(event))
             self._storage.set_trial_intermediate_value(trial_id, event.number, event.score)
 
     def finish(self, number: int, outcome: Finished) -> None:
@@ -200,11 +201,18 @@ def _opening(journal: Path) -> Iterator[None]:
         raise StoreError(f"The record {journal} cannot be opened: {why[:300]}. Expected a journal written by automl-cnn; move it away to start over.") from None
 
 
+def _epoch(kept: Mapping[str, Any] | Sequence[Any]) -> Epoch:
+    """An epoch by the names of its figures; those of a later version are passed over. Earlier versions kept the figures alone, in their order."""
+    if isinstance(kept, Mapping):
+        return Epoch(**{name: value for name, value in kept.items() if name in EPOCH})
+    return Epoch(*kept)
+
+
 def _trial(frozen: FrozenTrial) -> Trial:
     attributes = frozen.user_attrs
     outcome = attributes.get("outcome", {})
     running = not frozen.state.is_finished()
-    epochs = sorted((Epoch(*value) for key, value in attributes.items() if key.startswith("epoch:")), key=lambda epoch: epoch.number)
+    epochs = sorted((_epoch(value) for key, value in attributes.items() if key.startswith("epoch:")), key=lambda epoch: epoch.number)
     span = outcome.get("interval")
     return Trial(
         number=frozen.number,

@@ -51,7 +51,7 @@ class Tracking(Protocol):
 
 
 class NullTracker:
-    """Tells nobody; `automl-cnn search --no-track`."""
+    """Tells nobody; `automl-cnn search --no-mlflow`."""
 
     def start(self, config: Mapping[str, Any], dataset_summary: Mapping[str, Any]) -> None:
         pass

@@ -3,7 +3,9 @@
 import dataclasses
 import itertools
 
+from automl_cnn.errors import TrialError
 from automl_cnn.records import NetCost
+from automl_cnn.study.limits import Limits
 from automl_cnn.study.prices import COSTS, LATENCIES, Prices
 from automl_cnn.study.record import Record
 
@@ -50,3 +52,26 @@ def test_what_an_earlier_version_kept_is_read(tmp_path):
     assert prices.cost(network(5)) == NetCost(7, 8, 9, 10)
     assert prices.latency(network(5)) == 1.5
     assert executor.asked == 0
+
+
+def test_a_latency_that_could_not_be_measured_passes_no_limit_and_is_not_kept(tmp_path):
+    class Failing(Counting):
+        def latency(self, configuration):
+            self.asked += 1
+            raise TrialError("the worker is busy")
+
+    record, executor = Record(tmp_path / "j", "s"), Failing()
+    prices = Prices(record, executor)
+    limits = Limits(latency=1000.0, measure=prices.latency)
+    assert "could not be measured" in limits.broken(network(5), NetCost(1, 2, 3, 4))
+    assert prices.measured(network(5)) is None
+    assert executor.asked == 1, "not again within a session"
+    assert record.group(LATENCIES) == {}
+    later = Prices(record, Counting())
+    assert later.latency(network(5)) == 5 / 8
+
+
+def test_a_zero_that_an_earlier_version_kept_is_measured_again(tmp_path):
+    record, executor = Record(tmp_path / "j", "s"), Counting()
+    record.keep(LATENCIES, {'{"architecture": "resnet", "resnet.depth": 8, "resolution": 96}': 0.0})
+    assert Prices(record, executor).latency(network(8)) == 1.0

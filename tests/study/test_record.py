@@ -155,3 +155,15 @@ def test_a_deleted_study_begins_anew_and_others_stay(tmp_path):
     assert (again.trials, again.settings) == ((), {})
     assert again.start(JOB, SPACE) == 0
     assert len(Record(journal, "kept").trials) == 1
+
+
+def test_an_epoch_is_kept_by_the_names_of_its_figures_and_those_of_other_versions_are_read(tmp_path):
+    record = Record(tmp_path / "j", "s")
+    number = record.start(JOB, SPACE)
+    record.event(number, EPOCHS[0])
+    trial_id = record._ids[number]
+    kept = record._storage.get_trial(trial_id).user_attrs["epoch:1"]
+    assert kept["val_loss"] == EPOCHS[0].val_loss
+    record._storage.set_trial_user_attr(trial_id, "epoch:1", {**kept, "a_later_figure": 3})
+    record._storage.set_trial_user_attr(trial_id, "epoch:2", list(dataclasses.astuple(EPOCHS[1])))
+    assert Record(tmp_path / "j", "s").trials[0].epochs == EPOCHS
