@@ -43,8 +43,8 @@ def ahead(trials: Sequence[Trial], best: Trial) -> str:
         return ""
     trial, difference, noise = rival
     more = f"{difference:.3f}" if difference >= SMALLEST else "less than 0.001"
-    alone = "" if abs(difference - ((trial.score or 0.0) - (best.score or 0.0))) < TINY else " on the validation images alone"
-    sentence = f"Trial {trial.number} scores {more} more{alone}, which is within chance (up to {noise:.3f})."
+    unlike = "" if abs(difference - ((trial.score or 0.0) - (best.score or 0.0))) < TINY else ", as far as the two kinds of score can be compared"
+    sentence = f"Trial {trial.number} scores {more} more{unlike}, which is within chance (up to {noise:.3f})."
     if (trial.mult_adds or 0) > (best.mult_adds or 0) > 0:
         sentence += f" It costs more: {compact(trial.mult_adds)} mult-adds against {compact(best.mult_adds)}."
     return sentence

@@ -28,13 +28,22 @@ def unpacked(text: str) -> np.ndarray:
 
 
 def gain(before: Trial, after: Trial) -> tuple[float, float]:
-    """By how much the second score is higher, and the standard error of that difference over the images that both answered.
+    """By how much the second score is higher, and the standard error of that difference.
 
-    Two cross-validated trials are compared on all images that they were judged by, others on the validation images. The error is 0 where it is not
-    recorded which images the two answered correctly.
+    Two cross-validated trials are compared on all images that they were judged by, others on the validation images. Of a cross-validated trial and another
+    one, the first is known from many more images than those that both answered, and the comparison makes use of it. The error is 0 where it is not recorded
+    which images the two answered correctly.
     """
     if before.cross_right and after.cross_right and len(unpacked(before.cross_right)) == len(unpacked(after.cross_right)):
         return (after.score or 0.0) - (before.score or 0.0), _spread(before.cross_right, after.cross_right) or 0.0
+    if before.cross_right and not after.cross_right:
+        known = _corrected(before, after)
+        if known is not None:
+            return known
+    if after.cross_right and not before.cross_right:
+        known = _corrected(after, before)
+        if known is not None:
+            return -known[0], known[1]
     return (after.on_validation or 0.0) - (before.on_validation or 0.0), _spread(before.right, after.right) or 0.0
 
 
@@ -49,6 +58,26 @@ def difference(before: Trial, after: Trial) -> tuple[float, float] | None:
     if spread is None:
         spread = math.hypot(_sd(before), _sd(after))
     return after.score - before.score, math.hypot(spread, math.sqrt(2) * TRAINING_SD)
+
+
+def _corrected(crossed: Trial, other: Trial) -> tuple[float, float] | None:
+    """By how much `other` is ahead of a cross-validated trial, and the standard error; None where it is not known which images they answered correctly.
+
+    On the few validation images both may be lucky together. How lucky the cross-validated one was is known, since its score comes from many images, and as
+    much of it as the two have in common is taken off (a control variate: Lavenberg and Welch 1981, https://doi.org/10.1287/mnsc.27.3.322).
+    """
+    if crossed.right is None or other.right is None or crossed.cross_right is None or crossed.score is None:
+        return None
+    here, there = unpacked(crossed.right).astype(float), unpacked(other.right).astype(float)
+    if len(here) != len(there) or not len(here):
+        return None
+    images, varied = len(here), float(np.var(here))
+    common = float(np.mean(here * there) - here.mean() * there.mean()) / varied if varied else 0.0
+    expected = common * (crossed.on_validation or 0.0) + (1 - common) * crossed.score
+    every = unpacked(crossed.cross_right).astype(float)
+    few = (float(np.var(there - common * here)) + 1 / images**2) / images  # as if one image more had changed
+    many = (1 - common) ** 2 * (float(np.var(every)) + 1 / len(every) ** 2) / len(every)
+    return (other.on_validation or 0.0) - expected, math.sqrt(few + many)
 
 
 def _spread(before: str | None, after: str | None) -> float | None:

@@ -1,7 +1,7 @@
 """Which trial of a study is the best one so far. Pure.
 
 A challenger takes the place of the best trial only if its score is higher by more than chance: by more than one standard error of the difference,
-measured on the images that both answered. Taking the highest of many scores on a hundred images would choose the luckiest network and not the best.
+on the images that both answered. Taking the highest of many scores on a hundred images would choose the luckiest network and not the best.
 
 A trained network must be ahead of a cross-validated readout by two standard errors. There are few validation images then, and the network's best epoch was
 chosen on them, which makes its score too high; the readout's score comes from several times as many images and nothing was chosen.

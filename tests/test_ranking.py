@@ -25,7 +25,7 @@ def readout(number, right, val_score, *, images=IMAGES, **given):
     """One that cross-validation judged by `images` images."""
     answers = np.arange(images) < right
     crossed = {"score": float(answers.mean()), "cross_right": packed(answers), "folds": 5, "val_score": val_score, **given}
-    return dataclasses.replace(trial(number, 100), **crossed)
+    return dataclasses.replace(trial(number, round(val_score * IMAGES)), **crossed)
 
 
 def test_a_single_image_more_is_chance_and_many_are_not():
@@ -100,15 +100,15 @@ def test_readouts_are_compared_on_all_images_that_judged_them_and_others_on_the_
     assert replaces(first, readout(1, 170, 0.1))
     assert not replaces(first, readout(1, 151, 0.99)), "chance"
     network = trial(1, 190)
-    assert gain(readout(0, 150, 0.9), network)[0] == pytest.approx(0.05)
-    assert gain(network, readout(0, 199, 0.9))[0] == pytest.approx(-0.05)
+    assert gain(readout(0, 180, 0.9), network)[0] == pytest.approx(0.05), "as lucky on the validation images as on all"
+    assert gain(network, readout(0, 180, 0.9))[0] == pytest.approx(-0.05)
     fewer = readout(1, 90, 0.95, images=100)
     assert gain(first, fewer)[0] == pytest.approx(0.05), "cross-validated on others: only the validation images are the same"
 
 
 def test_a_trained_network_must_be_clearly_ahead_of_a_cross_validated_readout_whichever_comes_first():
     """28 validation images once put a network of 0.68 in the place of a readout of 0.92."""
-    kept = dataclasses.replace(readout(0, 150, 0.75), right=trial(0, 150).right)
+    kept = readout(0, 150, 0.75)
     lucky, clear = trial(1, 153, mult_adds=10), trial(1, 160, mult_adds=10)
     assert gain(kept, lucky)[0] > gain(kept, lucky)[1], "more than one standard error"
     assert not replaces(kept, lucky)
@@ -118,6 +118,40 @@ def test_a_trained_network_must_be_clearly_ahead_of_a_cross_validated_readout_wh
     assert not replaces(clear, kept)
     rival, difference, noise = chance([kept, lucky], kept)
     assert (rival.number, difference < noise) == (1, True)
+
+
+def test_luck_on_the_validation_images_that_two_kinds_of_trial_share_is_taken_off():
+    """Two networks of equal skill err on the same hard images. Whichever images those are, the expected difference is none."""
+    rng, found, alone = np.random.default_rng(0), [], []
+    for _ in range(400):
+        hard = rng.random(1200) < 0.3
+        here, there = (hard & (rng.random(1200) < 0.8) for _ in range(2))
+        few = rng.permutation(1200)[:60]
+        wrong = {
+            "score": float(1 - here.mean()),
+            "cross_right": packed(~here),
+            "folds": 5,
+            "val_score": float(1 - here[few].mean()),
+            "right": packed(~here[few]),
+        }
+        crossed = dataclasses.replace(trial(0, 100), **wrong)
+        other = dataclasses.replace(trial(1, 100), score=float(1 - there[few].mean()), right=packed(~there[few]))
+        found.append(gain(crossed, other))
+        alone.append((1 - there[few].mean()) - (1 - here.mean()))
+    differences, errors = np.array(found).T
+    assert abs(differences.mean()) < 3 * differences.std() / 20
+    assert differences.std() < 0.9 * np.std(alone), "better known than from the scores alone"
+    assert differences.std() == pytest.approx(errors.mean(), rel=0.25), "and its error is known"
+
+
+def test_an_unlucky_readout_is_not_taken_for_a_bad_one():
+    known = readout(0, 990, 0.95, images=1020)  # 0.97 of many images, and 0.95 of the few
+    network = trial(1, 196)
+    difference, error = gain(known, network)
+    assert difference < 0.98 - 0.95
+    assert difference > 0
+    assert error < gain(trial(0, 190), network)[1] + 0.01
+    assert gain(network, known) == (-difference, error)
 
 
 def test_a_leaderboard_begins_with_the_best_and_goes_on_by_score():

@@ -146,7 +146,7 @@ def _scoring(facts: Facts) -> str:
     else:
         scores = (
             f"A {crossed[0].judged} score is cross-validated over the {EVERY}; the others are those of the {HELD_OUT}. "
-            f"Scores of different kinds are compared on the {HELD_OUT} alone."
+            f"Scores of different kinds are compared on the {HELD_OUT}, corrected for how lucky the cross-validated trial was on them."
         )
         strict = " A trained network must be ahead of a cross-validated one by two."
     return (

@@ -43,7 +43,7 @@ def readout(**changes) -> StudyResult:
 def test_a_cross_validated_score_a_rival_and_a_refit_are_explained():
     text = summary(readout())
     assert "validation  accuracy 0.870 (95 % interval 0.84 to 0.90), by 5-fold cross-validation over training and validation images" in text
-    assert "chance      Trial 1 scores 0.010 more on the validation images alone, which is within chance (up to 0.060)." in text
+    assert "chance      Trial 1 scores 0.010 more, as far as the two kinds of score can be compared, which is within chance (up to 0.060)." in text
     assert "It costs more: 123M mult-adds against 5.0M." in text
     assert f"refit       {Refit(1551, 1091).sentence}" in text
 
