@@ -67,7 +67,7 @@ accuracy = {name: [] for name in found.trained}
 for shift in shifts:
     moved = np.roll(held_out, shift, axis=2).astype("float32")
     for name, trained in found.trained.items():
-        right = [np.asarray(one.model.predict_on_batch(moved)).argmax(axis=1) == images.labels[rows] for one in trained]
+        right = [np.asarray(one.model(moved)).argmax(axis=1) == images.labels[rows] for one in trained]
         accuracy[name].append(np.mean(right, axis=1))
 
 # %%
@@ -78,15 +78,16 @@ panel = figure.subplots()
 for name, values in accuracy.items():
     means, spread = np.mean(values, axis=1), np.ptp(values, axis=1) / 2
     panel.errorbar(list(shifts), means, yerr=spread, marker="o", capsize=3, label=name)
+panel.set_xticks(list(shifts))
 panel.set_xlabel("pixels that the digit is moved to the right")
 panel.set_ylabel("accuracy (bars: range of the seeds)")
 panel.legend(frameon=False)
 figure
 
 # %% [markdown]
-# **Conclusion.** With hardly more weights, the convolutions are better on digits that stay where they are, and far better on
-# digits that move. The fully connected network has learned *which pixels* are dark. The convolutional one has learned *which
-# shapes* there are, and pooling forgives it a pixel or two. Sharing weights is not a way to save memory. It is knowledge about images.
+# **Conclusion.** On digits that stay where they are, the two are level. Where the digits move by a tenth of the image, the fully connected
+# network loses half of its accuracy and the convolutions a tenth. The first has learned *which pixels* are dark. The second has learned *which shapes*
+# there are, and pooling forgives it a pixel or two. Sharing weights is not a way to save memory. It is knowledge about images.
 #
 # Neither is immune: global average pooling sees a moved map as the same, but the border of the image is new at every shift.
 #

@@ -14,7 +14,7 @@ from lessons import check, epochs, seeds, some
 
 from automl_cnn import workbench
 
-SIZE, WIDTH = 24, 0.125
+SIZE, WIDTH = 16, 0.125
 for kernel in (3, 5, 7):
     paid = workbench.cost(VGG(variant="D", kernel=kernel), size=SIZE, width=WIDTH, channels=1)
     print(f"{kernel}x{kernel}: {paid.kernels:2} layers, {paid.params:>9,} parameters, {paid.mult_adds / 1e6:6.1f} M mult-adds")
@@ -26,7 +26,7 @@ for kernel in (3, 5, 7):
 # %%
 images = workbench.images(train=some(400), size=SIZE)
 networks = {f"{kernel}x{kernel}": VGG(variant="D", kernel=kernel) for kernel in (3, 5, 7)}
-found = workbench.compare(networks, images, seeds=seeds(), epochs=epochs(10), size=SIZE, width=WIDTH)
+found = workbench.compare(networks, images, seeds=seeds(2), epochs=epochs(8), size=SIZE, width=WIDTH)
 found.plot()
 
 # %%

@@ -7,8 +7,10 @@ check("2.1", 27)
 
 from __future__ import annotations
 
+import logging
 import math
 import os
+import warnings
 from collections.abc import Callable
 
 QUICK = bool(os.environ.get("AUTOML_CNN_QUICK"))  # the tests run every chapter in a few seconds
@@ -90,6 +92,12 @@ _ANSWERS: dict[str, tuple[Callable[[object], bool], str]] = {
 }
 
 
+def _quiet() -> None:
+    """Leave out what libraries tell their developers."""
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore")
+
+
 def _show_figures() -> None:
     """Show matplotlib's figures as pictures, also those that no pyplot made."""
     try:
@@ -102,4 +110,5 @@ def _show_figures() -> None:
         select_figure_formats(shell, {"png"})
 
 
+_quiet()
 _show_figures()
