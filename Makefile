@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+BOTH   := -n 2 --dist loadfile
 ONE    := TF_CPP_MIN_LOG_LEVEL=3 MLFLOW_DISABLE_TELEMETRY=true
 
 .PHONY: help setup demo test test-all notebooks lint types contracts check lock clean
@@ -23,10 +24,10 @@ demo: setup      ## make an image folder, search it for 3 minutes, predict its t
 	$(ONE) $(BIN)/python -P -m automl_cnn.demo
 
 test: setup      ## the tests, without the slow ones
-	$(ONE) $(BIN)/python -m pytest
+	$(ONE) $(BIN)/python -m pytest $(BOTH)
 
 test-all: setup  ## the slow ones too
-	$(ONE) $(BIN)/python -m pytest -m ''
+	$(ONE) $(BIN)/python -m pytest $(BOTH) -m ''
 
 notebooks: setup ## open the lessons in Jupyter
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-notebooks.lock
