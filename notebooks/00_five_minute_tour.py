@@ -86,4 +86,4 @@ for photo, label in zip(photos, model.predict(photos), strict=True):
 #     automl-cnn predict NAME photo.jpg
 #     automl-cnn export NAME --format onnx
 #
-# **Next:** [what a convolution shares](01_what_a_convolution_shares.ipynb).
+# **Next:** chapter 1, what a convolution shares.

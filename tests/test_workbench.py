@@ -16,6 +16,7 @@ class Homemade(Architecture):
     """A class of a notebook, which no entry point knows."""
 
     name = "homemade"
+    min_size = 16
 
     def features(self, x, net):
         return blocks.max_pool(blocks.conv(x, net.width(16), 3, net=net), 4)

@@ -103,7 +103,7 @@ def _tell(screen: Console, story: Story) -> None:
     screen.print(Padding(Text("\n" + story.block + "\n", style="cyan", no_wrap=True), (0, 4)))
     lines = [("before it", ", ".join(story.before)), ("after it", ", ".join(story.after))]
     lines += [("study", f"automl-cnn study {name}") for name in story.studies]
-    lines += [("lesson", f"notebooks/{name}.ipynb") for name in story.notebooks]
+    lines += [("lesson", f"notebooks/{name}.py") for name in story.notebooks]
     screen.print(table([line for line in lines if line[1]]))
     screen.print()
 

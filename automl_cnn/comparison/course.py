@@ -24,6 +24,7 @@ from automl_cnn.study.stages.sizing import pace, setup
 STAGE = "compare"
 OPEN = ("resolution", "width", "depth", "batch_size")  # numbers that a comparison may set to what a search would not try
 OFF = "regularizer."
+FAR = 0.1  # of the mult-adds that a network should match, from which it is said that it does not
 
 
 class Bystander:
@@ -104,7 +105,7 @@ class Course:
         if record.trials and COMPARISON not in record.settings:
             raise ConfigError(f"The study '{record.name}' is a search, not a comparison. Choose another --store.")
         record.keep(COMPARISON, self.comparison.name)
-        whole = [(network, self._configuration(network, sizing)) for network in self.networks]
+        whole = [(network, self._configuration(network, sizing, note)) for network in self.networks]
         self.trainings = tuple(Training(network, configuration, seed) for seed in self.comparison.seeds for network, configuration in whole)
         engine = Bystander()
         return ComparePlanner(sizing, engine, max(network.epochs for network in self.networks), trainings=self.trainings), engine
@@ -113,7 +114,7 @@ class Course:
         self.trials = record.trials
         return ()
 
-    def _configuration(self, network: Network, sizing: Sizing) -> dict[str, Scalar]:
+    def _configuration(self, network: Network, sizing: Sizing, note: Callable[[str], None]) -> dict[str, Scalar]:
         """Every parameter of a network: those of the table, then the defaults; no regularizer is on that the table does not turn on."""
         free = {name: value for name, value in network.values.items() if name in OPEN and not _offered(sizing, name, value)}
         given = {name: value for name, value in network.values.items() if name not in free}
@@ -127,9 +128,13 @@ class Course:
         if network.match is None:
             return configuration
         target = next(other for other in self.comparison.networks if other.key == (network.images.name, network.match.to, network.point))
-        wanted = network.match.times * sizing.cost(self._configuration(target, sizing)).mult_adds
+        wanted = network.match.times * sizing.cost(self._configuration(target, sizing, note)).mult_adds
         ways = {**WAYS, "compound": PAPER}
-        return matched(configuration, ways[network.match.by], wanted, sizing.cost, largest=sizing.largest).of(configuration)
+        found = matched(configuration, ways[network.match.by], wanted, sizing.cost, largest=sizing.largest).of(configuration)
+        share = sizing.cost(found).mult_adds / wanted
+        if abs(share - 1) > FAR:
+            note(f"'{network.series}' has {share:.2f} times the mult-adds that it should match: channels, layers and pixels come in whole numbers.")
+        return found
 
 
 def _offered(sizing: Sizing, name: str, value: Scalar) -> bool:

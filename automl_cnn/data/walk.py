@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from automl_cnn.data import kinds
 from automl_cnn.data.leftout import LeftOut
@@ -25,8 +26,10 @@ from automl_cnn.text import readable
 LEVELS = 4  # of folders that count as different; whatever lies deeper counts to the folder at this level
 BRANCHES = 2  # levels down to which a real folder may come up again, as the class of another split
 WAYS = 100  # a real folder is entered at most this often
+TRIES = 5  # before a link is believed to lead to itself
 _STEP = 1000  # files between two reports
 _Key = tuple[int, int] | str
+_T = TypeVar("_T")
 Listed = Callable[[int], None]  # how many files were listed so far
 
 
@@ -161,16 +164,35 @@ def _is_own(names: set[str]) -> bool:
 
 def _entries(path: str) -> list[os.DirEntry[str]]:
     try:
-        with os.scandir(path) as entries:
-            return list(entries)
+        return _again(lambda: _listed(path))
     except (OSError, ValueError) as error:
         raise DataError(_unreadable(path, error)) from None
+
+
+def _listed(path: str) -> list[os.DirEntry[str]]:
+    with os.scandir(path) as entries:
+        return list(entries)
+
+
+def _again(ask: Callable[[], _T]) -> _T:
+    """Ask the file system, several times where it takes a path of many links for a loop.
+
+    Linux gives up a fast look-up when other processes change folders meanwhile. It then counts the links of the path once more, on top of those
+    that it counted before, and from 40 on it reports a loop.
+    """
+    for _ in range(TRIES - 1):
+        try:
+            return ask()
+        except OSError as error:
+            if error.errno != errno.ELOOP:
+                raise
+    return ask()
 
 
 def _key(path: str) -> _Key:
     """What is the same for every path to one real folder."""
     try:
-        status = os.stat(path)
+        status = _again(lambda: os.stat(path))
     except (OSError, ValueError) as error:
         raise DataError(_unreadable(path, error)) from None
     return (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(path)

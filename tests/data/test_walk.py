@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import socket
@@ -41,6 +42,25 @@ def test_a_thousand_links_to_one_folder_are_bounded_and_named(tmp_path):
     found = walk(pool)
     assert found.root.filled
     assert any("too many links" in note for note in found.left.notes())
+
+
+def test_a_loop_that_the_file_system_only_imagines_is_asked_for_again(tmp_path, monkeypatch):
+    pool = make(tmp_path / "pool", "cat/1.png", "dog/1.png")
+    real, failed = os.scandir, []
+
+    def scandir(path):
+        if str(path).endswith("cat") and len(failed) < 2:
+            failed.append(path)
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert walk(pool).images() == ["cat/1.png", "dog/1.png"]
+    assert len(failed) == 2
+    failed.clear()
+    monkeypatch.setattr(os, "scandir", lambda path: (_ for _ in ()).throw(OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))))
+    with pytest.raises(DataError, match="leads to itself"):
+        walk(pool)
 
 
 def test_the_same_folder_may_be_a_class_of_two_splits(tmp_path):
