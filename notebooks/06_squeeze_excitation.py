@@ -23,7 +23,7 @@ images = workbench.images(train=some(400), size=SIZE)
 networks = {
     "without": ResNet(variant=18),
     "squeeze 1/4": ResNet(variant=18, squeeze_ratio=4),
-    "wider instead": {"network": ResNet(variant=18), "width": 1.05 * WIDTH},
+    "wider instead": {"network": ResNet(variant=18), "width": 1.02 * WIDTH},
 }
 found = workbench.compare(networks, images, seeds=seeds(2), **{"epochs": epochs(8), "size": SIZE, "width": WIDTH})
 found.table("accuracy", "train_accuracy", "params", "mult_adds")
