@@ -36,14 +36,10 @@ def gain(before: Trial, after: Trial) -> tuple[float, float]:
     """
     if before.cross_right and after.cross_right and len(unpacked(before.cross_right)) == len(unpacked(after.cross_right)):
         return (after.score or 0.0) - (before.score or 0.0), _spread(before.cross_right, after.cross_right) or 0.0
-    if before.cross_right and not after.cross_right:
-        known = _corrected(before, after)
-        if known is not None:
-            return known
-    if after.cross_right and not before.cross_right:
-        known = _corrected(after, before)
-        if known is not None:
-            return -known[0], known[1]
+    if before.cross_right and not after.cross_right and (known := _corrected(before, after)) is not None:
+        return known
+    if after.cross_right and not before.cross_right and (known := _corrected(after, before)) is not None:
+        return -known[0], known[1]
     return (after.on_validation or 0.0) - (before.on_validation or 0.0), _spread(before.right, after.right) or 0.0
 
 

@@ -204,10 +204,11 @@ def rounded(size: float) -> int:
 
 
 def matched(base: Configuration, coefficients: Coefficients, target: float, cost: Cost, *, largest: int = 1024) -> Scaled:
-    """The network of a way of scaling whose real mult-adds are nearest to `target`: phi is what it takes."""
-    low, high = 0.0, 2 * max(0.5, math.log(max(1.0, target / max(1, cost(base).mult_adds))) / math.log(coefficients.product))
+    """The network of a way of scaling whose real mult-adds are nearest to `target`: phi is what it takes, below 0 where the network has to shrink."""
+    wanted = math.log(max(target, 1.0) / max(1, cost(base).mult_adds)) / math.log(coefficients.product)
+    low, high = (0.0, 2 * max(0.5, wanted)) if wanted >= 0 else (2 * min(-0.5, wanted), 0.0)
     best, best_off = scaled(base, 0.0, coefficients, largest=largest), math.inf
-    phi = high / 2
+    phi = (low + high) / 2
     for _ in range(LOOKS):
         tried = scaled(base, phi, coefficients, largest=largest)
         off = math.log(max(1, cost(tried.of(base)).mult_adds) / target)

@@ -130,6 +130,16 @@ def test_a_cost_target_is_met_by_whatever_way(way, target):
     assert smooth(matched(BASE, way, target, smooth).of(BASE)).mult_adds == pytest.approx(target, rel=0.06)
 
 
+@pytest.mark.parametrize("way", [WAYS["width"], PAPER])
+def test_a_cost_below_the_baselines_is_met_too(way):
+    base = {"resolution": 96, "width": 1.0, "depth": 2.0}
+    paid = smooth(base).mult_adds
+    network = matched(base, way, paid / 3, smooth)
+    assert smooth(network.of(base)).mult_adds == pytest.approx(paid / 3, rel=0.15)
+    assert network.phi < 0
+    assert network.width < 1.0
+
+
 def test_a_target_that_rounding_forbids_is_met_as_nearly_as_can_be():
     def steps(configuration):  # two repeats
         return NetCost(1, int(1e8 * math.ceil(2 * configuration.get("depth", 1)) / 2), 1)

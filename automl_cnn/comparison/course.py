@@ -1,4 +1,4 @@
-"""What a session trains for a comparison: every network with every seed, the first seed of all networks first."""
+"""What a session trains for a comparison: the networks and seeds that have no result yet."""
 
 from __future__ import annotations
 
@@ -89,10 +89,13 @@ class ComparePlanner(Planner):
 
 @dataclass
 class Course:
-    """The course of a session that compares: hand it to `automl_cnn.study.run`. `trainings` are there afterwards, and `trials`, what became of them."""
+    """The course of a session that compares: hand it to `automl_cnn.study.run`.
+
+    `wanted` are the networks of one image set and the seeds to train them with. `trainings` are there afterwards, and `trials`, what became of them.
+    """
 
     comparison: Comparison
-    networks: tuple[Network, ...]
+    wanted: tuple[tuple[Network, int], ...]
     timed: bool = False  # whether the milliseconds for one image are measured
     trainings: tuple[Training, ...] = ()
     trials: tuple[Trial, ...] = ()
@@ -105,10 +108,11 @@ class Course:
         if record.trials and COMPARISON not in record.settings:
             raise ConfigError(f"The study '{record.name}' is a search, not a comparison. Choose another --store.")
         record.keep(COMPARISON, self.comparison.name)
-        whole = [(network, self._configuration(network, sizing, note)) for network in self.networks]
-        self.trainings = tuple(Training(network, configuration, seed) for seed in self.comparison.seeds for network, configuration in whole)
+        networks = {network.key: network for network, _ in self.wanted}
+        whole = {key: self._configuration(network, sizing, note) for key, network in networks.items()}
+        self.trainings = tuple(Training(network, whole[network.key], seed) for network, seed in self.wanted)
         engine = Bystander()
-        return ComparePlanner(sizing, engine, max(network.epochs for network in self.networks), trainings=self.trainings), engine
+        return ComparePlanner(sizing, engine, max(network.epochs for network, _ in self.wanted), trainings=self.trainings), engine
 
     def conclude(self, record: Record, folder: StudyFolder) -> Sequence[Path]:
         self.trials = record.trials

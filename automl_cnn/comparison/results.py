@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from automl_cnn.comparison.table import Comparison, Measure, Network
+from automl_cnn.comparison.table import Comparison, ImageSet, Measure, Network
 from automl_cnn.errors import ConfigError
 from automl_cnn.paired import unpacked
 from automl_cnn.store import atomic_write_text
@@ -121,12 +121,12 @@ class Results:
     @property
     def missing(self) -> int:
         """How many trainings there are still to do, on the image sets that are on this machine."""
-        return self.pending([network for network in self.comparison.networks if network.images.name not in self.left_out])
+        return sum(len(self.missing_on(asked)) for asked in self.comparison.sets if asked.name not in self.left_out)
 
-    def pending(self, networks: Iterable[Network]) -> int:
-        """How many trainings of these networks have no row yet."""
+    def missing_on(self, images: ImageSet) -> tuple[tuple[Network, int], ...]:
+        """The networks, with their seeds, that have no row yet on an image set: the first seed of all networks first."""
         known = {row.key for row in self.rows}
-        return sum((*network.key, seed) not in known for network in networks for seed in self.comparison.seeds)
+        return tuple((network, seed) for seed in self.comparison.seeds for network in self.comparison.on(images) if (*network.key, seed) not in known)
 
     @property
     def seconds(self) -> float:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from automl_cnn.config import MOST, StudyConfig, seconds, study_config
 from automl_cnn.records import State, Trial
 from automl_cnn.store import Store
 from automl_cnn.study.observer import NullObserver, Observer
+from automl_cnn.study.record import Record
 from automl_cnn.study.session import run as session
 
 RESOLUTION = 288  # px, the largest where a table names none
@@ -54,13 +57,13 @@ def run(
         if folder is None:
             left_out[asked.name] = absent(asked.name)
             continue
-        course = _course(comparison, asked)
-        if not found.pending(course.networks):
+        course = Course(comparison, found.missing_on(asked), timed="milliseconds" in comparison.measures)
+        if not course.wanted:
             continue
         left = None if total is None else total - (elapsed.now() - began)
         if left is not None and left <= 0:
             break
-        share = None if left is None else left * len(course.networks) / _networks(comparison, number)
+        share = None if left is None else left * len(comparison.on(asked)) / _networks(comparison, number)
         config = _config(comparison, asked, folder, place, share)
         dataset = images_of(asked, folder, place, largest=config.max_resolution)
         result = session(config, observer=watch(config) if watch else NullObserver(), track=track, dataset=dataset, course=course)
@@ -119,10 +122,6 @@ def row_of(training: Training, trials: tuple[Trial, ...], asked: ImageSet) -> Ro
     )
 
 
-def _course(comparison: Comparison, asked: ImageSet) -> Course:
-    return Course(comparison, comparison.on(asked), timed="milliseconds" in comparison.measures)
-
-
 def _networks(comparison: Comparison, number: int) -> int:
     """How many networks there are on an image set and on those after it."""
     return sum(len(comparison.on(asked)) for asked in comparison.sets[number:])
@@ -132,16 +131,22 @@ def _config(comparison: Comparison, asked: ImageSet, folder: Path, store: Store,
     """The settings of the session: nothing is searched, joined, refitted or guided."""
     networks = comparison.on(asked)
     sizes = [size for network in networks if isinstance(size := network.values.get("resolution"), int)]
-    name = "-".join(filter(None, (comparison.name, asked.name, str(asked.train or ""), "quick" if comparison.quick else "")))
+    space = {
+        "architectures": tuple(dict.fromkeys(str(network.values["architecture"]) for network in networks)),
+        "pretrained": comparison.pretrained,
+        "max_resolution": max([RESOLUTION, *sizes]),
+    }
+    digest = hashlib.blake2b(json.dumps([space, asked.held_out]).encode(), digest_size=3).hexdigest()  # a table that has changed is another study
+    name = "-".join(filter(None, (comparison.name, asked.name, str(asked.train or ""), "quick" if comparison.quick else "", digest)))
+    before = Record.all(store.journal).get(name)
     return study_config(
         {
             "data": folder,
             "name": name,
             "store": store.root,
-            "budget": share,
+            "budget": None if share is None else share + (before.seconds if before else 0.0),  # a study's budget counts what earlier sessions used
             "trials": MOST if share is None else None,
-            "architectures": tuple(dict.fromkeys(str(network.values["architecture"]) for network in networks)),
-            "pretrained": comparison.pretrained,
+            **space,
             "plugins_dir": comparison.plugins,
             "metric": "accuracy",
             "class_weights": "off",
@@ -149,7 +154,6 @@ def _config(comparison: Comparison, asked: ImageSet, folder: Path, store: Store,
             "refit": "off",
             "guided": "off",
             "scaling": "off",
-            "max_resolution": max([RESOLUTION, *sizes]),
             "max_epochs": max(network.epochs for network in networks),
         }
     )

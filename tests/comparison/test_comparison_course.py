@@ -7,6 +7,7 @@ import pytest
 from comparison_fakes import TABLE, study
 
 from automl_cnn.comparison.course import STAGE, Course
+from automl_cnn.comparison.results import Results
 from automl_cnn.comparison.run import row_of
 from automl_cnn.errors import ConfigError
 from automl_cnn.paired import packed
@@ -43,7 +44,7 @@ class FakeRecord:
 
 
 def begun(comparison):
-    course = Course(comparison, comparison.on(comparison.sets[0]))
+    course = Course(comparison, Results(comparison, ()).missing_on(comparison.sets[0]))
     planner, _ = course.plan(Sizing(SPACE, cost, 200), FakeRecord(), print)
     return course, planner
 
@@ -124,7 +125,7 @@ def test_a_value_that_no_plugin_has_is_named(tmp_path, change, said):
 
 def test_a_search_of_the_same_name_is_not_gone_on_with(tmp_path):
     comparison = study(tmp_path)
-    course = Course(comparison, comparison.networks)
+    course = Course(comparison, Results(comparison, ()).missing_on(comparison.sets[0]))
     _, planner = begun(comparison)
     trial = trained(0, planner.next((), FREE))
     with pytest.raises(ConfigError, match="is a search, not a comparison"):
