@@ -227,7 +227,7 @@ class Architecture(Plugin):
 
     The framework owns the input, the resizing and rescaling, the classifier, the loss and the
     training. `min_size` is the smallest input, in pixels, at which every point of the space builds;
-    `pretrained` are the weights it can start from, the best to begin with first; `story` is told to learners, and may be left out.
+    `pretrained` are the weights it can start from, the best to begin with first. `story` is for learners and may be left out.
     """
 
     kind = "architecture"

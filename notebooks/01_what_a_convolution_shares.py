@@ -53,8 +53,8 @@ class Convolutions(Architecture):
         return x
 
 
-found = workbench.compare({"fully connected": Dense(), "convolutions": Convolutions()}, images, seeds=seeds(), epochs=epochs(15))
-found.table("accuracy", "train_accuracy", "params", "mult_adds")
+compared = workbench.compare({"fully connected": Dense(), "convolutions": Convolutions()}, images, seeds=seeds(), epochs=epochs(15))
+compared.table("accuracy", "train_accuracy", "params", "mult_adds")
 
 # %% [markdown]
 # Both learn the training images. Now move the held-out images to the right, by 0 to 4 of their 32 pixels.
@@ -63,26 +63,16 @@ found.table("accuracy", "train_accuracy", "params", "mult_adds")
 rows = images.rows("val")
 held_out = np.asarray(pixels(images, 32)[rows])
 shifts = range(5)
-accuracy = {name: [] for name in found.trained}
+accuracy = {name: [] for name in compared.trained}
 for shift in shifts:
     moved = np.roll(held_out, shift, axis=2).astype("float32")
-    for name, trained in found.trained.items():
+    for name, trained in compared.trained.items():
         right = [np.asarray(one.model(moved)).argmax(axis=1) == images.labels[rows] for one in trained]
         accuracy[name].append(np.mean(right, axis=1))
 
 # %%
-from matplotlib.figure import Figure
-
-figure = Figure(figsize=(6, 3.2), layout="constrained")
-panel = figure.subplots()
-for name, values in accuracy.items():
-    means, spread = np.mean(values, axis=1), np.ptp(values, axis=1) / 2
-    panel.errorbar(list(shifts), means, yerr=spread, marker="o", capsize=3, label=name)
-panel.set_xticks(list(shifts))
-panel.set_xlabel("pixels that the digit is moved to the right")
-panel.set_ylabel("accuracy (bars: range of the seeds)")
-panel.legend(frameon=False)
-figure
+places = {name: {shift: float(np.mean(values)) for shift, values in zip(shifts, several, strict=True)} for name, several in accuracy.items()}
+workbench.lines(places, "pixels that the digit is moved to the right", "accuracy, mean of the seeds")
 
 # %% [markdown]
 # **Conclusion.** On digits that stay where they are, the two are level. Where the digits move by a tenth of the image, the fully connected

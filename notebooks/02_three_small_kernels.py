@@ -26,15 +26,15 @@ for kernel in (3, 5, 7):
 # %%
 images = workbench.images(train=some(400), size=SIZE)
 networks = {f"{kernel}x{kernel}": VGG(variant="D", kernel=kernel) for kernel in (3, 5, 7)}
-found = workbench.compare(networks, images, seeds=seeds(2), epochs=epochs(8), size=SIZE, width=WIDTH)
-found.plot()
+compared = workbench.compare(networks, images, seeds=seeds(2), epochs=epochs(8), size=SIZE, width=WIDTH)
+compared.plot()
 
 # %%
-found.table("accuracy", "train_accuracy", "params", "mult_adds", "seconds")
+compared.table("accuracy", "train_accuracy", "params", "mult_adds", "seconds")
 
 # %%
 for other in ("5x5", "7x7"):
-    change = found.difference("3x3", other)
+    change = compared.difference("3x3", other)
     margin = "" if change.half is None else f" ± {change.half:.3f}"
     print(f"3x3 less {other}: {change.difference:+.3f}{margin}{'' if change.clear else ', which may be chance'}")
 

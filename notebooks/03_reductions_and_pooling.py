@@ -39,11 +39,11 @@ networks = {
     "dense": AlexNet(classifier="dense"),
     "dense, dropout": {"network": AlexNet(classifier="dense"), "regularizers": [Dropout(rate=0.5)]},
 }
-found = workbench.compare(networks, images, seeds=seeds(), epochs=epochs(12), size=32, width=0.25)
-found.plot()
+compared = workbench.compare(networks, images, seeds=seeds(), epochs=epochs(12), size=32, width=0.25)
+compared.plot()
 
 # %%
-found.table("accuracy", "gap", "params", "mult_adds")
+compared.table("accuracy", "gap", "params", "mult_adds")
 
 # %% [markdown]
 # **Conclusion.** The dense head has several times the weights and hardly any more mult-adds: weights and mult-adds are different

@@ -23,21 +23,12 @@ networks = {
     for shortcut in (True, False)
 }
 settings = {"epochs": epochs(8), "size": 16, "width": 0.5, "batch_size": 64, "optimizer": SGD(learning_rate=0.05)}
-found = workbench.compare(networks, images, seeds=seeds(2), **settings)
-found.table("train_accuracy", "accuracy", "params", "seconds")
+compared = workbench.compare(networks, images, seeds=seeds(2), **settings)
+compared.table("train_accuracy", "accuracy", "params", "seconds")
 
 # %%
-from matplotlib.figure import Figure
-
-figure = Figure(figsize=(6, 3.2), layout="constrained")
-panel = figure.subplots()
-for kind in ("residual", "plain"):
-    scores = [found.score(f"{kind} {layers}", "train_accuracy") for layers in DEPTHS]
-    panel.errorbar(list(DEPTHS), [1 - score.mean for score in scores], yerr=[score.half or 0 for score in scores], marker="o", capsize=3, label=kind)
-panel.set_xlabel("weighted layers")
-panel.set_ylabel("training error (lower is better)")
-panel.legend(frameon=False)
-figure
+errors = {kind: {layers: compared.score(f"{kind} {layers}", "train_error") for layers in DEPTHS} for kind in ("residual", "plain")}
+workbench.lines(errors, "weighted layers", "training error (lower is better)")
 
 # %% [markdown]
 # **Conclusion.** Look at the training error, not at the accuracy on held-out images: the question is whether the network can be

@@ -26,12 +26,12 @@ for channels in (16, 64, 256):
 # %%
 images = workbench.images(train=some(400), size=32)
 networks = {kernel: SimpleCNN(kernel=kernel, layers=2) for kernel in ("3x3", "separable")}
-found = workbench.compare(networks, images, seeds=seeds(), epochs=epochs(10), size=32)
-found.table("accuracy", "params", "mult_adds", "seconds")
+compared = workbench.compare(networks, images, seeds=seeds(), epochs=epochs(10), size=32)
+compared.table("accuracy", "params", "mult_adds", "seconds")
 
 # %%
 batch = np.zeros((32, 32, 32, 1), "float32")
-for name, trained in found.trained.items():
+for name, trained in compared.trained.items():
     model, spent = trained[0].model, []
     for _ in range(3 if QUICK else 20):
         began = time.perf_counter()
@@ -42,7 +42,7 @@ for name, trained in found.trained.items():
     print(f"{name:<10} {trained[0].mult_adds / 1e6:5.1f} M mult-adds, {milliseconds:.2f} ms an image, {rate:6.0f} M mult-adds each millisecond")
 
 # %%
-found.plot()
+compared.plot()
 
 # %% [markdown]
 # **Conclusion.** Mult-adds and milliseconds disagree. A depthwise layer does little arithmetic for each number that it reads, so the

@@ -25,11 +25,11 @@ networks = {
     "squeeze 1/4": ResNet(variant=18, squeeze_ratio=4),
     "wider instead": {"network": ResNet(variant=18), "width": 1.02 * WIDTH},
 }
-found = workbench.compare(networks, images, seeds=seeds(2), **{"epochs": epochs(8), "size": SIZE, "width": WIDTH})
-found.table("accuracy", "train_accuracy", "params", "mult_adds")
+compared = workbench.compare(networks, images, seeds=seeds(2), **{"epochs": epochs(8), "size": SIZE, "width": WIDTH})
+compared.table("accuracy", "train_accuracy", "params", "mult_adds")
 
 # %%
-found.plot()
+compared.plot()
 
 # %% [markdown]
 # **Conclusion.** On ImageNet, squeeze-excitation lowers the error of ResNet-50 from 24.80 to 23.29 for under 1 % more

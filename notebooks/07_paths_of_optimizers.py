@@ -33,17 +33,7 @@ paths.plot()
 # the map shows the loss in that plane. The star is where all begin.
 
 # %%
-from matplotlib.figure import Figure
-
-figure = Figure(figsize=(6.4, 3.2), layout="constrained")
-panel = figure.subplots()
-for name, losses in paths.losses.items():
-    panel.plot(losses, label=name)
-panel.set_yscale("log")
-panel.set_xlabel("step")
-panel.set_ylabel("training loss on fixed images")
-panel.legend(frameon=False, fontsize=8)
-figure
+workbench.lines({name: dict(enumerate(losses)) for name, losses in paths.losses.items()}, "step", "training loss on fixed images", log=True)
 
 # %% [markdown]
 # What does $1 / (1 - \beta)$ mean? Feed a momentum the gradient 1 at every step, and count how long it takes until its step is as long as it will ever be:

@@ -32,11 +32,11 @@ remedies = {
     "dropout": {"network": large, "regularizers": [Dropout(rate=0.5)]},
     "early stopping": {"network": large, "regularizers": [EarlyStopping(patience=0.2)]},
 }
-found = workbench.compare(remedies, few, seeds=seeds(2), epochs=epochs(20), size=SIZE, width=WIDTH)
-found.table("last_accuracy", "gap", "train_accuracy", "params")
+compared = workbench.compare(remedies, few, seeds=seeds(2), epochs=epochs(20), size=SIZE, width=WIDTH)
+compared.table("last_accuracy", "gap", "train_accuracy", "params")
 
 # %%
-found.plot("last_accuracy")
+compared.plot("last_accuracy")
 
 # %% [markdown]
 # "More images" has four times the images and a quarter of the epochs, so that all networks but the small one have seen as many images.

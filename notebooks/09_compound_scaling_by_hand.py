@@ -36,11 +36,11 @@ for way, size in ways.items():
 # %%
 images = workbench.images(train=some(400), size=32)
 networks = {way: {"network": network, "size": size["resolution"], "width": size["width"], "depth": size["depth"]} for way, size in ways.items()}
-found = workbench.compare(networks, images, seeds=seeds(), epochs=epochs(10))
-found.plot()
+compared = workbench.compare(networks, images, seeds=seeds(), epochs=epochs(10))
+compared.plot()
 
 # %%
-found.table("accuracy", "params", "mult_adds", "seconds")
+compared.table("accuracy", "params", "mult_adds", "seconds")
 
 # %% [markdown]
 # **Conclusion.** The mult-adds are equal, the seconds are not, and on small images the differences in accuracy can be smaller than

@@ -59,7 +59,7 @@ print(f"both right {np.sum(auto & none)}, only with ImageNet {np.sum(auto & ~non
 # %% [markdown]
 # ## Where it is wrong
 #
-# The report shows a confusion matrix, the most confident mistakes with heat maps, and what the diagnosis found. Here are the mistakes in
+# The report shows a confusion matrix, the most confident mistakes with heat maps, and what the diagnosis compared. Here are the mistakes in
 # short. A confident mistake is often a wrong label.
 
 # %%

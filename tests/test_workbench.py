@@ -41,9 +41,9 @@ def test_images_are_as_many_as_asked_for_and_of_every_class(images):
 
 
 def test_a_folder_of_images_is_taken_too(digits):
-    found = workbench.images(digits, train=None, held_out=None, size=16)
-    assert len(found.classes) == 3
-    assert len(found.rows("train")) > 30
+    results = workbench.images(digits, train=None, held_out=None, size=16)
+    assert len(results.classes) == 3
+    assert len(results.rows("train")) > 30
 
 
 def test_a_training_gives_the_model_its_history_and_its_answers(images):
@@ -68,16 +68,16 @@ def test_a_training_gives_the_model_its_history_and_its_answers(images):
 
 def test_networks_are_compared_with_the_same_seeds_and_a_class_of_the_notebook_takes_part(images):
     lines = []
-    found = workbench.compare({"tiny": Homemade(), "other": {"network": CNN, "width": 0.5}}, images, seeds=(0, 1), progress=lines.append, **TINY)
-    assert [len(trained) for trained in found.trained.values()] == [2, 2]
-    assert found.score("tiny").seeds == 2
-    change = found.difference("other", "tiny")
-    assert change.difference == pytest.approx(found.score("other").mean - found.score("tiny").mean)
-    assert list(found.table().index) == ["tiny", "other"]
+    results = workbench.compare({"tiny": Homemade(), "other": {"network": CNN, "width": 0.5}}, images, seeds=(0, 1), progress=lines.append, **TINY)
+    assert [len(trained) for trained in results.trained.values()] == [2, 2]
+    assert results.score("tiny").seeds == 2
+    change = results.difference("other", "tiny")
+    assert change.difference == pytest.approx(results.score("other").mean - results.score("tiny").mean)
+    assert list(results.table().index) == ["tiny", "other"]
     assert len(lines) == 2
-    assert found.plot().axes
+    assert results.plot().axes
     with pytest.raises(ConfigError, match="There is no network 'third' here"):
-        found.score("third")
+        results.score("third")
     with pytest.raises(ConfigError, match="nothing to compare"):
         workbench.compare({}, images)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -58,43 +58,34 @@ def study(
             raise ConfigError("There is no folder ./studies here. Pass a folder with a study.toml: automl-cnn study FOLDER.")
         return
     comparison = load(name, quick=quick, seeds=_seeds(seeds))
-    found = go(comparison, images=_folders(images or []), budget=budget, store=store, mlflow=mlflow, as_json=as_json)
+    results = go(comparison, images=_folders(images or []), budget=budget, store=store, mlflow=mlflow, as_json=as_json)
     if as_json:
-        write_json(found.as_dict())
+        write_json(results.as_dict())
         sys.stdout.flush()
 
 
 def go(comparison: Comparison, *, images: dict[str, Path], budget: str | None, store: Path, mlflow: bool, as_json: bool) -> Results:
-    """Run the comparison and print what it found."""
+    """Run the comparison and print its results."""
     backend.require()
     from automl_cnn import elapsed, foreign
-    from automl_cnn.cli.live import Lines, Panel, watch
+    from automl_cnn.cli.live import watch
     from automl_cnn.comparison import run
 
     started = elapsed.process_start()
     screen = console(stderr=as_json)
     _print_head(screen, comparison)
-    open_: list[Panel | Lines] = []
+    with ExitStack() as stack:
+        if as_json:
+            stack.enter_context(foreign.output_to_stderr())
+        watching = stack.enter_context(ExitStack())
 
-    def observe(config: StudyConfig) -> Observer:
-        _close(open_)
-        observer = watch(screen, config, elapsed.now())
-        observer.__enter__()
-        open_.append(observer)  # type: ignore[arg-type]  # `watch` gives one of the two
-        return observer
+        def observe(config: StudyConfig) -> Observer:
+            watching.close()  # the image set before this one is finished
+            return watching.enter_context(watch(screen, config, elapsed.now()))
 
-    with foreign.output_to_stderr() if as_json else nullcontext():
-        try:
-            found = run(comparison, budget=budget, store=store, images=images, track=mlflow, watch=observe, started=started)
-        finally:
-            _close(open_)
-    _print(screen, found)
-    return found
-
-
-def _close(open_: list) -> None:  # type: ignore[type-arg]
-    while open_:
-        open_.pop().__exit__(None, None, None)
+        results = run(comparison, budget=budget, store=store, images=images, track=mlflow, watch=observe, started=started)
+    _print(screen, results)
+    return results
 
 
 def _print_head(screen: Console, comparison: Comparison) -> None:
@@ -105,49 +96,49 @@ def _print_head(screen: Console, comparison: Comparison) -> None:
     screen.print(Text(f"{each}, each compared with “{comparison.reference}”\n", style="dim"))
 
 
-def _print(screen: Console, found: Results) -> None:
+def _print(screen: Console, results: Results) -> None:
     """The table of each image set, what is missing, and where the results are."""
     from automl_cnn.comparison.words import NAMES, cell, difference, duration
 
-    comparison, first = found.comparison, found.comparison.measures[0]
+    comparison, first = results.comparison, results.comparison.measures[0]
     for name in dict.fromkeys(asked.name for asked in comparison.sets):
         rows: list[tuple[str | Text, ...]] = []
         for network in comparison.networks:
             if network.images.name != name:
                 continue
             where = (network.images.name, network.series, network.point)
-            trained = found.of(*where)
-            failed = next((row.failure for row in found.rows if row.key[:3] == network.key and row.failure), "")
+            trained = results.of(*where)
+            failed = next((row.failure for row in results.rows if row.key[:3] == network.key and row.failure), "")
             label = ", ".join(filter(None, (network.point, network.series)))
             if not trained:
                 if failed:
                     rows.append((label, Text(f"failed: {failed}", style="red"), *[""] * (len(comparison.measures) + 1)))
                 continue
             own = network.series == comparison.reference
-            contrast = None if own else found.contrast(*where[:2], comparison.reference, network.point, first)
+            contrast = None if own else results.contrast(*where[:2], comparison.reference, network.point, first)
             changed = Text("" if own else difference(contrast, first).strip("*"), style="bold" if contrast is not None and contrast.clear else "")
             count = f"{network.images.train:,}" if network.images.train else "all"
-            rows.append((label, count, *(cell(found.score(*where, measure), measure) for measure in comparison.measures), changed))
+            rows.append((label, count, *(cell(results.score(*where, measure), measure) for measure in comparison.measures), changed))
         if rows:
             screen.print(Text())
             screen.print(table(rows, (name, "images", *(NAMES[measure] for measure in comparison.measures), "difference")))
-    if not found.rows:
+    if not results.rows:
         screen.print(Text("Nothing was trained.", style="yellow"))
     else:
         screen.print(
             Text(f"\n± is half of the 95 % interval, over seeds and held-out images. A bold difference of {NAMES[first]} leaves out zero.", style="dim")
         )
-        screen.print(Text(f"{plural(len(found.rows), 'training')} took {duration(found.seconds)}.", style="dim"))
-    for reason in found.left_out.values():
+        screen.print(Text(f"{plural(len(results.rows), 'training')} took {duration(results.seconds)}.", style="dim"))
+    for reason in results.left_out.values():
         screen.print(Text(reason, style="yellow"), soft_wrap=True)
-    if found.stale:
+    if results.stale:
         screen.print(
-            Text(f"{plural(found.stale, 'row')} of results.csv belonged to an earlier study.toml and {'was' if found.stale == 1 else 'were'} left out.")
+            Text(f"{plural(results.stale, 'row')} of results.csv belonged to an earlier study.toml and {'was' if results.stale == 1 else 'were'} left out.")
         )
-    if found.missing:
-        are = "is" if found.missing == 1 else "are"
-        screen.print(Text(f"{plural(found.missing, 'training')} {are} still to be done: run the same command again.", style="yellow"), soft_wrap=True)
-    if found.rows and not comparison.quick:
+    if results.missing:
+        are = "is" if results.missing == 1 else "are"
+        screen.print(Text(f"{plural(results.missing, 'training')} {are} still to be done: run the same command again.", style="yellow"), soft_wrap=True)
+    if results.rows and not comparison.quick:
         screen.print(Text(f"\ntable       {comparison.folder / 'results.csv'}\nplot        {comparison.folder / 'results.png'}"), soft_wrap=True)
 
 
@@ -156,20 +147,20 @@ def _seeds(text: str | None) -> tuple[int, ...] | None:
     if text is None:
         return None
     try:
-        found = tuple(dict.fromkeys(int(part) for part in text.split(",")))
+        numbers = tuple(dict.fromkeys(int(part) for part in text.split(",")))
     except ValueError:
         raise ConfigError(f"--seeds {text}: expected whole numbers with commas between them, as in 0,1,2.") from None
-    if any(not 0 <= seed < 2**31 for seed in found):
+    if any(not 0 <= seed < 2**31 for seed in numbers):
         raise ConfigError(f"--seeds {text}: expected numbers from 0 to {2**31 - 1}.")
-    return found
+    return numbers
 
 
 def _folders(texts: list[str]) -> dict[str, Path]:
     """The folders of `--images NAME=FOLDER`."""
-    found = {}
+    folders = {}
     for text in texts:
         name, equals, folder = text.partition("=")
         if not equals or not name or not folder:
             raise ConfigError(f"--images {text}: expected NAME=FOLDER, as in sign_digits=./images/signs.")
-        found[name] = Path(folder)
-    return found
+        folders[name] = Path(folder)
+    return folders

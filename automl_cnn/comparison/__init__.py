@@ -5,8 +5,8 @@ A search looks for the best network. A comparison answers a question: is three 3
 
     from automl_cnn.comparison import load, run
 
-    found = run(load("studies/three_small_kernels"), budget="30m")
-    print(found.table())
+    results = run(load("studies/three_small_kernels"), budget="30m")
+    print(results.table())
 
 Every training is one trial of a study in the store. A comparison that was stopped goes on where it ended.
 """

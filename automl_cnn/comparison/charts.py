@@ -16,49 +16,49 @@ MARKERS = "osD^vPX"
 PANEL, HEIGHT, DPI = 4.6, 3.6, 120
 
 
-def plot(found: Results, file: Path) -> Path:
+def plot(results: Results, file: Path) -> Path:
     """Draw the results and write them as a picture; the file."""
     from matplotlib.figure import Figure
 
-    names = list(dict.fromkeys(asked.name for asked in found.comparison.sets if any(row.set == asked.name for row in found.rows)))
-    lines = len(found.comparison.points) > 1 or _varied_images(found, names)
-    rows = max(1, len(found.comparison.series))
+    names = list(dict.fromkeys(asked.name for asked in results.comparison.sets if any(row.set == asked.name for row in results.rows)))
+    lines = len(results.comparison.points) > 1 or _varied_images(results, names)
+    rows = max(1, len(results.comparison.series))
     figure = Figure(figsize=(PANEL * max(1, len(names)) + 0.6, HEIGHT if lines else max(1.8, 0.42 * rows + 1.2)), layout="constrained")
     panels = figure.subplots(1, max(1, len(names)), squeeze=False)[0]
     for panel, name in zip(panels, names, strict=False):
-        (_lines if lines else _dots)(panel, found, name)
+        (_lines if lines else _dots)(panel, results, name)
         panel.set_title(name, fontsize=11)
         panel.spines[["top", "right"]].set_visible(False)
         panel.grid(axis="both" if lines else "x", alpha=0.25)
-    if lines and len(found.comparison.series) > 1:
+    if lines and len(results.comparison.series) > 1:
         panels[0].legend(fontsize=9, frameon=False)
-    figure.suptitle(found.comparison.title, fontsize=12, fontweight="bold")
+    figure.suptitle(results.comparison.title, fontsize=12, fontweight="bold")
     figure.savefig(file, dpi=DPI)
     return file
 
 
-def _varied_images(found: Results, names: Sequence[str]) -> bool:
-    return any(len({asked.train for asked in found.comparison.sets if asked.name == name}) > 1 for name in names)
+def _varied_images(results: Results, names: Sequence[str]) -> bool:
+    return any(len({asked.train for asked in results.comparison.sets if asked.name == name}) > 1 for name in names)
 
 
-def _networks(found: Results, name: str, series: str) -> list[Network]:
-    return [network for network in found.comparison.networks if network.images.name == name and network.series == series]
+def _networks(results: Results, name: str, series: str) -> list[Network]:
+    return [network for network in results.comparison.networks if network.images.name == name and network.series == series]
 
 
-def _measured(found: Results, network: Network, measure: Measure) -> Score | None:
-    return found.score(network.images.name, network.series, network.point, measure)
+def _measured(results: Results, network: Network, measure: Measure) -> Score | None:
+    return results.score(network.images.name, network.series, network.point, measure)
 
 
-def _lines(panel: Any, found: Results, name: str) -> None:
+def _lines(panel: Any, results: Results, name: str) -> None:
     """A line for each of the compared, along what else is varied."""
-    comparison, first = found.comparison, found.comparison.measures[0]
+    comparison, first = results.comparison, results.comparison.measures[0]
     by_measure = comparison.axis in MEASURES
     places: list[float] = []
     for number, series in enumerate(comparison.series):
         points = []
-        for index, network in enumerate(_networks(found, name, series)):
-            score = _measured(found, network, first)
-            axis = _measured(found, network, comparison.axis) if by_measure else None  # type: ignore[arg-type]  # one of MEASURES, as just asked
+        for index, network in enumerate(_networks(results, name, series)):
+            score = _measured(results, network, first)
+            axis = _measured(results, network, comparison.axis) if by_measure else None  # type: ignore[arg-type]  # one of MEASURES, as just asked
             at = axis.mean if axis is not None else network.at if network.at is not None else float(network.images.train or index)
             if score is not None:
                 points.append((at, score))
@@ -78,11 +78,11 @@ def _lines(panel: Any, found: Results, name: str) -> None:
     panel.set_ylabel(_label(first))
 
 
-def _dots(panel: Any, found: Results, name: str) -> None:
+def _dots(panel: Any, results: Results, name: str) -> None:
     """A dot for each of the compared."""
-    first = found.comparison.measures[0]
-    scores = {network.series: _measured(found, network, first) for network in found.comparison.networks if network.images.name == name}
-    dots(panel, {series: score for series, score in scores.items() if score is not None}, first, reference=found.comparison.reference)
+    first = results.comparison.measures[0]
+    scores = {network.series: _measured(results, network, first) for network in results.comparison.networks if network.images.name == name}
+    dots(panel, {series: score for series, score in scores.items() if score is not None}, first, reference=results.comparison.reference)
 
 
 def dots(panel: Any, scores: Mapping[str, Score], measure: Measure, *, reference: str | None = None) -> None:

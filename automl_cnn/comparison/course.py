@@ -24,7 +24,7 @@ from automl_cnn.study.stages.sizing import pace, setup
 STAGE = "compare"
 OPEN = ("resolution", "width", "depth", "batch_size")  # numbers that a comparison may set to what a search would not try
 OFF = "regularizer."
-FAR = 0.1  # of the mult-adds that a network should match, from which it is said that it does not
+FAR = 0.1  # share of the mult-adds to match; a network that is farther off gets a note
 
 
 class Bystander:
@@ -134,11 +134,11 @@ class Course:
         target = next(other for other in self.comparison.networks if other.key == (network.images.name, network.match.to, network.point))
         wanted = network.match.times * sizing.cost(self._configuration(target, sizing, note)).mult_adds
         ways = {**WAYS, "compound": PAPER}
-        found = matched(configuration, ways[network.match.by], wanted, sizing.cost, largest=sizing.largest).of(configuration)
-        share = sizing.cost(found).mult_adds / wanted
+        nearest = matched(configuration, ways[network.match.by], wanted, sizing.cost, largest=sizing.largest).of(configuration)
+        share = sizing.cost(nearest).mult_adds / wanted
         if abs(share - 1) > FAR:
             note(f"'{network.series}' has {share:.2f} times the mult-adds that it should match: channels, layers and pixels come in whole numbers.")
-        return found
+        return nearest
 
 
 def _offered(sizing: Sizing, name: str, value: Scalar) -> bool:

@@ -11,7 +11,7 @@ from automl_cnn.store import atomic_write_text
 BEGIN, END = "<!-- results: written by `automl-cnn study` -->", "<!-- end of results -->"
 
 
-def update(found: Results, file: Path) -> bool:
+def update(results: Results, file: Path) -> bool:
     """Put the table between the marks of a README; whether there are any."""
     if not file.exists():
         return False
@@ -20,35 +20,35 @@ def update(found: Results, file: Path) -> bool:
     _, end, after = rest.partition(END)
     if not begin or not end:
         return False
-    atomic_write_text(file, f"{before}{BEGIN}\n\n{markdown(found)}\n\n{END}{after}")
+    atomic_write_text(file, f"{before}{BEGIN}\n\n{markdown(results)}\n\n{END}{after}")
     return True
 
 
-def markdown(found: Results) -> str:
+def markdown(results: Results) -> str:
     """A table for each image set, and a line on seeds, intervals and cost."""
-    parts = [_table(found, name) for name in dict.fromkeys(asked.name for asked in found.comparison.sets) if any(row.set == name for row in found.rows)]
-    seeds = max((len({row.seed for row in found.rows if row.set == name}) for name in {row.set for row in found.rows}), default=0)
-    measure = NAMES[found.comparison.measures[0]]
+    parts = [_table(results, name) for name in dict.fromkeys(asked.name for asked in results.comparison.sets) if any(row.set == name for row in results.rows)]
+    seeds = max((len({row.seed for row in results.rows if row.set == name}) for name in {row.set for row in results.rows}), default=0)
+    measure = NAMES[results.comparison.measures[0]]
     note = (
         f"Means of {seeds} seed{'s' * (seeds != 1)}; ± is half of the 95 % interval, over seeds and held-out images. Differences of {measure} are to "
-        f"“{found.comparison.reference}”, in bold where the interval leaves out zero. {len(found.rows)} trainings took {duration(found.seconds)}."
+        f"“{results.comparison.reference}”, in bold where the interval leaves out zero. {len(results.rows)} trainings took {duration(results.seconds)}."
     )
     return "\n\n".join((*parts, note))
 
 
-def _table(found: Results, name: str) -> str:
-    comparison, first = found.comparison, found.comparison.measures[0]
+def _table(results: Results, name: str) -> str:
+    comparison, first = results.comparison, results.comparison.measures[0]
     several = len({asked.train for asked in comparison.sets if asked.name == name}) > 1
     heads = [name, *(["images"] if several else []), *(NAMES[measure] for measure in comparison.measures), "difference"]
     lines = ["| " + " | ".join(heads) + " |", "|---|" + "---:|" * (len(heads) - 1)]
     for network in comparison.networks:
-        if network.images.name != name or not found.of(network.images.name, network.series, network.point):
+        if network.images.name != name or not results.of(network.images.name, network.series, network.point):
             continue
         where = (network.images.name, network.series, network.point)
         cells = [", ".join(filter(None, (network.point, network.series)))]
         cells += [f"{network.images.train:,}" if network.images.train else "all"] if several else []
-        cells += [cell(found.score(*where, measure), measure) for measure in comparison.measures]
+        cells += [cell(results.score(*where, measure), measure) for measure in comparison.measures]
         own = network.series == comparison.reference
-        contrast = None if own else found.contrast(*where[:2], comparison.reference, network.point, first)
+        contrast = None if own else results.contrast(*where[:2], comparison.reference, network.point, first)
         lines.append("| " + " | ".join([*cells, "" if own else difference(contrast, first)]) + " |")
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""What a comparison found: a row for each training, a score for each network, and a difference with its interval for each pair.
+"""The results of a comparison: a row for each training, a score for each network, and a difference with its interval for each pair.
 
 Two things are left to chance: the seed of a training, and which images are held out. An interval holds both.
 
@@ -183,7 +183,7 @@ class Results:
 
     def table(self) -> list[dict[str, Any]]:
         """A row for each network on each image set, JSON-ready: every measure of the comparison, and the difference of the first one to the reference."""
-        found, first = list[dict[str, Any]](), self.comparison.measures[0]
+        table, first = list[dict[str, Any]](), self.comparison.measures[0]
         for network in self.comparison.networks:
             where = (network.images.name, network.series, network.point)
             scores = {measure: self.score(*where, measure) for measure in self.comparison.measures}
@@ -191,7 +191,7 @@ class Results:
                 continue
             reference = self.comparison.reference
             contrast = None if network.series == reference else self.contrast(*where[:2], reference, network.point, first)
-            found.append(
+            table.append(
                 {
                     "set": network.images.name,
                     "train": network.images.train,
@@ -205,7 +205,7 @@ class Results:
                     "clear": None if contrast is None else contrast.clear,
                 }
             )
-        return found
+        return table
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready."""

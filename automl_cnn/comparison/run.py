@@ -50,14 +50,14 @@ def run(
     began = elapsed.now() if started is None else started
     total = None if budget is None else seconds(budget)
     place, file = Store(Path(store)), comparison.folder / files.FILE
-    found = Results(comparison, ()) if comparison.quick else files.read(comparison, file)
+    results = Results(comparison, ()) if comparison.quick else files.read(comparison, file)
     left_out: dict[str, str] = {}
     for number, asked in enumerate(comparison.sets):
         folder = place_of(asked.name, images or {}, place)
         if folder is None:
             left_out[asked.name] = absent(asked.name)
             continue
-        course = Course(comparison, found.missing_on(asked), timed="milliseconds" in comparison.measures)
+        course = Course(comparison, results.missing_on(asked), timed="milliseconds" in comparison.measures)
         if not course.wanted:
             continue
         left = None if total is None else total - (elapsed.now() - began)
@@ -68,25 +68,25 @@ def run(
         dataset = images_of(asked, folder, place, largest=config.max_resolution)
         result = session(config, observer=watch(config) if watch else NullObserver(), track=track, dataset=dataset, course=course)
         rows = [row for training in course.trainings if (row := row_of(training, course.trials, asked)) is not None]
-        found = dataclasses.replace(found, rows=files.merged(found.rows, rows))
+        results = dataclasses.replace(results, rows=files.merged(results.rows, rows))
         if not comparison.quick:
-            found.write(file)
+            results.write(file)
         if result.stopped_by == "user":
             break
-    found = dataclasses.replace(found, left_out=left_out)
-    if not comparison.quick and found.rows:
-        write(found)
-    return found
+    results = dataclasses.replace(results, left_out=left_out)
+    if not comparison.quick and results.rows:
+        write(results)
+    return results
 
 
-def write(found: Results) -> tuple[Path, ...]:
+def write(results: Results) -> tuple[Path, ...]:
     """The rows, the plot and the README's table, in the comparison's folder; the files that were written."""
     from automl_cnn.comparison.charts import plot
 
-    folder = found.comparison.folder
-    found.write(folder / files.FILE)
-    written = [folder / files.FILE, plot(found, folder / PLOT)]
-    if update(found, folder / README):
+    folder = results.comparison.folder
+    results.write(folder / files.FILE)
+    written = [folder / files.FILE, plot(results, folder / PLOT)]
+    if update(results, folder / README):
         written.append(folder / README)
     return tuple(written)
 

@@ -1,4 +1,4 @@
-"""The image sets of a comparison: found, or made, then cut to the number of images that the table asks for."""
+"""The image sets of a comparison: looked up or made, then cut to the number of images that the table asks for."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def place_of(name: str, given: Mapping[str, Path], store: Store) -> Path | None:
 
 
 def absent(name: str) -> str:
-    """What to tell where an image set is not on this machine."""
+    """The message for an image set that is not on this machine."""
     return f"The images of '{name}' are not on this machine, so this part is left out. Pass --images {name}=FOLDER, or set {FOLDERS} to a folder that holds it."
 
 
@@ -64,7 +64,7 @@ def images_of(asked: ImageSet, folder: Path, store: Store, *, largest: int) -> D
 
 
 def some(dataset: Dataset, train: int | None, held_out: int | None) -> Dataset:
-    """The data set with so many training and held-out images; the others belong to no split. None leaves all there are.
+    """Keep `train` training images and `held_out` held-out images (None: all of them). The others then belong to no split.
 
     Raises:
         DataError: there are fewer, or a class is left without a training image.

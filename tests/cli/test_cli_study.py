@@ -1,4 +1,4 @@
-"""`automl-cnn study`: what is printed, and what is said of a wrong word."""
+"""`automl-cnn study`: what is printed, and the message for a wrong word."""
 
 import json
 
@@ -98,9 +98,9 @@ def test_a_quick_run_says_nothing_of_files(cli, home, ran):
 
 
 def test_json_has_the_table(cli, home, ran):
-    told = json.loads(cli("study", "kernels", "--json").stdout)
-    assert [row["series"] for row in told["results"]] == ["small", "large"]
-    assert told["missing"] == 1
+    answer = json.loads(cli("study", "kernels", "--json").stdout)
+    assert [row["series"] for row in answer["results"]] == ["small", "large"]
+    assert answer["missing"] == 1
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def row(network, seed, right, **given):
     return Row(network.images.name, network.images.train, network.series, network.point, seed, network.recipe, **known)
 
 
-def results(comparison, rights, **given):
+def results_of(comparison, rights, **given):
     """Results from the answers of each network, bool (seeds, images)."""
     rows = [row(network, seed, right, **given) for network, answers in zip(comparison.networks, rights, strict=True) for seed, right in enumerate(answers)]
     return Results(comparison, tuple(rows))

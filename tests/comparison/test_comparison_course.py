@@ -110,17 +110,17 @@ def test_sizes_that_no_search_tries_are_allowed_and_costs_can_be_matched(tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ('"simple_cnn.kernel" = "9x9"', "'small' cannot be built: simple_cnn.kernel"),
         ('"simple_cnn.colour" = 3', "Unknown parameter 'simple_cnn.colour'"),
         ('"augment.flip" = "none"', "'augment.flip' has no effect here"),
     ],
 )
-def test_a_value_that_no_plugin_has_is_named(tmp_path, change, said):
+def test_a_value_that_no_plugin_has_is_named(tmp_path, change, message):
     with pytest.raises(ConfigError) as error:
         begun(study(tmp_path, TABLE.replace('"simple_cnn.kernel" = "3x3"', change)))
-    assert said in str(error.value)
+    assert message in str(error.value)
 
 
 def test_a_search_of_the_same_name_is_not_gone_on_with(tmp_path):

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from comparison_fakes import TABLE, results, row, study
+from comparison_fakes import TABLE, results_of, row, study
 
 from automl_cnn.comparison.readme import BEGIN, END, markdown, update
 from automl_cnn.comparison.results import Results, merged, read
@@ -21,16 +21,16 @@ def answers(rng, hardness, seeds=3):
 
 def test_a_score_is_the_mean_over_the_seeds(tmp_path):
     comparison = study(tmp_path)
-    found = results(comparison, [np.arange(IMAGES) < np.array([[80], [82], [84]]), np.arange(IMAGES) < np.array([[90], [90], [90]])])
+    results = results_of(comparison, [np.arange(IMAGES) < np.array([[80], [82], [84]]), np.arange(IMAGES) < np.array([[90], [90], [90]])])
     digits = "digits"
-    score = found.score(digits, "small")
+    score = results.score(digits, "small")
     assert score.mean == pytest.approx(0.82)
     assert score.seeds == 3
-    change = found.contrast(digits, "large", "small")
+    change = results.contrast(digits, "large", "small")
     assert change.difference == pytest.approx(0.08)
     assert change.half < score.half, "most images are the same for both"
     assert change.clear
-    assert found.contrast(digits, "small", "large").difference == pytest.approx(-0.08)
+    assert results.contrast(digits, "small", "large").difference == pytest.approx(-0.08)
 
 
 def test_intervals_cover_the_truth_as_often_as_they_claim(tmp_path):
@@ -41,8 +41,8 @@ def test_intervals_cover_the_truth_as_often_as_they_claim(tmp_path):
         hardness = np.clip(rng.normal(population, 0.25, IMAGES), 0, 1)
         shifts = rng.normal(0, 0.02, 6)
         trained = [np.array([rng.random(IMAGES) > np.clip(hardness + shift, 0, 1) for shift in part]) for part in (shifts[:3], shifts[3:])]
-        found = results(comparison, trained)
-        score, change = found.score(digits, "small"), found.contrast(digits, "large", "small")
+        results = results_of(comparison, trained)
+        score, change = results.score(digits, "small"), results.contrast(digits, "large", "small")
         truth = 1 - float(np.mean(np.clip(rng.normal(population, 0.25, 20_000), 0, 1)))
         covered += abs(score.mean - truth) <= score.half
         paired += abs(change.difference) <= change.half
@@ -52,11 +52,11 @@ def test_intervals_cover_the_truth_as_often_as_they_claim(tmp_path):
 
 def test_with_one_seed_the_interval_is_of_the_images_alone(tmp_path):
     comparison = study(tmp_path, seeds=(0,))
-    found = results(comparison, [[np.arange(IMAGES) < 80], [np.arange(IMAGES) < 90]])
-    score = found.score("digits", "small")
+    results = results_of(comparison, [[np.arange(IMAGES) < 80], [np.arange(IMAGES) < 90]])
+    score = results.score("digits", "small")
     assert score.seeds == 1
     assert score.half == pytest.approx(1.96 * np.sqrt(0.16 / IMAGES), rel=0.02)
-    assert found.spread(found.rows[0], "accuracy")[1] == 0
+    assert results.spread(results.rows[0], "accuracy")[1] == 0
 
 
 def test_a_measure_without_images_has_an_interval_by_its_seeds(tmp_path):
@@ -64,26 +64,26 @@ def test_a_measure_without_images_has_an_interval_by_its_seeds(tmp_path):
     small, large = comparison.networks
     rows = [row(small, seed, np.ones(4, bool), train_accuracy=value) for seed, value in enumerate((0.9, 0.92, 0.94))]
     rows += [row(large, seed, np.ones(4, bool), train_accuracy=0.97) for seed in range(3)]
-    found = Results(comparison, tuple(rows))
-    score = found.score("digits", "small", measure="train_error")
+    results = Results(comparison, tuple(rows))
+    score = results.score("digits", "small", measure="train_error")
     assert score.mean == pytest.approx(0.08)
-    spread, freedom = found.spread(found.rows[0], "train_error")
+    spread, freedom = results.spread(results.rows[0], "train_error")
     assert freedom == 4
     assert spread == pytest.approx(np.sqrt(0.0008 / 4))
     assert score.half == pytest.approx(2.776 * spread / np.sqrt(3), rel=0.01)
-    assert found.score("digits", "small", measure="params").half == 0.0
-    assert found.score("digits", "small", measure="milliseconds") is None
+    assert results.score("digits", "small", measure="params").half == 0.0
+    assert results.score("digits", "small", measure="milliseconds") is None
 
 
 def test_rows_survive_a_file_and_those_of_another_table_do_not(tmp_path):
     comparison = study(tmp_path)
-    found = results(comparison, [np.ones((3, 4), bool), np.ones((3, 4), bool)], train_accuracy=0.5)
-    failed = dataclasses.replace(found.rows[0], failure="out of memory, it says", accuracy=None, right="")
-    found = dataclasses.replace(found, rows=merged(found.rows, [failed]))
-    assert len(found.rows) == 6
-    found.write(tmp_path / "results.csv")
+    results = results_of(comparison, [np.ones((3, 4), bool), np.ones((3, 4), bool)], train_accuracy=0.5)
+    failed = dataclasses.replace(results.rows[0], failure="out of memory, it says", accuracy=None, right="")
+    results = dataclasses.replace(results, rows=merged(results.rows, [failed]))
+    assert len(results.rows) == 6
+    results.write(tmp_path / "results.csv")
     again = read(comparison, tmp_path / "results.csv")
-    assert set(again.rows) == set(found.rows)
+    assert set(again.rows) == set(results.rows)
     assert (again.stale, again.missing) == (0, 0)
     fewer = read(study(tmp_path, seeds=(0, 7)), tmp_path / "results.csv")
     assert len(fewer.rows) == 6, "other seeds lose nothing"
@@ -100,13 +100,13 @@ def test_rows_survive_a_file_and_those_of_another_table_do_not(tmp_path):
 
 def test_the_readme_gets_a_table_between_its_marks_and_keeps_the_rest(tmp_path):
     comparison = study(tmp_path)
-    found = results(comparison, [np.arange(IMAGES) < np.array([[80], [82], [84]]), np.arange(IMAGES) < np.array([[97], [98], [99]])], train_accuracy=0.99)
+    results = results_of(comparison, [np.arange(IMAGES) < np.array([[80], [82], [84]]), np.arange(IMAGES) < np.array([[97], [98], [99]])], train_accuracy=0.99)
     file = tmp_path / "README.md"
-    assert not update(found, file), "there is none"
+    assert not update(results, file), "there is none"
     file.write_text("# Kernels\n")
-    assert not update(found, file), "it has no marks"
+    assert not update(results, file), "it has no marks"
     file.write_text(f"# Kernels\n\n{BEGIN}\nthe table before\n{END}\n\nThe end.\n")
-    assert update(found, file)
+    assert update(results, file)
     once = file.read_text()
     assert once.startswith("# Kernels\n")
     assert once.endswith("The end.\n")
@@ -114,25 +114,25 @@ def test_the_readme_gets_a_table_between_its_marks_and_keeps_the_rest(tmp_path):
     assert "| small | 0.820 ±" in once
     assert "| **+0.160 ±" in once
     assert "“small”" in once
-    update(found, file)
+    update(results, file)
     assert file.read_text() == once
-    assert markdown(found) in once
+    assert markdown(results) in once
 
 
 def test_numbers_are_as_short_as_they_are_known(tmp_path):
     comparison = study(tmp_path)
-    found = results(comparison, [np.ones((3, 4), bool), np.ones((3, 4), bool)], params=1_234_567, milliseconds=3.14159)
+    results = results_of(comparison, [np.ones((3, 4), bool), np.ones((3, 4), bool)], params=1_234_567, milliseconds=3.14159)
     digits = "digits"
-    assert cell(found.score(digits, "small", measure="params"), "params") == "1.2M"
-    assert cell(found.score(digits, "small", measure="milliseconds"), "milliseconds") == "3.1"
+    assert cell(results.score(digits, "small", measure="params"), "params") == "1.2M"
+    assert cell(results.score(digits, "small", measure="milliseconds"), "milliseconds") == "3.1"
     assert cell(None, "accuracy") == "-"
     assert [duration(seconds) for seconds in (42, 720, 7200)] == ["42 s", "12 min", "2.0 h"]
 
 
 def test_the_table_is_json_ready(tmp_path):
     comparison = study(tmp_path)
-    found = results(comparison, [np.arange(IMAGES) < np.array([[80], [82], [84]]), np.arange(IMAGES) < np.array([[97], [98], [99]])])
-    first, second = found.as_dict()["results"]
+    results = results_of(comparison, [np.arange(IMAGES) < np.array([[80], [82], [84]]), np.arange(IMAGES) < np.array([[97], [98], [99]])])
+    first, second = results.as_dict()["results"]
     assert (first["series"], first["difference"], first["seeds"]) == ("small", None, 3)
     assert second["difference"] == pytest.approx(0.16)
     assert second["clear"] is True

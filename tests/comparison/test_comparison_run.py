@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from comparison_fakes import TABLE, results, study
+from comparison_fakes import TABLE, results_of, study
 
 from automl_cnn.comparison.course import Training
 from automl_cnn.comparison.results import FILE
@@ -31,7 +31,7 @@ def sessions(monkeypatch):
 
 def test_only_what_has_no_row_is_trained_and_nothing_where_all_have(tmp_path, sessions):
     comparison = study(tmp_path / "kernels")
-    complete = results(comparison, [np.ones((3, 4), bool), np.ones((3, 4), bool)])
+    complete = results_of(comparison, [np.ones((3, 4), bool), np.ones((3, 4), bool)])
     complete.write(tmp_path / "kernels" / FILE)
     assert module.run(comparison, store=tmp_path / "store").missing == 0
     assert sessions == []

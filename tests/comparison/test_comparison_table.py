@@ -1,4 +1,4 @@
-"""study.toml: what it means, and what is said where it is wrong."""
+"""study.toml: what it means, and the message where it is wrong."""
 
 import pytest
 from comparison_fakes import TABLE, study
@@ -65,7 +65,7 @@ def test_a_recipe_changes_with_everything_that_decides_the_training(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         ("title", "titel", "unknown key 'titel'. Did you mean 'title'?"),
         ("epochs = 2", "epochs = 0", "epochs: received 0"),
@@ -81,11 +81,11 @@ def test_a_recipe_changes_with_everything_that_decides_the_training(tmp_path):
         ('question = "Which are better?"', "", "'question' is missing"),
     ],
 )
-def test_a_wrong_table_is_one_sentence(tmp_path, old, new, said):
+def test_a_wrong_table_is_one_sentence(tmp_path, old, new, message):
     assert old in TABLE
     with pytest.raises(ConfigError) as error:
         study(tmp_path, TABLE.replace(old, new))
-    assert said in str(error.value)
+    assert message in str(error.value)
 
 
 def test_a_chain_of_matches_is_refused(tmp_path):

@@ -60,9 +60,9 @@ def test_a_readme_has_the_table_of_its_results(name):
     assert text.startswith(f"# {study.title}\n")
     assert f"automl-cnn study {name}" in text
     table = text.partition(BEGIN)[2].partition(END)[0].strip()
-    found = read(study, STUDIES / name / FILE)
-    assert found.stale == 0, "the table was changed after it was run: run it again"
-    assert table == (markdown(found) if found.rows else "Not run in full yet.")
+    results = read(study, STUDIES / name / FILE)
+    assert results.stale == 0, "the table was changed after it was run: run it again"
+    assert table == (markdown(results) if results.rows else "Not run in full yet.")
     assert f"[{name}]({name}/README.md)" in (STUDIES / "README.md").read_text(encoding="utf-8")
 
 
@@ -70,12 +70,12 @@ def test_a_readme_has_the_table_of_its_results(name):
 @pytest.mark.parametrize("name", TRAINED)
 def test_a_study_runs_in_a_minute(name, tmp_path):
     study = load(STUDIES / name, quick=True)
-    found = run(study, store=tmp_path / "store", track=False)
-    assert found.missing == 0
-    assert {row.failure for row in found.rows} == {""}
-    assert len(found.rows) == len(study.networks) * len(study.seeds)
-    assert all(0 <= row.accuracy <= 1 and row.params > 0 and row.right for row in found.rows)
+    results = run(study, store=tmp_path / "store", track=False)
+    assert results.missing == 0
+    assert {row.failure for row in results.rows} == {""}
+    assert len(results.rows) == len(study.networks) * len(study.seeds)
+    assert all(0 <= row.accuracy <= 1 and row.params > 0 and row.right for row in results.rows)
     assert not (STUDIES / name / "automl-cnn-runs").exists()
     if name == "compound_scaling":
-        costs = {row.series: row.mult_adds for row in found.rows}
+        costs = {row.series: row.mult_adds for row in results.rows}
         assert costs["compound"] > 2 * costs["baseline"], "four times, as nearly as so few channels allow"

@@ -20,16 +20,16 @@ def story(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_architecture_has_a_story_whose_places_exist(name):
-    told = story(name)
-    assert told is not None
-    assert 1980 < told.year < 2030
-    assert told.idea.endswith(".")
-    assert set(told.before) | set(told.after) <= set(NAMES)
-    assert told.studies
-    assert [study for study in told.studies if not (ROOT / "studies" / study / "study.toml").exists()] == []
-    assert told.notebooks
-    assert [notebook for notebook in told.notebooks if not (ROOT / "notebooks" / f"{notebook}.py").exists()] == []
-    assert max(map(len, told.block.splitlines())) <= 100, "it fits on a terminal"
+    story_of = story(name)
+    assert story_of is not None
+    assert 1980 < story_of.year < 2030
+    assert story_of.idea.endswith(".")
+    assert set(story_of.before) | set(story_of.after) <= set(NAMES)
+    assert story_of.studies
+    assert [study for study in story_of.studies if not (ROOT / "studies" / study / "study.toml").exists()] == []
+    assert story_of.notebooks
+    assert [notebook for notebook in story_of.notebooks if not (ROOT / "notebooks" / f"{notebook}.py").exists()] == []
+    assert max(map(len, story_of.block.splitlines())) <= 100, "it fits on a terminal"
 
 
 def test_history_agrees_with_itself():
