@@ -28,10 +28,11 @@ def markdown(results: Results) -> str:
     """A table for each image set, and a line on seeds, intervals and cost."""
     parts = [_table(results, name) for name in dict.fromkeys(asked.name for asked in results.comparison.sets) if any(row.set == name for row in results.rows)]
     seeds = max((len({row.seed for row in results.rows if row.set == name}) for name in {row.set for row in results.rows}), default=0)
+    trainings = f"{len(results.rows)} training{'s' * (len(results.rows) != 1)}"
     measure = NAMES[results.comparison.measures[0]]
     note = (
         f"Means of {seeds} seed{'s' * (seeds != 1)}; ± is half of the 95 % interval, over seeds and held-out images. Differences of {measure} are to "
-        f"“{results.comparison.reference}”, in bold where the interval leaves out zero. {len(results.rows)} trainings took {duration(results.seconds)}."
+        f"“{results.comparison.reference}”, in bold where the interval leaves out zero. {trainings} took {duration(results.seconds)}."
     )
     return "\n\n".join((*parts, note))
 

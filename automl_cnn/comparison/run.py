@@ -51,19 +51,20 @@ def run(
     total = None if budget is None else seconds(budget)
     place, file = Store(Path(store)), comparison.folder / files.FILE
     results = Results(comparison, ()) if comparison.quick else files.read(comparison, file)
-    left_out: dict[str, str] = {}
-    for number, asked in enumerate(comparison.sets):
-        folder = place_of(asked.name, images or {}, place)
-        if folder is None:
-            left_out[asked.name] = absent(asked.name)
-            continue
+    folders = {asked.name: place_of(asked.name, images or {}, place) for asked in comparison.sets}
+    left_out = {name: absent(name) for name, folder in folders.items() if folder is None}
+    here = [asked for asked in comparison.sets if asked.name not in left_out]
+    for number, asked in enumerate(here):
         course = Course(comparison, results.missing_on(asked), timed="milliseconds" in comparison.measures)
         if not course.wanted:
             continue
         left = None if total is None else total - (elapsed.now() - began)
         if left is not None and left <= 0:
             break
-        share = None if left is None else left * len(comparison.on(asked)) / _networks(comparison, number)
+        waiting = [len(results.missing_on(other)) for other in here[number:]]
+        share = None if left is None else left * waiting[0] / sum(waiting)
+        folder = folders[asked.name]
+        assert folder is not None  # it is here
         config = _config(comparison, asked, folder, place, share)
         dataset = images_of(asked, folder, place, largest=config.max_resolution)
         result = session(config, observer=watch(config) if watch else NullObserver(), track=track, dataset=dataset, course=course)
@@ -120,11 +121,6 @@ def row_of(training: Training, trials: tuple[Trial, ...], asked: ImageSet) -> Ro
         epochs=last.number if last else None,
         right=trial.right or "",
     )
-
-
-def _networks(comparison: Comparison, number: int) -> int:
-    """How many networks there are on an image set and on those after it."""
-    return sum(len(comparison.on(asked)) for asked in comparison.sets[number:])
 
 
 def _config(comparison: Comparison, asked: ImageSet, folder: Path, store: Store, share: float | None) -> StudyConfig:

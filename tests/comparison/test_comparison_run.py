@@ -57,3 +57,15 @@ def test_a_table_that_needs_another_space_is_another_stored_study(tmp_path, sess
     for text in (TABLE, TABLE.replace("resolution = 16", "resolution = 320"), TABLE.replace("held_out = 100", "held_out = 90")):
         module.run(study(tmp_path / "kernels", text), store=tmp_path / "store")
     assert len({config.name for config, _ in sessions}) == 3
+
+
+def test_the_time_is_shared_among_the_image_sets_that_are_here(tmp_path, sessions, monkeypatch):
+    monkeypatch.delenv("AUTOML_CNN_IMAGE_SETS", raising=False)
+    text = TABLE + "\n[images.elsewhere]\n\n[images.photos]\n"
+    (tmp_path / "photos").mkdir()
+    results = module.run(study(tmp_path / "kernels", text), budget=100, store=tmp_path / "store", images={"photos": tmp_path / "photos"})
+    assert list(results.left_out) == ["elsewhere"]
+    assert [config.data.name for config, _ in sessions] == ["digits", "photos"]
+    first, second = (config.budget for config, _ in sessions)
+    assert 40 < first <= 50, "half of it, since as many trainings are waiting on the other set"
+    assert 80 < second <= 100, "nothing was used"
