@@ -19,7 +19,7 @@ from multiprocessing.connection import Client, Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from automl_cnn import foreign
+from automl_cnn import allocator, foreign
 from automl_cnn.errors import AutomlCnnError, ImagesGone
 from automl_cnn.evidence import Evidence
 from automl_cnn.records import IMAGES_GONE, OUT_OF_MEMORY, Calibration, Event, Finished, Job, NetCost
@@ -37,6 +37,7 @@ def main() -> None:
     """Serve one connection."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to answer
     faulthandler.enable()
+    allocator.keep_freed_memory()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     address, key = (sys.stdin.readline().strip() for _ in range(2))
     sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115  # for good: a plugin that asks for input gets none, instead of waiting for ever
