@@ -22,7 +22,8 @@ Cost = Callable[[Configuration], NetCost]
 
 TOLERANCE = 0.1  # of alpha·beta²·gamma², as a share of 2; the paper's own coefficients give 1.92
 SAME_COST = 0.3  # of the real mult-adds at phi = 1, as a share of twice the baseline's, within which grid points are compared
-CLOSE = 0.03  # of a wished-for number of mult-adds, within which no nearer network is looked for
+CLOSE = 0.03  # of the cost to match, within which no nearer network is looked for
+LEAST_PAID = 1e-3  # mult-adds or milliseconds, so that logarithms exist
 LOOKS = 12  # networks that are priced for it at most
 OFF = 0.1  # of 2^phi, beyond which a growth is explained
 STRIDES_FROM = (64, 128)  # px from which networks take another early downsampling; as in models.net, which is not to be imported here
@@ -203,15 +204,18 @@ def rounded(size: float) -> int:
     return max(step, round(size / step) * step)
 
 
-def matched(base: Configuration, coefficients: Coefficients, target: float, cost: Cost, *, largest: int = 1024) -> Scaled:
-    """The network of a way of scaling whose real mult-adds are nearest to `target`: phi is what it takes, below 0 where the network has to shrink."""
-    wanted = math.log(max(target, 1.0) / max(1, cost(base).mult_adds)) / math.log(coefficients.product)
+def matched(base: Configuration, coefficients: Coefficients, target: float, paid: Callable[[Configuration], float], *, largest: int = 1024) -> Scaled:
+    """The network of a way of scaling that costs nearest to `target`: phi is what it takes, below 0 where the network has to shrink.
+
+    `paid` is what a network costs, in mult-adds or in milliseconds, as is `target`.
+    """
+    wanted = math.log(max(target, LEAST_PAID) / max(LEAST_PAID, paid(base))) / math.log(coefficients.product)
     low, high = (0.0, 2 * max(0.5, wanted)) if wanted >= 0 else (2 * min(-0.5, wanted), 0.0)
     best, best_off = scaled(base, 0.0, coefficients, largest=largest), math.inf
     phi = (low + high) / 2
     for _ in range(LOOKS):
         tried = scaled(base, phi, coefficients, largest=largest)
-        off = math.log(max(1, cost(tried.of(base)).mult_adds) / target)
+        off = math.log(max(LEAST_PAID, paid(tried.of(base))) / target)
         if abs(off) < best_off:
             best, best_off = tried, abs(off)
         if best_off <= math.log1p(CLOSE) or high - low < 0.02:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from automl_cnn.comparison.table import Comparison, Network
+from automl_cnn.comparison.table import Comparison, Match, Network
 from automl_cnn.errors import ConfigError, SpaceError
 from automl_cnn.records import INTERRUPTED, Fidelity, Job, State, Trial
 from automl_cnn.scaling import PAPER, WAYS, matched
@@ -132,13 +133,33 @@ class Course:
         if network.match is None:
             return configuration
         target = next(other for other in self.comparison.networks if other.key == (network.images.name, network.match.to, network.point))
-        wanted = network.match.times * sizing.cost(self._configuration(target, sizing, note)).mult_adds
-        ways = {**WAYS, "compound": PAPER}
-        nearest = matched(configuration, ways[network.match.by], wanted, sizing.cost, largest=sizing.largest).of(configuration)
-        share = sizing.cost(nearest).mult_adds / wanted
+        match, ways = network.match, {**WAYS, "compound": PAPER}
+
+        def paid(candidate: Configuration) -> float:
+            return self._paid(candidate, match, sizing)
+
+        wanted = match.times * paid(self._configuration(target, sizing, note))
+        nearest = matched(configuration, ways[match.by], wanted, paid, largest=sizing.largest).of(configuration)
+        share = paid(nearest) / wanted
         if abs(share - 1) > FAR:
-            note(f"'{network.series}' has {share:.2f} times the mult-adds that it should match: channels, layers and pixels come in whole numbers.")
+            what = match.of.replace("_", "-")
+            note(f"'{network.series}' has {share:.2f} times the {what} that it should match: channels, layers and pixels come in whole numbers.")
         return nearest
+
+    def _paid(self, configuration: Configuration, match: Match, sizing: Sizing) -> float:
+        """What a network costs, in the unit of `match`.
+
+        Raises:
+            ConfigError: its milliseconds cannot be measured.
+        """
+        if match.of == "mult_adds":
+            return sizing.cost(configuration).mult_adds
+        taken = sizing.limits.measure(configuration) if sizing.limits.measure else math.inf
+        if math.isinf(taken):
+            raise ConfigError(
+                f"{self.comparison.name}: the milliseconds of a network that should match '{match.to}' could not be measured. Match mult_adds instead."
+            )
+        return taken
 
 
 def _offered(sizing: Sizing, name: str, value: Scalar) -> bool:

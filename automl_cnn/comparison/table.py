@@ -67,11 +67,15 @@ class _Strict(BaseModel):
 
 
 class Match(_Strict):
-    """Make a network cost `times` the mult-adds of the network `to` on the same images and point, by one multiplier or by all three."""
+    """Make a network cost `times` as much as the network `to` on the same images and point, by one multiplier or by all three.
+
+    `of` is what is made equal: the mult-adds, or the milliseconds for one image on this machine.
+    """
 
     to: Name
     by: Way = "width"
     times: float = Field(1.0, gt=0, le=1000)
+    of: Literal["mult_adds", "milliseconds"] = "mult_adds"
 
 
 class _Entry(_Strict):

@@ -222,7 +222,7 @@ class ScalePlanner(Planner):
     def asked(self, base: Configuration, coefficients: Coefficients) -> Scaled:
         """The largest network that is asked for, whatever the limits."""
         if self.plan.times is not None:
-            return matched(base, coefficients, self.plan.times * self._mult_adds(base), self.sizing.cost, largest=self.sizing.largest)
+            return matched(base, coefficients, self.plan.times * self._mult_adds(base), self._mult_adds, largest=self.sizing.largest)
         usual = USUAL_PHI if self.sizing.limits.none else MOST_PHI
         return scaled(base, usual if self.plan.phi is None else self.plan.phi, coefficients, largest=self.sizing.largest)
 
@@ -243,7 +243,7 @@ class ScalePlanner(Planner):
         if not reached:
             return {}
         target = self._mult_adds(reached[-1].of(base))
-        return {way: matched(base, alone, target, self.sizing.cost, largest=self.sizing.largest) for way, alone in WAYS.items()}
+        return {way: matched(base, alone, target, self._mult_adds, largest=self.sizing.largest) for way, alone in WAYS.items()}
 
     def _mult_adds(self, configuration: Configuration) -> int:
         return max(1, self.sizing.cost(configuration).mult_adds)
