@@ -50,7 +50,7 @@ from automl_cnn.study.shelf import Shelf
 from automl_cnn.study.stages import Sizing
 from automl_cnn.study.times import KEY as TIMES
 from automl_cnn.study.times import READY, Times
-from automl_cnn.study.union import by_phi, study_space, worth_enlarging
+from automl_cnn.study.union import by_phi, smallest_inputs, study_space, worth_enlarging
 from automl_cnn.study.weights import Found, choose
 from automl_cnn.track import NullTracker, Tracker, Tracking
 from automl_cnn.track.later import Later, ending
@@ -159,6 +159,7 @@ def _search(
             optimizers=config.optimizers,
             regularizers=config.regularizers,
             weights=weights,
+            note=observer.note,
         )
         tracker.start({**json.loads(config.model_dump_json()), **(course.settings if course else {})}, record.settings[DATA])
         disk = Disk.of(store, folder, Path(dataset.array), config.max_disk)
@@ -178,7 +179,7 @@ def _search(
             latency=config.max_latency,
             measure=prices.latency,
         )
-        sizing = Sizing(space, prices.cost, len(dataset.rows("train")), top, limits, prices.broken)
+        sizing = Sizing(space, prices.cost, len(dataset.rows("train")), top, limits, prices.broken, smallest_inputs(found, config.architectures))
         study.sizing = sizing if course is None else None  # scaling compares single networks
         timed = "latency" in (config.objectives or ()) or config.max_latency is not None or (course is not None and course.timed)
         known = Context.of(record.settings[DATA], config.scored_by) if config.guided == "on" else None

@@ -11,7 +11,7 @@ regularizer.<name> (on or off), <name>.<parameter>…
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from automl_cnn.errors import ConfigError
 from automl_cnn.plugin import Plugin
@@ -42,10 +42,12 @@ def study_space(
     optimizers: Iterable[str] | None = None,
     regularizers: Iterable[str] | None = None,
     weights: Mapping[str, tuple[str, ...]] | None = None,
+    note: Callable[[str], None] = lambda words: None,
 ) -> Space:
     """The space of a study on `images` training images whose shorter side is `native` px.
 
-    `weights` names, by architecture, the pretrained weights that may be begun with.
+    `weights` names, by architecture, the pretrained weights that may be begun with. An architecture that takes no images of `max_resolution` is left
+    out, with a `note`.
 
     Raises:
         PluginError: a named plugin does not exist.
@@ -55,7 +57,14 @@ def study_space(
     for kind in ("architecture", "optimizer"):
         if not chosen[kind]:
             raise ConfigError(f"No {kind} is left to search. Expected at least one of: {', '.join(registry.names(kind))}.")
-    sizes = resolutions(native, max_resolution, max(registry.get("architecture", name).min_size for name in chosen["architecture"]))  # type: ignore[attr-defined]  # the registry keeps kinds apart
+    least = smallest_inputs(registry, chosen["architecture"])
+    small = [name for name in least if least[name] <= max_resolution]
+    sizes = tuple(sorted({size for name in small or least for size in resolutions(native, max_resolution, least[name])}))
+    for name in least.keys() - small:
+        note(
+            f"The architecture '{name}' is left out: it needs images of {least[name]} px, and max_resolution is {max_resolution}. Raise --max-resolution to use it."
+        )
+    chosen["architecture"] = tuple(small)
     starts = {name: names for name, names in (weights or {}).items() if name in chosen["architecture"] and names}
     if starts:
         sizes = tuple(sorted({*sizes, *(size for size in TRANSFER_SIZES if size <= max_resolution)}))
@@ -131,18 +140,22 @@ def _transfer(name: str, entries: tuple[str, ...]) -> list[Parameter]:
     ]
 
 
-def resolutions(native: int, max_resolution: int, min_size: int) -> tuple[int, ...]:
-    """The square sizes worth trying: none above what the photos hold, since enlarging adds no detail, and no thumbnails of photos.
+def smallest_inputs(registry: Registry, architectures: Iterable[str] | None = None) -> dict[str, int]:
+    """The smallest input of each architecture, in pixels."""
+    return {name: registry.get("architecture", name).min_size for name in registry.only("architecture", architectures)}  # type: ignore[attr-defined]  # the registry keeps kinds apart
 
-    Where even the smallest size an architecture takes is above that, that size alone is left.
+
+def resolutions(native: int, max_resolution: int, min_size: int) -> tuple[int, ...]:
+    """The square sizes worth trying with an architecture that needs `min_size`.
+
+    None is above what the photos hold, since enlarging adds no detail, and none makes thumbnails of photos. Where even the
+    smallest size that it takes is above that, that size alone is left.
 
     Raises:
         ConfigError: `max_resolution` is below `min_size`.
     """
     if max_resolution < min_size:
-        raise ConfigError(
-            f"max_resolution = {max_resolution} px, but the chosen architectures need at least {min_size} px. Raise --max-resolution or choose others."
-        )
+        raise ConfigError(f"max_resolution = {max_resolution} px, but the architecture needs at least {min_size} px. Raise --max-resolution or choose another.")
     least = max(min_size, min(native, THUMBNAIL))
     return tuple(size for size in RESOLUTIONS if least <= size <= worth_enlarging(native, max_resolution)) or (min_size,)
 

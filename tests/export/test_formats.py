@@ -132,6 +132,39 @@ def test_an_ensemble_is_exported_to_every_format(joined, dataset, needs, tmp_pat
     assert [variant.proof.same_labels for variant in found.variants] == [1] * len(FORMATS)
 
 
+@pytest.mark.slow
+def test_a_readout_of_two_sizes_and_four_stages_is_exported_to_every_format(dataset, needs, tmp_path):
+    from automl_cnn import registry
+    from automl_cnn.data import pixels
+    from automl_cnn.export import bundle
+    from automl_cnn.models.build import network_of
+
+    needs("onnx", "litert", "openvino")
+    name, plugins = "mobilenet_v2", registry.load(None)
+    entry = plugins.get("architecture", name).pretrained[0].name
+    reads = {f"readout_sizes.{name}": 2, f"readout_stages.{name}": 4, f"readout_mirror.{name}": True}
+    configuration = {"architecture": name, "resolution": 64, f"pretrained.{name}": entry, f"finetune.{name}": "probe", **reads}
+    model = network_of(configuration, plugins, classes=3, channels=3, seed=0).model
+    classifier, images = model.get_layer("classifier"), np.asarray(pixels(dataset, 64))
+    seen = keras_features(model, classifier, images)
+    weights = np.stack([seen[dataset.labels == label].mean(axis=0) for label in range(3)], axis=1)
+    classifier.set_weights([20 * (weights - weights.mean(axis=1, keepdims=True)) / weights.std(), np.zeros(3)])
+    path = tmp_path / "model.keras"
+    model.save(path)
+    bundle.write_card(path, {"classes": ["blue", "green", "red"], "size": 64, "stored": 64, "channels": 3, "study": "colours", "trial": 1, "temperature": 1.0})
+    bundle.seal(path)
+    found = folder.export(path, tmp_path / "out", names=tuple(FORMATS), dataset=dataset)
+    assert [(variant.format, variant.failure) for variant in found.variants] == [(name, None) for name in FORMATS]
+    assert [variant.proof.same_labels for variant in found.variants] == [1] * len(FORMATS)
+
+
+def keras_features(model, classifier, images):
+    """What the classifier of a readout is given, of each image."""
+    import keras
+
+    return keras.Model(model.input, classifier.input).predict(images, verbose=0)
+
+
 @pytest.fixture(scope="module")
 def exported(model_file, dataset, needs, tmp_path_factory):
     """Three formats at every precision, each proved in its own process."""

@@ -4,7 +4,9 @@ import pytest
 
 from automl_cnn import registry
 from automl_cnn.errors import ConfigError, SpaceError
-from automl_cnn.study.union import resolutions, study_space, worth_enlarging
+from automl_cnn.records import NetCost
+from automl_cnn.study.stages.sizing import Sizing
+from automl_cnn.study.union import resolutions, smallest_inputs, study_space, worth_enlarging
 from automl_cnn.transfer import is_probe, mode_of, rate_of, weights_of
 
 PLUGINS = registry.load()
@@ -74,3 +76,46 @@ def test_sizes_go_up_to_what_the_photos_hold():
     assert resolutions(28, 224, 16) == (32,)
     with pytest.raises(ConfigError, match="at least 64 px"):
         resolutions(200, 32, 64)
+
+
+PLUGIN = """
+from automl_cnn.plugin import Architecture
+
+
+class Demanding(Architecture):
+    \"\"\"Takes no small images.\"\"\"
+
+    name = "demanding"
+    min_size = {least}
+
+    def features(self, inputs, net):
+        return net.conv(inputs, 8, 3)
+"""
+
+
+def with_a_demanding_plugin(folder, least):
+    (folder / "demanding.py").write_text(PLUGIN.format(least=least))
+    return registry.load(folder)
+
+
+def test_one_plugin_that_takes_no_small_images_removes_them_for_no_other(tmp_path):
+    names = ("vgg", "demanding")
+    found = with_a_demanding_plugin(tmp_path, 128)
+    whole = study_space(found, native=64, images=700, max_resolution=224, architectures=names)
+    assert whole["resolution"].domain.options == (32, 48, 64, 128)
+    sizing = Sizing(whole, lambda configuration: NetCost(1, 1, 1), 700, 64, least=smallest_inputs(found, names))
+    assert sizing.resolutions({"architecture": "vgg"}) == (32, 48, 64)
+    assert sizing.resolutions({"architecture": "demanding"}) == (128,), "enlarged, since it takes nothing else"
+    assert sizing.small({"architecture": "demanding"})["resolution"] == 128
+    proposed = whole.defaults({"architecture": "demanding", "resolution": 32})
+    assert sizing.shrunk(proposed, (), None)["resolution"] == 128
+
+
+def test_a_plugin_that_needs_more_than_the_largest_input_is_left_out_with_a_note(tmp_path):
+    notes, found = [], with_a_demanding_plugin(tmp_path, 299)
+    whole = study_space(found, native=400, images=700, max_resolution=224, note=notes.append)
+    assert "demanding" not in whole["architecture"].domain.options
+    assert "vgg" in whole["architecture"].domain.options
+    assert notes == ["The architecture 'demanding' is left out: it needs images of 299 px, and max_resolution is 224. Raise --max-resolution to use it."]
+    with pytest.raises(ConfigError, match="needs at least 299 px"):
+        study_space(found, native=400, images=700, max_resolution=224, architectures=("demanding",))

@@ -33,7 +33,10 @@ Cost = Callable[[Configuration], NetCost]
 
 @dataclass(frozen=True)
 class Sizing:
-    """The sizes that suit a study of `images` training images; `largest` is the largest input, in px, worth learning from scratch at."""
+    """The sizes that suit a study of `images` training images.
+
+    `largest` is the largest input, in px, worth learning from scratch at, and `least` the smallest that an architecture takes.
+    """
 
     space: Space
     cost: Cost
@@ -41,6 +44,7 @@ class Sizing:
     largest: int = 1024
     limits: Limits = field(default_factory=Limits)
     broken: Callable[[Configuration], str | None] = lambda configuration: None  # why a configuration need not be tried
+    least: Mapping[str, int] = field(default_factory=dict)
 
     def default(self, given: dict[str, Scalar], done: Sequence[Trial], seconds: float | None) -> dict[str, Scalar]:
         """The default at the resolution and width that so many seconds afford; the smallest where none is affordable."""
@@ -119,11 +123,12 @@ class Sizing:
         return self.space.defaults({**given, "resolution": self.resolutions(given)[0]})
 
     def resolutions(self, configuration: Configuration) -> tuple[int, ...]:
-        """Those that suit the network: no thumbnails for pretrained ones, no enlarged images for others."""
-        sizes = [int(size) for size in self.options("resolution")]
-        scratch = weights_of(configuration) is None
-        fitting = [size for size in sizes if (size <= self.largest if scratch else size >= TRANSFER_LEAST)]
-        return tuple(fitting or sizes)
+        """Those that suit the network: none that it does not take, no thumbnails for pretrained ones, no enlarged images for others."""
+        least = self.least.get(str(configuration.get("architecture")), 0)
+        sizes = [size for size in map(int, self.options("resolution")) if size >= least]
+        if weights_of(configuration) is None:
+            return tuple(size for size in sizes if size <= self.largest) or tuple(sizes[:1])
+        return tuple(size for size in sizes if size >= TRANSFER_LEAST) or tuple(sizes)
 
     def affordable(self, configuration: Configuration, done: Sequence[Trial], seconds: float | None, scratch: float) -> float:
         """Mult-adds of a network that has enough epochs in so many seconds (`scratch` of them where it begins with nothing), on the least of the images."""
