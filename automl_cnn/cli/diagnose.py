@@ -92,10 +92,14 @@ def _parts(trial: Trial, findings: Sequence[Finding], metric: str) -> list[Rende
 def _effects(effects: Sequence[Helped], metric: str) -> list[RenderableType]:
     if not effects:
         return []
-    rows = [(effect.action, str(effect.tried), f"{effect.mean:+.3f}", f"{effect.interval[0]:+.3f} to {effect.interval[1]:+.3f}") for effect in effects]
+    rows = [(effect.action, str(effect.tried), f"{effect.mean:+.3f}", _span(effect)) for effect in effects]
     tried = plural(sum(effect.tried for effect in effects), "trial")
     title = Text(f"what helped on these images, by {tried} with one thing changed", style="bold")
     return [title, table(rows, ("action", "tried", metric, "95 %"))]
+
+
+def _span(effect: Helped) -> str:
+    return "not known from one" if effect.interval is None else f"{effect.interval[0]:+.3f} to {effect.interval[1]:+.3f}"
 
 
 def _json(trial: Trial, findings: Sequence[Finding]) -> dict[str, Any]:

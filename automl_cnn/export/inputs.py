@@ -111,7 +111,9 @@ def _text(text: str, number: int, *, paths: bool) -> bytes | Path:
         return content
     shown = f"'{text}'" if len(text) <= 80 else f"a text of {len(text):,} characters that begins with '{text[:40]}'"
     if not paths:
-        raise DataError(f"Image {number} is no image file in base64 (JPEG, PNG, GIF, BMP, WebP or TIFF); received {shown}. Paths are not taken over HTTP.")
+        raise DataError(
+            f"Image {number} is no image file in base64 (JPEG, PNG, GIF, BMP, WebP or TIFF); received {shown}. Paths are not taken here: send the content."
+        )
     try:
         if Path(text).is_file():
             return Path(text)

@@ -19,17 +19,21 @@ from typing import Any
 import mlflow
 import numpy as np
 
-SERVING = "_MLFLOW_IS_IN_SERVING_ENVIRONMENT"  # set by MLflow's HTTP server
-SERVE_PATHS = "AUTOML_CNN_SERVE_PATHS"  # "1" lets HTTP requests name files on the server
+SERVE_PATHS = "AUTOML_CNN_SERVE_PATHS"  # "1" lets every caller name files that this process can read, those of an HTTP server too
 
 
 class ImageModel(mlflow.pyfunc.PythonModel):
     """Images -> a table: `label`, `confidence` and `probabilities`, a mapping of every class to its share.
 
-    Takes what one has: encoded bytes, base64 text (a data: URL too), paths, arrays (height, width[, channels]), a list of any of
-    these, one array (images, height, width[, channels]), or a table with a column `image`. Over HTTP, paths are refused unless the
-    server's `AUTOML_CNN_SERVE_PATHS` is 1, since they would let any client ask for the server's files; and `limits` bounds a request.
+    Takes encoded bytes, base64 text (a data: URL too), arrays (height, width[, channels]), a list of any of these, one array
+    (images, height, width[, channels]), or a table with a column `image`.
+
+    A model does not know whether it answers a client over HTTP, to whom paths would give the server's files. So paths are refused, and `limits` bounds
+    a request. In a process of your own, trust yourself: `loaded.unwrap_python_model().trusted = True` takes paths, and any number of images.
+    On a server whose clients may name its files, set `AUTOML_CNN_SERVE_PATHS=1`.
     """
+
+    trusted = False
 
     def load_context(self, context: Any) -> None:
         from automl_cnn.export.bundle import load
@@ -44,10 +48,9 @@ class ImageModel(mlflow.pyfunc.PythonModel):
         from automl_cnn.errors import DataError, StoreError
         from automl_cnn.export.inputs import from_request
 
-        served = os.environ.get(SERVING) == "true"
-        paths = not served or os.environ.get(SERVE_PATHS) == "1"
+        paths = self.trusted or os.environ.get(SERVE_PATHS) == "1"
         try:
-            probabilities = self._classifier.predict_proba(from_request(model_input, paths=paths, served=served))
+            probabilities = self._classifier.predict_proba(from_request(model_input, paths=paths, served=not self.trusted))
         except DataError as error:
             raise MlflowException(str(error), error_code=INVALID_PARAMETER_VALUE) from None
         except StoreError as error:

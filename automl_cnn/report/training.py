@@ -126,7 +126,7 @@ def front(trials: Sequence[Trial], cost: str) -> list[Trial]:
 
 def effect(effect: Effect) -> tuple[str, int, str, str]:
     """An effect in words: action, how often tried, mean, interval."""
-    span = "" if effect.interval is None else f"{effect.interval[0]:+.3f} to {effect.interval[1]:+.3f}"
+    span = "not known from one" if effect.interval is None else f"{effect.interval[0]:+.3f} to {effect.interval[1]:+.3f}"
     return effect.action, effect.tried, f"{effect.mean:+.3f}", span
 
 

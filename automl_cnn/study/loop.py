@@ -104,9 +104,11 @@ class Loop:
         return STOPPED if self.full else None
 
     def interrupt(self) -> None:
-        """End the search soon: the running trial stops at its next step and keeps its best epoch. Safe in a signal handler."""
+        """End the search soon: the running trial stops at its next step and keeps its best epoch.
+
+        It only sets a flag, which the loop sees at the trial's next event: a signal handler may be running in the middle of a message to the worker.
+        """
         self.interrupted = True
-        self.executor.stop()
 
     def _await(self) -> None:
         """Wait for the worker to start, but not beyond the budget."""

@@ -61,9 +61,8 @@ def study_space(
     small = [name for name in least if least[name] <= max_resolution]
     sizes = tuple(sorted({size for name in small or least for size in resolutions(native, max_resolution, least[name])}))
     for name in least.keys() - small:
-        note(
-            f"The architecture '{name}' is left out: it needs images of {least[name]} px, and max_resolution is {max_resolution}. Raise --max-resolution to use it."
-        )
+        why = f"it needs images of {least[name]} px, and max_resolution is {max_resolution}"
+        note(f"The architecture '{name}' is left out: {why}. Raise --max-resolution to use it.")
     chosen["architecture"] = tuple(small)
     starts = {name: names for name, names in (weights or {}).items() if name in chosen["architecture"] and names}
     if starts:

@@ -1,7 +1,7 @@
 """Training: the network and its data brought together, the plan of epochs, the best one kept.
 
 A training is planned in epochs and, where the fidelity names seconds, cut to what fits: after a
-few steps, and again after every epoch, the pace is known and the number of epochs planned anew. The
+few steps, and again after every epoch, the pace is known and the number of epochs is planned again. The
 learning-rate schedule follows the plan without compiling again, because the trainer sets the rate
 itself at every step, read off the optimizer plugin's schedule at the same share of progress.
 """
@@ -31,6 +31,7 @@ from automl_cnn.records import Epoch, Finished, Progress, Started, State
 from automl_cnn.registry import Registry
 from automl_cnn.train import probe
 from automl_cnn.train.average import Averaging
+from automl_cnn.train.backend import compiled
 from automl_cnn.train.clean import clean
 from automl_cnn.train.crossed import CrossValidated, cross_validated
 from automl_cnn.train.feed import feed
@@ -163,7 +164,7 @@ class Training:
             loss=["categorical_crossentropy"] * outputs if outputs > 1 else "categorical_crossentropy",
             loss_weights=list(self.net.loss_weights) if outputs > 1 else None,
             weighted_metrics=[accuracy, *([] for _ in range(outputs - 1))] if outputs > 1 else accuracy,
-            jit_compile=_jit(),
+            jit_compile=compiled(),
         )
         optimizer.build(self.net.training.trainable_variables)  # within the first step, TensorFlow would build them with graphs that it never lets go of
         batches = self._batches(regularizers, outputs)
@@ -287,7 +288,3 @@ class Training:
             checkpoint=self.spec.checkpoint,
             right=packed(probabilities.argmax(axis=1) == truth),
         )
-
-
-def _jit() -> str | bool:
-    return False if keras.backend.backend() == "tensorflow" else "auto"  # XLA makes depthwise nets 8 times slower on a CPU

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from diagnosis_fakes import good
 
-from automl_cnn.diagnosis.effects import PRIOR, Belief, belief, helped, measured
+from automl_cnn.diagnosis.effects import PRIOR, Belief, belief, helped, measured, pooled
 from automl_cnn.paired import TRAINING_SD, difference, packed, unpacked
 from automl_cnn.records import Guide, State
 
@@ -63,10 +63,30 @@ def test_the_table_says_what_helped_best_first_with_intervals():
     worse, better = right.copy(), right.copy()
     worse[np.flatnonzero(right)[:40]] = False
     better[np.flatnonzero(~right)[:40]] = True
-    trials = [*pair(right, better), *pair(right, worse, "wider", 2), *pair(right, better, number=4)]
+    trials = [*pair(right, better), *pair(right, worse, "wider", 2), *pair(right, better, number=4), *pair(right, better, number=6)]
     first, last = helped(trials)
-    assert (first.action, first.tried, last.action, last.tried) == ("augment on", 2, "wider", 1)
+    assert (first.action, first.tried, last.action, last.tried) == ("augment on", 3, "wider", 1)
     assert first.mean == pytest.approx(0.1)
-    assert first.interval[0] > 0 > last.interval[1]
-    assert first.interval[1] - first.interval[0] < last.interval[1] - last.interval[0]
+    assert 0 < first.interval[0] < 0.1 < first.interval[1]
+    assert last.interval is None, "one trial does not tell how effects differ"
     assert helped([]) == ()
+
+
+def test_effects_that_differ_more_widen_the_interval():
+    alike, apart = ([(0.02 + shift, 0.01) for shift in shifts] for shifts in ((-0.005, 0.0, 0.005), (-0.05, 0.0, 0.05)))
+    (_, low), (_, wide) = pooled(alike), pooled(apart)
+    assert wide[1] - wide[0] > 3 * (low[1] - low[0])
+    assert wide[0] < 0 < wide[1]
+
+
+@pytest.mark.parametrize("number", [2, 3, 6])
+@pytest.mark.parametrize("between", [0.0, 0.01, 0.04])
+def test_intervals_hold_what_they_promise(number, between):
+    draw = np.random.default_rng(number)
+    hits, runs = 0, 1500
+    for _ in range(runs):
+        deviations = draw.uniform(0.01, 0.03, number)
+        values = 0.01 + draw.normal(0, np.hypot(deviations, between))
+        low, high = pooled(list(zip(values, deviations, strict=True)))[1]
+        hits += low <= 0.01 <= high
+    assert hits / runs > 0.93

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from automl_cnn.errors import DataError
+from automl_cnn.export import limits
 from automl_cnn.export.inputs import as_batches, from_request
 
 
@@ -79,7 +80,7 @@ def test_base64_of_every_format_is_known(kind):
 
 def test_a_path_is_read_where_paths_are_taken(photo):
     assert read([photo, photo]).shape == (2, 8, 8, 3)
-    with pytest.raises(DataError, match="Paths are not taken over HTTP"):
+    with pytest.raises(DataError, match="Paths are not taken here"):
         from_request([photo], paths=False)
 
 
@@ -152,12 +153,28 @@ def test_what_is_wrong_with_an_image_is_a_bad_request_in_a_sentence(model):
     assert raised.value.get_http_status_code() == 400
 
 
-def test_a_server_reads_no_files_unless_it_is_told_to(model, photo, monkeypatch):
+def test_no_file_is_read_unless_the_caller_allows_it(model, photo, monkeypatch):
     from mlflow.exceptions import MlflowException
 
-    monkeypatch.setenv("_MLFLOW_IS_IN_SERVING_ENVIRONMENT", "true")
-    with pytest.raises(MlflowException, match="Paths are not taken over HTTP"):
-        model.predict(None, [photo])
+    def answers(words):
+        with pytest.raises(MlflowException, match=words):
+            model.predict(None, [photo])
+
+    answers("Paths are not taken here")
     monkeypatch.setenv("AUTOML_CNN_SERVE_PATHS", "1")
-    with pytest.raises(MlflowException, match="the image is damaged"):  # it came as far as the model
-        model.predict(None, [photo])
+    answers("the image is damaged")  # it came as far as the model
+    monkeypatch.delenv("AUTOML_CNN_SERVE_PATHS")
+    model.trusted = True
+    answers("the image is damaged")
+
+
+def test_only_a_trusted_caller_may_send_any_number_of_images(model):
+    from mlflow.exceptions import MlflowException
+
+    many = [RED] * (limits.IMAGES + 1)
+    with pytest.raises(MlflowException, match="images"):
+        model.predict(None, many)
+    model.trusted = True
+    assert model.predict(None, RED)["label"].tolist() == ["dog"]
+    with pytest.raises(MlflowException, match="the image is damaged"):
+        model.predict(None, many)

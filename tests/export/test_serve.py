@@ -132,7 +132,7 @@ def test_mlflows_other_ways_of_asking_work_too(served, body):
     [
         (base64.b64encode(base64.b64decode(photo("red"))[:200]).decode(), "cannot be used"),
         (base64.b64encode(b"no image").decode(), "is no image file in base64"),
-        ("/etc/hostname", "Paths are not taken over HTTP"),
+        ("/etc/hostname", "Paths are not taken here"),
     ],
 )
 def test_what_is_no_image_gets_a_400_and_a_sentence(served, sent, said):

@@ -58,9 +58,11 @@ class FakeExecutor:
         top = (0.9 if job.configuration["architecture"] == "good" else 0.5) - abs(job.configuration["rate"] - 0.01)
         best, last = 0.0, 0
         for epoch in range(1, epochs + 1):
+            yield Progress(epoch, epochs, 1, 1)
+            if self.stopped:
+                break
             self.clock.now += self.epoch_seconds
             best, last = max(best, top * (1 - 0.5**epoch)), epoch
-            yield Progress(epoch, epochs, 1, 1)
             yield Epoch(epoch, epochs, epoch * self.epoch_seconds, 1.0, 0.5, 1.0, 0.5, best, 0.01)
             self.at_epoch(number, epoch)
             if self.stopped:
@@ -186,6 +188,14 @@ def test_an_interruption_keeps_the_running_trials_best_epoch(tmp_path):
     assert study.loop.run() == "user"
     assert [trial.state for trial in study.record.trials] == [State.COMPLETE, State.STOPPED]
     assert study.record.trials[1].best_epoch == 3
+
+
+def test_an_interruption_sends_nothing_by_itself(tmp_path):
+    """It may come from a signal handler, in the middle of a message to the worker."""
+    study = Study(tmp_path, total=600)
+    study.loop.interrupt()
+    assert not study.executor.stopped
+    assert study.loop.run() == "user"
 
 
 def test_a_killed_study_goes_on_and_its_used_time_counts(tmp_path):

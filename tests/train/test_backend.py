@@ -3,7 +3,8 @@
 import keras
 import pytest
 
-from automl_cnn.train.backend import build_soon
+from automl_cnn.train import backend
+from automl_cnn.train.backend import build_soon, compiled
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="what is set is TensorFlow's")
 
@@ -24,3 +25,9 @@ def test_graphs_are_not_rewritten_where_that_makes_no_step_faster(options, monke
     monkeypatch.setattr(tensorflow.config, "list_physical_devices", lambda kind: devices)
     build_soon()
     assert bool(options().get("disable_meta_optimizer")) is off
+    assert compiled() == (False if off else "auto"), "XLA is left to Keras where there is a GPU"
+
+
+def test_another_backend_chooses_for_itself(monkeypatch):
+    monkeypatch.setattr(backend, "tensorflow", lambda: None)
+    assert compiled() == "auto"
