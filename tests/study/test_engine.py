@@ -190,6 +190,18 @@ def test_a_hopeless_trial_is_stopped_and_a_good_one_is_not(pruner):
     assert all(engine.report(hopeful.id, step, 0.9 * (1 - 0.6**step)) for step in range(1, 11))
 
 
+@pytest.mark.parametrize("pruner", [name for name in PRUNERS["optuna"] if name != "none"])
+def test_a_fresh_trial_is_not_measured_by_those_that_were_trained_before(pruner):
+    engine = OptunaEngine(SPACE, 0, pruner=pruner)
+    for number in range(4):
+        engine.tell(trial(number, {"architecture": "b", "rate": 0.01}, epochs=curve(0.5)))
+    flat = tuple(dataclasses.replace(epoch, score=0.9) for epoch in curve(0.5))
+    for number in range(4, 16):
+        engine.tell(dataclasses.replace(trial(number, {"architecture": "b", "rate": 0.01}, stage="promotion", epochs=flat), continue_from=0))
+    fresh = engine.ask()
+    assert all(engine.report(fresh.id, step, 0.6 * (1 - 0.6**step)) for step in range(1, 11))
+
+
 def test_what_fails_is_avoided():
     """Of two equally good architectures, the one that always fails is left to the other."""
     engine = OptunaEngine(SPACE, 0)

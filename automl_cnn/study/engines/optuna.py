@@ -116,13 +116,14 @@ class OptunaEngine:
         failed = trial.state is State.FAILED or values is None
         if trial.state is State.RUNNING or (failed and (trial.failure or "").startswith(INTERRUPTED)):
             return
+        goes_on = trial.continue_from is not None  # trained before: a fresh trial is no rival of its first epochs
         pruned = failed or trial.state is State.PRUNED  # a pruned trial without a single value is the worst there is
         told = create_trial(
             state=TrialState.PRUNED if pruned else TrialState.COMPLETE,
             values=None if pruned else values,
             params=dict(trial.configuration),
             distributions=distributions(self.space, trial.configuration),
-            intermediate_values={} if failed or self.objectives else {epoch.tenth: epoch.score for epoch in trial.epochs},
+            intermediate_values={} if failed or self.objectives or goes_on else {epoch.tenth: epoch.score for epoch in trial.epochs},
         )
         if self._shadow is not None:
             told.system_attrs = self._marked(self._shadow, told)
