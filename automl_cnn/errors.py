@@ -1,8 +1,9 @@
-"""What can go wrong, and how it is said.
+"""What can go wrong, and the errors that say so.
 
     AutomlCnnError              everything this package raises on purpose
     ├── ConfigError             a setting, a flag or a study.toml that cannot be used
     ├── DataError               the images cannot be used as they are
+    │   ├── InputError          given to an ImageClassifier; a ValueError too
     │   └── ImagesGone          the decoded images were deleted while they were needed
     ├── PluginError             a plugin is missing, broken or breaks its contract
     │   └── SpaceError          a value outside a declared range
@@ -32,6 +33,10 @@ class ConfigError(AutomlCnnError):
 
 class DataError(AutomlCnnError):
     """The images cannot be used as they are."""
+
+
+class InputError(DataError, ValueError):
+    """Images or labels that an `ImageClassifier` cannot use; also a ValueError, as scikit-learn expects."""
 
 
 class ImagesGone(DataError):

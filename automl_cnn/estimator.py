@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+import uuid
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import DataConversionWarning, NotFittedError
 
-from automl_cnn.config import study_config
-from automl_cnn.data import prepare_arrays
+from automl_cnn.config import seconds, study_config
+from automl_cnn.data import Dataset, prepare_arrays
 from automl_cnn.data.labels import as_array, in_order, labels_of
 from automl_cnn.data.levels import Scale
-from automl_cnn.errors import DataError, StoreError
+from automl_cnn.errors import DataError, InputError, StoreError
 from automl_cnn.export import bundle
 from automl_cnn.places import store_option
 from automl_cnn.store import MODEL, Store
+from automl_cnn.study.record import FINGERPRINT, Record
 from automl_cnn.study.session import run
 from automl_cnn.text import readable
 
+ARRAYS = "arrays"  # what the names of such studies begin with
 UNPICKLED = ("_classifier", "_copy")  # made again when they are needed
 
 
@@ -37,6 +44,9 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
     all later calls: zeros and ones alone are black and white, uint8 is 0..255, floats are 0..1 or 0..255, other integers
     have 8, 10, 12, 14 or 16 bits. A type that was not in the training images follows the convention: uint8 0..255,
     floats 0..1.
+
+    Each `fit` begins a new study in `store`. With `warm_start=True`, fitting the same images again goes on with the study of the last `fit`, for another
+    `budget` and another `trials`.
 
     A fitted classifier can be pickled (joblib too): the pickle holds the model itself, and needs no store.
     """
@@ -55,6 +65,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
         scale: Scale | None = None,
         store: str | Path = "automl-cnn-runs",
         track: bool = False,
+        warm_start: bool = False,
     ) -> None:
         self.budget = budget
         self.trials = trials
@@ -64,16 +75,25 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
         self.scale = scale
         self.store = store
         self.track = track
+        self.warm_start = warm_start
 
     def fit(self, X: Any, y: Any) -> Self:
-        """Search. Raises DataError where images and labels cannot be used or do not fit together."""
-        labels = labels_of(y)
+        """Search.
+
+        Raises:
+            InputError: images and labels cannot be used or do not fit together.
+        """
         store = Store(store_option(self.store))
-        dataset = prepare_arrays(X, labels, store.cache, scale=self.scale, seed=self.seed)
+        with _as_input():
+            _no_table(X)
+            labels = _classes(y)
+            dataset = prepare_arrays(X, labels, store.cache, scale=self.scale, seed=self.seed)
+        earlier = self._earlier(store, dataset)
         settings = {
-            "data": Path(f"arrays-{dataset.fingerprint[:8]}"),
-            "budget": self.budget,
-            "trials": self.trials,
+            "data": Path(f"{ARRAYS}-{dataset.fingerprint[:8]}"),
+            "name": earlier.name if earlier else f"{ARRAYS}-{dataset.fingerprint[:8]}-{uuid.uuid4().hex[:8]}",
+            "budget": self.budget if earlier is None or self.budget is None else seconds(self.budget) + earlier.seconds,
+            "trials": self.trials if earlier is None or self.trials is None else self.trials + len(earlier.trials),
             "metric": self.metric,
             "architectures": self.architectures,
             "seed": self.seed,
@@ -86,6 +106,13 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
         self.result_ = result
         self.classes_ = as_array(in_order(labels))
         return self
+
+    def _earlier(self, store: Store, dataset: Dataset) -> Record | None:
+        """The study to go on with: that of the last `fit`, of the same images."""
+        if not self.warm_start or not hasattr(self, "result_"):
+            return None
+        record = Record.all(store.journal).get(self.result_.study)
+        return record if record is not None and record.settings.get(FINGERPRINT) == dataset.fingerprint else None
 
     @property
     def model_path_(self) -> str:
@@ -102,11 +129,18 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
         return str(path)
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Probabilities (n, classes), in the order of `classes_`. Raises NotFittedError before `fit`."""
+        """Probabilities (n, classes), in the order of `classes_`.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+            InputError: the images cannot be used.
+        """
         self._require_fitted("predict_proba")
         if not hasattr(self, "_classifier"):  # this object comes from a pickle
             self._classifier = bundle.load(Path(self.model_path_))
-        probabilities = self._classifier.predict_proba(X)
+        with _as_input():
+            _no_table(X)
+            probabilities = self._classifier.predict_proba(X)
         place = {name: number for number, name in enumerate(self._classifier.classes)}
         return np.asarray(probabilities)[:, [place[readable(str(label))] for label in self.classes_]]
 
@@ -117,10 +151,10 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """The share of images with the right label."""
-        found, labels = self.predict(X), labels_of(y)
-        if len(found) != len(labels):
-            raise DataError(f"There are {len(found)} images and {len(labels)} labels: expected one label per image.")
-        right = [one == other for one, other in zip(found, labels, strict=True)]
+        answers, labels = self.predict(X), labels_of(y)
+        if len(answers) != len(labels):
+            raise InputError(f"There are {len(answers)} images and {len(labels)} labels: expected one label per image.")
+        right = [one == other for one, other in zip(answers, labels, strict=True)]
         return float(np.average(right, weights=sample_weight))
 
     def __getstate__(self) -> dict[str, Any]:
@@ -138,6 +172,42 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
     def _require_fitted(self, asked: str) -> None:
         if not hasattr(self, "_model"):
             raise NotFittedError(f"This ImageClassifier is not fitted yet: call fit(images, labels) before {asked}.")
+
+
+@contextmanager
+def _as_input() -> Iterator[None]:
+    """Errors of the images or labels as those that scikit-learn expects."""
+    try:
+        yield
+    except DataError as error:
+        raise InputError(str(error)) from None
+
+
+def _no_table(images: Any) -> None:
+    if issparse(images):
+        raise DataError(
+            "The images are a sparse matrix, which holds no pictures. Pass an array of the shape (n, height, width) or (n, height, width, channels)."
+        )
+
+
+def _classes(y: Any) -> list[Any]:
+    """The labels, one for each image.
+
+    Raises:
+        DataError: there are none, or they are measurements, not classes.
+    """
+    if y is None:
+        raise DataError("ImageClassifier requires y to be passed, but the target y is None. Pass one label for each image.")
+    if getattr(y, "ndim", 1) == 2 and y.shape[1] == 1:
+        warnings.warn("A column-vector y was passed when a 1d array was expected. Its only column is used.", DataConversionWarning, stacklevel=3)
+    labels = labels_of(y)
+    numbers = np.asarray([label for label in labels if isinstance(label, (float, np.floating))])
+    if np.isinf(numbers).any():
+        raise DataError("The labels contain inf (infinity). Give every image a label, or leave those images out.")
+    fractions = np.unique(numbers[np.isfinite(numbers) & (numbers != np.round(numbers))])
+    if len(fractions) > len(labels) / 2:
+        raise DataError(f"Unknown label type: continuous. The labels are numbers such as {fractions[0]:g}, most of them different: expected classes.")
+    return labels
 
 
 def _content(path: Path) -> bytes:

@@ -1,6 +1,7 @@
 """`ImageClassifier` as somebody uses it who knows scikit-learn. The search is a stand-in; the model is a real one."""
 
 import copy
+import functools
 import os
 import pickle
 import subprocess
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from scipy.sparse import issparse
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
@@ -24,17 +26,22 @@ from automl_cnn.export import bundle
 
 @pytest.fixture(scope="module")
 def network():
-    """The mean of the picture decides between two classes."""
+    """`network(2)`: the mean of the picture decides between two classes, or more."""
     import keras
 
     from automl_cnn.layers import Resize
 
-    image = keras.Input((None, None, 1), dtype="uint8")
-    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(Resize(8)(image)))
-    dense = keras.layers.Dense(2, activation="softmax")
-    model = keras.Model(image, dense(x))
-    dense.set_weights([np.array([[-9.0, 9.0]]), np.array([4.5, -4.5])])
-    return model
+    @functools.cache
+    def made(classes):
+        image = keras.Input((None, None, 1), dtype="uint8")
+        x = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(Resize(8)(image)))
+        dense = keras.layers.Dense(classes, activation="softmax")
+        model = keras.Model(image, dense(x))
+        slope = np.linspace(-9.0, 9.0, classes)
+        dense.set_weights([slope[None], -slope / 2])
+        return model
+
+    return made
 
 
 @pytest.fixture
@@ -46,7 +53,7 @@ def search(network, monkeypatch, tmp_path):
         seen.config, seen.dataset = config, dataset
         path = config.store / "best" / "model.keras"
         path.parent.mkdir(parents=True, exist_ok=True)
-        network.save(path)
+        network(len(dataset.classes)).save(path)
         card = {"classes": list(dataset.classes), "size": 8, "stored": dataset.side, "channels": dataset.channels, "levels": dataset.levels.as_dict()}
         bundle.write_card(path, card)
         bundle.seal(path)
@@ -130,6 +137,7 @@ def test_before_fit_everything_asks_for_it(asked):
     ],
     ids=["column", "list", "list of lists", "Series", "DataFrame", "category", "pandas array", "objects", "matrix"],
 )
+@pytest.mark.filterwarnings("ignore:A column-vector y")
 def test_labels_of_every_usual_shape(search, tmp_path, labels):
     model = made(tmp_path).fit(X, labels)
     assert model.classes_.tolist() == [0, 1]
@@ -155,7 +163,7 @@ def test_answers_are_labels_of_the_same_type(search, tmp_path, kinds, dtype):
         (np.eye(2)[Y].tolist(), r"argmax\(axis=1\)"),
         (Y[None], r"shape \(1, 30\)"),
         ([[0], [1, 2]] * 15, "different lengths"),
-        (None, "NoneType"),
+        (None, "the target y is None"),
         ("cat", "type str"),
         (7, "type int"),
         (Y[:-1], "30 images and 29 labels"),
@@ -312,3 +320,88 @@ def test_every_parameter_is_one_of_scikit_learns(search, tmp_path):
     assert model.fit(X / 255, Y) is model
     assert search.config.budget == 30
     assert model.score(X / 255, Y, sample_weight=np.ones(30)) == 1.0
+
+
+def searched(search, monkeypatch, spent):
+    """Names, budgets and trials of the searches, each of which leaves a record of a study with so many seconds spent."""
+    asked, stand_in = [], estimator.run
+
+    def run(config, *, track, dataset):
+        asked.append((config.name, config.budget, config.trials))
+        result = stand_in(config, track=track, dataset=dataset)
+        record = SimpleNamespace(name=config.name, seconds=spent, trials=(1, 2, 3), settings={"fingerprint": dataset.fingerprint})
+        monkeypatch.setattr(estimator.Record, "all", lambda journal: {config.name: record})
+        return SimpleNamespace(**vars(result), study=config.name)
+
+    monkeypatch.setattr(estimator, "run", run)
+    return asked
+
+
+def test_each_fit_begins_a_new_search_wherever_it_is_called(search, monkeypatch, tmp_path):
+    asked = searched(search, monkeypatch, spent=60.0)
+    model = made(tmp_path, budget="1m", trials=3)
+    model.fit(X, Y)
+    monkeypatch.chdir(tmp_path)
+    model.fit(X, Y)
+    (first, *limits), (second, *others) = asked
+    assert first != second
+    assert first.rpartition("-")[0] == second.rpartition("-")[0] == f"arrays-{search.dataset.fingerprint[:8]}"
+    assert limits == others == [60.0, 3]
+
+
+def test_a_warm_start_goes_on_for_another_budget(search, monkeypatch, tmp_path):
+    asked = searched(search, monkeypatch, spent=55.0)
+    model = made(tmp_path, budget="1m", trials=3, warm_start=True)
+    model.fit(X, Y).fit(X, Y)
+    assert asked[1] == (asked[0][0], 115.0, 6)
+    model.fit(X[::-1], Y)
+    assert asked[2][0] != asked[0][0], "other images are another study"
+    assert asked[2][1:] == (60.0, 3)
+
+
+class OfTables(ImageClassifier):
+    """Makes a gray picture of each row of a table, since scikit-learn checks estimators with tables alone."""
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = True
+        return tags
+
+    def fit(self, X, y):
+        return super().fit(pictures(X), y)
+
+    def predict_proba(self, X):
+        return super().predict_proba(pictures(X))
+
+
+def pictures(table):
+    given, table = table, np.asarray(table)
+    if issparse(given) or table.dtype.kind not in "iuf" or table.ndim != 2 or 0 in table.shape:
+        return given
+    table = table.astype(float)
+    shades = (np.arctan(table) / np.pi + 0.5, np.sign(table) * np.log1p(np.abs(table)) / 20 + 0.5)
+    return np.stack([np.repeat(shade, -(-4 // table.shape[1]), axis=1) for shade in (*shades, *shades, *shades)], axis=2)
+
+
+COPIES = "rows that hardly differ are copies of one photo, of which a class needs three different ones"
+LEARNS_NOTHING = "the network that stands in for a search learns nothing"
+REFUSED = {
+    "check_n_features_in_after_fitting": "pictures have no features to count",
+    "check_n_features_in": COPIES,
+    "check_fit_idempotent": COPIES,
+    "check_fit_check_is_fitted": COPIES,
+    "check_complex_data": "the error names the type and what is expected, in other words",
+    "check_estimators_empty_data_messages": "the error names the shape and what is expected, in other words",
+    "check_fit2d_predict1d": "the error names the shape and what is expected, in other words",
+    "check_dtype_object": "an array of objects holds no pixels",
+    "check_classifiers_train": LEARNS_NOTHING,
+    "check_methods_sample_order_invariance": "a network computes in float32, to about 1e-6",
+}
+
+
+def test_it_keeps_scikit_learns_conventions_as_far_as_images_allow(search, tmp_path):
+    from sklearn.utils.estimator_checks import check_estimator
+
+    done = check_estimator(OfTables(store=tmp_path / "store"), expected_failed_checks=REFUSED, on_fail=None, on_skip=None)
+    assert {check["check_name"]: str(check["exception"]) for check in done if check["status"] == "failed"} == {}
+    assert sum(check["status"] == "passed" for check in done) > 35

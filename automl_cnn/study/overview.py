@@ -198,7 +198,8 @@ class Overview:
         if not self.settings:
             raise StoreError(f"The study '{self.name}' has no readable {self.folder.toml}. Go on with it by the search that began it.")
         if str(self.data.get("folder", "")) == "" and str(self.data.get("name", "")).startswith("arrays"):
-            raise StoreError(f"The images of the study '{self.name}' were arrays in memory. Call ImageClassifier.fit again to go on with it.")
+            how = "To go on with it, call `fit` again where they are, with warm_start=True."
+            raise StoreError(f"The images of the study '{self.name}' were arrays in memory. {how}")
         if self.state is Condition.FINISHED and budget is None and trials is None:
             raise ConfigError(
                 f"The study '{self.name}' is finished: its {self._limit()}. "

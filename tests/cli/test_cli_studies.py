@@ -407,7 +407,7 @@ def test_arrays_in_memory_cannot_be_gone_on_with_from_here(cli, make, store, fak
     folder = make("s", data={**SUMMARY, "name": "arrays", "folder": ""})
     done = cli("studies", "resume", "s", "--budget", "1m", "--store", store.root)
     assert done.exit_code == 2
-    assert "arrays in memory. Call ImageClassifier.fit again" in done.stderr
+    assert "arrays in memory. To go on with it, call `fit` again where they are, with warm_start=True" in done.stderr
     folder.toml.unlink()
     assert "no readable" in cli("studies", "resume", "s", "--budget", "1m", "--store", store.root).stderr
 
