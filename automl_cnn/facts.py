@@ -9,13 +9,13 @@ from typing import Any
 from automl_cnn.caveats import COPIES_TEST
 from automl_cnn.evidence import Evidence
 from automl_cnn.judged import ahead, refit_of
-from automl_cnn.ranking import incumbent
+from automl_cnn.pareto import winner
 from automl_cnn.records import Finding, Refit, Trial
 
 
 @dataclass(frozen=True)
 class Effect:
-    """What an action did on this data set: so often tried, by how much the validation score rose on average, and the 95 % interval of that."""
+    """What an action did on this data set: how often it was tried, by how much the validation score rose on average, and the 95 % interval of that."""
 
     action: str
     tried: int
@@ -49,14 +49,19 @@ class Facts:
     written: str = ""
 
     @property
+    def winner(self) -> Trial | None:
+        """The trial whose network is the best model, alone or as the first of an ensemble."""
+        return winner(self.trials, tuple(self.settings.get("objectives") or ()))
+
+    @property
     def best(self) -> Trial | None:
         """The best trial; of an ensemble in its place, the first member with the size and the validation score of all."""
-        best = incumbent(self.trials)
+        best = self.winner
         if best is None or not self.members:
             return best
-        told = self.result or {}
-        low, high = told["val_interval"]
-        return replace(best, params=told["params"], mult_adds=told["mult_adds"], score=told["val_score"], interval=(low, high), folds=0)
+        result = self.result or {}
+        low, high = result["val_interval"]
+        return replace(best, params=result["params"], mult_adds=result["mult_adds"], score=result["val_score"], interval=(low, high), folds=0)
 
     @property
     def copied(self) -> bool:
@@ -66,19 +71,19 @@ class Facts:
     @property
     def caveats(self) -> tuple[str, ...]:
         """What to know before the best trial's scores are believed."""
-        best, told = incumbent(self.trials), self.result or {}
-        return tuple(told.get("caveats") or ()) if best is not None and told.get("trial") == best.number else ()
+        best, result = self.winner, self.result or {}
+        return tuple(result.get("caveats") or ()) if best is not None and result.get("trial") == best.number else ()
 
     @property
     def refit(self) -> Refit | None:
         """How the best trial's recipe was trained on more images, if that was tried."""
-        best, result = incumbent(self.trials), self.result or {}
+        best, result = self.winner, self.result or {}
         return refit_of(result.get("refit")) if best is not None and result.get("trial") == best.number else None
 
     @property
     def ahead(self) -> str:
         """That a trial is ahead of the best one by chance only; empty where none is, or where the score alone does not decide."""
-        best = incumbent(self.trials)
+        best = self.winner
         if best is None or best.is_majority or self.members or self.settings.get("objectives"):
             return ""
         return ahead(self.trials, best)
@@ -86,8 +91,8 @@ class Facts:
     @property
     def members(self) -> Mapping[str, float]:
         """Of an ensemble, each member's share, by trial; empty where the best model is one network, or where a trial was better since."""
-        best, told = incumbent(self.trials), self.result or {}
-        return told.get("members") or {} if best is not None and told.get("trial") == best.number else {}
+        best, result = self.winner, self.result or {}
+        return result.get("members") or {} if best is not None and result.get("trial") == best.number else {}
 
     @property
     def joined(self) -> str:

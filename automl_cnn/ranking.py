@@ -59,10 +59,9 @@ def margin(best: Trial, trial: Trial) -> tuple[float, float]:
     return difference, error * (UNLIKE if bool(best.folds) != bool(trial.folds) else 1.0)
 
 
-def ranked(trials: Iterable[Trial]) -> list[Trial]:
-    """Scored trials for a leaderboard: the best trial first, then by score, the one with fewer mult-adds first."""
+def ranked(trials: Iterable[Trial], best: Trial | None) -> list[Trial]:
+    """Scored trials for a leaderboard: the `best` trial first, then by score, the one with fewer mult-adds first."""
     scored = [trial for trial in trials if trial.scored]
-    best = incumbent(scored)
     return sorted(scored, key=lambda trial: (trial is not best, -(trial.score or 0.0), trial.mult_adds or 0, trial.number))
 
 

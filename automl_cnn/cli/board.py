@@ -16,8 +16,8 @@ from rich.table import Table
 from automl_cnn.cli.console import Text, value, with_margin
 from automl_cnn.cli.words import STATES, judged_score, short
 from automl_cnn.judged import EVERY, HELD_OUT, is_crossed, kind
+from automl_cnn.pareto import winner
 from automl_cnn.quantities import clock, compact
-from automl_cnn.ranking import incumbent
 from automl_cnn.records import Job, State, Trial
 from automl_cnn.transfer import name_of
 
@@ -61,24 +61,28 @@ class View:
     doing: str = "starting"
     notes: list[str] = field(default_factory=list)
     known: Context | None = None  # of the images, for the diagnosis
+    objectives: tuple[str, ...] = ()  # the metric, then costs, where there are several
 
 
 def panel(view: View, width: int) -> Panel:
     """The whole panel for a terminal of `width` columns."""
     parts: list[RenderableType] = [_status(view, width)]
     if any(trial.state is not State.RUNNING for trial in view.trials):
-        parts += [Text(), leaderboard(view.trials, width - 4, known=view.known)]
+        parts += [Text(), leaderboard(view.trials, width - 4, known=view.known, objectives=view.objectives)]
     parts += [Text(note, style="yellow") for note in view.notes]
     title = Text.assemble(("automl-cnn", "bold cyan not dim"), (f" · {view.title}", "not dim"))
     return Panel(Group(*parts), title=title, title_align="left", border_style="dim", box=box.ROUNDED, padding=(0, 1), width=width)
 
 
-def leaderboard(trials: Sequence[Trial], width: int, most: int | None = SHOWN, known: Context | None = None) -> Table:
-    """The best `most` trials (None: all), the best first; those pruned and failed come last. `known` is what the diagnosis is told beside their curves."""
+def leaderboard(trials: Sequence[Trial], width: int, most: int | None = SHOWN, known: Context | None = None, objectives: Sequence[str] = ()) -> Table:
+    """The best `most` trials (None: all), the winner by `objectives` first; those pruned and failed come last.
+
+    `known` is what the diagnosis knows beside their curves.
+    """
     from automl_cnn.diagnosis import diagnose, headline
 
     roomy = width + 4 >= ROOMY
-    best = incumbent(list(trials))
+    best = winner(trials, objectives)
     context = known.among(trials) if known is not None else None  # the same trials as `studies show` and the report compare with
     table = Table(box=None, header_style="dim", padding=(0, 2 if roomy else 1, 0, 0), pad_edge=False, expand=not roomy)
     heads = ("#", "trial", "network", "px", "width", "params", "mult-adds", "epochs", "score", "time", "state", *(("finding",) if roomy else ()))
@@ -93,7 +97,7 @@ def leaderboard(trials: Sequence[Trial], width: int, most: int | None = SHOWN, k
             vertical="bottom",
             ratio=1 if head == "network" and not roomy else None,
         )
-    listed = ranked(trials)[:most]
+    listed = ranked(trials, best)[:most]
     for rank, trial in enumerate(listed, start=1):
         top = best is not None and trial.number == best.number
         cells = [
@@ -132,9 +136,9 @@ def _legend(trials: Sequence[Trial]) -> str:
     return f"{CROSSED} {folds} over {EVERY}{both}"
 
 
-def ranked(trials: Sequence[Trial]) -> list[Trial]:
-    """Ended trials, the best first, then by score, of equals the one with fewer mult-adds; pruned ones after, failed ones last."""
-    ended, best = [trial for trial in trials if trial.state is not State.RUNNING], incumbent(trials)
+def ranked(trials: Sequence[Trial], best: Trial | None) -> list[Trial]:
+    """Ended trials, the `best` first, then by score, of equals the one with fewer mult-adds; pruned ones after, failed ones last."""
+    ended = [trial for trial in trials if trial.state is not State.RUNNING]
     return sorted(ended, key=lambda trial: (_ORDER[trial.state], trial is not best, -(trial.score or 0.0), trial.mult_adds or 0, trial.number))
 
 
@@ -156,7 +160,7 @@ def _status(view: View, width: int) -> Table:
 
 
 def _best(view: View) -> Text:
-    best = incumbent(list(view.trials))
+    best = winner(view.trials, view.objectives)
     if best is None:
         return Text("none yet", style="dim")
     return Text.assemble(
@@ -169,7 +173,7 @@ def _time(view: View, width: int) -> RenderableType:
         left = max(0.0, view.budget - view.elapsed)
         return _bar(view.elapsed / view.budget, f"{clock(view.elapsed)} of {clock(view.budget)}, {clock(left)} left", width)
     if view.limit is not None:
-        ended = len(ranked(view.trials))
+        ended = sum(trial.state is not State.RUNNING for trial in view.trials)
         return _bar(ended / view.limit, f"{clock(view.elapsed)}, {ended} of {view.limit} trials", width)
     return Text(clock(view.elapsed))
 

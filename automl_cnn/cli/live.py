@@ -17,8 +17,8 @@ from automl_cnn.cli.console import Text, plural
 from automl_cnn.cli.words import dataset_lines, outcome, short
 from automl_cnn.config import StudyConfig
 from automl_cnn.diagnosis import Context
+from automl_cnn.pareto import winner
 from automl_cnn.quantities import clock
-from automl_cnn.ranking import incumbent
 from automl_cnn.records import Epoch, Event, Job, Progress, Started, State, Trial
 from automl_cnn.study.observer import NullObserver
 from automl_cnn.text import inline
@@ -37,6 +37,7 @@ class Watch(NullObserver):
         self.screen = screen
         self.now = now
         self.view = View(title=config.name or Path(os.path.realpath(config.data)).name, metric=config.scored_by, budget=config.budget, limit=config.trials)
+        self.view.objectives = config.objectives or ()
         self.view.doing = "checking the images"
         self._zero = started  # the moment at which the budget's clock would have stood at 0
         self._trial_began = 0.0
@@ -70,7 +71,7 @@ class Watch(NullObserver):
     def resumed(self, trials: Sequence[Trial], seconds_used: float) -> None:
         self.view.trials = tuple(trials)
         self._zero -= seconds_used
-        best = incumbent(list(trials))
+        best = winner(trials, self.view.objectives)
         so_far = f", best {self.view.metric} {best.score:.3f}" if best is not None and best.score is not None else ""
         self.line(f"going on with {plural(len(trials), 'trial')}, {clock(seconds_used)} used{so_far}")
 
@@ -169,7 +170,7 @@ class Lines(Watch):
 
     def trial_finished(self, trial: Trial, trials: Sequence[Trial]) -> None:
         super().trial_finished(trial, trials)
-        best = incumbent(list(trials))
+        best = winner(trials, self.view.objectives)
         crown = "; best so far" if best is not None and best.number == trial.number else ""
         self.line(f"trial {trial.number} {outcome(trial, self.view.metric)}{crown}")
 

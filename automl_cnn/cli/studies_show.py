@@ -48,7 +48,7 @@ def _parts(study: Overview, store: Store, width: int, shown: int | None) -> list
 
     parts: list[RenderableType] = [Text(study.name, style="bold"), *_facts(study)]
     if study.done or study.failed:
-        parts += [_heading("trials"), leaderboard(study.trials, width, shown, Context.of(study.data, study.metric, study.trials))]
+        parts += [_heading("trials"), leaderboard(study.trials, width, shown, Context.of(study.data, study.metric, study.trials), study.objectives)]
         hidden = study.done + study.failed - (shown or len(study.trials))
         if hidden > 0:
             parts.append(Text(f"and {plural(hidden, 'more trial')}: --all shows them", style="dim"))

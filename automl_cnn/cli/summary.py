@@ -42,7 +42,7 @@ def print_summary(screen: Console, result: StudyResult, store: Path, *, mlflow: 
 def _parts(result: StudyResult, store: Path, width: int, *, mlflow: bool, known: Context | None) -> list[RenderableType]:
     parts: list[RenderableType] = []
     if result.leaderboard:
-        parts += [Text(), leaderboard(result.leaderboard, width, known=known)]
+        parts += [Text(), leaderboard(result.leaderboard, width, known=known, objectives=result.objectives)]
     parts += [
         Text(),
         Rule(Text(f"{result.study}", style="bold"), style="dim"),

@@ -13,7 +13,7 @@ from automl_cnn.facts import Facts
 from automl_cnn.judged import EVERY, HELD_OUT, is_crossed, kind, over, scored_splits
 from automl_cnn.places import sqlite_url
 from automl_cnn.quantities import clock, compact
-from automl_cnn.ranking import incumbent, ranked
+from automl_cnn.ranking import ranked
 from automl_cnn.records import State, Trial
 from automl_cnn.report import charts
 from automl_cnn.report.importances import importances
@@ -37,7 +37,7 @@ STOPPED_BY = {
 
 def view(facts: Facts) -> Page:
     """What the report of these facts shows."""
-    best = incumbent(facts.trials)
+    best = facts.winner
     board = _board(facts, best)
     told, told_note = importances(facts.trials)
     return Page(
@@ -183,7 +183,7 @@ def _tiles(facts: Facts) -> tuple[Tile, ...]:
 
 
 def _board(facts: Facts, best: Trial | None) -> tuple[Row, ...]:
-    scored = ranked(facts.trials)
+    scored = ranked(facts.trials, best)
     rest = [trial for trial in facts.trials if not trial.scored]
     rest.sort(key=lambda trial: (trial.state is not State.PRUNED, -(trial.score or 0.0)))
     return tuple(_row(trial, str(rank) if trial.scored else "–", facts, best) for rank, trial in enumerate([*scored, *rest], 1))

@@ -16,6 +16,7 @@ from automl_cnn.data import Dataset, pixels
 from automl_cnn.errors import DataError, StoreError, TrialError
 from automl_cnn.evidence import Evidence, Matrix
 from automl_cnn.export.bundle import read_card, seal, write_card
+from automl_cnn.pareto import front, winner
 from automl_cnn.ranking import incumbent
 from automl_cnn.records import Calibration, Finished, Refit, Started, State, StudyResult, Trial
 from automl_cnn.store import Store, StudyFolder
@@ -26,7 +27,6 @@ from automl_cnn.study.executors.protocol import Executor, TestScore
 from automl_cnn.study.notes import remarks
 from automl_cnn.study.observer import Observer
 from automl_cnn.study.overview import overview
-from automl_cnn.study.pareto import front, winner
 from automl_cnn.study.record import DATA, RESULT, Record
 from automl_cnn.study.refits import Refits
 from automl_cnn.study.shelf import Shelf

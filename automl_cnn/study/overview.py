@@ -17,12 +17,12 @@ from automl_cnn import paths
 from automl_cnn.config import METRICS, StudyConfig, read_toml, seconds, study_config
 from automl_cnn.errors import ConfigError, DataError, StoreError, did_you_mean
 from automl_cnn.judged import refit_of
+from automl_cnn.pareto import front, winner
 from automl_cnn.places import is_study_name, moved
 from automl_cnn.records import INTERRUPTED, Refit, State, Trial
 from automl_cnn.store import Store, StudyFolder
 from automl_cnn.study.disk import STOPPED
 from automl_cnn.study.lock import holder
-from automl_cnn.study.pareto import front, winner
 from automl_cnn.study.record import DATA, RESULT, Record
 
 Interval = tuple[float, float]

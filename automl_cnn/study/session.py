@@ -20,7 +20,7 @@ from automl_cnn.data import Dataset, Scan, alike, arrays, claims, pixels, prepar
 from automl_cnn.diagnosis import Context
 from automl_cnn.diagnosis.copies import share_of_copies
 from automl_cnn.errors import AutomlCnnError, ConfigError, ImagesGone, StoreError
-from automl_cnn.ranking import incumbent
+from automl_cnn.pareto import winner
 from automl_cnn.records import Job, StudyResult, Trial
 from automl_cnn.space import Configuration, Space
 from automl_cnn.store import Store, StudyFolder
@@ -293,11 +293,12 @@ class _Study:
     def put(self, trials: Sequence[Trial]) -> None:
         """Bring the shelf in line, and the time set aside for scoring the best model."""
         images = len(self.dataset.rows("val")) + len(self.dataset.rows("test"))
-        self.finish_seconds = finishing(incumbent(tuple(trials)), images, self.times.spent.get(READY))
+        best = winner(trials, self.config.objectives or ())
+        self.finish_seconds = finishing(best, images, self.times.spent.get(READY))
         self.shelf.put(trials)
         ending = self.ending
         self.ensemble_seconds = ending.foreseen(trials)
-        self.refit_seconds = 0.0 if self.sizing is None else ending.refits.foreseen(incumbent(trials), self.times.spent.get(READY))
+        self.refit_seconds = 0.0 if self.sizing is None else ending.refits.foreseen(best, self.times.spent.get(READY))
 
     def budget(self) -> Budget:
         return Budget(

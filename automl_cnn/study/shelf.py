@@ -12,8 +12,8 @@ from typing import Any
 
 from automl_cnn.errors import StoreError
 from automl_cnn.export.bundle import read_card, unseal, write_card
+from automl_cnn.pareto import front, winner
 from automl_cnn.records import Trial
-from automl_cnn.study.pareto import front, winner
 from automl_cnn.study.stages import kept
 
 LEFT_BEHIND = (".model.keras.*", ".model-*.tmp", ".calibrated-*.keras", ".ensemble.keras")  # in the best one's folder, by a kill

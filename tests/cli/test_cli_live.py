@@ -15,6 +15,7 @@ from automl_cnn.cli.words import outcome
 from automl_cnn.config import study_config
 from automl_cnn.diagnosis import diagnose
 from automl_cnn.quantities import clock, compact
+from automl_cnn.ranking import incumbent
 from automl_cnn.records import Epoch, Fidelity, Job, NetCost, Progress, Started
 
 CONFIG = study_config({"data": Path("flowers"), "budget": "10m"})
@@ -181,7 +182,7 @@ def test_the_panel_says_how_far_the_images_are_checked():
 
 
 def test_the_order_of_the_leaderboard():
-    assert [trial.number for trial in ranked(TRIALS)] == [2, 0, 1, 3, 4]
+    assert [trial.number for trial in ranked(TRIALS, incumbent(TRIALS))] == [2, 0, 1, 3, 4]
 
 
 @pytest.mark.parametrize(("number", "said"), [(None, "-"), (0, "0"), (999, "999"), (1000, "1.0k"), (12_345, "12.3k"), (999_999, "1.0M"), (1_234_567, "1.2M")])

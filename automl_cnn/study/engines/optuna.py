@@ -21,10 +21,10 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from automl_cnn.config import PRUNERS, SAMPLERS, SINGLE
 from automl_cnn.errors import ConfigError
+from automl_cnn.pareto import front, point
 from automl_cnn.records import INTERRUPTED, State, Trial
 from automl_cnn.space import Choice, Configuration, Domain, Float, Int, Scalar, Space
 from automl_cnn.study.engines.protocol import Proposal
-from automl_cnn.study.pareto import front, point
 
 STARTUP = 8  # trials after which the model, not chance, proposes
 WARMUP = 3  # tenths of a training within which nothing is called hopeless

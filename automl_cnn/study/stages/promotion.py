@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from automl_cnn.pareto import front, ranked, winner
 from automl_cnn.records import Fidelity, Job, State, Trial
-from automl_cnn.study.pareto import front, ranked, winner
 from automl_cnn.study.stages.situation import Situation
 from automl_cnn.study.stages.sizing import Sizing
 from automl_cnn.transfer import is_probe

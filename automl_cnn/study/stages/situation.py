@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from automl_cnn.pareto import winner
 from automl_cnn.records import Fidelity, Job, Trial
 from automl_cnn.study.budget import Budget
-from automl_cnn.study.pareto import winner
 
 UNHURRIED_EPOCHS = 30  # a trial's epochs where no budget is set
 

@@ -12,11 +12,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from automl_cnn.cli.board import leaderboard
 from automl_cnn.cli.front import front_table, model_of_trial
 from automl_cnn.cli.summary import print_summary
 from automl_cnn.config import StudyConfig, study_config
 from automl_cnn.errors import ConfigError, StoreError, TrialError
 from automl_cnn.export.bundle import read_card
+from automl_cnn.facts import Facts
+from automl_cnn.pareto import crowding, dominates, front, fronts, hypervolume, point, ranked, winner
 from automl_cnn.ranking import incumbent
 from automl_cnn.records import Epoch, Fidelity, Finished, NetCost, Started, State, StudyResult, Trial
 from automl_cnn.space import Choice, Float, Int, Parameter, Space
@@ -27,7 +30,6 @@ from automl_cnn.study.identity import name_of
 from automl_cnn.study.limits import size
 from automl_cnn.study.loop import Loop
 from automl_cnn.study.observer import NullObserver
-from automl_cnn.study.pareto import crowding, dominates, front, fronts, hypervolume, point, ranked, winner
 from automl_cnn.study.planner import Planner
 from automl_cnn.study.prices import Prices
 from automl_cnn.study.record import Record
@@ -118,6 +120,17 @@ def test_the_winner_is_the_member_of_the_front_with_the_highest_score():
     assert winner((dear, quick), ()) is dear
     assert winner((), BOTH) is None
     assert winner((trial(0, 0.5, None),), BOTH).number == 0  # a latency could not be measured: still a model
+
+
+def test_report_board_and_model_have_the_same_winner():
+    dear, quick = trial(0, 0.9, 9.0, mult_adds=10), trial(1, 0.9, 3.0, mult_adds=20)
+    assert Facts("one", trials=(dear, quick), settings={"objectives": list(BOTH)}).best is quick
+    assert Facts("one", trials=(dear, quick)).best is dear
+    for objectives, first in ((BOTH, "1"), ((), "0")):
+        screen = Console(width=120, file=io.StringIO(), record=True)
+        screen.print(leaderboard((dear, quick), 120, objectives=objectives))
+        rows = [line.split() for line in screen.export_text().splitlines() if line.split()[0].isdigit()]
+        assert rows[0][1] == first
 
 
 def test_trials_are_ranked_by_front_and_then_by_how_alone_they_are_whatever_their_order():
