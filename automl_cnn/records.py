@@ -74,6 +74,7 @@ class Job:
     continue_from: int | None = None
     guide: Guide | None = None  # where a diagnosis asked for it
     seed: int | None = None  # of its random numbers, where it is to share them with others; else they are its own
+    refused: int = 0  # proposals of the engine that were refused before this one
 
 
 @dataclass(frozen=True)
@@ -186,6 +187,7 @@ class Trial:
     cross_right: str | None = None
     strength: float | None = None
     seed: int | None = None  # of its random numbers, where its job named one
+    refused: int = 0  # as in Job
 
     @property
     def on_validation(self) -> float | None:

@@ -365,8 +365,11 @@ def test_random_search_takes_what_the_engine_proposes_with_all_the_time_there_is
         def ask(self):
             return Proposal(1, {"architecture": "ab"[self.refused > 2], "resolution": 32, "width": 1.0}, "at random")
 
-        def tell(self, trial):
+        def refuse(self, proposal):
             self.refused += 1
+
+        def tell(self, trial):
+            pass
 
     space = Space((Parameter("architecture", Choice("a", "b")), Parameter("resolution", Choice(32, 64)), Parameter("width", Choice(0.5, 1.0, default=1.0))))
     sizing = Sizing(space, lambda configuration: NetCost(1000, 1_000_000, {"a": 200, "b": 5}[configuration["architecture"]]), 100)

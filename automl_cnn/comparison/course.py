@@ -40,6 +40,8 @@ class Bystander:
     def report(self, id: int, step: int, value: float) -> bool:
         return True
 
+    def refuse(self, proposal: Proposal) -> None: ...
+
     def tell(self, trial: Trial) -> None: ...
 
 

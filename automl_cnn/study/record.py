@@ -150,6 +150,7 @@ class Record:
                 "continue_from": job.continue_from,
                 "guide": dataclasses.asdict(job.guide) if job.guide else None,
                 "seed": job.seed,
+                "refused": job.refused,
             },
             system_attrs={},
             intermediate_values={},
@@ -244,5 +245,6 @@ def _trial(frozen: FrozenTrial) -> Trial:
         cross_right=outcome.get("cross_right"),
         strength=outcome.get("strength"),
         seed=attributes.get("seed"),
+        refused=attributes.get("refused", 0),
         bytes=size(NetCost(*(attributes[key] for key in COSTS))) if all(key in attributes for key in COSTS) else None,
     )

@@ -104,6 +104,8 @@ class Referee:
     def ask(self) -> Proposal:
         raise RuntimeError("a scale study has no proposals")
 
+    def refuse(self, proposal: Proposal) -> None: ...
+
     def report(self, id: int, step: int, value: float) -> bool:
         """False from half-way on where the best point was further, at the same tenth, by more than its whole interval."""
         best = max((trial for trial in self._grid if trial.scored), key=lambda trial: trial.score or 0.0, default=None)

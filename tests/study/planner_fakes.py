@@ -46,6 +46,9 @@ class FakeEngine:
     def report(self, id, step, value):
         return True
 
+    def refuse(self, proposal):
+        pass
+
     def tell(self, trial):
         pass
 

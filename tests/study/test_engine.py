@@ -202,6 +202,49 @@ def test_a_fresh_trial_is_not_measured_by_those_that_were_trained_before(pruner)
     assert all(engine.report(fresh.id, step, 0.6 * (1 - 0.6**step)) for step in range(1, 11))
 
 
+@every
+def test_a_refused_proposal_says_nothing_and_another_one_follows(engine, sampler):
+    made, other = (engine_for(_config(engine, sampler), SPACE) for _ in range(2))
+    for number in range(3):
+        for one in (made, other):
+            one.tell(trial(number, {"architecture": "b", "rate": 0.01}))
+    asked = []
+    for _ in range(4):
+        proposal = made.ask()
+        assert made.ask() == proposal
+        asked.append(proposal.configuration)
+        made.refuse(proposal)
+    assert len({tuple(configuration.items()) for configuration in asked}) > 1
+    if (engine, sampler) not in (("keras-tuner", "hyperband"), ("keras-tuner", "grid")):  # whose plans go on
+        done = trial(3, {"architecture": "a", "a.depth": 3, "rate": 0.02})
+        made.tell(dataclasses.replace(done, refused=4))
+        other.tell(done)
+        if engine == "optuna":
+            assert made.ask() == other.ask()
+
+
+def test_eight_refusals_are_no_trials_to_model():
+    engine = OptunaEngine(SPACE, 0)
+    for _ in range(12):
+        engine.refuse(engine.ask())
+    assert engine.ask().reason == "at random"
+
+
+@every
+def test_a_search_that_was_killed_makes_the_same_proposals_with_its_refusals(engine, sampler):
+    first, history = engine_for(_config(engine, sampler), SPACE), []
+    for number in range(6):
+        refused = number % 3
+        for _ in range(refused):
+            first.refuse(first.ask())
+        history.append(dataclasses.replace(trial(number, first.ask().configuration), refused=refused))
+        first.tell(history[-1])
+    again = engine_for(_config(engine, sampler), SPACE)
+    for told in history:
+        again.tell(told)
+    assert again.ask().configuration == first.ask().configuration
+
+
 def test_what_fails_is_avoided():
     """Of two equally good architectures, the one that always fails is left to the other."""
     engine = OptunaEngine(SPACE, 0)

@@ -48,6 +48,7 @@ class KerasTunerEngine:
         self._waiting: list[Trial] = []  # told, but not yet to the oracle
         self._told = 0
         self._own = 0
+        self._refused = 0  # proposals since the last trial (of the oracle's own, where it has a plan) that were not trained
         self._worst: float | None = None
 
     def ask(self) -> Proposal:
@@ -63,6 +64,17 @@ class KerasTunerEngine:
         values = trial.hyperparameters.values
         share = values.get("tuner/epochs", LONGEST) / LONGEST
         return Proposal(number, decode(self.space, values), self._reason(values, share), share)
+
+    def refuse(self, proposal: Proposal) -> None:
+        """Give up the open proposal: a trial of the oracle's that failed, without a score. An oracle with a plan goes on to the next place in it."""
+        self._catch_up()
+        self._reseed()
+        with _calm():
+            opened = self._oracle.create_trial(ASKS)
+            if opened.status == "RUNNING":
+                opened.status, opened.message = "FAILED", "refused before training"
+                self._oracle.end_trial(opened)
+        self._refused += 1
 
     def report(self, id: int, step: int, value: float) -> bool:
         """True: an oracle is told of a trial when it has ended."""
@@ -94,10 +106,13 @@ class KerasTunerEngine:
         values = encode(self.space, trial.configuration)
         if self.sampler not in IN_ORDER:
             self._end(self._oracle.ongoing_trials.get(ASKS) or self._foreign(values), values, trial)
+            self._refused = 0
         elif trial.stage == OWN:
+            while self._refused < trial.refused:  # of an earlier session: its plan went on without them
+                self.refuse(Proposal(self._told, {}, ""))
             self._reseed()
             opened = self._oracle.create_trial(ASKS)  # the open one, else what was proposed in an earlier session
-            self._own += 1
+            self._own, self._refused = self._own + 1, 0
             if opened.status == "RUNNING":
                 self._end(opened, values, trial)
 
@@ -128,9 +143,9 @@ class KerasTunerEngine:
         self._oracle.end_trial(opened)
 
     def _reseed(self) -> int:
-        """Chance by the seed and the number of trials told alone; KerasTuner takes 0 for no seed."""
+        """Random numbers by the seed, the number of trials and of refused proposals alone; KerasTuner takes 0 for no seed."""
         told = self._own if self.sampler in IN_ORDER else self._told
-        seed = 1 + (self.seed * 1_000_003 + told * 7919) % (2**32 - 1)
+        seed = 1 + (self.seed * 1_000_003 + told * 7919 + self._refused * 104_729) % (2**32 - 1)
         self._oracle.reseed(seed)
         return seed
 

@@ -1,8 +1,8 @@
 """Optuna as an engine: its samplers and pruners over the declared space, TPE and a percentile rule by default.
 
-The engine keeps what it was told, and builds an in-memory Optuna study of it for every proposal;
-the record on disk stays the only truth. The sampler is seeded from the study's seed and the
-number of trials told, so that a search that was killed and begun again proposes what it would have.
+The engine keeps the trials in memory and builds an Optuna study of them for every proposal; the record on disk stays the only truth.
+The sampler is seeded from the study's seed, the number of trials and the number of proposals refused since, so that
+a search that was killed and begun again proposes what it would have.
 """
 
 from __future__ import annotations
@@ -81,14 +81,15 @@ class OptunaEngine:
         self.pruner = pruner
         self._shadow = self._study(sampler if sampler in MARKS else "random", 0) if {sampler, pruner} & MARKS else None
         self._told = 0
+        self._refused = 0  # proposals since the last trial that were not trained
         self._known: list[FrozenTrial] = []
         self._scored: list[Trial] = []
         self._open: dict[int, optuna.Trial] = {}  # the last proposal, by its number
         self._heard = 0  # the last step that was reported of it
 
     def ask(self) -> Proposal:
-        """A configuration: by TPE, variations of the best at first. Asking twice without a telling gives the same one."""
-        seed = (self.seed * 1_000_003 + self._told * 7919) % 2**32
+        """A configuration: by TPE, variations of the best at first. It stays the same until `tell` or `refuse`."""
+        seed = (self.seed * 1_000_003 + self._told * 7919 + self._refused * 104_729) % 2**32
         varied = self._best(seed) if self.sampler in ("tpe", "gp") and self._told < STARTUP else None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the sampler's remarks on parameters that only some trials have
@@ -102,6 +103,9 @@ class OptunaEngine:
         whose = "one of the Pareto front" if self.objectives else "the best so far"
         return Proposal(self._told, configuration, self._reason() if varied is None else f"{whose} with {changes(varied, configuration)}")
 
+    def refuse(self, proposal: Proposal) -> None:
+        self._refused += 1
+
     def report(self, id: int, step: int, value: float) -> bool:
         trial = self._open.get(id)
         if trial is None or step <= self._heard or self.objectives:
@@ -111,7 +115,7 @@ class OptunaEngine:
         return not trial.should_prune() or sum(bool(known.intermediate_values) for known in self._known) < LEAST_RIVALS
 
     def tell(self, trial: Trial) -> None:
-        self._told += 1
+        self._told, self._refused = self._told + 1, 0
         values = point(trial, self.objectives)
         failed = trial.state is State.FAILED or values is None
         if trial.state is State.RUNNING or (failed and (trial.failure or "").startswith(INTERRUPTED)):

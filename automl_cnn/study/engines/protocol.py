@@ -24,20 +24,23 @@ class Proposal:
 
 
 class Engine(Protocol):
-    """Ask, report, tell. Whoever else's trials it is told of, it learns from as well.
+    """Ask, report, tell, refuse. It learns from all trials, whether or not it proposed them.
 
-    The trials told are all that an engine knows: the same seed and the same trials in the same order
-    give the same proposals, so that a search that was killed and begun again goes on as it would have.
+    The trials are all that an engine knows: the same seed and the same trials in the same order give the same proposals, so that a search that was
+    killed goes on as it would have. A refused proposal is no trial; `Trial.refused` counts those before the one that was trained.
     """
 
     name: str
     note: str | None  # what a user of this engine should know
 
     def ask(self) -> Proposal:
-        """A configuration worth trying next; the same one until a trial is told."""
+        """A configuration worth trying next; the same one until `tell` or `refuse`."""
+
+    def refuse(self, proposal: Proposal) -> None:
+        """Take note that a proposal is not trained, since it cannot be or takes too long. That says nothing of its quality; the next one is another."""
 
     def report(self, id: int, step: int, value: float) -> bool:
-        """Hear the score after so many tenths of the training; False means that the trial is hopeless."""
+        """Take the score after `step` tenths of the training; False means that the trial is hopeless."""
 
     def tell(self, trial: Trial) -> None:
-        """Hear how a trial ended, whether or not the engine proposed it."""
+        """Learn from a trial that has ended, whether or not the engine proposed it."""

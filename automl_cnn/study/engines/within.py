@@ -22,6 +22,9 @@ class Within:
     def ask(self) -> Proposal:
         return self.engine.ask()
 
+    def refuse(self, proposal: Proposal) -> None:
+        self.engine.refuse(proposal)
+
     def report(self, id: int, step: int, value: float) -> bool:
         return self.engine.report(id, step, value)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from automl_cnn.records import Fidelity, Job, State, Trial
 from automl_cnn.space import Configuration
 from automl_cnn.study.budget import evenly
-from automl_cnn.study.engines.protocol import Engine, Proposal
+from automl_cnn.study.engines.protocol import Engine
 from automl_cnn.study.stages.defaults import scratch_is_hopeless
 from automl_cnn.study.stages.situation import Situation
 from automl_cnn.study.stages.sizing import Sizing
@@ -29,10 +29,10 @@ class Proposals:
             return None
         out, hurried = benched(now.done), now.share is not None and scratch_is_hopeless(now)
         read = [trial.configuration for trial in now.done if is_probe(trial.configuration)]  # made to fit, several proposals are one
-        for _ in range(ASKS):
+        for refused in range(ASKS):
             proposal = self.engine.ask()
             if hurried and weights_of(proposal.configuration) is None:
-                self._refuse(proposal, now)
+                self.engine.refuse(proposal)
                 continue
             configuration = self.sizing.shrunk(dict(proposal.configuration), now.done, now.share)
             whole = now.fidelity.seconds
@@ -48,13 +48,9 @@ class Proposals:
             ):
                 share = self.sizing.share(configuration, now.done, seconds)
                 fidelity = Fidelity(max(1, round(now.fidelity.epochs * proposal.share)), seconds, share=share)
-                return Job(configuration, fidelity, proposal.reason, "search", proposal.id)
-            self._refuse(proposal, now)
+                return Job(configuration, fidelity, proposal.reason, "search", proposal.id, refused=refused)
+            self.engine.refuse(proposal)
         return None
-
-    def _refuse(self, proposal: Proposal, now: Situation) -> None:
-        """The engine is to propose something else."""
-        self.engine.tell(Trial(-1, proposal.configuration, now.fidelity, proposal.reason, "search", State.FAILED, failure="refused before training"))
 
 
 def benched(done: tuple[Trial, ...]) -> set[str]:
