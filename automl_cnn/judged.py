@@ -50,6 +50,11 @@ def ahead(trials: Sequence[Trial], best: Trial) -> str:
     return sentence
 
 
+def looked_at(tested: int) -> str:
+    """How new the test images were, of which `tested` winners of the study have had a score by now."""
+    return "never looked at before" if tested <= 1 else f"that scored {tested - 1} earlier winner{'s' if tested > 2 else ''} of this study too"
+
+
 def not_new(refit: Refit | None) -> str:
     """That accuracy on images a model has learned from is no score of it; empty where it has learned from the training images alone."""
     learned = () if refit is None or refit.kept else tuple(split for split in refit.splits if split != "train")

@@ -299,7 +299,7 @@ def words_of(splits: tuple[str, ...] | list[str]) -> str:
 
 @dataclass(frozen=True)
 class StudyResult:
-    """What a search found; `automl-cnn search --json` prints it."""
+    """The result of a search; `automl-cnn search --json` prints it."""
 
     study: str
     metric: str
@@ -323,6 +323,7 @@ class StudyResult:
     front: tuple[int, ...] = ()  # the trials that none beats in all objectives at once, the highest score first
     folds: int = 0  # of the cross-validation that gave `val_score`; 0: it is the score on the validation images
     refit: Refit | None = None  # how the delivered model was trained on more images than the scored one; None where that was switched off
+    tested: int = 1  # how many of the study's winners, this one included, were scored on the test images so far
     winner_found_at: float | None = None  # seconds from the beginning of the study until the winning trial was finished
     members: Mapping[str, float] = field(default_factory=dict)  # of an ensemble: each member's share, by trial; the first is `trial`
     leaderboard: tuple[Trial, ...] = field(default=(), repr=False)

@@ -15,7 +15,7 @@ from automl_cnn.cli.board import leaderboard
 from automl_cnn.cli.console import Text, plural, value, with_interval
 from automl_cnn.cli.dashboard import STORE
 from automl_cnn.cli.front import front_table, models_line
-from automl_cnn.judged import ahead, kind, over
+from automl_cnn.judged import ahead, kind, looked_at, over
 from automl_cnn.quantities import clock, compact
 from automl_cnn.records import MAJORITY_CLASS, Calibration, StudyResult
 from automl_cnn.text import inline
@@ -52,7 +52,7 @@ def _parts(result: StudyResult, store: Path, width: int, *, mlflow: bool, known:
         *_ahead(result),
     ]
     if result.test_score is not None:
-        unseen = "" if any("test images are copies" in text for text in result.caveats) else ", on images never looked at before"
+        unseen = "" if any("test images are copies" in text for text in result.caveats) else f", on images {looked_at(result.tested)}"
         parts.append(fact("test", f"{result.metric} {with_interval(result.test_score, result.test_interval)}{unseen}", "bold green"))
     if result.refit is not None:
         parts.append(fact("refit", result.refit.sentence))

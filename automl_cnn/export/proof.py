@@ -49,6 +49,11 @@ class Reference:
     labels: np.ndarray | None = None
     validation: np.ndarray | None = None
 
+    @property
+    def validated(self) -> int:
+        """How many images are of the validation split."""
+        return 0 if self.validation is None else int(self.validation.sum())
+
     def accuracy(self, probabilities: np.ndarray, *, validation: bool | None = None) -> float | None:
         """The share of right labels: of all images, or of those of the validation split, or of those of the test split."""
         if self.labels is None or self.validation is None:
@@ -67,7 +72,7 @@ class Proof:
     accuracy: float | None  # on the test images
     original_accuracy: float | None
     validation_accuracy: float | None
-    lost: float | None  # accuracy on validation and test images together; below 0 where some was won
+    lost: float | None  # accuracy on the validation images; below 0 where some was won. The test images decide nothing.
     lost_images: int | None
     latency_ms: dict[str, float]
     loading_seconds: float
@@ -93,7 +98,7 @@ def prove(kind: Format, path: Path, reference: Reference, *, latencies: Sequence
     pairs = [(said, reference.probabilities), (found["single"], said[:SINGLES])]
     if len(sized):
         pairs.append((found["sized"], reference.sized_probabilities))
-    before, after = reference.accuracy(reference.probabilities), reference.accuracy(said)
+    before, after = (reference.accuracy(answers, validation=True) for answers in (reference.probabilities, said))
     lost = None if before is None or after is None else before - after
     return Proof(
         images=len(said),
@@ -103,7 +108,7 @@ def prove(kind: Format, path: Path, reference: Reference, *, latencies: Sequence
         original_accuracy=reference.accuracy(reference.probabilities, validation=False),
         validation_accuracy=reference.accuracy(said, validation=True),
         lost=lost,
-        lost_images=None if lost is None else round(lost * len(said)),
+        lost_images=None if lost is None else round(lost * reference.validated),
         latency_ms=told["latency_ms"],
         loading_seconds=told["loading_seconds"],
         bytes=sum(part.stat().st_size for part in kind.parts(path)),
@@ -115,8 +120,8 @@ def refused(proof: Proof, method: str) -> str | None:
     """Why a file must not be used, in half a sentence; None where it may.
 
     A float32 file must give the original's probabilities to within 0.0001 and every one of its labels; a smaller one may
-    not lose more than one point of accuracy (a single image may be lost where there are fewer than a hundred), nor change a
-    tenth of the labels, whatever its accuracy.
+    not lose more than one point of accuracy on the validation images (a single image may be lost where there are fewer than
+    a hundred), nor change a tenth of the labels, whatever its accuracy.
     """
     if method == "float32":
         if proof.max_difference > TOLERANCE:
@@ -131,7 +136,7 @@ def refused(proof: Proof, method: str) -> str | None:
     if proof.same_labels < ALIKE:
         return f"it changes {1 - proof.same_labels:.1%} of the labels (at most {1 - ALIKE:.0%} is allowed)"
     if proof.lost > POINTS and proof.lost_images > 1:
-        return f"it loses {100 * proof.lost:.1f} points of accuracy on {proof.images} images (at most {100 * POINTS:.0f} is allowed)"
+        return f"it loses {100 * proof.lost:.1f} points of accuracy on the validation images (at most {100 * POINTS:.0f} is allowed)"
     return None
 
 

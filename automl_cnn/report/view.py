@@ -10,7 +10,7 @@ from pathlib import Path
 from automl_cnn.diagnosis import title
 from automl_cnn.errors import StoreError
 from automl_cnn.facts import Facts
-from automl_cnn.judged import EVERY, HELD_OUT, is_crossed, kind, over, scored_splits
+from automl_cnn.judged import EVERY, HELD_OUT, is_crossed, kind, looked_at, over, scored_splits
 from automl_cnn.places import sqlite_url
 from automl_cnn.quantities import clock, compact
 from automl_cnn.ranking import ranked
@@ -95,7 +95,9 @@ def _verdict(facts: Facts) -> str:
     splits = ("test",) if where == "test" else scored_splits(best.folds)
     images = f"the {sum(sum(map(int, facts.data['splits'][split])) for split in splits):,} " if facts.data.get("splits") else ""
     chosen = f"{over(best.folds)}, {f'in the {kind(best.folds)} ' if best.folds else ''}by which it was chosen"
-    split = ("test images" if facts.copied else "test images, which it had never seen") if where == "test" else chosen
+    tested = int((facts.result or {}).get("tested") or 1)
+    unseen = "test images, which it had never seen" if tested == 1 else f"test images, {looked_at(tested)}"
+    split = ("test images" if facts.copied else unseen) if where == "test" else chosen
     interval = f" (95 % interval {percent(span[0])} to {percent(span[1])})" if span else ""
     if facts.metric == "accuracy":
         reached = f"answered {percent(score)} of {images}{split}, right{interval}"

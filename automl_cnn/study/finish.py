@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -36,6 +37,7 @@ from automl_cnn.track import Tracking
 from automl_cnn.transfer import is_probe
 
 ENSEMBLE_SHARE = 0.05  # of the budget, at most, for making one model of several networks
+TESTS = "tests"  # in the record: the test scores of the study's winners, by their trials
 REPORT = 3.0  # seconds for MLflow and the report
 LOOK = 2.0  # seconds for a few heat maps and the page, beside scoring the validation images
 
@@ -77,11 +79,10 @@ class Finish:
             best = self._standing(best, trials)
         self._ensemble(trials, stopped_by, alone)
         calibration = self._calibrated()
-        self.observer.finishing("scoring the test images once")
-        began = elapsed.now()
-        test = self._test_of_majority() if best.is_majority else self._test()
-        scoring = elapsed.now() - began
         joined = ensembles.standing(self.folder.model)
+        began = elapsed.now()
+        test = self._tested(best, joined)
+        scoring = elapsed.now() - began
         refit, better = self._refit(best, stopped_by, members=len(joined.get("members", ())) or 1)
         evidence, without = self._looked(test, scoring, best)
         result = StudyResult(
@@ -108,6 +109,7 @@ class Finish:
             folds=0 if joined else best.folds,
             refit=refit,
             winner_found_at=self._found_at(best),
+            tested=max(1, len(self.record.group(TESTS))),
         )
         with self.as_room_allows():
             for number in result.front:
@@ -327,9 +329,31 @@ class Finish:
         except (DataError, StoreError):
             return np.zeros((1, size, size, self.dataset.channels), np.uint8)
 
+    def _tested(self, best: Trial, joined: Mapping[str, Any]) -> TestScore | None:
+        """The winner's score on the test images. Each winner of a study is scored once: a study that is resumed and has the same winner keeps the score."""
+        key = _model(best.number, joined.get("members") or {})
+        known = self.record.group(TESTS)
+        kept = known.get(key)
+        if isinstance(kept, Mapping):
+            return TestScore(kept["score"], tuple(kept["interval"]), tuple(map(tuple, kept["confusion"])))
+        earlier = self.record.settings.get(RESULT) or {}
+        if not known and earlier.get("test_score") is not None:  # of a version that kept no count
+            self.record.keep_one(TESTS, _model(earlier.get("trial"), earlier.get("members") or {}), None)
+        self.observer.finishing("scoring the test images once")
+        test = self._test_of_majority() if best.is_majority else self._test()
+        if test is not None:
+            with self.as_room_allows():
+                self.record.keep_one(TESTS, key, dataclasses.asdict(test))
+        return test
+
     def _test(self) -> TestScore | None:
         try:
             return self.executor.test(str(self.folder.model))
         except TrialError as error:
             self.observer.note(f"The test images could not be scored: {error}")
             return None
+
+
+def _model(number: object, members: Mapping[str, float]) -> str:
+    """What a winner is known by: its trial, or its members and their shares."""
+    return " + ".join(f"{trial} ({share:.3f})" for trial, share in members.items()) or str(number)

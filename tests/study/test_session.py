@@ -95,3 +95,13 @@ def test_the_images_of_a_search_are_claimed_while_it_runs(tmp_path, monkeypatch)
     search(tmp_path, monkeypatch, seconds=lambda number: seen.append(claims.in_use(tmp_path / "store" / "cache")))
     assert all(len(families) == 1 for families in seen)
     assert claims.in_use(tmp_path / "store" / "cache") == set()
+
+
+def test_each_winner_is_scored_on_the_test_images_once_however_often_a_study_is_resumed(tmp_path, monkeypatch):
+    first, _, worker = search(tmp_path, monkeypatch, name="one")
+    assert (first.trial, first.tested, worker.tested) == (2, 1, 1)
+    again, _, worker = search(tmp_path, monkeypatch, name="one")
+    assert (again.trial, again.tested, worker.tested) == (2, 1, 0)
+    assert (again.test_score, again.test_interval) == (first.test_score, first.test_interval)
+    more, _, worker = search(tmp_path, monkeypatch, name="one", trials=5)
+    assert (more.trial, more.tested, worker.tested) == (4, 2, 1)
