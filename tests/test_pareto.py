@@ -35,6 +35,7 @@ from automl_cnn.study.prices import Prices
 from automl_cnn.study.record import Record
 from automl_cnn.study.shelf import Shelf
 from automl_cnn.study.stages import Promotion, Situation, Sizing, kept
+from automl_cnn.study.wishes import Measure, Unmeasured
 from automl_cnn.track import NullTracker
 
 BOTH = ("accuracy", "latency")
@@ -233,8 +234,7 @@ class Study:
         )
         self.loop = Loop(
             self.record,
-            Planner(Sizing(HILL, cost, 100), self.engine, 60, objectives),
-            self.engine,
+            Planner(Sizing(HILL, cost, 100), self.engine, 60, objectives, timed=self._known if "latency" in objectives else None),
             self.executor,
             NullTracker(),
             NullObserver(),
@@ -242,11 +242,12 @@ class Study:
             shelf.put,
             f"session-{trials}",
             0.0,
-            latency=self._latency if "latency" in objectives else None,
+            measure=lambda need: self.measured.append(need.configuration),
         )
 
-    def _latency(self, configuration):
-        self.measured.append(configuration)
+    def _known(self, configuration):
+        if configuration not in self.measured:
+            raise Unmeasured(Measure("latency", configuration))
         return latency(configuration)
 
     def run(self):

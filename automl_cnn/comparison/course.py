@@ -16,7 +16,7 @@ from automl_cnn.space import Choice, Configuration, Scalar
 from automl_cnn.store import StudyFolder
 from automl_cnn.study.budget import Budget
 from automl_cnn.study.course import COMPARISON
-from automl_cnn.study.engines.protocol import Engine, Proposal
+from automl_cnn.study.engines.protocol import Proposal
 from automl_cnn.study.planner import Planner
 from automl_cnn.study.record import Record
 from automl_cnn.study.stages import Sizing
@@ -69,7 +69,7 @@ class ComparePlanner(Planner):
 
     trainings: tuple[Training, ...] = field(kw_only=True)
 
-    def next(self, trials: Sequence[Trial], budget: Budget) -> Job | None:
+    def next(self, trials: Sequence[Trial], budget: Budget, failed: dict[str, str] | None = None) -> Job | None:
         for training in self.trainings:
             if training.became(trials) is not None:
                 continue
@@ -107,15 +107,14 @@ class Course:
     def settings(self) -> Mapping[str, Any]:
         return {"comparison": self.comparison.name}
 
-    def plan(self, sizing: Sizing, record: Record, note: Callable[[str], None]) -> tuple[Planner, Engine]:
+    def plan(self, sizing: Sizing, record: Record, note: Callable[[str], None]) -> Planner:
         if record.trials and COMPARISON not in record.settings:
             raise ConfigError(f"The study '{record.name}' is a search, not a comparison. Choose another --store.")
         record.keep(COMPARISON, self.comparison.name)
         networks = {network.key: network for network, _ in self.wanted}
         whole = {key: self._configuration(network, sizing, note) for key, network in networks.items()}
         self.trainings = tuple(Training(network, whole[network.key], seed) for network, seed in self.wanted)
-        engine = Bystander()
-        return ComparePlanner(sizing, engine, max(network.epochs for network, _ in self.wanted), trainings=self.trainings), engine
+        return ComparePlanner(sizing, Bystander(), max(network.epochs for network, _ in self.wanted), trainings=self.trainings)
 
     def conclude(self, record: Record, folder: StudyFolder) -> Sequence[Path]:
         self.trials = record.trials

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from automl_cnn.store import StudyFolder
-from automl_cnn.study.engines.protocol import Engine
 from automl_cnn.study.planner import Planner
 from automl_cnn.study.record import Record
 from automl_cnn.study.stages import Sizing
@@ -24,8 +23,8 @@ class Course(Protocol):
     def settings(self) -> Mapping[str, Any]:
         """What is asked for beside a study's settings, JSON-ready; the tracker keeps it."""
 
-    def plan(self, sizing: Sizing, record: Record, note: Callable[[str], None]) -> tuple[Planner, Engine]:
-        """Who wishes for trials, and who hears of them.
+    def plan(self, sizing: Sizing, record: Record, note: Callable[[str], None]) -> Planner:
+        """Who wishes for trials.
 
         Raises:
             ConfigError: the study was begun with other settings.

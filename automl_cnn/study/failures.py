@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 from automl_cnn.records import INTERRUPTED, State, Trial
 
@@ -12,27 +12,19 @@ EQUAL_ALONE = 10  # the same where there is only one architecture to try
 NUMBER = re.compile(r"\d[\d.,]*")
 
 
-@dataclass
-class Failures:
-    """The trials of this session that failed one after the other."""
-
-    _row: list[tuple[str, str]] = field(default_factory=list)  # reason and architecture
-
-    def add(self, trial: Trial) -> None:
-        """Count a trial that has ended; one that did not fail ends the row."""
+def in_a_row(trials: Sequence[Trial], architectures: int) -> str | None:
+    """Why a search should end, where the last of a session's `trials` all failed for one reason; `architectures` is how many there are to try."""
+    row: list[tuple[str, str]] = []  # reason and architecture, the last one first
+    for trial in reversed(trials):
         if trial.state is not State.FAILED:
-            self._row.clear()
-        else:
-            self._row.append((trial.failure or "no reason given", trial.architecture))
-
-    def reason(self, architectures: int) -> str | None:
-        """Why the search should end, where its last failures show it; `architectures` is how many there are to try."""
-        if not self._row:
-            return None
-        nobodys = self._row[-1][0].startswith(INTERRUPTED)  # the same trial is tried again each time
-        needed = EQUAL if architectures > 1 or nobodys else EQUAL_ALONE
-        last = self._row[-needed:]
-        alike = len(last) == needed and len({NUMBER.sub("0", reason) for reason, _ in last}) == 1
-        if not alike or (architectures > 1 and not nobodys and len({architecture for _, architecture in last}) == 1):
-            return None
-        return f"The last {needed} trials failed for one reason, so the search ends: {last[-1][0].rstrip('.')}. Put that right, and the same command goes on."
+            break
+        row.append((trial.failure or "no reason given", trial.architecture))
+    if not row:
+        return None
+    nobodys = row[0][0].startswith(INTERRUPTED)  # the same trial is tried again each time
+    needed = EQUAL if architectures > 1 or nobodys else EQUAL_ALONE
+    last = row[:needed]
+    alike = len(last) == needed and len({NUMBER.sub("0", reason) for reason, _ in last}) == 1
+    if not alike or (architectures > 1 and not nobodys and len({architecture for _, architecture in last}) == 1):
+        return None
+    return f"The last {needed} trials failed for one reason, so the search ends: {row[0][0].rstrip('.')}. Put that right, and the same command goes on."

@@ -1,4 +1,4 @@
-"""The loop: the planner's wish, the executor's events, the record first, then everybody else."""
+"""The loop carries out the planner's wishes: the record first, then everybody else. Only the loop writes."""
 
 from __future__ import annotations
 
@@ -6,31 +6,30 @@ import contextlib
 import dataclasses
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from automl_cnn import elapsed
 from automl_cnn.errors import StoreError
 from automl_cnn.ranking import incumbent
 from automl_cnn.records import IMAGES_GONE, INTERRUPTED, Epoch, Finished, Job, Progress, Started, State, Trial
-from automl_cnn.space import Configuration
 from automl_cnn.study.budget import Budget
 from automl_cnn.study.disk import DISK_FULL, STOPPED, go_on, is_full
-from automl_cnn.study.engines.protocol import Engine
 from automl_cnn.study.executors.protocol import Executor
-from automl_cnn.study.failures import Failures
 from automl_cnn.study.observer import Observer
-from automl_cnn.study.planner import Planner
+from automl_cnn.study.planner import Planner, Snapshot
 from automl_cnn.study.record import Record
 from automl_cnn.study.times import READY, Times
+from automl_cnn.study.wishes import Finish, Measure
 from automl_cnn.track import Tracking
 
 GRACE = 15.0  # seconds beyond the budget that a silent trial is waited for
 GRACE_SHARE = 0.05  # of the budget, at most, while nothing was trained yet: what stands in for a model is then made without the worker
 WAIT = 1.0  # seconds between two looks at the clock while the worker starts
-SILENCE = 60.0  # seconds without a step after which a trial hangs, and as many times more of what building it should take
-SLOWER = 5.0
-GIVE_UP = 5  # failed trials in a row, and none ever scored
+
+
+def _nothing_to_measure(need: Measure) -> None:
+    raise RuntimeError(f"nobody measures here, but the plan needs the {need.what} of a network")
 
 
 @dataclass
@@ -39,7 +38,6 @@ class Loop:
 
     record: Record
     planner: Planner
-    engine: Engine
     executor: Executor
     tracker: Tracking
     observer: Observer
@@ -50,19 +48,22 @@ class Loop:
     interrupted: bool = False
     clock: Callable[[], float] = elapsed.now
     times: Times = field(default_factory=Times)
-    latency: Callable[[Configuration], float | None] | None = None  # ms for one image, where trials should tell it
+    measure: Callable[[Measure], None] = _nothing_to_measure
     lacks: Callable[[Job], str | None] = lambda job: None  # why there is no room on the disk for it
     full: str = ""  # what was lacking on the disk, when that ended the search
     awaits: Callable[[float], bool] = lambda seconds: True  # waits for the worker, at most so long; whether it may be asked now
     restore: Callable[[], str | None] = lambda: "nothing can decode them again"  # decodes images that were deleted; why that cannot be done
     lost: str = ""  # why the images are gone for good, when that ended the search
-    failures: Failures = field(default_factory=Failures)
+    since: int = 0  # the first trial of this session
+    failed: Mapping[str, str] = field(default_factory=dict)  # the planner's stages that sit out
 
     def run(self) -> str:
         """Train until the planner has no wish; says what ended it: budget, trials, user, exhausted or disk."""
-        for trial in self.record.trials:
+        earlier = self.record.trials
+        self.since = len(earlier)
+        for trial in earlier:
             if not trial.is_majority:
-                self.engine.tell(trial)
+                self.planner.proposed.tell(trial)
         with self.times.within("planning"):
             self._await()
         while not self.interrupted:
@@ -77,30 +78,29 @@ class Loop:
         return "user"
 
     def _turn(self) -> str | None:
-        """One wish of the planner, trained; what ends the search, or None."""
-        budget = self._used()
-        trials = self.record.trials
-        if len(trials) >= GIVE_UP and incumbent(trials) is None and all(trial.state is State.FAILED for trial in trials[-GIVE_UP:]):
-            return "exhausted"
-        hopeless = self.lost or self.failures.reason(len(self.planner.sizing.options("architecture")))
-        if hopeless:
-            self.observer.note(hopeless)
-            return "exhausted"
+        """One wish of the planner, carried out; what ends the search, or None."""
         with self.times.within("planning"):
-            known = set(self.planner.failed)
-            job = self.planner.next(trials, budget)
-        for stage in self.planner.failed.keys() - known:
-            self.observer.note(f"The stage '{stage}' failed, and the search goes on without it. Please report this defect: {self.planner.failed[stage]}")
-        if job is None and trials and incumbent(trials) is None and budget.left > 0:
+            made = self.planner.decide(Snapshot(self.record.trials, self._used(), self.since, self.failed))
+            wish = made.wish
+            for stage in made.failed.keys() - self.failed.keys():
+                self.observer.note(f"The stage '{stage}' failed, and the search goes on without it. Please report this defect: {made.failed[stage]}")
+            self.failed = made.failed
+            if isinstance(wish, Measure):
+                self.measure(wish)
+                return None
+        if isinstance(wish, Finish):
+            if wish.note:
+                self.observer.note(wish.note)
+            return wish.why
+        if self.lost:
+            self.observer.note(self.lost)
             return "exhausted"
-        if job is None:
-            return "trials" if budget.trials is not None and len(trials) >= budget.trials else "budget"
-        self.full = self.lacks(job) or ""
+        self.full = self.lacks(wish.job) or ""
         if self.full:
             return STOPPED
         self.times.spent.setdefault(READY, self.clock() - self.began)
         with self.times.within("trials"):
-            self._train(job)
+            self._train(wish.job, wish.silence)
         return STOPPED if self.full else None
 
     def interrupt(self) -> None:
@@ -115,7 +115,7 @@ class Loop:
         while not self.interrupted and (left := self._used().left) > 0 and not self.awaits(min(WAIT, left)):
             continue
 
-    def _train(self, job: Job) -> None:
+    def _train(self, job: Job, silence: float) -> None:
         number = self.record.start(job, self.planner.sizing.space)
         self.observer.trial_started(job, number)
         outcome = Finished(State.FAILED, failure="it gave no result")
@@ -124,8 +124,7 @@ class Loop:
         if broken is not None:
             self._conclude(number, Finished(State.FAILED, failure=broken), pruned=False)
             return
-        latency = self.latency(job.configuration) if self.latency is not None else None
-        silence = SILENCE + SLOWER * self.planner.sizing.setup(job.configuration, self.record.trials)
+        latency = self.planner.timed(job.configuration) if self.planner.timed is not None else None
         grace = GRACE if incumbent(self.record.trials) is not None else min(GRACE, GRACE_SHARE * (self.budget().total or 0.0))
         for event in self.executor.run(job, number, lambda: min(silence, max(0.0, self.budget().left) + grace)):
             if isinstance(event, (Started, Epoch)):
@@ -134,7 +133,7 @@ class Loop:
                 outcome = event
             elif self.interrupted:
                 self.executor.stop()
-            if isinstance(event, Epoch) and job.proposal is not None and not pruned and not self.engine.report(job.proposal, event.tenth, event.score):
+            if isinstance(event, Epoch) and job.proposal is not None and not pruned and not self.planner.engine.report(job.proposal, event.tenth, event.score):
                 pruned = True
                 self.executor.stop()
             self.observer.event(number, event)
@@ -158,9 +157,8 @@ class Loop:
         self.record.finish(number, outcome)
         trials = self.record.trials
         trial = trials[number]
-        self.failures.add(trial)
         self.shelve(trials)
-        self.engine.tell(trial)
+        self.planner.proposed.tell(trial)
         self.tracker.trial(trial)
         self.observer.trial_finished(trial, trials)
 

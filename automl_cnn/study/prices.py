@@ -1,4 +1,4 @@
-"""What networks cost, asked of the worker once for each and kept in the record."""
+"""What networks cost and how long they take: measured once by the worker, kept in the record, looked up by the plan."""
 
 from __future__ import annotations
 
@@ -11,19 +11,21 @@ from automl_cnn.records import NetCost
 from automl_cnn.space import Configuration
 from automl_cnn.study.executors.protocol import Executor
 from automl_cnn.study.record import Record
+from automl_cnn.study.wishes import Measure, Quantity, Unknown, Unmeasured
 from automl_cnn.transfer import FINETUNE, MIRROR, PRETRAINED, SIZES, STAGES, readout_of
 
 COSTS, LATENCIES = "costs", "latencies"
 UNKNOWN = NetCost(0, 1, 1)
 
 
-class Prices:
-    """`cost` and `latency` of a configuration's network; a network that cannot be built costs nothing here: its trial will say what is wrong."""
+class Known:
+    """What was measured so far. It asks nobody: where something is missing, it raises `Unmeasured` with what is to be measured.
 
-    def __init__(self, record: Record, executor: Executor) -> None:
-        self._record, self._executor = record, executor
-        self._costs = {key: NetCost(*value) for key, value in record.group(COSTS).items()}
-        self._latencies: dict[str, float] = record.group(LATENCIES)
+    A network that cannot be built costs nothing here: its trial will say what is wrong.
+    """
+
+    def __init__(self, costs: dict[str, NetCost], latencies: dict[str, float]) -> None:
+        self._costs, self._latencies = costs, latencies
         self._broken: dict[str, str] = {}
         self._unmeasured: set[str] = set()
 
@@ -32,41 +34,109 @@ class Prices:
         return self._broken.get(str(configuration["architecture"]))
 
     def cost(self, configuration: Configuration) -> NetCost:
-        key = _network(configuration)
-        if key not in self._costs and self.broken(configuration):
-            return UNKNOWN
+        key = network_key(configuration)
         if key not in self._costs:
-            try:
-                self._costs[key] = self._executor.cost(configuration)
-            except WorkerLost as error:
-                self._broken[str(configuration["architecture"])] = str(error)
+            if self.broken(configuration):
                 return UNKNOWN
-            except TrialError:
-                self._costs[key] = UNKNOWN
-            self._record.keep_one(COSTS, key, list(dataclasses.astuple(self._costs[key])))
+            raise Unmeasured(Measure("cost", configuration))
         return self._costs[key]
 
     def latency(self, configuration: Configuration) -> float:
-        """Milliseconds for one image; infinite where it could not be measured, so that such a network passes no limit. Only what was measured is kept."""
-        found = self.measured(configuration)
-        return math.inf if found is None else found
+        """Milliseconds for one image; infinite where it could not be measured, so that such a network passes no limit."""
+        milliseconds = self.measured(configuration)
+        return math.inf if milliseconds is None else milliseconds
 
     def measured(self, configuration: Configuration) -> float | None:
-        """The same; None where it could not be measured, which is not recorded: the next session tries again."""
-        key = _network(configuration)
-        if key in self._unmeasured:
+        """The same; None where it could not be measured."""
+        key = network_key(configuration)
+        if self._latencies.get(key):  # earlier versions kept a 0 for what could not be measured
+            return self._latencies[key]
+        if key in self._unmeasured or self.broken(configuration):
             return None
-        if not self._latencies.get(key):  # earlier versions kept a 0 for what could not be measured
-            try:
-                self._latencies[key] = self._executor.latency(configuration)
-            except TrialError:
-                self._unmeasured.add(key)
-                return None
-            self._record.keep_one(LATENCIES, key, self._latencies[key])
-        return self._latencies[key]
+        raise Unmeasured(Measure("latency", configuration))
+
+    def add(self, need: Measure, outcome: NetCost | float | Unknown) -> None:
+        """Take in what a measurement gave."""
+        key = network_key(need.configuration)
+        if isinstance(outcome, NetCost):
+            self._costs[key] = outcome
+        elif isinstance(outcome, float):
+            self._latencies[key] = outcome
+        elif need.what == "cost":
+            self._costs[key] = UNKNOWN
+        else:
+            self._unmeasured.add(key)
+
+    def give_up(self, need: Measure, reason: str) -> None:
+        """Never again build a network of this architecture, which took the worker with it."""
+        self._broken[str(need.configuration["architecture"])] = reason
 
 
-def _network(configuration: Configuration) -> str:
+class Prices:
+    """Measures by the worker and keeps what it measured in the record. `known` is what the plan looks up.
+
+    `cost`, `latency` and `measured` measure at once what is not known: for what is not planned.
+    """
+
+    def __init__(self, record: Record, executor: Executor) -> None:
+        self._record, self._executor = record, executor
+        self.known = Known({key: NetCost(*value) for key, value in record.group(COSTS).items()}, record.group(LATENCIES))
+
+    def measure(self, need: Measure) -> None:
+        """Ask the worker, and keep what it answers. A latency that could not be measured is not kept: the next session tries again."""
+        try:
+            outcome = self._outcome(need)
+        except WorkerLost as error:
+            self.known.give_up(need, str(error))
+            return
+        self.known.add(need, outcome)
+        key = network_key(need.configuration)
+        if need.what == "cost":
+            self._record.keep_one(COSTS, key, list(dataclasses.astuple(self.known.cost(need.configuration))))
+        elif isinstance(outcome, float):
+            self._record.keep_one(LATENCIES, key, outcome)
+
+    def _outcome(self, need: Measure) -> NetCost | float | Unknown:
+        """
+        Raises:
+            WorkerLost: building the network killed the worker, or made it hang.
+        """
+        try:
+            return self._executor.cost(need.configuration) if need.what == "cost" else float(self._executor.latency(need.configuration))
+        except WorkerLost:
+            if need.what == "cost":
+                raise
+            return Unknown("the worker was lost")
+        except TrialError as error:
+            return Unknown(str(error))
+
+    def broken(self, configuration: Configuration) -> str | None:
+        """As of `Known`."""
+        return self.known.broken(configuration)
+
+    def cost(self, configuration: Configuration) -> NetCost:
+        """What a network costs; nothing where it cannot be built."""
+        self._ensure("cost", configuration)
+        return self.known.cost(configuration)
+
+    def latency(self, configuration: Configuration) -> float:
+        """Milliseconds for one image; infinite where it cannot be measured."""
+        self._ensure("latency", configuration)
+        return self.known.latency(configuration)
+
+    def measured(self, configuration: Configuration) -> float | None:
+        """Milliseconds for one image; None where it cannot be measured."""
+        self._ensure("latency", configuration)
+        return self.known.measured(configuration)
+
+    def _ensure(self, what: Quantity, configuration: Configuration) -> None:
+        try:
+            self.known.cost(configuration) if what == "cost" else self.known.measured(configuration)
+        except Unmeasured as missing:
+            self.measure(missing.need)
+
+
+def network_key(configuration: Configuration) -> str:
     """What shapes the network, and nothing else."""
     architecture = str(configuration["architecture"])
     shaping = ["architecture", "resolution", "width", "depth", f"{PRETRAINED}{architecture}"]

@@ -24,7 +24,7 @@ from automl_cnn.scaling import PAPER, SAME_COST, WAYS, Choice, Coefficients, Sca
 from automl_cnn.space import Configuration, Scalar
 from automl_cnn.store import StudyFolder
 from automl_cnn.study.budget import Budget
-from automl_cnn.study.engines.protocol import Engine, Proposal
+from automl_cnn.study.engines.protocol import Proposal
 from automl_cnn.study.planner import Planner
 from automl_cnn.study.record import FINGERPRINT, Record
 from automl_cnn.study.stages import Sizing
@@ -125,7 +125,7 @@ class ScalePlanner(Planner):
 
     plan: Plan = field(kw_only=True)
 
-    def next(self, trials: Sequence[Trial], budget: Budget) -> Job | None:
+    def next(self, trials: Sequence[Trial], budget: Budget, failed: dict[str, str] | None = None) -> Job | None:
         done = tuple(trial for trial in trials if not (trial.state is State.FAILED and (trial.failure or "").startswith(INTERRUPTED)))
         if (budget.trials is not None and len(done) >= budget.trials) or (done and budget.left <= 0):
             return None
@@ -284,7 +284,7 @@ class Scale:
     def settings(self) -> Mapping[str, Any]:
         return {f"scale.{name}": value for name, value in dataclasses.asdict(self.asked).items() if value is not None}
 
-    def plan(self, sizing: Sizing, record: Record, note: Callable[[str], None]) -> tuple[Planner, Engine]:
+    def plan(self, sizing: Sizing, record: Record, note: Callable[[str], None]) -> Planner:
         known, now = record.settings.get(KEY), self.asked.identity
         if known is None and record.trials:
             raise ConfigError(f"The study '{record.name}' is a search, not one of scaling. Choose another --name.")
@@ -295,9 +295,8 @@ class Scale:
                 "how far to scale may change."
             )
         record.keep(KEY, now)
-        referee = Referee()
-        self.planner = ScalePlanner(sizing, referee, UNHURRIED_EPOCHS * 2 if self.asked.epochs is None else self.asked.epochs, plan=self.asked)
-        return self.planner, referee
+        self.planner = ScalePlanner(sizing, Referee(), UNHURRIED_EPOCHS * 2 if self.asked.epochs is None else self.asked.epochs, plan=self.asked)
+        return self.planner
 
     def conclude(self, record: Record, folder: StudyFolder) -> Sequence[Path]:
         from automl_cnn.study.scaled import report, write

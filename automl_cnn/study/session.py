@@ -22,7 +22,7 @@ from automl_cnn.diagnosis.copies import share_of_copies
 from automl_cnn.errors import AutomlCnnError, ConfigError, ImagesGone, StoreError
 from automl_cnn.pareto import winner
 from automl_cnn.records import Job, StudyResult, Trial
-from automl_cnn.space import Configuration, Space
+from automl_cnn.space import Space
 from automl_cnn.store import Store, StudyFolder
 from automl_cnn.study.budget import FINISH, SETUP, Budget, finishing
 from automl_cnn.study.checking import Checking
@@ -52,6 +52,7 @@ from automl_cnn.study.times import KEY as TIMES
 from automl_cnn.study.times import READY, Times
 from automl_cnn.study.union import by_phi, smallest_inputs, study_space, worth_enlarging
 from automl_cnn.study.weights import Found, choose
+from automl_cnn.study.wishes import Measure
 from automl_cnn.track import NullTracker, Tracker, Tracking
 from automl_cnn.track.later import Later, ending
 
@@ -188,11 +189,13 @@ def _search(
         if course is None and SCALE in record.settings:
             raise ConfigError(f"The study '{name}' is one of scaling, not a search: go on with it by `automl-cnn scale`, or choose another --name.")
         if course is not None:
-            planner, engine = course.plan(sizing, record, observer.note)
+            planner = course.plan(sizing, record, observer.note)
         else:
             scales = {} if config.scaling == "off" else coefficients(store.journal, dataset.fingerprint)
             planner = Planner(sizing, engine, config.max_epochs, config.objectives or (), known, config.scaling, scales)
-        result = study.search(planner, engine, prices.measured if timed else None)
+        pure = dataclasses.replace(sizing, cost=prices.known.cost, limits=dataclasses.replace(limits, measure=prices.known.latency))
+        planner = dataclasses.replace(planner, sizing=pure, timed=prices.known.measured if timed else None)
+        result = study.search(planner, prices.measure)
         if course is not None:
             tracker.files(course.conclude(record, folder))
         return result
@@ -240,7 +243,7 @@ class _Study:
         ties = (self.executor, self.tracker, self.observer, self.budget)
         return Finish(self.config, self.folder, self.record, self.shelf, self.dataset, *ties, self.sizing, self.times)
 
-    def search(self, planner: Planner, engine: Engine, latency: Callable[[Configuration], float | None] | None = None) -> StudyResult:
+    def search(self, planner: Planner, measure: Callable[[Measure], None]) -> StudyResult:
         self.record.bury()
         undo(self.folder)
         self.shelf.put(self.record.trials)
@@ -251,9 +254,9 @@ class _Study:
         if earlier:
             self.observer.resumed(earlier, self.used_before)
         session = uuid.uuid4().hex[:8]
-        loop = Loop(self.record, planner, engine, self.executor, self.tracker, self.observer, self.budget, self.put, session, self.started)
+        loop = Loop(self.record, planner, self.executor, self.tracker, self.observer, self.budget, self.put, session, self.started)
         loop.clock = elapsed.now
-        loop.times, loop.latency, loop.lacks = self.times, latency, self.lacks
+        loop.times, loop.measure, loop.lacks = self.times, measure, self.lacks
         loop.restore, loop.awaits = self.restore, self.executor.wait
         loop.times.add("start", elapsed.now() - self.started)
         with interruptible(loop):

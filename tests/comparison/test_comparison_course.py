@@ -45,7 +45,7 @@ class FakeRecord:
 
 def begun(comparison):
     course = Course(comparison, Results(comparison, ()).missing_on(comparison.sets[0]))
-    planner, _ = course.plan(Sizing(SPACE, cost, 200), FakeRecord(), print)
+    planner = course.plan(Sizing(SPACE, cost, 200), FakeRecord(), print)
     return course, planner
 
 

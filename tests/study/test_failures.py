@@ -3,15 +3,13 @@
 import pytest
 
 from automl_cnn.records import Fidelity, State, Trial
-from automl_cnn.study.failures import EQUAL, EQUAL_ALONE, Failures
+from automl_cnn.study.failures import EQUAL, EQUAL_ALONE, in_a_row
 
 
-def row(*failures):
-    found = Failures()
+def trials(*failures):
     for number, (failure, architecture) in enumerate(failures):
         state = State.COMPLETE if failure is None else State.FAILED
-        found.add(Trial(number, {"architecture": architecture}, Fidelity(1), "", "search", state, failure=failure))
-    return found
+        yield Trial(number, {"architecture": architecture}, Fidelity(1), "", "search", state, failure=failure)
 
 
 LOST = [("the disk gave 5 bytes", "a"), ("the disk gave 17 bytes", "b")] * EQUAL
@@ -34,6 +32,6 @@ LOST = [("the disk gave 5 bytes", "a"), ("the disk gave 17 bytes", "b")] * EQUAL
     ],
 )
 def test_failures_for_one_reason_that_no_network_is_to_blame_for_end_the_search(failures, architectures, ends):
-    reason = row(*failures).reason(architectures)
+    reason = in_a_row(tuple(trials(*failures)), architectures)
     assert (reason is not None) is ends
     assert not ends or failures[-1][0] in reason

@@ -1,18 +1,21 @@
 """The loop, driven by fakes through simulated learning curves, in milliseconds."""
 
 import dataclasses
+import itertools
+import random
 from pathlib import Path
 
 import pytest
 
 from automl_cnn.ranking import incumbent
-from automl_cnn.records import Epoch, Finished, NetCost, Progress, Started, State
+from automl_cnn.records import INTERRUPTED, Epoch, Finished, NetCost, Progress, Started, State
 from automl_cnn.space import Choice, Float, Parameter, Space
 from automl_cnn.study.budget import Budget
 from automl_cnn.study.engines.optuna import OptunaEngine
-from automl_cnn.study.loop import GIVE_UP, Loop
+from automl_cnn.study.loop import Loop
 from automl_cnn.study.observer import NullObserver
-from automl_cnn.study.planner import Planner
+from automl_cnn.study.planner import GIVE_UP, Planner, Snapshot
+from automl_cnn.study.prices import Known, network_key
 from automl_cnn.study.record import OFTEN, Record
 from automl_cnn.study.stages import Sizing, kept
 from automl_cnn.track import NullTracker
@@ -86,19 +89,18 @@ class FakeExecutor:
 
 
 class Study:
-    def __init__(self, tmp_path, *, total=None, trials=None, **executor):
+    def __init__(self, tmp_path, *, total=None, trials=None, sampler="tpe", **executor):
         self.folder = tmp_path / "checkpoints"
         self.folder.mkdir(exist_ok=True)
         self.clock = Clock()
         self.executor = FakeExecutor(self.clock, self.folder, **executor)
         self.record = Record(tmp_path / "j", "s")
-        self.engine = OptunaEngine(SPACE, 0)
+        self.engine = OptunaEngine(SPACE, 0, sampler)
         self.promoted = []
         before, began = self.record.seconds, self.clock.now
         self.loop = Loop(
             self.record,
             Planner(Sizing(SPACE, lambda configuration: NetCost(1000, 1_000_000, 5), 100), self.engine, 60),
-            self.engine,
             self.executor,
             NullTracker(),
             NullObserver(),
@@ -243,3 +245,82 @@ def test_a_network_that_killed_the_worker_once_is_not_built_again(tmp_path):
     failed = [trial for trial in study.record.trials if trial.architecture == "good"]
     assert [trial.failure for trial in failed] == ["it hangs"]
     assert all(job.configuration["architecture"] != "good" for job in study.executor.jobs)
+
+
+class Killed(BaseException):
+    pass
+
+
+def killing(study, after):
+    """Kill the study after so many epochs of its own."""
+    epochs = itertools.count(1)
+
+    def kill(number, epoch):
+        if next(epochs) == after:
+            raise Killed
+
+    study.executor.at_epoch = kill
+
+
+def outcomes(study):
+    """What the study's trials were and what became of them, those lost to a kill left out."""
+    trials = [trial for trial in study.record.trials if not (trial.failure or "").startswith(INTERRUPTED)]
+    return [(trial.stage, trial.configuration, trial.state, trial.score, len(trial.epochs)) for trial in trials]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    study = Study(tmp_path_factory.mktemp("whole"), trials=TRIALS, sampler="random")
+    assert study.loop.run() == "trials"
+    return outcomes(study)
+
+
+TRIALS = 100
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_hundred_trials_end_the_same_however_often_the_search_is_killed(tmp_path, undisturbed, seed):
+    draw, kills = random.Random(seed), 0
+    while True:
+        study = Study(tmp_path, trials=TRIALS, sampler="random")
+        study.record.bury()
+        killing(study, draw.randrange(1, 200))
+        try:
+            ended = study.loop.run()
+            break
+        except Killed:
+            kills += 1
+    assert ended == "trials"
+    assert kills >= 2
+    assert outcomes(study) == undisturbed
+
+
+def test_a_plan_waits_for_what_must_be_measured_and_measures_it_once(tmp_path):
+    study, asked = Study(tmp_path, trials=8), []
+    known = Known({}, {})
+
+    def measure(need):
+        asked.append(need)
+        known.add(need, NetCost(1000, 1_000_000, 5) if need.what == "cost" else 2.5)
+
+    sizing = dataclasses.replace(study.loop.planner.sizing, cost=known.cost)
+    study.loop.planner = dataclasses.replace(study.loop.planner, sizing=sizing, timed=known.measured)
+    study.loop.measure = measure
+    assert study.loop.run() == "trials"
+    assert {need.what for need in asked} == {"cost", "latency"}
+    keys = [(need.what, network_key(need.configuration)) for need in asked]
+    assert len(keys) == len(set(keys))
+    assert {trial.latency for trial in study.record.trials if trial.scored} == {2.5}
+
+
+def test_the_same_snapshot_gives_the_same_decision(tmp_path):
+    study = Study(tmp_path, trials=20)
+    study.loop.run()
+    planner, trials = study.loop.planner, study.record.trials
+    for number in range(0, 20, 3):
+        engine = OptunaEngine(SPACE, 0)
+        fresh = dataclasses.replace(planner, engine=engine)
+        for trial in trials[:number]:
+            fresh.proposed.tell(trial)
+        now = Snapshot(trials[:number], Budget(None, 0.0, 20))
+        assert fresh.decide(now) == fresh.decide(now)

@@ -9,7 +9,7 @@ from automl_cnn.records import NetCost, State
 from automl_cnn.space import Choice, Parameter, Space
 from automl_cnn.study.budget import Budget
 from automl_cnn.study.limits import Limits
-from automl_cnn.study.prices import _network
+from automl_cnn.study.prices import network_key
 from automl_cnn.study.stages import Readouts, Situation, Sizing
 from automl_cnn.study.stages.readouts import LEAST, pixels
 from automl_cnn.transfer import Readout, name_of, readout_of
@@ -130,9 +130,9 @@ def test_a_space_without_readouts_has_none():
 
 
 def test_readouts_of_one_network_have_prices_of_their_own():
-    plain = _network(PROBE)
-    assert _network({**PROBE, "finetune.small": "head_first"}) == plain, "what is trained does not change the cost"
-    assert len({plain, *(_network({**PROBE, f"readout_{key}.small": value}) for key, value in (("sizes", 2), ("stages", 2), ("mirror", True)))}) == 4
+    plain = network_key(PROBE)
+    assert network_key({**PROBE, "finetune.small": "head_first"}) == plain, "what is trained does not change the cost"
+    assert len({plain, *(network_key({**PROBE, f"readout_{key}.small": value}) for key, value in (("sizes", 2), ("stages", 2), ("mirror", True)))}) == 4
 
 
 def test_a_readout_says_what_it_reads():

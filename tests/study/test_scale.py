@@ -270,7 +270,7 @@ def test_a_gain_is_better_known_with_more_trainings():
 class TestRecord:
     def begun(self, tmp_path, plan):
         record, course = Record(tmp_path / "j", "s"), Scale(plan)
-        planner, _ = course.plan(Sizing(SPACE, cost, IMAGES, 127), record, print)
+        planner = course.plan(Sizing(SPACE, cost, IMAGES, 127), record, print)
         return record, course, planner
 
     def test_multipliers_that_nobody_listed_are_kept(self, tmp_path):

@@ -19,6 +19,7 @@ from planner_fakes import (
 from automl_cnn.records import Fidelity, Job, NetCost, State
 from automl_cnn.space import Choice, Parameter, Space
 from automl_cnn.study.budget import Budget
+from automl_cnn.study.engines.proposed import Proposed
 from automl_cnn.study.engines.protocol import Proposal
 from automl_cnn.study.limits import Limits
 from automl_cnn.study.stages import Defaults, Promotion, Proposals, Retry, Situation, Sizing, kept
@@ -30,7 +31,7 @@ from automl_cnn.study.stages.sizing import pace
 def test_a_proposal_that_would_not_fit_is_made_smaller():
     done, _ = simulate(480)
     defaults = tuple(trial for trial in done if trial.stage == "defaults")
-    job = Proposals(Sizing(SPACE, cost, IMAGES), FakeEngine()).next(Situation(defaults, Budget(480, 60), 20.0, 3, 60))
+    job = Proposals(Sizing(SPACE, cost, IMAGES), Proposed(FakeEngine())).next(Situation(defaults, Budget(480, 60), 20.0, 3, 60))
     assert mult_adds(job.configuration) < mult_adds({"architecture": "big", "resolution": 96, "width": 1.0})
     assert job.configuration["architecture"] == "big"
 
@@ -41,10 +42,10 @@ def test_once_nothing_is_set_aside_the_last_proposals_share_what_is_left():
     ended = (*first, dataclasses.replace(first[-1], number=len(first), stage="final"))
 
     def seconds(trials, **given):
-        return Proposals(Sizing(SPACE, cost, IMAGES), FakeEngine()).next(Situation(trials, Budget(480, 440), 10.0, 3, 60, **given)).fidelity.seconds
+        return Proposals(Sizing(SPACE, cost, IMAGES), Proposed(FakeEngine())).next(Situation(trials, Budget(480, 440), 10.0, 3, 60, **given)).fidelity.seconds
 
     assert 10.0 < seconds(ended) == seconds(first, saving=False) < 35.0
-    assert Proposals(Sizing(SPACE, cost, IMAGES), FakeEngine()).next(Situation(first, Budget(480, 440), 10.0, 3, 60)) is None, "it is set aside"
+    assert Proposals(Sizing(SPACE, cost, IMAGES), Proposed(FakeEngine())).next(Situation(first, Budget(480, 440), 10.0, 3, 60)) is None, "it is set aside"
 
 
 def test_the_pace_of_a_stranger_is_guessed_on_the_careful_side():
@@ -80,7 +81,7 @@ def test_networks_from_scratch_are_left_out_once_they_are_out_of_reach():
     assert next_of(Defaults, close).configuration["pretrained.small"] == "none"
 
     def proposed(trials, share=30.0):
-        return next_of(lambda sizing: Proposals(sizing, Torn()), trials, share).configuration["architecture"]
+        return next_of(lambda sizing: Proposals(sizing, Proposed(Torn())), trials, share).configuration["architecture"]
 
     assert proposed(close) == "big"
     assert proposed(poor) == "small"
@@ -93,7 +94,7 @@ def test_a_proposal_that_asks_for_a_part_of_a_training_gets_that_part():
             return dataclasses.replace(super().ask(), share=0.25)
 
     now = Situation(tuple(simulate(480)[0][:3]), Budget(480, 100), 30.0, 3, 60)
-    whole, part = (Proposals(Sizing(SPACE, cost, IMAGES), engine).next(now) for engine in (FakeEngine(), Hasty()))
+    whole, part = (Proposals(Sizing(SPACE, cost, IMAGES), Proposed(engine)).next(now) for engine in (FakeEngine(), Hasty()))
     assert whole.stage == part.stage == "search"
     assert part.configuration == whole.configuration
     assert part.fidelity.seconds == pytest.approx(whole.fidelity.seconds / 4)
@@ -214,7 +215,7 @@ def test_a_probe_is_not_read_twice():
     probe = TRANSFER.defaults({"architecture": "small", "pretrained.small": "known", "finetune.small": "probe", "resolution": 96})
     job = Job({"width": 1.0, **probe}, Fidelity(60, 30), "", "defaults")
     slow = dataclasses.replace(trained(0, job, 0.8, 30), configuration=probe, images_per_second=20.0)
-    found = Proposals(Sizing(TRANSFER, transfer_cost, IMAGES, 64), Probes()).next(Situation((slow,), Budget(480, 100), 30.0, 3, 60))
+    found = Proposals(Sizing(TRANSFER, transfer_cost, IMAGES, 64), Proposed(Probes())).next(Situation((slow,), Budget(480, 100), 30.0, 3, 60))
     assert found.configuration["finetune.small"] == "head_first"
     assert asked == ["probe"] * 3 + ["head_first"]
 
@@ -224,7 +225,7 @@ def test_what_breaks_a_limit_is_made_smaller_or_refused():
 
     def proposal(limit):
         sizing = Sizing(SPACE, cost, IMAGES, limits=Limits(mult_adds=limit))
-        return Proposals(sizing, FakeEngine()).next(Situation((on_rung(0, 0.5),), Budget(3600, 100), 600.0, 3, 60))
+        return Proposals(sizing, Proposed(FakeEngine())).next(Situation((on_rung(0, 0.5),), Budget(3600, 100), 600.0, 3, 60))
 
     assert mult_adds(proposal(2 * fits).configuration) <= 2 * fits
     assert proposal(fits - 1) is None

@@ -115,11 +115,11 @@ class OptunaEngine:
         return not trial.should_prune() or sum(bool(known.intermediate_values) for known in self._known) < LEAST_RIVALS
 
     def tell(self, trial: Trial) -> None:
-        self._told, self._refused = self._told + 1, 0
         values = point(trial, self.objectives)
         failed = trial.state is State.FAILED or values is None
         if trial.state is State.RUNNING or (failed and (trial.failure or "").startswith(INTERRUPTED)):
-            return
+            return  # it is proposed again
+        self._told, self._refused = self._told + 1, 0
         goes_on = trial.continue_from is not None  # trained before: a fresh trial is no rival of its first epochs
         pruned = failed or trial.state is State.PRUNED  # a pruned trial without a single value is the worst there is
         told = create_trial(

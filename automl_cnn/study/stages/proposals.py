@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from automl_cnn.records import Fidelity, Job, State, Trial
 from automl_cnn.space import Configuration
 from automl_cnn.study.budget import evenly
-from automl_cnn.study.engines.protocol import Engine
+from automl_cnn.study.engines.protocol import Proposal
 from automl_cnn.study.stages.defaults import scratch_is_hopeless
 from automl_cnn.study.stages.situation import Situation
 from automl_cnn.study.stages.sizing import Sizing
@@ -19,20 +20,23 @@ BENCH_AFTER = 2  # failures of an architecture, an optimizer or a regularizer th
 
 @dataclass(frozen=True)
 class Proposals:
-    """Asks the engine; refuses what is too dear, hopeless or a probe read before, breaks a limit or uses a plugin that only ever failed."""
+    """The engine's first proposal that is not refused: too dear, hopeless, a probe read before, over a limit, or of a plugin that only ever failed.
+
+    `proposed` gives the proposals by their numbers.
+    """
 
     sizing: Sizing
-    engine: Engine
+    proposed: Callable[[int], Proposal]
+    asks: int = ASKS
 
     def next(self, now: Situation) -> Job | None:
         if now.share is not None and now.left < now.share:
             return None
         out, hurried = benched(now.done), now.share is not None and scratch_is_hopeless(now)
         read = [trial.configuration for trial in now.done if is_probe(trial.configuration)]  # made to fit, several proposals are one
-        for refused in range(ASKS):
-            proposal = self.engine.ask()
+        for refused in range(self.asks):
+            proposal = self.proposed(refused)
             if hurried and weights_of(proposal.configuration) is None:
-                self.engine.refuse(proposal)
                 continue
             configuration = self.sizing.shrunk(dict(proposal.configuration), now.done, now.share)
             whole = now.fidelity.seconds
@@ -49,7 +53,6 @@ class Proposals:
                 share = self.sizing.share(configuration, now.done, seconds)
                 fidelity = Fidelity(max(1, round(now.fidelity.epochs * proposal.share)), seconds, share=share)
                 return Job(configuration, fidelity, proposal.reason, "search", proposal.id, refused=refused)
-            self.engine.refuse(proposal)
         return None
 
 

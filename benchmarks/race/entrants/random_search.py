@@ -35,20 +35,13 @@ class Whole(Situation):
 class OnlyAsks(Planner):
     """Wishes for what the engine proposes, and for nothing else."""
 
-    def next(self, trials: Sequence[Trial], budget: Budget) -> Job | None:
+    def next(self, trials: Sequence[Trial], budget: Budget, failed: dict[str, str] | None = None) -> Job | None:
         done = tuple(trial for trial in trials if not (trial.state is State.FAILED and (trial.failure or "").startswith(INTERRUPTED)))
         defaults = budget.defaults(Defaults(self.sizing).number)  # none is trained; their number sets the seconds of a trial
         now = Whole(done, budget, budget.slice(defaults), defaults, self.max_epochs)
         if again := Retry(self.sizing).next(now):
             return again
-        for _ in range(ASKS):
-            if job := Proposals(self.sizing, self.engine).next(now):
-                return job
-            if now.share is None or now.left < now.share:
-                return None
-            refused = self.engine.ask().configuration  # too slow to build for what is left; another may do
-            self.engine.tell(Trial(-1, refused, now.fidelity, "at random", "search", State.FAILED, failure="refused before training"))
-        return None
+        return Proposals(self.sizing, self.proposed, ASKS).next(now)  # most are too slow to build for what is left; another may do
 
 
 if __name__ == "__main__":

@@ -1,0 +1,53 @@
+"""What a plan may ask for: train a network, measure one, or finish. And what a measurement gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from automl_cnn.records import Job
+from automl_cnn.space import Configuration
+
+Quantity = Literal["cost", "latency"]
+
+
+@dataclass(frozen=True)
+class Train:
+    """Train `job`; after `silence` seconds without a step, it hangs."""
+
+    job: Job
+    silence: float
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Build the network of a configuration and count what it costs, or time it: planning cannot go on without."""
+
+    what: Quantity
+    configuration: Configuration
+
+
+@dataclass(frozen=True)
+class Finish:
+    """Nothing is left to do: budget, trials, or exhausted. `note` is what the user should know of it."""
+
+    why: str
+    note: str = ""
+
+
+Wish = Train | Measure | Finish
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """What a measurement gives that failed."""
+
+    reason: str
+
+
+class Unmeasured(Exception):  # it is no error: it interrupts a plan, which is made again once the quantity is known
+    """A plan needs to know what a network costs or how long it takes."""
+
+    def __init__(self, need: Measure) -> None:
+        super().__init__(f"the {need.what} of a network is not known yet")
+        self.need = need
