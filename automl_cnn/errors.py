@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from enum import StrEnum
 
 
 class AutomlCnnError(Exception):
@@ -63,8 +64,24 @@ class ExportError(AutomlCnnError):
     """A model cannot be written in a format, or what was written does not say what the model says."""
 
 
+class Cause(StrEnum):
+    """Why a trial failed, as far as the search treats it differently."""
+
+    INTERRUPTED = "interrupted"  # lost through no fault of its own: it is tried again
+    MEMORY = "memory"  # it needed more than there is
+    DISK = "disk"  # nothing could be written
+    IMAGES = "images"  # the decoded images were deleted while it was trained
+    DIVERGED = "diverged"  # the loss was no number
+    WORKER = "worker"  # the worker process died or hung
+    OTHER = "other"
+
+
 class TrialError(AutomlCnnError):
     """One trial could not be trained; the search records the reason and goes on."""
+
+    def __init__(self, message: str, cause: Cause = Cause.OTHER) -> None:
+        super().__init__(message)
+        self.cause = cause
 
 
 class WorkerLost(TrialError):

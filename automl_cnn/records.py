@@ -12,14 +12,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from automl_cnn.errors import Cause
 from automl_cnn.space import Scalar
 from automl_cnn.transfer import name_of
 
-INTERRUPTED = "interrupted"  # how the failure of a trial begins that was lost through no fault of its own
-IMAGES_GONE = "the decoded images are gone"  # how one begins whose images were deleted while it was trained
 MAJORITY = "majority"  # the stage of the one trial that is no network, made where there was no time for any
 MAJORITY_CLASS = "majority_class"  # what stands for its architecture
-OUT_OF_MEMORY = "out of memory"  # how one begins that needed too much of it
 
 
 class State(StrEnum):
@@ -140,6 +138,7 @@ class Finished:
     images_per_second: float | None = None
     checkpoint: str | None = None
     failure: str | None = None  # one sentence, where state is FAILED
+    cause: Cause | None = None  # its kind, where state is FAILED
     interval: tuple[float, float] | None = None  # 95 % of the validation score
     averaged: int = 0  # epochs whose mean the weights are; 0: those of the best epoch alone
     right: str | None = None  # which validation images were answered rightly, as `automl_cnn.paired` packs them
@@ -188,6 +187,12 @@ class Trial:
     strength: float | None = None
     seed: int | None = None  # of its random numbers, where its job named one
     refused: int = 0  # as in Job
+    cause: Cause | None = None  # as in Finished
+
+    @property
+    def lost(self) -> bool:
+        """Whether it failed through no fault of its own, so that it counts as never tried."""
+        return self.state is State.FAILED and self.cause is Cause.INTERRUPTED
 
     @property
     def on_validation(self) -> float | None:

@@ -36,7 +36,7 @@ import psutil
 
 from automl_cnn.export.bundle import Classifier, load_model, read_card
 from automl_cnn.processes import environment, python
-from automl_cnn.records import INTERRUPTED, State, Trial
+from automl_cnn.records import State, Trial
 from automl_cnn.store import MODEL, Store
 from automl_cnn.study.record import Record
 
@@ -257,7 +257,7 @@ def kills(place: Path, data: Path, moments: int, seed: int, say: Callable[[str],
 
 def lost(trial: Trial) -> bool:
     """Whether it does not count, since its search was killed."""
-    return (trial.failure or "").startswith(INTERRUPTED)
+    return trial.lost
 
 
 def memory(place: Path, data: Path, megabytes: int, say: Callable[[str], None]) -> Counter[str]:

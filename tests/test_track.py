@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from automl_cnn.errors import StoreError
+from automl_cnn.errors import Cause, StoreError
 from automl_cnn.export.bundle import write_card
 from automl_cnn.records import Epoch, Fidelity, State, StudyResult, Trial
 from automl_cnn.store import Store
@@ -56,7 +56,15 @@ def a_trial(number, architecture="vgg", state=State.COMPLETE, score=0.8, epochs=
 TRIALS = [
     a_trial(0),
     a_trial(1, "resnet", State.PRUNED, 0.4, 2),
-    a_trial(2, state=State.FAILED, score=None, epochs=1, best_epoch=None, failure="the loss became nan in epoch 1: a lower learning rate may help"),
+    a_trial(
+        2,
+        state=State.FAILED,
+        score=None,
+        epochs=1,
+        best_epoch=None,
+        failure="the loss became nan in epoch 1: a lower learning rate may help",
+        cause=Cause.DIVERGED,
+    ),
 ]
 
 

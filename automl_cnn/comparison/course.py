@@ -10,7 +10,7 @@ from typing import Any
 
 from automl_cnn.comparison.table import Comparison, Match, Network
 from automl_cnn.errors import ConfigError, SpaceError
-from automl_cnn.records import INTERRUPTED, Fidelity, Job, State, Trial
+from automl_cnn.records import Fidelity, Job, State, Trial
 from automl_cnn.scaling import PAPER, WAYS, matched
 from automl_cnn.space import Choice, Configuration, Scalar
 from automl_cnn.store import StudyFolder
@@ -171,4 +171,4 @@ def _offered(sizing: Sizing, name: str, value: Scalar) -> bool:
 
 def _lost(trial: Trial) -> bool:
     """Whether a trial was cut short by the budget, the user or a crash: it is trained again."""
-    return trial.state in (State.STOPPED, State.RUNNING) or (trial.state is State.FAILED and (trial.failure or "").startswith(INTERRUPTED))
+    return trial.lost or trial.state in (State.STOPPED, State.RUNNING)

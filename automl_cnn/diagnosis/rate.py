@@ -8,14 +8,13 @@ from automl_cnn.diagnosis import thresholds as at
 from automl_cnn.diagnosis.actions import words
 from automl_cnn.diagnosis.context import Context
 from automl_cnn.diagnosis.curves import Curves
+from automl_cnn.errors import Cause
 from automl_cnn.records import Finding, Trial
-
-DIVERGED = ("loss became nan", "loss became inf")
 
 
 def diverged(trial: Trial, context: Context) -> Finding | None:
     """The loss became infinite: the trial failed."""
-    if not any(told in (trial.failure or "") for told in DIVERGED):
+    if trial.cause is not Cause.DIVERGED:
         return None
     return Finding(
         "rate_too_high",

@@ -15,7 +15,6 @@ from automl_cnn.store import Store, StudyFolder, free_bytes, size
 from automl_cnn.study.journal import share
 
 STOPPED = "disk"  # what ended a search that had no room left
-DISK_FULL = "the disk is full"  # how the failure of a trial begins that could not be written
 COPIES = 3  # of a model that lie on disk at once while it takes the best one's place
 CHECKPOINTS = 8  # files of a model's size that a study may keep at once, at worst
 MARGIN = 2_000_000  # bytes for record, logs and report

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from automl_cnn import elapsed
-from automl_cnn.errors import StoreError
+from automl_cnn.errors import Cause, StoreError
 from automl_cnn.ranking import incumbent
-from automl_cnn.records import IMAGES_GONE, INTERRUPTED, Epoch, Finished, Job, Progress, Started, State, Trial
+from automl_cnn.records import Epoch, Finished, Job, Progress, Started, State, Trial
 from automl_cnn.study.budget import Budget
-from automl_cnn.study.disk import DISK_FULL, STOPPED, go_on, is_full
+from automl_cnn.study.disk import STOPPED, go_on, is_full
 from automl_cnn.study.executors.protocol import Executor
 from automl_cnn.study.observer import Observer
 from automl_cnn.study.planner import Planner, Snapshot
@@ -118,11 +118,11 @@ class Loop:
     def _train(self, job: Job, silence: float) -> None:
         number = self.record.start(job, self.planner.sizing.space)
         self.observer.trial_started(job, number)
-        outcome = Finished(State.FAILED, failure="it gave no result")
+        outcome = Finished(State.FAILED, failure="it gave no result", cause=Cause.OTHER)
         pruned = False
         broken = self.planner.sizing.broken(job.configuration)
         if broken is not None:
-            self._conclude(number, Finished(State.FAILED, failure=broken), pruned=False)
+            self._conclude(number, Finished(State.FAILED, failure=broken, cause=Cause.WORKER), pruned=False)
             return
         latency = self.planner.timed(job.configuration) if self.planner.timed is not None else None
         grace = GRACE if incumbent(self.record.trials) is not None else min(GRACE, GRACE_SHARE * (self.budget().total or 0.0))
@@ -146,12 +146,12 @@ class Loop:
             self._keep(number, outcome, pruned=pruned)
 
     def _keep(self, number: int, outcome: Finished, *, pruned: bool) -> None:
-        if (outcome.failure or "").startswith(DISK_FULL):  # neither the configuration's fault nor a reason not to try it again
+        if outcome.cause is Cause.DISK:
             self.full = f"{(outcome.failure or '').capitalize()}. {go_on('Free some space')}"
-            outcome = dataclasses.replace(outcome, failure=f"{INTERRUPTED}: {outcome.failure}")
-        if (outcome.failure or "").startswith(IMAGES_GONE):
-            outcome = dataclasses.replace(outcome, failure=f"{INTERRUPTED}: {outcome.failure}")
+        if outcome.cause is Cause.IMAGES:
             self.lost = self.restore() or ""
+        if outcome.cause in (Cause.DISK, Cause.IMAGES):  # neither the configuration's fault nor a reason not to try it again
+            outcome = dataclasses.replace(outcome, failure=f"interrupted: {outcome.failure}", cause=Cause.INTERRUPTED)
         if pruned:
             outcome = dataclasses.replace(outcome, state=State.PRUNED)
         self.record.finish(number, outcome)

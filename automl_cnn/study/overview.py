@@ -19,7 +19,7 @@ from automl_cnn.errors import ConfigError, DataError, StoreError, did_you_mean
 from automl_cnn.judged import refit_of
 from automl_cnn.pareto import front, winner
 from automl_cnn.places import is_study_name, moved
-from automl_cnn.records import INTERRUPTED, Refit, State, Trial
+from automl_cnn.records import Refit, State, Trial
 from automl_cnn.store import Store, StudyFolder
 from automl_cnn.study.disk import STOPPED
 from automl_cnn.study.lock import holder
@@ -211,7 +211,7 @@ class Overview:
                 f"The images of the study '{self.name}' are not at {settings.get('data')}. Pass --data FOLDER to say where they are now; "
                 "they must be the same images."
             )
-        counted = sum(not (trial.state is State.FAILED and (trial.failure or "").startswith(INTERRUPTED)) for trial in self.trials)
+        counted = sum(not trial.lost for trial in self.trials)
         if budget is not None or trials is not None:
             settings = {key: given for key, given in settings.items() if key not in ("budget", "trials")}
         if budget is not None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from automl_cnn.diagnosis import Context
 from automl_cnn.errors import AutomlCnnError
 from automl_cnn.ranking import incumbent
-from automl_cnn.records import INTERRUPTED, Job, State, Trial
+from automl_cnn.records import Job, State, Trial
 from automl_cnn.scaling import Coefficients
 from automl_cnn.space import Configuration
 from automl_cnn.study.budget import Budget
@@ -98,7 +98,7 @@ class Planner:
             Unmeasured: it depends on what is not measured yet.
         """
         failed = {} if failed is None else failed
-        done = tuple(trial for trial in trials if not (trial.is_majority or (trial.state is State.FAILED and (trial.failure or "").startswith(INTERRUPTED))))
+        done = tuple(trial for trial in trials if not (trial.is_majority or trial.lost))
         if budget.trials is not None and len(done) >= budget.trials:
             return None
         if budget.left <= 0:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -19,8 +20,8 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
-from automl_cnn.errors import AutomlCnnError, StoreError
-from automl_cnn.records import INTERRUPTED, Epoch, Fidelity, Finished, Guide, Job, NetCost, Started, State, Trial
+from automl_cnn.errors import AutomlCnnError, Cause, StoreError
+from automl_cnn.records import Epoch, Fidelity, Finished, Guide, Job, NetCost, Started, State, Trial
 from automl_cnn.space import Space
 from automl_cnn.study.disk import go_on, is_full
 from automl_cnn.study.engines.optuna import distributions
@@ -35,6 +36,8 @@ FINGERPRINT = "fingerprint"
 SECONDS = "seconds"
 OFTEN, SHARE = 5.0, 0.01  # seconds and share of a session that a kill may lose
 RESULT = "result"
+BEGINNINGS = {"interrupted": Cause.INTERRUPTED, "out of memory": Cause.MEMORY}
+DIVERGED = re.compile(r"loss became (nan|inf)")
 WEIGHTS = "weights"
 DATA = "data"
 
@@ -183,7 +186,7 @@ class Record:
         """Mark what a killed search left running as interrupted; how many there were."""
         left = [trial for trial in self.trials if trial.state is State.RUNNING]
         for trial in left:
-            self.finish(trial.number, Finished(State.FAILED, failure=f"{INTERRUPTED}: the search ended while it was trained"))
+            self.finish(trial.number, Finished(State.FAILED, failure="interrupted: the search ended while it was trained", cause=Cause.INTERRUPTED))
         return len(left)
 
 
@@ -207,6 +210,16 @@ def _epoch(kept: Mapping[str, Any] | Sequence[Any]) -> Epoch:
     if isinstance(kept, Mapping):
         return Epoch(**{name: value for name, value in kept.items() if name in EPOCH})
     return Epoch(*kept)
+
+
+def _cause(outcome: Mapping[str, Any]) -> Cause | None:
+    """The kind of a failure; earlier versions kept it as the first words of its sentence."""
+    if outcome.get("cause"):
+        return Cause(outcome["cause"])
+    sentence = outcome.get("failure")
+    if sentence is None:
+        return None
+    return next((cause for words, cause in BEGINNINGS.items() if sentence.startswith(words)), Cause.DIVERGED if DIVERGED.search(sentence) else Cause.OTHER)
 
 
 def _trial(frozen: FrozenTrial) -> Trial:
@@ -234,6 +247,7 @@ def _trial(frozen: FrozenTrial) -> Trial:
         steps_seconds=outcome.get("steps_seconds"),
         images_per_second=outcome.get("images_per_second"),
         failure=outcome.get("failure"),
+        cause=_cause(outcome),
         started_at=attributes.get("started_at", 0.0),
         continue_from=attributes.get("continue_from"),
         guide=Guide(**attributes["guide"]) if attributes.get("guide") else None,

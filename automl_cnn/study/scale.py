@@ -19,7 +19,7 @@ from typing import Any
 
 from automl_cnn.errors import ConfigError
 from automl_cnn.paired import TRAINING_SD, difference
-from automl_cnn.records import INTERRUPTED, Fidelity, Job, State, Trial
+from automl_cnn.records import Fidelity, Job, State, Trial
 from automl_cnn.scaling import PAPER, SAME_COST, WAYS, Choice, Coefficients, Scaled, choose, grid, limit, matched, mean, rounded, scaled
 from automl_cnn.space import Configuration, Scalar
 from automl_cnn.store import StudyFolder
@@ -126,7 +126,7 @@ class ScalePlanner(Planner):
     plan: Plan = field(kw_only=True)
 
     def next(self, trials: Sequence[Trial], budget: Budget, failed: dict[str, str] | None = None) -> Job | None:
-        done = tuple(trial for trial in trials if not (trial.state is State.FAILED and (trial.failure or "").startswith(INTERRUPTED)))
+        done = tuple(trial for trial in trials if not trial.lost)
         if (budget.trials is not None and len(done) >= budget.trials) or (done and budget.left <= 0):
             return None
         base = self.base(done, budget)

@@ -14,7 +14,7 @@ import numpy as np
 
 from automl_cnn import metrics
 from automl_cnn.data import Dataset
-from automl_cnn.errors import TrialError
+from automl_cnn.errors import Cause, TrialError
 from automl_cnn.records import Epoch, Progress
 from automl_cnn.train import backend
 from automl_cnn.train.plan import fitting
@@ -170,7 +170,7 @@ class Watch(keras.callbacks.Callback):
         score = metrics.score(self.spec.metric, self.labels, probabilities)
         loss = metrics.cross_entropy(self.labels, probabilities)
         if not math.isfinite(loss):
-            raise TrialError(f"the validation loss became {loss} in epoch {self.epoch}: a lower learning rate may help")
+            raise TrialError(f"the validation loss became {loss} in epoch {self.epoch}: a lower learning rate may help", Cause.DIVERGED)
         if self.best is None or (score, -loss) > (self.best.score, -self.best.loss):
             self.best = Best(self.kept.get_weights(), self.epoch, score, loss, probabilities)
         clean = self._clean()
@@ -221,4 +221,4 @@ class Watch(keras.callbacks.Callback):
     def _check(self, logs: dict[str, float] | None) -> None:
         loss = float((logs or {}).get("loss", 0.0))
         if not math.isfinite(loss):
-            raise TrialError(f"the loss became {loss} in epoch {self.epoch}: a lower learning rate may help")
+            raise TrialError(f"the loss became {loss} in epoch {self.epoch}: a lower learning rate may help", Cause.DIVERGED)

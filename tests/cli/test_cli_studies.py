@@ -13,7 +13,7 @@ import pytest
 from cli_fakes import ENDED, RESULT, trial
 
 from automl_cnn.config import StudyConfig, study_config
-from automl_cnn.errors import StoreError
+from automl_cnn.errors import Cause, StoreError
 from automl_cnn.records import Epoch, Finished, Job, NetCost, Refit, Started, State
 from automl_cnn.space import Choice, Float, Int, Parameter, Space
 from automl_cnn.store import Store
@@ -291,7 +291,7 @@ def test_options_before_the_command_are_not_silently_lost(cli, store):
     ],
 )
 def test_resume_goes_on_for_so_much_more(cli, make, store, fake_search, flags, budget, trials):
-    interrupted = trial(4, "resnet", None, State.FAILED, failure="interrupted: the search ended")
+    interrupted = trial(4, "resnet", None, State.FAILED, failure="interrupted: the search ended", cause=Cause.INTERRUPTED)
     make("s", (*ENDED[:4], interrupted), seed=7, metric="f1", trials=5)
     done = cli("studies", "resume", "s", *flags, "--store", store.root, "--no-mlflow")
     assert done.exit_code == 0, done.output

@@ -9,7 +9,7 @@ from comparison_fakes import TABLE, study
 from automl_cnn.comparison.course import STAGE, Course
 from automl_cnn.comparison.results import Results
 from automl_cnn.comparison.run import row_of
-from automl_cnn.errors import ConfigError
+from automl_cnn.errors import Cause, ConfigError
 from automl_cnn.paired import packed
 from automl_cnn.records import Epoch, NetCost, State, Trial
 from automl_cnn.space import Choice, Parameter, Space
@@ -72,8 +72,8 @@ def test_every_network_is_trained_with_the_first_seed_before_any_is_with_the_sec
 def test_what_was_cut_short_is_trained_again_and_what_failed_is_not(tmp_path):
     course, planner = begun(study(tmp_path, seeds=(0,)))
     job = planner.next((), FREE)
-    for state, failure in ((State.STOPPED, None), (State.FAILED, "interrupted: the search ended while it was trained")):
-        assert planner.next((trained(0, job, state=state, failure=failure),), FREE) == job
+    for state, cause in ((State.STOPPED, None), (State.FAILED, Cause.INTERRUPTED)):
+        assert planner.next((trained(0, job, state=state, cause=cause),), FREE) == job
     failed = trained(0, job, state=State.FAILED, failure="out of memory")
     assert planner.next((failed,), FREE).configuration["simple_cnn.kernel"] == "7x7"
     row = row_of(course.trainings[0], (failed,), course.comparison.sets[0])

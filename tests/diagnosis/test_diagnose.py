@@ -9,6 +9,7 @@ from diagnosis_fakes import KNOWN, NOTHING, falling, good, overfitted, rising, t
 
 from automl_cnn.diagnosis import KINDS, WORDS, Context, diagnose, headline, title
 from automl_cnn.diagnosis.actions import ANSWERS
+from automl_cnn.errors import Cause
 from automl_cnn.records import State
 
 
@@ -92,9 +93,9 @@ def test_a_loss_that_was_thrown_up_or_is_infinite_tells_of_too_high_a_rate():
     raw = np.array([180.0, *[2.33, 2.32] * 5])
     stuck = trial(np.minimum(raw, 2.33), np.minimum(raw, 2.33), np.full(11, 0.1), np.full(11, 0.1), raw=raw)
     assert (main(stuck).kind, main(stuck).severity) == ("rate_too_high", "high")
-    failed = dataclasses.replace(good(), state=State.FAILED, score=None, failure="the loss became nan in epoch 3: a lower learning rate may help")
+    failed = dataclasses.replace(good(), state=State.FAILED, score=None, failure="the loss became nan in epoch 3", cause=Cause.DIVERGED)
     assert (main(failed).kind, len(diagnose(failed))) == ("rate_too_high", 1)
-    out_of_memory = dataclasses.replace(good(), state=State.FAILED, score=None, epochs=(), failure="out of memory")
+    out_of_memory = dataclasses.replace(good(), state=State.FAILED, score=None, epochs=(), failure="out of memory", cause=Cause.MEMORY)
     assert diagnose(out_of_memory, KNOWN) == []
 
 

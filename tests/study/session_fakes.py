@@ -15,7 +15,7 @@ from automl_cnn.export.bundle import read_card, write_card
 from automl_cnn.records import Calibration, Epoch, Finished, NetCost, Progress, Started, State
 from automl_cnn.study import session
 from automl_cnn.study.executors.protocol import Refitted, TestScore
-from automl_cnn.study.executors.worker import _sentence
+from automl_cnn.study.executors.worker import failure_of
 from automl_cnn.study.observer import NullObserver
 
 
@@ -60,7 +60,8 @@ class FakeWorker:
             dataset = Dataset.load(Path(self.setting.dataset))
             pixels(dataset, dataset.side)
         except ImagesGone as error:
-            yield Finished(State.FAILED, failure=_sentence(error))
+            sentence, cause = failure_of(error)
+            yield Finished(State.FAILED, failure=sentence, cause=cause)
             return
         outcome = FakeWorker.script(number, job)
         if outcome is not None:
@@ -110,7 +111,7 @@ class FakeWorker:
             dataset = Dataset.load(Path(self.setting.dataset))
             pixels(dataset, dataset.side)
         except ImagesGone as error:
-            raise TrialError(_sentence(error)) from None
+            raise TrialError(*failure_of(error)) from None
 
     def examine(self, model, patience=None):
         raise TrialError("a formula makes no mistakes")

@@ -7,8 +7,8 @@ import pytest
 
 from automl_cnn import registry
 from automl_cnn.config import PRUNERS, SAMPLERS, StudyConfig, study_config
-from automl_cnn.errors import ConfigError
-from automl_cnn.records import INTERRUPTED, Epoch, Fidelity, State, Trial
+from automl_cnn.errors import Cause, ConfigError
+from automl_cnn.records import Epoch, Fidelity, State, Trial
 from automl_cnn.space import Choice, Float, Int, Parameter, Space
 from automl_cnn.study.engines import engine_for, require
 from automl_cnn.study.engines.optuna import OptunaEngine, variation
@@ -150,7 +150,7 @@ def test_two_hundred_trials_of_every_end_are_digested(engine, sampler):
     assert 0 < proposal.share <= 1
     assert proposal.reason
     made.tell(trial(200, proposal.configuration, State.RUNNING))
-    made.tell(dataclasses.replace(trial(201, proposal.configuration, State.FAILED), failure=f"{INTERRUPTED}: the search ended"))
+    made.tell(dataclasses.replace(trial(201, proposal.configuration, State.FAILED), failure="interrupted: the search ended", cause=Cause.INTERRUPTED))
     if engine == "keras-tuner":
         assert made.ask() == proposal
 
@@ -260,7 +260,9 @@ def test_what_fails_is_avoided():
 
 def test_an_interrupted_trial_says_nothing_of_its_configuration():
     engine, other = OptunaEngine(SPACE, 0), OptunaEngine(SPACE, 0)
-    lost = dataclasses.replace(trial(0, {"architecture": "a", "a.depth": 3, "rate": 0.01}, State.FAILED), failure=f"{INTERRUPTED}: the search ended")
+    lost = dataclasses.replace(
+        trial(0, {"architecture": "a", "a.depth": 3, "rate": 0.01}, State.FAILED), failure="interrupted: the search ended", cause=Cause.INTERRUPTED
+    )
     for number in range(20):
         engine.tell(lost)
         other.tell(dataclasses.replace(lost, configuration={"architecture": "b", "rate": 0.1}, number=number))

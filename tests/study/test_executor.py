@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from automl_cnn.errors import PluginError, TrialError, WorkerLost
-from automl_cnn.records import OUT_OF_MEMORY, Fidelity, Finished, Job, State
+from automl_cnn.errors import Cause, PluginError, TrialError, WorkerLost
+from automl_cnn.records import Fidelity, Finished, Job, State
 from automl_cnn.study.executors import memory
 from automl_cnn.study.executors.lastwords import last_words
 from automl_cnn.study.executors.local import LocalExecutor
@@ -19,7 +19,7 @@ GB = 2**30
 JOB = Job({"architecture": "a"}, Fidelity(1), "why")
 SETTING = Setting("data", "accuracy", "auto", 0, None, "trials")
 DONE = Finished(State.COMPLETE, 0.5)
-KILLED = f"{OUT_OF_MEMORY}, most likely: the worker process was killed by the system"
+KILLED = "out of memory, most likely: the worker process was killed by the system"
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ class FakeProcess:
         return word if isinstance(word, tuple) else (word, DONE)
 
     def death(self):
-        return self.cause if hasattr(self, "cause") else KILLED
+        return self.end_of if hasattr(self, "end_of") else (KILLED, Cause.MEMORY)
 
     def end(self):
         self.gone = True
@@ -146,7 +146,8 @@ def test_a_successor_on_its_way_takes_over_from_a_worker_that_dies(executor_of):
     train(executor)
     old.memory = 3 * GB
     train(executor)
-    assert train(executor).failure == KILLED
+    ended = train(executor)
+    assert (ended.failure, ended.cause) == (KILLED, Cause.MEMORY)
     assert train(executor) == DONE
     assert new.requests == ["configure", "train"]
 
@@ -171,7 +172,8 @@ def test_a_lost_worker_fails_its_trial_and_the_next_gets_a_new_one(executor_of):
 
 def test_a_silent_worker_is_told_from_a_dead_one(executor_of):
     executor = executor_of(FakeProcess([[TimeoutError("no sign of life for 60 s, so its worker was ended")]]), FakeProcess())
-    assert train(executor).failure == "no sign of life for 60 s, so its worker was ended"
+    ended = train(executor)
+    assert (ended.failure, ended.cause) == ("no sign of life for 60 s, so its worker was ended", Cause.WORKER)
 
 
 def test_a_worker_killed_while_it_is_set_up_is_a_lost_worker_too(executor_of):
@@ -197,7 +199,7 @@ def test_what_asks_for_little_is_asked_again_where_the_system_killed_the_worker(
 
 def test_what_crashes_the_worker_is_not_asked_again(executor_of):
     crashing = FakeProcess([[EOFError()]])
-    crashing.cause = "the worker process was killed by signal 11"
+    crashing.end_of = ("the worker process was killed by signal 11", Cause.WORKER)
     executor = executor_of(crashing, FakeProcess())
     with pytest.raises(WorkerLost, match="signal 11"):
         executor.cost({"architecture": "a"})
@@ -226,7 +228,7 @@ def test_a_process_killed_before_it_is_ready_is_told(tmp_path, monkeypatch):
     script.write_text("#!/bin/sh\necho 'its last words'\nkill -9 $$\n")
     script.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(script))
-    with pytest.raises(TrialError, match=rf"{OUT_OF_MEMORY}.*its last words"):
+    with pytest.raises(TrialError, match=r"out of memory.*its last words"):
         WorkerProcess(tmp_path / "log").connect()
 
 
@@ -242,21 +244,22 @@ def test_a_process_that_does_not_leave_is_ended(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("cause", "told"),
+    ("cause", "told", "expected"),
     [
-        (MemoryError("2 GiB"), "out of memory: a smaller batch"),
-        (OSError(28, "No space left on device"), "the disk is full: "),
-        (ValueError("3 is no size"), "features raised"),
+        (MemoryError("2 GiB"), "out of memory: a smaller batch", Cause.MEMORY),
+        (OSError(28, "No space left on device"), "the disk is full: ", Cause.DISK),
+        (ValueError("3 is no size"), "features raised", Cause.OTHER),
     ],
 )
-def test_what_a_plugin_met_is_recognized_behind_its_error(cause, told):
-    from automl_cnn.study.executors.worker import _sentence
+def test_what_a_plugin_met_is_recognized_behind_its_error(cause, told, expected):
+    from automl_cnn.study.executors.worker import failure_of
 
     try:
         raise PluginError("features raised something") from cause
     except PluginError as error:
-        sentence = _sentence(error)
+        sentence, kind = failure_of(error)
     assert sentence.startswith(told)
+    assert kind is expected
 
 
 GREETING = """\

@@ -2,6 +2,7 @@
 
 import pytest
 
+from automl_cnn.errors import Cause
 from automl_cnn.records import Fidelity, State, Trial
 from automl_cnn.study.failures import EQUAL, EQUAL_ALONE, in_a_row
 
@@ -9,7 +10,8 @@ from automl_cnn.study.failures import EQUAL, EQUAL_ALONE, in_a_row
 def trials(*failures):
     for number, (failure, architecture) in enumerate(failures):
         state = State.COMPLETE if failure is None else State.FAILED
-        yield Trial(number, {"architecture": architecture}, Fidelity(1), "", "search", state, failure=failure)
+        cause = Cause.INTERRUPTED if failure and failure.startswith("interrupted") else None if failure is None else Cause.OTHER
+        yield Trial(number, {"architecture": architecture}, Fidelity(1), "", "search", state, failure=failure, cause=cause)
 
 
 LOST = [("the disk gave 5 bytes", "a"), ("the disk gave 17 bytes", "b")] * EQUAL

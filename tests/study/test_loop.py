@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from automl_cnn.errors import Cause
 from automl_cnn.ranking import incumbent
-from automl_cnn.records import INTERRUPTED, Epoch, Finished, NetCost, Progress, Started, State
+from automl_cnn.records import Epoch, Finished, NetCost, Progress, Started, State
 from automl_cnn.space import Choice, Float, Parameter, Space
 from automl_cnn.study.budget import Budget
 from automl_cnn.study.engines.optuna import OptunaEngine
@@ -52,7 +53,8 @@ class FakeExecutor:
         self.jobs.append(job)
         failure = self.fails(job.configuration)
         if failure:
-            yield Finished(State.FAILED, failure=failure)
+            sentence, cause = failure if isinstance(failure, tuple) else (failure, Cause.OTHER)
+            yield Finished(State.FAILED, failure=sentence, cause=cause)
             return
         limit = job.fidelity.seconds or 1e9
         epochs = max(1, min(job.fidelity.epochs, int(limit / self.epoch_seconds)))
@@ -264,7 +266,7 @@ def killing(study, after):
 
 def outcomes(study):
     """What the study's trials were and what became of them, those lost to a kill left out."""
-    trials = [trial for trial in study.record.trials if not (trial.failure or "").startswith(INTERRUPTED)]
+    trials = [trial for trial in study.record.trials if not trial.lost]
     return [(trial.stage, trial.configuration, trial.state, trial.score, len(trial.epochs)) for trial in trials]
 
 

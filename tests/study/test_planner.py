@@ -18,6 +18,7 @@ from planner_fakes import (
     transferred,
 )
 
+from automl_cnn.errors import Cause
 from automl_cnn.ranking import incumbent
 from automl_cnn.records import Fidelity, Job, NetCost, State
 from automl_cnn.space import Choice, Parameter, Space
@@ -66,7 +67,7 @@ def test_without_a_budget_the_trials_are_counted():
 def test_an_interrupted_default_is_tried_again():
     planner = Planner(Sizing(SPACE, cost, IMAGES), FakeEngine(), 60)
     job = planner.next([], Budget(480, 12))
-    lost = dataclasses.replace(trained(0, job, 0.5, 10), state=State.FAILED, score=None, failure="interrupted: killed")
+    lost = dataclasses.replace(trained(0, job, 0.5, 10), state=State.FAILED, score=None, failure="interrupted: killed", cause=Cause.INTERRUPTED)
     again = planner.next([lost], Budget(480, 20))
     assert again.configuration["architecture"] == job.configuration["architecture"]
 

@@ -3,10 +3,10 @@ import os
 
 import pytest
 
-from automl_cnn.errors import StoreError
+from automl_cnn.errors import Cause, StoreError
 from automl_cnn.records import Epoch, Fidelity, Finished, Job, NetCost, Started, State
 from automl_cnn.space import Choice, Float, Int, Parameter, Space
-from automl_cnn.study.record import OFTEN, Record
+from automl_cnn.study.record import OFTEN, Record, _cause
 
 SPACE = Space(
     (
@@ -167,3 +167,26 @@ def test_an_epoch_is_kept_by_the_names_of_its_figures_and_those_of_other_version
     record._storage.set_trial_user_attr(trial_id, "epoch:1", {**kept, "a_later_figure": 3})
     record._storage.set_trial_user_attr(trial_id, "epoch:2", list(dataclasses.astuple(EPOCHS[1])))
     assert Record(tmp_path / "j", "s").trials[0].epochs == EPOCHS
+
+
+@pytest.mark.parametrize(
+    ("sentence", "cause"),
+    [
+        ("interrupted: the search ended while it was trained", Cause.INTERRUPTED),
+        ("out of memory: a smaller batch may help", Cause.MEMORY),
+        ("the validation loss became nan in epoch 3: a lower learning rate may help", Cause.DIVERGED),
+        ("it raised", Cause.OTHER),
+        (None, None),
+    ],
+)
+def test_the_kind_of_a_failure_that_an_earlier_version_kept_is_read_off_its_sentence(sentence, cause):
+    assert _cause({"failure": sentence}) is cause
+
+
+@pytest.mark.parametrize("cause", list(Cause))
+def test_the_kind_of_a_failure_is_kept(tmp_path, cause):
+    record = Record(tmp_path / "j", "s")
+    number = record.start(JOB, SPACE)
+    record.finish(number, Finished(State.FAILED, failure="out of memory, it says", cause=cause))
+    trial = Record(tmp_path / "j", "s").trials[0]
+    assert (trial.cause, trial.lost) == (cause, cause is Cause.INTERRUPTED)

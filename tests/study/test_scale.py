@@ -9,7 +9,7 @@ import pytest
 from planner_fakes import FakeEngine
 
 from automl_cnn import registry
-from automl_cnn.errors import ConfigError
+from automl_cnn.errors import Cause, ConfigError
 from automl_cnn.records import Epoch, Fidelity, Finished, Job, NetCost, Started, State, Trial
 from automl_cnn.scaling import PAPER, WAYS, Coefficients
 from automl_cnn.space import Choice, Parameter, Space
@@ -184,7 +184,7 @@ def test_a_stopped_study_goes_on_as_it_would_have(stop):
     plan = Plan("net", phi=2, compare=True, epochs=5, given=SMALL)
     whole = Lab(plan).run()
     again = Lab(plan, trials=whole.trials[:stop])
-    lost = dataclasses.replace(whole.trials[stop], state=State.FAILED, score=None, failure="interrupted: killed")
+    lost = dataclasses.replace(whole.trials[stop], state=State.FAILED, score=None, failure="interrupted: killed", cause=Cause.INTERRUPTED)
     again.trials.append(lost)
     again.run()
     assert [job.configuration for job in again.jobs] == [job.configuration for job in whole.jobs[stop:]]

@@ -6,7 +6,7 @@ from session_fakes import pictures, search
 
 from automl_cnn import elapsed
 from automl_cnn.data import claims
-from automl_cnn.records import IMAGES_GONE, INTERRUPTED, Finished, State
+from automl_cnn.records import Finished, State
 from automl_cnn.study.failures import EQUAL
 
 
@@ -41,7 +41,7 @@ def test_images_that_were_deleted_are_decoded_again(tmp_path, monkeypatch):
         tmp_path, monkeypatch, data=pictures(tmp_path / "images"), trials=6, seconds=lambda number: delete(tmp_path) if number == 2 else None
     )
     failed = [trial for trial in result.leaderboard if trial.state is State.FAILED]
-    assert [(trial.number, trial.failure.startswith(f"{INTERRUPTED}: {IMAGES_GONE}")) for trial in failed] == [(2, True)]
+    assert [(trial.number, trial.lost, trial.failure[:40]) for trial in failed] == [(2, True, "interrupted: the decoded images are gone")]
     assert result.stopped_by == "trials"
     assert worker.jobs[3] == worker.jobs[2]  # it is tried again
     assert sum("decoded again" in note for note in observer.notes) == 1

@@ -16,6 +16,7 @@ from planner_fakes import (
     transfer_cost,
 )
 
+from automl_cnn.errors import Cause
 from automl_cnn.records import Fidelity, Job, NetCost, State
 from automl_cnn.space import Choice, Parameter, Space
 from automl_cnn.study.budget import Budget
@@ -154,14 +155,14 @@ def test_the_checkpoints_that_are_kept_are_the_incumbents_and_those_that_may_go_
 def test_a_trial_out_of_memory_is_tried_again_with_half_the_batch_once():
     space = Space((*SPACE.parameters, Parameter("batch_size", Choice(16, 32, 64))))
     job = Job({"architecture": "big", "resolution": 32, "width": 1.0, "batch_size": 64}, Fidelity(60, 30), "", "search")
-    failed = dataclasses.replace(trained(0, job, 0.5, 1), state=State.FAILED, score=None, failure="out of memory: a smaller batch may help")
+    failed = dataclasses.replace(trained(0, job, 0.5, 1), state=State.FAILED, score=None, failure="out of memory: a smaller batch may help", cause=Cause.MEMORY)
 
     def retried(trial):
         return Retry(Sizing(space, cost, IMAGES)).next(Situation((trial,), Budget(480, 60), 30.0, 3, 60))
 
     assert retried(failed).configuration == {**job.configuration, "batch_size": 32}
     assert retried(dataclasses.replace(failed, stage="retry")) is None
-    assert retried(dataclasses.replace(failed, failure="the loss became nan")) is None
+    assert retried(dataclasses.replace(failed, cause=Cause.DIVERGED)) is None
     assert retried(dataclasses.replace(failed, configuration={**job.configuration, "batch_size": 16})) is None
 
 

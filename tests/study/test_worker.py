@@ -4,6 +4,7 @@ import queue
 
 import pytest
 
+from automl_cnn.errors import Cause
 from automl_cnn.export import bundle
 from automl_cnn.study.executors.worker import Worker, seed_of
 
@@ -96,4 +97,4 @@ def test_a_plugin_that_exits_fails_its_request_and_the_worker_goes_on(monkeypatc
     for request in (("train", None), ("test", "best"), ("close", None)):
         worker._inbox.put(request)
     worker.serve()
-    assert line.said == [("ready", None), ("failed", sentence), ("done", "best")]
+    assert line.said == [("ready", None), ("failed", (sentence, Cause.OTHER)), ("done", "best")]

@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from automl_cnn.records import INTERRUPTED, State, Trial
+from automl_cnn.records import State, Trial
 from automl_cnn.space import Scalar, Space
 from automl_cnn.study.engines.protocol import Proposal
 
@@ -81,7 +81,7 @@ class KerasTunerEngine:
         return True
 
     def tell(self, trial: Trial) -> None:
-        if trial.state is State.RUNNING or (trial.failure or "").startswith(INTERRUPTED):
+        if trial.lost or trial.state is State.RUNNING:
             return  # proposed again
         self._waiting.append(trial)
         if self._oracle is not None:

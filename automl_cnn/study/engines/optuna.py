@@ -22,7 +22,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from automl_cnn.config import PRUNERS, SAMPLERS, SINGLE
 from automl_cnn.errors import ConfigError
 from automl_cnn.pareto import front, point
-from automl_cnn.records import INTERRUPTED, State, Trial
+from automl_cnn.records import State, Trial
 from automl_cnn.space import Choice, Configuration, Domain, Float, Int, Scalar, Space
 from automl_cnn.study.engines.protocol import Proposal
 
@@ -117,7 +117,7 @@ class OptunaEngine:
     def tell(self, trial: Trial) -> None:
         values = point(trial, self.objectives)
         failed = trial.state is State.FAILED or values is None
-        if trial.state is State.RUNNING or (failed and (trial.failure or "").startswith(INTERRUPTED)):
+        if trial.lost or trial.state is State.RUNNING:
             return  # it is proposed again
         self._told, self._refused = self._told + 1, 0
         goes_on = trial.continue_from is not None  # trained before: a fresh trial is no rival of its first epochs

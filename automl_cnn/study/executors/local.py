@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from automl_cnn.errors import TrialError, WorkerLost
+from automl_cnn.errors import Cause, TrialError, WorkerLost
 from automl_cnn.evidence import Evidence
-from automl_cnn.records import OUT_OF_MEMORY, Calibration, Event, Finished, Job, NetCost, State
+from automl_cnn.records import Calibration, Event, Finished, Job, NetCost, State
 from automl_cnn.space import Configuration
 from automl_cnn.study.executors import memory
 from automl_cnn.study.executors.process import POLL, START_SECONDS, WorkerProcess
@@ -49,9 +49,10 @@ class LocalExecutor:
                 if word in {"event", "done"}:
                     yield payload
                 else:
-                    yield Finished(State.FAILED, failure=payload, seconds=time.monotonic() - began)
+                    failure, cause = payload
+                    yield Finished(State.FAILED, failure=failure, cause=cause, seconds=time.monotonic() - began)
         except TrialError as error:
-            yield Finished(State.FAILED, failure=str(error), seconds=time.monotonic() - began)
+            yield Finished(State.FAILED, failure=str(error), cause=error.cause, seconds=time.monotonic() - began)
 
     def wait(self, seconds: float) -> bool:
         """Wait for the worker to start, at most so long; whether it may be asked, be it that it is ready or that it cannot start."""
@@ -109,7 +110,7 @@ class LocalExecutor:
         try:
             return self._answered(word, payload, patience)
         except WorkerLost as error:
-            if not str(error).startswith(OUT_OF_MEMORY):
+            if error.cause is not Cause.MEMORY:
                 raise
         return self._answered(word, payload, patience)  # little is asked, so that the worker was killed for what it held before, or by chance
 
@@ -118,7 +119,7 @@ class LocalExecutor:
             if answer == "done":
                 return value
             if answer == "failed":
-                raise TrialError(value)
+                raise TrialError(*value)
         raise TrialError("the worker gave no answer")
 
     def _ask(self, word: str, payload: Any, patience: Callable[[], float] | None = None) -> Iterator[tuple[str, Any]]:
@@ -158,7 +159,7 @@ class LocalExecutor:
             except (EOFError, OSError) as error:
                 raise self._lost(worker, error) from None
             if answer != "done":
-                raise TrialError(f"the worker could not be set up: {value}")
+                raise TrialError(f"the worker could not be set up: {value[0]}", value[1])
             self._configured = True
         return worker
 
@@ -191,10 +192,10 @@ class LocalExecutor:
 
     def _lost(self, worker: WorkerProcess, error: Exception) -> WorkerLost:
         """Give the worker up, and say why."""
-        why = worker.death()
+        why, cause = worker.death()
         worker.kill()
         self._forget()
-        return WorkerLost(str(error) if isinstance(error, TimeoutError) else why)
+        return WorkerLost(str(error), Cause.WORKER) if isinstance(error, TimeoutError) else WorkerLost(why, cause)
 
     def _forget(self) -> None:
         self._worker, self._first = None, None

@@ -12,9 +12,8 @@ from multiprocessing.connection import Connection, Listener
 from pathlib import Path
 from typing import Any
 
-from automl_cnn.errors import TrialError
+from automl_cnn.errors import Cause, TrialError
 from automl_cnn.processes import environment, python
-from automl_cnn.records import OUT_OF_MEMORY
 from automl_cnn.study.executors import memory
 from automl_cnn.study.executors.lastwords import last_words
 
@@ -88,7 +87,8 @@ class WorkerProcess:
                     self._process.kill()
             answer, _ = self.receive(START_SECONDS)
         except (OSError, EOFError):
-            raise TrialError(f"the worker did not start: {self.death()}") from None
+            why, cause = self.death()
+            raise TrialError(f"the worker did not start: {why}", cause) from None
         if answer != "ready":
             raise TrialError(f"the worker did not start: it said {answer!r}")
         self._ready = True
@@ -121,8 +121,8 @@ class WorkerProcess:
         answer: tuple[str, Any] = self._connection.recv()
         return answer
 
-    def death(self) -> str:
-        """Why it is gone, in a sentence."""
+    def death(self) -> tuple[str, Cause]:
+        """Why it is gone, in a sentence, and whether it was for want of memory."""
         try:
             code = self._process.wait(timeout=DIE_SECONDS)
         except subprocess.TimeoutExpired:  # it hung up, and does not end
@@ -131,10 +131,10 @@ class WorkerProcess:
         words = last_words(self._log, self._start)
         tail = f"; its last words: {words}" if words else ""
         if code == -signal.SIGKILL:
-            return f"{OUT_OF_MEMORY}, most likely: the worker process was killed by the system{tail}"
+            return f"out of memory, most likely: the worker process was killed by the system{tail}", Cause.MEMORY
         if code < 0:
-            return f"the worker process was killed by signal {-code}{tail}"
-        return f"the worker process ended with code {code}{tail}"
+            return f"the worker process was killed by signal {-code}{tail}", Cause.WORKER
+        return f"the worker process ended with code {code}{tail}", Cause.WORKER
 
     def end(self) -> None:
         """Tell it to end, wait for that a while at most, and hang up."""

@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from automl_cnn import allocator, foreign
-from automl_cnn.errors import AutomlCnnError, ImagesGone
+from automl_cnn.errors import AutomlCnnError, Cause, ImagesGone, TrialError
 from automl_cnn.evidence import Evidence
-from automl_cnn.records import IMAGES_GONE, OUT_OF_MEMORY, Calibration, Event, Finished, Job, NetCost
+from automl_cnn.records import Calibration, Event, Finished, Job, NetCost
 from automl_cnn.space import Configuration
-from automl_cnn.study.disk import DISK_FULL, chain, is_full
+from automl_cnn.study.disk import chain, is_full
 from automl_cnn.study.executors.protocol import Joint, Recipe, RefitJob, Refitted, Setting, TestScore
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Worker:
                 if not isinstance(error, AutomlCnnError):
                     with contextlib.suppress(OSError):  # the log's disk may be full
                         traceback.print_exc()
-                self._connection.send(("failed", _sentence(error)))
+                self._connection.send(("failed", failure_of(error)))
 
     def _listen(self) -> None:
         while True:
@@ -256,16 +256,17 @@ def seed_of(study: int, trial: int) -> int:
     return (1000 * study + trial) % SEEDS
 
 
-def _sentence(error: BaseException) -> str:
+def failure_of(error: BaseException) -> tuple[str, Cause]:
+    """What went wrong, in a sentence, and its kind."""
     if is_full(error):
-        return f"{DISK_FULL}: {' '.join(str(error).split())[:300]}"
+        return f"the disk is full: {' '.join(str(error).split())[:300]}", Cause.DISK
     if any(isinstance(one, MemoryError) or type(one).__name__ == "ResourceExhaustedError" for one in chain(error)):
-        return f"{OUT_OF_MEMORY}: a smaller batch, resolution or width may help"
+        return "out of memory: a smaller batch, resolution or width may help", Cause.MEMORY
     if any(isinstance(one, ImagesGone) for one in chain(error)):
-        return f"{IMAGES_GONE}: {error}"
+        return f"the decoded images are gone: {error}", Cause.IMAGES
     if isinstance(error, AutomlCnnError):
-        return str(error)
-    return foreign.sentence(error)
+        return str(error), error.cause if isinstance(error, TrialError) else Cause.OTHER
+    return foreign.sentence(error), Cause.OTHER
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-from automl_cnn.records import OUT_OF_MEMORY, Job, State
+from automl_cnn.errors import Cause
+from automl_cnn.records import Job, State
 from automl_cnn.study.stages.situation import Situation
 from automl_cnn.study.stages.sizing import Sizing
 
@@ -20,7 +21,7 @@ class Retry:
 
     def next(self, now: Situation) -> Job | None:
         last = now.done[-1] if now.done else None
-        if last is None or last.state is not State.FAILED or last.stage == STAGE or not (last.failure or "").startswith(OUT_OF_MEMORY):
+        if last is None or last.state is not State.FAILED or last.stage == STAGE or last.cause is not Cause.MEMORY:
             return None
         if "batch_size" not in last.configuration:
             return None

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from automl_cnn.cli import main as automl_cnn
-from automl_cnn.records import INTERRUPTED, Job, State, Trial
+from automl_cnn.records import Job, Trial
 from automl_cnn.study import session
 from automl_cnn.study.budget import Budget
 from automl_cnn.study.planner import Planner
@@ -36,7 +36,7 @@ class OnlyAsks(Planner):
     """Wishes for what the engine proposes, and for nothing else."""
 
     def next(self, trials: Sequence[Trial], budget: Budget, failed: dict[str, str] | None = None) -> Job | None:
-        done = tuple(trial for trial in trials if not (trial.state is State.FAILED and (trial.failure or "").startswith(INTERRUPTED)))
+        done = tuple(trial for trial in trials if not trial.lost)
         defaults = budget.defaults(Defaults(self.sizing).number)  # none is trained; their number sets the seconds of a trial
         now = Whole(done, budget, budget.slice(defaults), defaults, self.max_epochs)
         if again := Retry(self.sizing).next(now):
