@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 
 from automl_cnn import paths, quantities
 from automl_cnn.errors import ConfigError
+from automl_cnn.flags import DATA, DEPLOY, ENGINE, LIMITS, SPACE, Flag
 from automl_cnn.places import moved, store_of, store_path
 
 Metric = Literal["accuracy", "balanced_accuracy", "f1", "auc"]
@@ -32,6 +33,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 LONGEST = 1000 * 86400  # seconds of a budget
 MOST = 10**9  # of anything that is counted
 MAX_TOML = 1_000_000  # bytes of a study file
+NAME = r"^[\w][\w .-]{0,79}$"
 
 
 def seconds(value: object) -> float:
@@ -111,43 +113,74 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 Objectives = Annotated[tuple[str, ...], BeforeValidator(objectives)]
 
 
+def _either(by_engine: dict[str, tuple[str, ...]]) -> str:
+    return "; ".join(f"{engine}: {', '.join(names)}" for engine, names in by_engine.items()) + " (the first is the default)."
+
+
 class StudyConfig(BaseModel):
-    """One study's settings. Every field is a key of study.toml and a flag of `automl-cnn search`."""
+    """One study's settings. Every field is a key of study.toml and a flag of `automl-cnn search`, which is made of its `Flag`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    data: File
-    budget: Seconds | None = None
-    trials: Whole | None = Field(None, ge=1, le=MOST)
-    seed: Whole = Field(0, ge=0, lt=2**31)
-    name: str | None = Field(None, pattern=r"^[\w][\w .-]{0,79}$")
-    store: Folder = Path("automl-cnn-runs")
-    plugins_dir: File | None = None
-    architectures: Names | None = None
-    optimizers: Names | None = None
-    regularizers: Names | None = None
-    pretrained: str = Field("auto", pattern=r"^[\w./-]+$")
-    weights: File | None = None
-    metric: Metric | None = None  # None: what suits the images, see automl_cnn.metrics.suited
-    objectives: Objectives | None = None  # the metric, then costs; None where the metric alone counts
-    class_weights: Literal["auto", "on", "off"] = "auto"
-    val_share: Share = 0.15
-    test_share: Share = 0.15
-    ensemble: Literal["auto", "off"] = "auto"
-    refit: Literal["auto", "all", "train", "off"] = "auto"
-    guided: Literal["on", "off"] = "on"
-    engine: Literal["optuna", "keras-tuner"] = "optuna"
-    sampler: str = SAMPLERS["optuna"][0]
-    pruner: str = PRUNERS["optuna"][0]
-    scaling: Literal["auto", "compound", "off"] = "auto"
-    max_epochs: Whole = Field(60, ge=1, le=MOST)
-    max_resolution: Whole = Field(288, ge=8, le=1024)
-    max_params: Count | None = None
-    max_mult_adds: Count | None = None
-    max_size: Size | None = None
-    max_latency: Milliseconds | None = None
-    max_disk: Size | None = None
-    max_pixels: Count | None = None  # None: what data.guard.limit says
+    data: Annotated[File, Flag("A folder with one subfolder of images per class.", DATA, Path, identity=True)]
+    budget: Annotated[Seconds | None, Flag("Time for the whole command: 90s, 10m, 1h30m (default: 10m, unless --trials is given).", LIMITS)] = None
+    trials: Annotated[Whole | None, Field(ge=1, le=MOST), Flag("At most so many trials.", LIMITS, int)] = None
+    max_epochs: Annotated[Whole, Field(ge=1, le=MOST), Flag("Epochs a trial may take.", LIMITS, int)] = 60
+    seed: Annotated[Whole, Field(ge=0, lt=2**31), Flag("The seed of splits, proposals and training.", LIMITS, int, identity=True)] = 0
+    name: Annotated[str | None, Field(pattern=NAME), Flag("The study's name; the same name goes on where it ended.", LIMITS)] = None
+    store: Annotated[Folder, Flag("The folder that holds the studies.", LIMITS, Path, placeholder="FOLDER")] = Path("automl-cnn-runs")
+    max_disk: Annotated[Size | None, Flag("What the study keeps at most, with its share of the image cache and its MLflow artifacts: 2GB.", LIMITS)] = None
+    max_pixels: Annotated[
+        Count | None,
+        Flag("Pixels of the largest image that is decoded; larger ones are left out and named (default: 40M).", LIMITS, variable="AUTOML_CNN_MAX_PIXELS"),
+    ] = None  # None: what data.guard.limit says
+    val_share: Annotated[Share, Flag("Share of the images for validation.", DATA, float, identity=True)] = 0.15
+    test_share: Annotated[Share, Flag("Share of the images scored once, at the end.", DATA, float, identity=True)] = 0.15
+    class_weights: Annotated[Literal["auto", "on", "off"], Flag("auto, on or off: weigh rare classes up.", DATA, identity=True)] = "auto"
+    metric: Annotated[Metric | None, Flag(f"What is best: {', '.join(METRICS)}. {AUTOMATIC}", DATA, identity=True)] = (
+        None  # None: what suits the images, see automl_cnn.metrics.suited
+    )
+    objectives: Annotated[
+        Objectives | None,
+        Flag(
+            f"Several at once give a Pareto front: the metric, then {', '.join(COSTS)}, as in accuracy,latency.",
+            DATA,
+            identity=True,
+            names=("--objective", "--objectives"),
+        ),
+    ] = None  # the metric, then costs; None where the metric alone counts
+    architectures: Annotated[Names | None, Flag("Only these, as in vgg,resnet (default: all).", SPACE, identity=True)] = None
+    optimizers: Annotated[Names | None, Flag("Only these (default: all).", SPACE, identity=True)] = None
+    regularizers: Annotated[Names | None, Flag("Only these (default: all).", SPACE, identity=True)] = None
+    pretrained: Annotated[
+        str,
+        Field(pattern=r"^[\w./-]+$"),
+        Flag("Weights to begin with: auto (those on this machine), none, or a name such as lite0.", SPACE, identity=True),
+    ] = "auto"
+    weights: Annotated[File | None, Flag("A file with the weights that --pretrained NAME names.", SPACE, Path, identity=True)] = None
+    max_resolution: Annotated[Whole, Field(ge=8, le=1024), Flag("Largest input, in pixels.", SPACE, int, identity=True)] = 288
+    scaling: Annotated[
+        Literal["auto", "compound", "off"],
+        Flag("auto: scale the best network up where more capacity may help; compound: always, and search along phi; off.", SPACE, identity=True),
+    ] = "auto"
+    plugins_dir: Annotated[File | None, Flag("A folder of plugins of your own (.py files).", SPACE, Path, variable="AUTOML_CNN_PLUGINS_DIR")] = None
+    max_params: Annotated[Count | None, Flag("At most so many parameters: 500k, 1.5M.", DEPLOY, identity=True)] = None
+    max_mult_adds: Annotated[Count | None, Flag("At most so many multiply-accumulates for an image: 300M.", DEPLOY, identity=True)] = None
+    max_size: Annotated[Size | None, Flag("The model file's size at most: 5MB.", DEPLOY, identity=True)] = None
+    max_latency: Annotated[Milliseconds | None, Flag("At most so long for one image, on this machine: 20ms.", DEPLOY, identity=True)] = None
+    ensemble: Annotated[Literal["auto", "off"], Flag("auto or off: one model of up to three networks, where they are better together.", DEPLOY)] = "auto"
+    refit: Annotated[
+        Literal["auto", "all", "train", "off"],
+        Flag(
+            "After the test score, train the winner's recipe again. auto: on every image, or on training and validation images if the test images "
+            "came in a folder of their own; all: on every image; train: on training and validation images; off.",
+            DEPLOY,
+        ),
+    ] = "auto"
+    guided: Annotated[Literal["on", "off"], Flag("on or off: trials that the diagnosis of the best ones asks for.", ENGINE)] = "on"
+    engine: Annotated[Literal["optuna", "keras-tuner"], Flag(f"{' or '.join(SAMPLERS)}.", ENGINE, identity=True)] = "optuna"
+    sampler: Annotated[str, Flag(f"How configurations are chosen. {_either(SAMPLERS)}", ENGINE, identity=True, shows=False)] = SAMPLERS["optuna"][0]
+    pruner: Annotated[str, Flag(f"Which trials are stopped half-way. {_either(PRUNERS)}", ENGINE, identity=True, shows=False)] = PRUNERS["optuna"][0]
 
     @property
     def scored_by(self) -> Metric:

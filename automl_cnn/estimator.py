@@ -24,7 +24,7 @@ from automl_cnn.errors import DataError, InputError, StoreError
 from automl_cnn.export import bundle
 from automl_cnn.places import store_option
 from automl_cnn.store import MODEL, Store
-from automl_cnn.study.record import FINGERPRINT, Record
+from automl_cnn.study.record.record import FINGERPRINT, Record
 from automl_cnn.study.session import run
 from automl_cnn.text import readable
 

@@ -181,8 +181,8 @@ class Plugin(ABC):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         own = {key: value for key, value in vars(cls).items() if isinstance(value, Domain)}
-        inherited = {key: domain for key, domain in cls._domains.items() if key not in vars(cls)}  # `shortcut = False` in a subclass fixes what was searched
-        cls._domains = {**inherited, **own}
+        inherited = {key: domain for key, domain in cls._domains.items() if key in own or key not in vars(cls)}  # `shortcut = False` fixes what was searched
+        cls._domains = {**inherited, **own}  # a parameter that is declared again keeps its place
         name = vars(cls).get("name")
         if name is not None and not re.fullmatch(r"[a-z][a-z0-9_]*", str(name)):
             raise PluginError(f"{cls.__name__}.name is {name!r}: expected lower-case letters, digits and underscores, beginning with a letter.")

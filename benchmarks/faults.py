@@ -38,10 +38,10 @@ from automl_cnn.export.bundle import Classifier, load_model, read_card
 from automl_cnn.processes import environment, python
 from automl_cnn.records import State, Trial
 from automl_cnn.store import MODEL, Store
-from automl_cnn.study.record import Record
+from automl_cnn.study.record.record import Record
 
 README = Path(__file__).resolve().parent.parent / "README.md"
-WORKER = "automl_cnn.study.executors.worker"
+WORKER = "automl_cnn.study.run.executors.worker"
 EVERY = 0.5  # seconds between two looks
 PATIENCE = 400.0  # seconds that a search may take, on a busy machine
 ORPHAN = 30.0  # seconds that a worker may outlive its search

@@ -81,7 +81,7 @@ def found(result: Mapping[str, Any], work: Path) -> dict[str, Any]:
     """What the search tells of itself."""
     from automl_cnn.diagnosis import helped
     from automl_cnn.store import Store
-    from automl_cnn.study.overview import overview
+    from automl_cnn.study.stored.overview import overview
 
     trials = overview(Store(work), "s").trials
     before = [trial.score for trial in trials if trial.scored and trial.stage != "final" and trial.score is not None]

@@ -37,14 +37,14 @@ from automl_cnn.records import Fidelity, Finished, Job, NetCost, Started, State,
 from automl_cnn.registry import Registry
 from automl_cnn.space import Configuration, Scalar, Space
 from automl_cnn.store import Store
-from automl_cnn.study.engines.optuna import variation
-from automl_cnn.study.executors.local import LocalExecutor
-from automl_cnn.study.executors.protocol import Setting
-from automl_cnn.study.record import Record
-from automl_cnn.study.stages import Sizing
-from automl_cnn.study.stages.defaults import SIZES, Defaults, essence
-from automl_cnn.study.stages.portfolio import FILE, adapted
-from automl_cnn.study.union import study_space, worth_enlarging
+from automl_cnn.study.plan.engines.optuna import variation
+from automl_cnn.study.plan.space import study_space, worth_enlarging
+from automl_cnn.study.plan.stages import Sizing
+from automl_cnn.study.plan.stages.defaults import SIZES, Defaults, essence
+from automl_cnn.study.plan.stages.portfolio import FILE, adapted
+from automl_cnn.study.record.record import Record
+from automl_cnn.study.run.executors.local import LocalExecutor
+from automl_cnn.study.run.executors.protocol import Setting
 from automl_cnn.study.weights import choose
 from automl_cnn.transfer import is_probe, weights_of
 

@@ -158,7 +158,7 @@ def _trials(tool: Tool, folder: Path) -> int | str:
         written = folder / "trials"
         return int(written.read_text()) if written.exists() else ""
     from automl_cnn.store import Store
-    from automl_cnn.study.record import Record
+    from automl_cnn.study.record.record import Record
 
     record = Record.all(Store(folder / "store").journal).get(STUDY)
     return "" if record is None else len(record.trials)

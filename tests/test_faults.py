@@ -99,7 +99,7 @@ def faults():
 
 
 def trials_of(home, name):
-    from automl_cnn.study.record import Record
+    from automl_cnn.study.record.record import Record
 
     return Record(home / "automl-cnn-runs" / "optuna.journal", name).trials
 

@@ -23,19 +23,19 @@ from automl_cnn.pareto import crowding, dominates, front, fronts, hypervolume, p
 from automl_cnn.ranking import incumbent
 from automl_cnn.records import Epoch, Fidelity, Finished, NetCost, Started, State, StudyResult, Trial
 from automl_cnn.space import Choice, Float, Int, Parameter, Space
-from automl_cnn.study.budget import Budget
-from automl_cnn.study.engines import engine_for
-from automl_cnn.study.engines.optuna import OptunaEngine
 from automl_cnn.study.identity import name_of
-from automl_cnn.study.limits import size
-from automl_cnn.study.loop import Loop
+from automl_cnn.study.model_files import ModelFiles
 from automl_cnn.study.observer import NullObserver
-from automl_cnn.study.planner import Planner
-from automl_cnn.study.prices import Prices
-from automl_cnn.study.record import Record
-from automl_cnn.study.shelf import Shelf
-from automl_cnn.study.stages import Promotion, Situation, Sizing, kept
-from automl_cnn.study.wishes import Measure, Unmeasured
+from automl_cnn.study.plan.budget import Budget
+from automl_cnn.study.plan.engines import engine_for
+from automl_cnn.study.plan.engines.optuna import OptunaEngine
+from automl_cnn.study.plan.limits import size
+from automl_cnn.study.plan.planner import Planner
+from automl_cnn.study.plan.stages import Promotion, Situation, Sizing, kept
+from automl_cnn.study.plan.wishes import Measure, Unmeasured
+from automl_cnn.study.record.record import Record
+from automl_cnn.study.run.loop import Loop
+from automl_cnn.study.run.prices import Prices
 from automl_cnn.track import NullTracker
 
 BOTH = ("accuracy", "latency")
@@ -167,17 +167,17 @@ def test_every_member_of_the_front_keeps_its_checkpoint():
 
 
 def test_the_models_of_the_front_know_their_labels(tmp_path):
-    shelf = Shelf(
+    model_files = ModelFiles(
         tmp_path / "best" / "model.keras", tmp_path / "trials", lambda trial: {"classes": ["a", "b"], "size": 8, "channels": 3, "trial": trial.number}, BOTH
     )
     (tmp_path / "trials").mkdir()
     for number in range(4):
-        with zipfile.ZipFile(shelf.checkpoint(number), "w") as archive:
+        with zipfile.ZipFile(model_files.checkpoint(number), "w") as archive:
             archive.writestr("model.weights.h5", str(number))
-    shelf.put(FIVE[:4])
-    assert shelf.standing() == 0
-    assert [read_card(shelf.checkpoint(number))["trial"] for number in (0, 1, 3)] == [0, 1, 3]
-    assert read_card(shelf.checkpoint(3))["classes"] == ["a", "b"]
+    model_files.put(FIVE[:4])
+    assert model_files.standing() == 0
+    assert [read_card(model_files.checkpoint(number))["trial"] for number in (0, 1, 3)] == [0, 1, 3]
+    assert read_card(model_files.checkpoint(3))["classes"] == ["a", "b"]
 
 
 HILL = Space(
@@ -229,7 +229,7 @@ class Study:
         self.record = Record(Path(place) / "journal", "s")
         self.engine = OptunaEngine(HILL, seed, sampler, "none" if objectives else "percentile", objectives)
         self.executor, self.measured = FakeExecutor(folder), []
-        shelf = Shelf(
+        model_files = ModelFiles(
             Path(place) / "best" / "model.keras", folder, lambda trial: {"classes": ["a", "b"], "size": 8, "channels": 3, "trial": trial.number}, objectives
         )
         self.loop = Loop(
@@ -239,7 +239,7 @@ class Study:
             NullTracker(),
             NullObserver(),
             lambda: Budget(None, 0.0, trials),
-            shelf.put,
+            model_files.put,
             f"session-{trials}",
             0.0,
             measure=lambda need: self.measured.append(need.configuration),
@@ -424,7 +424,7 @@ def test_a_real_search_with_two_objectives_ends_with_a_front_of_models_that_load
     from automl_cnn.export import bundle
     from automl_cnn.store import Store
     from automl_cnn.study import run
-    from automl_cnn.study.overview import overview
+    from automl_cnn.study.stored.overview import overview
 
     rng = np.random.default_rng(0)
     for place, name in enumerate(("dark", "bright")):

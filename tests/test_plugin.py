@@ -61,3 +61,15 @@ def test_a_plain_value_in_a_subclass_fixes_what_was_searched():
         steps = Int(2, 3, default=2)
 
     assert Again().steps == 2
+
+
+def test_a_parameter_that_is_declared_again_keeps_its_place():
+    from automl_cnn.blocks import ScheduledOptimizer
+    from automl_cnn.plugin import Float
+
+    class Mine(ScheduledOptimizer):
+        learning_rate = Float(0.1, 1.0)
+        momentum = Float(0.0, 0.9)
+
+    assert list(Mine.domains()) == ["learning_rate", "schedule", "warm_up", "momentum"]
+    assert Mine.domains()["learning_rate"].low == 0.1

@@ -354,10 +354,10 @@ def test_random_search_takes_what_the_engine_proposes_with_all_the_time_there_is
     from automl_cnn.records import NetCost
     from automl_cnn.space import Choice, Parameter, Space
     from automl_cnn.study import session
-    from automl_cnn.study.budget import Budget
-    from automl_cnn.study.engines.protocol import Proposal
-    from automl_cnn.study.planner import Planner
-    from automl_cnn.study.stages import Sizing
+    from automl_cnn.study.plan.budget import Budget
+    from automl_cnn.study.plan.engines.protocol import Proposal
+    from automl_cnn.study.plan.planner import Planner
+    from automl_cnn.study.plan.stages import Sizing
 
     class Engine:
         refused = 0

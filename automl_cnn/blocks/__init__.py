@@ -16,11 +16,13 @@ from automl_cnn.blocks.attention import squeeze_excite
 from automl_cnn.blocks.convolution import activate, conv, depthwise, local_response_norm, separable
 from automl_cnn.blocks.inception import inception
 from automl_cnn.blocks.noise import stochastic_depth
+from automl_cnn.blocks.optimizers import ScheduledOptimizer
 from automl_cnn.blocks.pooling import avg_pool, dense, flatten, global_average_pool, max_pool
 from automl_cnn.blocks.residual import inverted_residual, residual, residual_block
 from automl_cnn.blocks.schedules import decay_kernels, learning_rate
 
 __all__ = [
+    "ScheduledOptimizer",
     "activate",
     "avg_pool",
     "conv",

@@ -21,7 +21,7 @@ def dashboard(
 ) -> None:
     """Browse every study, trial and learning curve in MLflow."""
     from automl_cnn.store import Store
-    from automl_cnn.study.lock import holder
+    from automl_cnn.study.record.lock import holder
     from automl_cnn.track import serve
 
     found = Store(store)

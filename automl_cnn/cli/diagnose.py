@@ -19,7 +19,7 @@ from automl_cnn.store import Store
 
 if TYPE_CHECKING:
     from automl_cnn.diagnosis import Helped
-    from automl_cnn.study.overview import Overview
+    from automl_cnn.study.stored.overview import Overview
 
 SHOWN = 3  # trials told of where none is named
 COLOURS = {"low": "", "medium": "yellow", "high": "red"}
@@ -37,7 +37,7 @@ def command(
     automl-cnn diagnose flowers --trial 7
     """
     from automl_cnn.diagnosis import Context, diagnose, helped
-    from automl_cnn.study.overview import overview
+    from automl_cnn.study.stored.overview import overview
 
     study = overview(Store(store), name)
     chosen = _chosen(study, trial)

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from automl_cnn.export.web import Runtime
 
 
-def export(  # noqa: PLR0917  # the flags of a command
+def export(
     name: Annotated[str | None, typer.Argument(help="A study's name, its folder, or a .keras file. Default: the study last worked on.")] = None,
+    *,
     format_: Annotated[
         str, typer.Option("--format", help="One or more of keras, saved_model, onnx, litert, openvino, web, with commas; web is a page around the ONNX model.")
     ] = "keras",
@@ -104,7 +105,7 @@ def dataset_of(model: Path, data: Path | None) -> tuple[Dataset | None, str]:
         DataError: `data`, where the user says they are, does not hold them.
     """
     from automl_cnn.store import StudyFolder
-    from automl_cnn.study.images import looked_for
+    from automl_cnn.study.stored.images import looked_for
 
     folder = StudyFolder(Path(os.path.abspath(model)).parent.parent)
     if folder.manifest.is_file():

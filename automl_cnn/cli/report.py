@@ -18,7 +18,7 @@ from automl_cnn.store import Store
 
 if TYPE_CHECKING:
     from automl_cnn.evidence import Evidence
-    from automl_cnn.study.overview import Overview
+    from automl_cnn.study.stored.overview import Overview
 
 
 def report(
@@ -32,8 +32,8 @@ def report(
 
     Where the search had no time to look at the winner's mistakes, that is done now, in about 20 seconds.
     """
-    from automl_cnn.study import reporting
-    from automl_cnn.study.overview import overview
+    from automl_cnn.study.finish import reporting
+    from automl_cnn.study.stored.overview import overview
 
     if out is not None and (why := address(out)):
         raise StoreError(f"The report cannot be written: {why}.")
@@ -53,7 +53,7 @@ def report(
 
 def _looked(study: Overview) -> tuple[Evidence | None, str]:
     """What a worker finds out about the winner now; or why it cannot."""
-    from automl_cnn.study import reporting
+    from automl_cnn.study.finish import reporting
 
     try:
         backend.require()

@@ -16,33 +16,43 @@ import typer
 
 from automl_cnn.cli import backend
 from automl_cnn.cli.console import Text, console, with_margin, write_json
+from automl_cnn.cli.settings import with_settings
 from automl_cnn.cli.tables import table
-from automl_cnn.config import AUTOMATIC, METRICS, StudyConfig, study_config
+from automl_cnn.config import StudyConfig, study_config
 from automl_cnn.errors import ConfigError, SpaceError
 from automl_cnn.paths import written
-from automl_cnn.places import store_option
 from automl_cnn.quantities import compact
 from automl_cnn.space import Choice, Scalar
 from automl_cnn.text import readable
 
 if TYPE_CHECKING:
-    from automl_cnn.study.scale import Plan
-    from automl_cnn.study.scaled import Row, ScaleReport
+    from automl_cnn.study.scaling.planner import Plan
+    from automl_cnn.study.scaling.results import Row, ScaleReport
 
 IMAGES, HOW_FAR, RULE, LIMITS, OUTPUT = "The images", "How far", "The rule", "How long, and where", "Output"
+SHARED = (
+    "data",
+    "budget",
+    "seed",
+    "name",
+    "store",
+    "max_resolution",
+    "metric",
+    "max_latency",
+    "max_params",
+    "max_mult_adds",
+    "max_size",
+    "plugins_dir",
+)  # the settings of a study that matter here
 PART_HEADS = ("depth", "width", "px", "predicted", "actual", "mult-adds", "score")
 
 
+@with_settings(*SHARED)
 def scale(
     *,
-    data: Annotated[Path, typer.Option(help="A folder with one subfolder of images per class.", rich_help_panel=IMAGES)],
     architecture: Annotated[str, typer.Option(help="The architecture to scale.", rich_help_panel=RULE)],
     phi: Annotated[float | None, typer.Option(help="How often to double the mult-adds: 2, or 0.5 (default: 2).", rich_help_panel=HOW_FAR)] = None,
     to: Annotated[str | None, typer.Option(help="Or: to so many times the baseline's mult-adds, as in 4x.", rich_help_panel=HOW_FAR)] = None,
-    max_latency: Annotated[str | None, typer.Option(help="Or: as far as this allows for one image, on this machine: 20ms.", rich_help_panel=HOW_FAR)] = None,
-    max_params: Annotated[str | None, typer.Option(help="At most so many parameters.", rich_help_panel=HOW_FAR)] = None,
-    max_mult_adds: Annotated[str | None, typer.Option(help="At most so many multiply-accumulates for an image.", rich_help_panel=HOW_FAR)] = None,
-    max_size: Annotated[str | None, typer.Option(help="The model file's size at most: 5MB.", rich_help_panel=HOW_FAR)] = None,
     alpha: Annotated[float | None, typer.Option(help="Fixed, with beta and gamma, instead of the grid: depth. The paper's: 1.2.", rich_help_panel=RULE)] = None,
     beta: Annotated[float | None, typer.Option(help="Width. The paper's: 1.1.", rich_help_panel=RULE)] = None,
     gamma: Annotated[float | None, typer.Option(help="Resolution. The paper's: 1.15.", rich_help_panel=RULE)] = None,
@@ -53,19 +63,9 @@ def scale(
     compare: Annotated[bool, typer.Option(help="Also depth, width and resolution alone, for as many mult-adds.", rich_help_panel=RULE)] = False,
     seeds: Annotated[int, typer.Option(min=1, max=50, help="Trainings of each network.", rich_help_panel=LIMITS)] = 1,
     epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of each training (default: what the budget affords).", rich_help_panel=LIMITS)] = None,
-    budget: Annotated[str | None, typer.Option(help="Time for the whole command (default: 10m).", rich_help_panel=LIMITS)] = None,
-    seed: Annotated[int | None, typer.Option(help="The seed of splits and training.", rich_help_panel=LIMITS)] = None,
-    name: Annotated[str | None, typer.Option(help="The study's name; the same name goes on where it ended.", rich_help_panel=LIMITS)] = None,
-    store: Annotated[
-        Path | None, typer.Option(parser=store_option, metavar="FOLDER", help="The folder that holds the studies.", rich_help_panel=LIMITS)
-    ] = None,
-    max_resolution: Annotated[int | None, typer.Option(help="Largest input, in pixels.", rich_help_panel=IMAGES)] = None,
-    metric: Annotated[str | None, typer.Option(help=f"What is best: {', '.join(METRICS)}. {AUTOMATIC}", rich_help_panel=IMAGES)] = None,
-    plugins_dir: Annotated[
-        Path | None, typer.Option(envvar="AUTOML_CNN_PLUGINS_DIR", help="A folder of plugins of your own (.py files).", rich_help_panel=RULE)
-    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="What was found as one JSON object on standard output.", rich_help_panel=OUTPUT)] = False,
     mlflow: Annotated[bool, typer.Option("--mlflow/--no-mlflow", help="Keep the runs in MLflow.", rich_help_panel=OUTPUT)] = True,
+    **settings: Any,
 ) -> None:
     """Grow a small network in depth, width and resolution together, and see what each doubling of its cost buys.
 
@@ -73,29 +73,19 @@ def scale(
 
         automl-cnn scale --data ./images --architecture resnet --phi 2 --compare
     """
-    from automl_cnn.study.scale import Plan
+    from automl_cnn.study.scaling.planner import Plan
 
     if phi is not None and to is not None:
         raise ConfigError(f"Both --phi {phi:g} and --to {to} say how far to scale: leave one of them out.")
     if phi is not None and not 0 < phi <= 10:
         raise ConfigError(f"--phi {phi:g}: expected a number above 0, at most 10 (each step doubles the mult-adds).")
-    plan = Plan(
-        architecture,
-        phi,
-        times(to) if to is not None else None,
-        fixed(alpha, beta, gamma),
-        given(architecture, setting or [], plugins_dir),
-        compare,
-        seeds,
-        epochs,
-    )
-    limits = {"max_latency": max_latency, "max_params": max_params, "max_mult_adds": max_mult_adds, "max_size": max_size}
-    more = {"seed": seed, "store": store, "max_resolution": max_resolution, "metric": metric, "plugins_dir": plugins_dir}
+    own = given(architecture, setting or [], settings["plugins_dir"])
+    plan = Plan(architecture, phi, times(to) if to is not None else None, fixed(alpha, beta, gamma), own, compare, seeds, epochs)
     always = {"architectures": (architecture,), "pretrained": "none", "ensemble": "off", "scaling": "off", "guided": "off"}
-    settings = study_config({"data": data, "budget": budget, "name": name, **limits, **more, **always})
-    if name is None:
-        settings = settings.model_copy(update={"name": name_of(settings, plan)})
-    go(settings, plan, as_json=as_json, mlflow=mlflow)
+    config = study_config({**settings, **always})
+    if config.name is None:
+        config = config.model_copy(update={"name": name_of(config, plan)})
+    go(config, plan, as_json=as_json, mlflow=mlflow)
 
 
 def go(settings: StudyConfig, plan: Plan, *, as_json: bool, mlflow: bool) -> None:
@@ -104,7 +94,7 @@ def go(settings: StudyConfig, plan: Plan, *, as_json: bool, mlflow: bool) -> Non
     from automl_cnn import elapsed, foreign
     from automl_cnn.cli.live import watch
     from automl_cnn.study import run
-    from automl_cnn.study.scale import Scale
+    from automl_cnn.study.scaling.course import Scale
 
     started = elapsed.process_start()
     screen = console(stderr=as_json)

@@ -23,7 +23,7 @@ from automl_cnn.store import Store
 from automl_cnn.text import visible
 
 if TYPE_CHECKING:
-    from automl_cnn.study.overview import Overview
+    from automl_cnn.study.stored.overview import Overview
 
 NUMBERS = ("images", "trials", "size")
 DISPENSABLE = ("size", "images", "metric", "data", "time")  # columns left out for lack of room, in this order
@@ -42,7 +42,7 @@ def _bare(context: typer.Context, store: InStore = STORE, as_json: Json = False)
 @app.command("list")
 def list_(store: InStore = STORE, as_json: Json = False) -> None:
     """Every study, the one last worked on first."""
-    from automl_cnn.study.overview import overviews
+    from automl_cnn.study.stored.overview import overviews
 
     found = overviews(Store(store))
     if as_json:
@@ -77,7 +77,7 @@ def resume(
 
     automl-cnn studies resume flowers --budget 10m
     """
-    from automl_cnn.study.overview import overview
+    from automl_cnn.study.stored.overview import overview
 
     where = Store(store)
     go(overview(where, name).continued(where, budget=budget, trials=trials, data=data), as_json=as_json, mlflow=mlflow)
@@ -90,7 +90,7 @@ def delete(
     store: InStore = STORE,
 ) -> None:
     """Delete a study: its model and files, its record, its runs and model in MLflow. The cache of images stays."""
-    from automl_cnn.study.overview import overview
+    from automl_cnn.study.stored.overview import overview
 
     found = overview(Store(store), name)
     if not yes:
@@ -100,7 +100,7 @@ def delete(
         if not typer.confirm(visible(f"Delete the study '{name}' ({plural(len(found.trials), 'trial')}{best}) and its model in {found.folder.folder}?")):
             say("Nothing was deleted.")
             return
-    from automl_cnn.study.delete import delete as delete_study
+    from automl_cnn.study.stored.delete import delete as delete_study
 
     freed, note = delete_study(Store(store), name)
     say(f"Deleted the study '{name}': {bytes_(freed)} freed.")

@@ -16,8 +16,8 @@ from automl_cnn.quantities import clock, compact
 from automl_cnn.store import Store
 
 if TYPE_CHECKING:
-    from automl_cnn.study.compare import Comparison, Difference
-    from automl_cnn.study.overview import Overview
+    from automl_cnn.study.stored.compare import Comparison, Difference
+    from automl_cnn.study.stored.overview import Overview
 
 
 def compare(
@@ -26,8 +26,8 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Scores with intervals, whether they differ by more than chance, and what differs between the best networks."""
-    from automl_cnn.study import overview
-    from automl_cnn.study.compare import compare as compare_studies
+    from automl_cnn.study.stored import overview
+    from automl_cnn.study.stored.compare import compare as compare_studies
 
     chosen = list(dict.fromkeys(names))
     if len(chosen) < 2:

@@ -20,7 +20,7 @@ from automl_cnn.store import Store
 from automl_cnn.transfer import name_of
 
 if TYPE_CHECKING:
-    from automl_cnn.study.overview import Overview
+    from automl_cnn.study.stored.overview import Overview
 
 COLOURS = {"running": "cyan", "finished": "green", "interrupted": "yellow", "refused": "red"}
 
@@ -32,7 +32,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Settings, images, winner, leaderboard, failures, files; with --json also every trial and epoch."""
-    from automl_cnn.study.overview import overview
+    from automl_cnn.study.stored.overview import overview
 
     study = overview(Store(store), name)
     if as_json:

@@ -14,13 +14,13 @@ from automl_cnn.records import Fidelity, Job, State, Trial
 from automl_cnn.scaling import PAPER, WAYS, matched
 from automl_cnn.space import Choice, Configuration, Scalar
 from automl_cnn.store import StudyFolder
-from automl_cnn.study.budget import Budget
 from automl_cnn.study.course import COMPARISON
-from automl_cnn.study.engines.protocol import Proposal
-from automl_cnn.study.planner import Planner
-from automl_cnn.study.record import Record
-from automl_cnn.study.stages import Sizing
-from automl_cnn.study.stages.sizing import pace, setup
+from automl_cnn.study.plan.budget import Budget
+from automl_cnn.study.plan.engines.protocol import Proposal
+from automl_cnn.study.plan.planner import Planner
+from automl_cnn.study.plan.stages import Sizing
+from automl_cnn.study.plan.stages.sizing import pace, setup
+from automl_cnn.study.record.record import Record
 
 STAGE = "compare"
 OPEN = ("resolution", "width", "depth", "batch_size")  # numbers that a comparison may set to what a search would not try

@@ -19,7 +19,7 @@ from automl_cnn.config import MOST, StudyConfig, seconds, study_config
 from automl_cnn.records import State, Trial
 from automl_cnn.store import Store
 from automl_cnn.study.observer import NullObserver, Observer
-from automl_cnn.study.record import Record
+from automl_cnn.study.record.record import Record
 from automl_cnn.study.session import run as session
 
 RESOLUTION = 288  # px, the largest where a table names none

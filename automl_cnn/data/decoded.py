@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -99,23 +100,9 @@ def decode(
     side = side_for(native, max_size)
     channels = 1 if all(result.gray for _, result in good) else 3
     levels, notes = levels_of_files([result.span for _, result in good if result.span is not None])
-    limit = guard.file_limit(guard.limit(max_pixels))
+    read = partial(_read, found.folder, side=side, channels=channels, levels=levels, max_pixels=max_pixels)
     bands: dict[str, int] = {}
     changed: list[str] = []
-
-    def read(item: tuple[str, Probe]) -> tuple[np.ndarray, int] | str | None:
-        path, result = item
-        try:
-            with regular.opened(found.folder / path, limit) as (file, size), guard.turn(size):
-                content = file.read(limit)
-                if regular.digest_of(content) != result.digest:
-                    return None
-                try:
-                    return read_image(content, side, channels, levels, max_pixels=max_pixels)
-                except DataError as error:
-                    return str(error)
-        except (DataError, OSError):  # it could be read before
-            return None
 
     def blocks() -> Iterator[np.ndarray]:
         for done, ((path, _), image) in enumerate(zip(good, arrays.in_threads(read, good), strict=True), 1):
@@ -138,6 +125,23 @@ def decode(
     decoded = Decoded(side, channels, native, bad, levels, notes, bands)
     write_atomically(cache / f"{key}.json", json.dumps({**asdict(decoded), "levels": levels.as_dict()}).encode())
     return decoded
+
+
+def _read(folder: Path, item: tuple[str, Probe], *, side: int, channels: int, levels: Levels, max_pixels: float | None) -> tuple[np.ndarray, int] | str | None:
+    """One image and how many of its bands were used; or why it cannot be used; or None where it is not what it was."""
+    path, result = item
+    limit = guard.file_limit(guard.limit(max_pixels))
+    try:
+        with regular.opened(folder / path, limit) as (file, size), guard.turn(size):
+            content = file.read(limit)
+            if regular.digest_of(content) != result.digest:
+                return None
+            try:
+                return read_image(content, side, channels, levels, max_pixels=max_pixels)
+            except DataError as error:
+                return str(error)
+    except (DataError, OSError):  # it could be read before
+        return None
 
 
 def notes_on_bands(bands: dict[str, int]) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ def split(  # noqa: PLR0917  # the order of the sentence: these labels, of these
     seed: int,
     val_share: float,
     test_share: float,
+    *,
     classes: Sequence[str] | None = None,
     keys: Sequence[str] | None = None,
 ) -> np.ndarray:

@@ -17,7 +17,7 @@ import numpy as np
 
 from automl_cnn.data.levels import Levels, Scale
 from automl_cnn.errors import DataError, ExportError, StoreError
-from automl_cnn.export import archive, bare, bundle, formats, suspicious
+from automl_cnn.export import archive, bundle, formats, runners, suspicious
 from automl_cnn.export.contract import described
 from automl_cnn.export.inputs import as_batches
 from automl_cnn.export.reasons import reason
@@ -108,7 +108,7 @@ def _running(path: Path, folder: Path, contract: Mapping[str, Any], trust: bool)
         suspicious.require_harmless(path, vouched=f"{path.name}/saved_model.pb" in hashes)
     try:
         with contextlib.redirect_stdout(io.StringIO()):  # onnxruntime prints what it stumbles over
-            run = bare.RUNNERS[kind.name](str(path))
+            run = runners.RUNNERS[kind.name](str(path))
     except ImportError as error:
         raise ExportError(f"To run {path.name}, {error.name} is needed. Install it with: pip install 'automl-cnn[{kind.extra}]'") from None
     except Exception as error:  # a runtime raises whatever the file makes it stumble over

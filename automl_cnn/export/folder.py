@@ -31,7 +31,7 @@ from automl_cnn.export import card as model_card
 from automl_cnn.export.formats import FORMATS, INT8, NONE, QUANTIZATIONS, Format, Source
 from automl_cnn.export.proof import Proof, Reference, prove, refused
 from automl_cnn.export.readme import README, readme
-from automl_cnn.export.witnesses import Witnesses, reference_of, witnesses
+from automl_cnn.export.samples import Samples, reference_of, samples
 from automl_cnn.judged import not_new, refit_of
 from automl_cnn.paths import address
 
@@ -144,7 +144,7 @@ def export(
     unchecked = bundle.verify(model)
     card = bundle.read_card(model)
     notes = [unchecked] if unchecked else []
-    images = witnesses(dataset, int(card["size"]), notes, missing)
+    images = samples(dataset, int(card["size"]), notes, missing)
     if images is not None and (remark := not_new(refit_of(card.get("refit")))):
         notes.append(remark)
     say("loading the model")
@@ -167,7 +167,7 @@ def export(
     return exported
 
 
-def _wanted(names: Sequence[str], quantize: Sequence[str], limits: Limits, images: Witnesses | None) -> Iterator[tuple[str, str]]:
+def _wanted(names: Sequence[str], quantize: Sequence[str], limits: Limits, images: Samples | None) -> Iterator[tuple[str, str]]:
     for name in dict.fromkeys(names):
         possible = [wanted for wanted in FORMATS[name].methods if wanted != INT8 or images is not None]
         for wanted in dict.fromkeys(quantize or (possible if limits.any else (NONE,))):

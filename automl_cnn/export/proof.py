@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from automl_cnn.errors import ExportError
-from automl_cnn.export import bare
+from automl_cnn.export import runners
 from automl_cnn.export.formats.protocol import Format
 from automl_cnn.processes import environment, python
 
@@ -141,7 +141,7 @@ def refused(proof: Proof, method: str) -> str | None:
 
 
 def run_bare(kind: str, path: Path, images: np.ndarray, sized: np.ndarray, *, latencies: Sequence[int] = ()) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """The answers of a model in a fresh process: by name as `bare` gives them, and what it says of its speed.
+    """The answers of a model in a fresh process: by name as `runners` gives them, and what it says of its speed.
 
     Raises:
         ExportError: the process failed; the message ends with its last line.
@@ -160,7 +160,7 @@ def run_bare(kind: str, path: Path, images: np.ndarray, sized: np.ndarray, *, la
             "forbidden": [*FORBIDDEN, *ALSO_FORBIDDEN.get(kind, ())],
         }
         surroundings = environment({"TF_CPP_MIN_LOG_LEVEL": "2", "KERAS_BACKEND": "tensorflow"})
-        command = python(bare.__file__)
+        command = python(runners.__file__)
         try:
             done = subprocess.run(
                 command,

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from automl_cnn.store import StudyFolder
-from automl_cnn.study.planner import Planner
-from automl_cnn.study.record import Record
-from automl_cnn.study.stages import Sizing
+from automl_cnn.study.plan.planner import Planner
+from automl_cnn.study.plan.stages import Sizing
+from automl_cnn.study.record.record import Record
 
 COMPARISON = "comparison"  # in the record: that the study compares networks and searches none
 

@@ -17,36 +17,15 @@ from automl_cnn.caveats import COPIES, COPIES_TEST, INDEPENDENT, leaks
 from automl_cnn.config import StudyConfig, read_toml
 from automl_cnn.data import Dataset, told_apart
 from automl_cnn.errors import ConfigError, DataError, StoreError
+from automl_cnn.flags import identity
 from automl_cnn.metrics import suited
 from automl_cnn.paths import written
 from automl_cnn.store import Store, atomic_write_text
 from automl_cnn.study.observer import Observer
-from automl_cnn.study.record import FINGERPRINT, Record
+from automl_cnn.study.record.record import FINGERPRINT, Record
 from automl_cnn.text import readable
 
-IDENTITY = (
-    "data",
-    "seed",
-    "metric",
-    "architectures",
-    "optimizers",
-    "regularizers",
-    "pretrained",
-    "weights",
-    "class_weights",
-    "val_share",
-    "test_share",
-    "max_resolution",
-    "max_params",
-    "max_mult_adds",
-    "max_size",
-    "max_latency",
-    "engine",
-    "sampler",
-    "pruner",
-    "scaling",
-    "objectives",
-)
+IDENTITY = identity(StudyConfig)  # settings that make another study when they change
 ONCE = {"engine": "optuna", "sampler": "tpe", "pruner": "percentile", "scaling": "auto", "objectives": None}  # before it could be chosen
 
 

@@ -24,37 +24,37 @@ from automl_cnn.pareto import winner
 from automl_cnn.records import Job, StudyResult, Trial
 from automl_cnn.space import Space
 from automl_cnn.store import Store, StudyFolder
-from automl_cnn.study.budget import FINISH, SETUP, Budget, finishing
 from automl_cnn.study.checking import Checking
 from automl_cnn.study.course import COMPARISON, Course
-from automl_cnn.study.disk import STOPPED, Disk, Reserve, plainly
-from automl_cnn.study.engines import Engine, engine_for, require
-from automl_cnn.study.engines.within import ByPhi, Within
-from automl_cnn.study.executors.local import LocalExecutor
-from automl_cnn.study.executors.protocol import Executor, Setting
-from automl_cnn.study.finish import Finish
+from automl_cnn.study.finish.finish import Finish
+from automl_cnn.study.finish.majority import advice
+from automl_cnn.study.finish.refits import undo
 from automl_cnn.study.identity import as_begun, name_of, same_study, settled, summary, write_toml
-from automl_cnn.study.limits import Limits, size
-from automl_cnn.study.lock import held
-from automl_cnn.study.loop import Loop, interruptible
-from automl_cnn.study.majority import advice
+from automl_cnn.study.model_files import ModelFiles
 from automl_cnn.study.notes import Noting
 from automl_cnn.study.observer import NullObserver, Observer
-from automl_cnn.study.planner import Planner
-from automl_cnn.study.prices import Prices
-from automl_cnn.study.record import DATA, WEIGHTS, Record
-from automl_cnn.study.refits import undo
-from automl_cnn.study.scale import KEY as SCALE
-from automl_cnn.study.scale import coefficients
-from automl_cnn.study.shelf import Shelf
-from automl_cnn.study.stages import Sizing
-from automl_cnn.study.times import KEY as TIMES
-from automl_cnn.study.times import READY, Times
-from automl_cnn.study.union import by_phi, smallest_inputs, study_space, worth_enlarging
+from automl_cnn.study.plan.budget import FINISH, SETUP, Budget, finishing
+from automl_cnn.study.plan.engines import Engine, engine_for, require
+from automl_cnn.study.plan.engines.adapted import Adapted, ByPhi
+from automl_cnn.study.plan.limits import Limits, size
+from automl_cnn.study.plan.planner import Planner
+from automl_cnn.study.plan.space import by_phi, smallest_inputs, study_space, worth_enlarging
+from automl_cnn.study.plan.stages import Sizing
+from automl_cnn.study.plan.wishes import Measure
+from automl_cnn.study.record.disk import STOPPED, Disk, Reserve, plainly
+from automl_cnn.study.record.lock import held
+from automl_cnn.study.record.record import DATA, WEIGHTS, Record
+from automl_cnn.study.run.executors.local import LocalExecutor
+from automl_cnn.study.run.executors.protocol import Executor, Setting
+from automl_cnn.study.run.loop import Loop, interruptible
+from automl_cnn.study.run.prices import Prices
+from automl_cnn.study.run.times import KEY as TIMES
+from automl_cnn.study.run.times import READY, Times
+from automl_cnn.study.scaling.planner import KEY as SCALE
+from automl_cnn.study.scaling.planner import coefficients
 from automl_cnn.study.weights import Found, choose
-from automl_cnn.study.wishes import Measure
 from automl_cnn.track import NullTracker, Tracker, Tracking
-from automl_cnn.track.later import Later, ending
+from automl_cnn.track.background import Background, ending
 
 LOOKED_THROUGH = 10**9  # bytes of images that are compared for copies, in about a second
 
@@ -98,7 +98,7 @@ def run(
     images = scan(config.data, skip=[store.root], listed=checking.listed) if dataset is None else dataset  # before anything is started or written
     name = config.name or name_of(config, store)
     folder = store.study(name)
-    with held(folder.lock, name), plainly(store), ending(Later(Tracker(store, name) if track else NullTracker())) as tracker:
+    with held(folder.lock, name), plainly(store), ending(Background(Tracker(store, name) if track else NullTracker())) as tracker:
         result = _search(config, found, store, folder, observer=observer, tracker=tracker, started=started, images=images, checking=checking, course=course)
         return dataclasses.replace(result, notes=tuple(dict.fromkeys((*observer.texts, *result.caveats))))
 
@@ -110,91 +110,33 @@ def _search(
     folder: StudyFolder,
     *,
     observer: Observer,
-    tracker: Later,
+    tracker: Background,
     started: float,
     images: Dataset | Scan,
     checking: Checking,
     course: Course | None,
 ) -> StudyResult:
-    name = folder.name
-    record = Record(store.journal, name)
+    record = Record(store.journal, folder.name)
     executor = LocalExecutor(folder.log)
-    decode = None if isinstance(images, Dataset) else partial(_prepared, images, config, store, checking)
     claim = contextlib.ExitStack()
     try:
-        dataset = images if isinstance(images, Dataset) else _prepared(images, config, store, checking)
-        claim.enter_context(claims.claimed(Path(dataset.array).parent, arrays.family(Path(dataset.array))))
-        if decode is not None and gone(dataset):  # another search deleted them before they were claimed
-            dataset = decode()
+        dataset, decode = _claimed(images, config, store, checking, claim)
         observer.data(dataset)
-        config = settled(config, record, dataset)
-        same_study(record, config, dataset, name)
-        manifest = folder.manifest
-        dataset = as_begun(dataset, manifest, observer)
-        record.keep(DATA, summary(dataset))
-        dataset.save(manifest)
-        write_toml(folder.toml, config, name)
-        executor.configure(
-            Setting(
-                dataset=str(manifest),
-                metric=config.scored_by,
-                class_weights=config.class_weights,
-                seed=config.seed,
-                plugins_dir=str(config.plugins_dir) if config.plugins_dir else None,
-                checkpoints=str(folder.trials),
-                weights=str(config.weights.resolve()) if config.weights else None,
-                broken=dict(found.broken),
-            )
-        )
+        config, dataset = _begun(config, record, dataset, folder, observer)
+        executor.configure(_setting(config, found, folder))
         _look_for_copies(record, dataset)
         observer.known(record.settings[DATA], config.scored_by)
         for text in unequal(record.settings[DATA], config.scored_by):
             observer.note(text)
-        weights = _weights(found, config, record, executor, observer)
-        space = study_space(
-            found,
-            native=dataset.native,
-            images=len(dataset.rows("train")),
-            max_resolution=config.max_resolution,
-            architectures=config.architectures,
-            optimizers=config.optimizers,
-            regularizers=config.regularizers,
-            weights=weights,
-            note=observer.note,
-        )
+        space = _space(found, config, dataset, _weights(found, config, record, executor, observer), observer)
         tracker.start({**json.loads(config.model_dump_json()), **(course.settings if course else {})}, record.settings[DATA])
         disk = Disk.of(store, folder, Path(dataset.array), config.max_disk)
         short = disk.lacks(0, 0)
         if short and not folder.model.exists():
             raise StoreError(short)
         study = _Study(config, record, executor, tracker, observer, dataset, started, folder, disk, decode)
-        top = worth_enlarging(dataset.native, config.max_resolution)
-        engine = _engine(config, space, top)
-        if engine.note:
-            observer.note(engine.note)
         prices = Prices(record, executor)
-        limits = Limits(
-            params=int(config.max_params) if config.max_params else None,
-            mult_adds=int(config.max_mult_adds) if config.max_mult_adds else None,
-            bytes=min((int(most) for most in (config.max_size, disk.largest_model) if most is not None), default=None),
-            latency=config.max_latency,
-            measure=prices.latency,
-        )
-        sizing = Sizing(space, prices.cost, len(dataset.rows("train")), top, limits, prices.broken, smallest_inputs(found, config.architectures))
-        study.sizing = sizing if course is None else None  # scaling compares single networks
-        timed = "latency" in (config.objectives or ()) or config.max_latency is not None or (course is not None and course.timed)
-        known = Context.of(record.settings[DATA], config.scored_by) if config.guided == "on" else None
-        if course is None and COMPARISON in record.settings:
-            raise ConfigError(f"The study '{name}' is a comparison, not a search: go on with it by `automl-cnn study`, or choose another --name.")
-        if course is None and SCALE in record.settings:
-            raise ConfigError(f"The study '{name}' is one of scaling, not a search: go on with it by `automl-cnn scale`, or choose another --name.")
-        if course is not None:
-            planner = course.plan(sizing, record, observer.note)
-        else:
-            scales = {} if config.scaling == "off" else coefficients(store.journal, dataset.fingerprint)
-            planner = Planner(sizing, engine, config.max_epochs, config.objectives or (), known, config.scaling, scales)
-        pure = dataclasses.replace(sizing, cost=prices.known.cost, limits=dataclasses.replace(limits, measure=prices.known.latency))
-        planner = dataclasses.replace(planner, sizing=pure, timed=prices.known.measured if timed else None)
+        planner = _planner(study, space, prices, found, store, course=course)
         result = study.search(planner, prices.measure)
         if course is not None:
             tracker.files(course.conclude(record, folder))
@@ -205,17 +147,108 @@ def _search(
         Reserve(folder.reserve).free()
 
 
+def _claimed(
+    images: Dataset | Scan, config: StudyConfig, store: Store, checking: Checking, claim: contextlib.ExitStack
+) -> tuple[Dataset, Callable[[], Dataset] | None]:
+    """The images, decoded and claimed so that no other search deletes them, and what decodes them again; None where they were given as they are."""
+    decode = None if isinstance(images, Dataset) else partial(_prepared, images, config, store, checking)
+    dataset = images if isinstance(images, Dataset) else _prepared(images, config, store, checking)
+    claim.enter_context(claims.claimed(Path(dataset.array).parent, arrays.family(Path(dataset.array))))
+    if decode is not None and gone(dataset):  # another search deleted them before they were claimed
+        dataset = decode()
+    return dataset, decode
+
+
+def _begun(config: StudyConfig, record: Record, dataset: Dataset, folder: StudyFolder, observer: Observer) -> tuple[StudyConfig, Dataset]:
+    """The settings with what the images decide, and the images in the split that the study began with; both written down.
+
+    Raises:
+        ConfigError, StoreError: the study was begun with other settings or images.
+    """
+    config = settled(config, record, dataset)
+    same_study(record, config, dataset, folder.name)
+    dataset = as_begun(dataset, folder.manifest, observer)
+    record.keep(DATA, summary(dataset))
+    dataset.save(folder.manifest)
+    write_toml(folder.toml, config, folder.name)
+    return config, dataset
+
+
+def _setting(config: StudyConfig, found: plugins.Registry, folder: StudyFolder) -> Setting:
+    """What the worker needs to know of the study."""
+    return Setting(
+        dataset=str(folder.manifest),
+        metric=config.scored_by,
+        class_weights=config.class_weights,
+        seed=config.seed,
+        plugins_dir=str(config.plugins_dir) if config.plugins_dir else None,
+        checkpoints=str(folder.trials),
+        weights=str(config.weights.resolve()) if config.weights else None,
+        broken=dict(found.broken),
+    )
+
+
+def _space(found: plugins.Registry, config: StudyConfig, dataset: Dataset, weights: Found, observer: Observer) -> Space:
+    """The space that is searched."""
+    return study_space(
+        found,
+        native=dataset.native,
+        images=len(dataset.rows("train")),
+        max_resolution=config.max_resolution,
+        architectures=config.architectures,
+        optimizers=config.optimizers,
+        regularizers=config.regularizers,
+        weights=weights,
+        note=observer.note,
+    )
+
+
+def _planner(study: _Study, space: Space, prices: Prices, found: plugins.Registry, store: Store, *, course: Course | None) -> Planner:
+    """Who plans: the search, or a course of its own. What is not measured yet it may not ask for, only wish for.
+
+    Raises:
+        ConfigError: the study is of another kind, or was begun with other settings.
+    """
+    config, dataset, record = study.config, study.dataset, study.record
+    top = worth_enlarging(dataset.native, config.max_resolution)
+    limits = Limits(
+        params=int(config.max_params) if config.max_params else None,
+        mult_adds=int(config.max_mult_adds) if config.max_mult_adds else None,
+        bytes=min((int(most) for most in (config.max_size, study.disk.largest_model) if most is not None), default=None),
+        latency=config.max_latency,
+        measure=prices.latency,
+    )
+    sizing = Sizing(space, prices.cost, len(dataset.rows("train")), top, limits, prices.broken, smallest_inputs(found, config.architectures))
+    pure = dataclasses.replace(sizing, cost=prices.known.cost, limits=dataclasses.replace(limits, measure=prices.known.latency))
+    if course is not None:
+        planner = course.plan(sizing, record, study.observer.note)
+        return dataclasses.replace(planner, sizing=pure, timed=prices.known.measured if course.timed else None)
+    study.sizing = sizing
+    if COMPARISON in record.settings:
+        raise ConfigError(f"The study '{record.name}' is a comparison, not a search: go on with it by `automl-cnn study`, or choose another --name.")
+    if SCALE in record.settings:
+        raise ConfigError(f"The study '{record.name}' is one of scaling, not a search: go on with it by `automl-cnn scale`, or choose another --name.")
+    engine = _engine(config, space, top)
+    if engine.note:
+        study.observer.note(engine.note)
+    known = Context.of(record.settings[DATA], config.scored_by) if config.guided == "on" else None
+    scales = {} if config.scaling == "off" else coefficients(store.journal, dataset.fingerprint)
+    timed = "latency" in (config.objectives or ()) or config.max_latency is not None
+    objectives = config.objectives or ()
+    return Planner(pure, engine, config.max_epochs, objectives, known, config.scaling, scales, prices.known.measured if timed else None)
+
+
 def _engine(config: StudyConfig, space: Space, top: int) -> Engine:
     """The engine of the settings, which explores phi where the settings say so."""
     if config.scaling == "compound":
         inner = by_phi(space)
         return ByPhi(engine_for(config, inner), inner, space, top)
-    return engine_for(config, space) if config.scaling == "off" else Within(engine_for(config, space), space)
+    return engine_for(config, space) if config.scaling == "off" else Adapted(engine_for(config, space), space)
 
 
 @dataclasses.dataclass
 class _Study:
-    """A study while it is searched: its clock, its shelf, its loop."""
+    """A study while it is searched: its clock, its model files, its loop."""
 
     config: StudyConfig
     record: Record
@@ -235,18 +268,18 @@ class _Study:
     ensemble_seconds: float = 0.0  # beside it, for making one model of several
 
     @property
-    def shelf(self) -> Shelf:
-        return Shelf(self.folder.model, self.folder.trials, self.card, self.config.objectives or ())
+    def model_files(self) -> ModelFiles:
+        return ModelFiles(self.folder.model, self.folder.trials, self.card, self.config.objectives or ())
 
     @property
     def ending(self) -> Finish:
         ties = (self.executor, self.tracker, self.observer, self.budget)
-        return Finish(self.config, self.folder, self.record, self.shelf, self.dataset, *ties, self.sizing, self.times)
+        return Finish(self.config, self.folder, self.record, self.model_files, self.dataset, *ties, self.sizing, self.times)
 
     def search(self, planner: Planner, measure: Callable[[Measure], None]) -> StudyResult:
         self.record.bury()
         undo(self.folder)
-        self.shelf.put(self.record.trials)
+        self.model_files.put(self.record.trials)
         ending = self.ending
         ending.reserve.lay()
         self.used_before = self.record.seconds
@@ -294,11 +327,11 @@ class _Study:
         return None
 
     def put(self, trials: Sequence[Trial]) -> None:
-        """Bring the shelf in line, and the time set aside for scoring the best model."""
+        """Bring the model files in line, and the time set aside for scoring the best model."""
         images = len(self.dataset.rows("val")) + len(self.dataset.rows("test"))
         best = winner(trials, self.config.objectives or ())
         self.finish_seconds = finishing(best, images, self.times.spent.get(READY))
-        self.shelf.put(trials)
+        self.model_files.put(trials)
         ending = self.ending
         self.ensemble_seconds = ending.foreseen(trials)
         self.refit_seconds = 0.0 if self.sizing is None else ending.refits.foreseen(best, self.times.spent.get(READY))

@@ -114,7 +114,6 @@ def train(
         TrialError: the training diverged.
     """
     import keras
-    import pandas as pd
 
     from automl_cnn import keras_settings
     from automl_cnn.models.cost import cost as counted
@@ -144,6 +143,15 @@ def train(
         paid = counted(training.net.model).summary
         finished = training.run()
         model = training.net.model
+    correct = unpacked(finished.right or "0:")
+    seconds = time.monotonic() - began
+    return Trained(name or repr(network), model, _history(epochs_seen), float(correct.mean()), correct, paid.params, paid.mult_adds, seconds)
+
+
+def _history(epochs: Sequence[Epoch]) -> pd.DataFrame:
+    """A row for each epoch."""
+    import pandas as pd
+
     rows = [
         {
             "epoch": epoch.number,
@@ -153,11 +161,9 @@ def train(
             "train_accuracy": epoch.accuracy if epoch.clean_accuracy is None else epoch.clean_accuracy,
             "learning_rate": epoch.learning_rate,
         }
-        for epoch in epochs_seen
+        for epoch in epochs
     ]
-    correct = unpacked(finished.right or "0:")
-    seconds = time.monotonic() - began
-    return Trained(name or repr(network), model, pd.DataFrame(rows), float(correct.mean()), correct, paid.params, paid.mult_adds, seconds)
+    return pd.DataFrame(rows)
 
 
 @functools.cache

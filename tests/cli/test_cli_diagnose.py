@@ -10,7 +10,7 @@ from cli_fakes import trial
 from automl_cnn.records import Epoch, Finished, Guide, Job, State
 from automl_cnn.space import Choice, Float, Int, Parameter, Space
 from automl_cnn.store import Store
-from automl_cnn.study.record import DATA, Record
+from automl_cnn.study.record.record import DATA, Record
 
 SPACE = Space(
     (

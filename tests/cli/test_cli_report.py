@@ -18,8 +18,8 @@ from automl_cnn.space import Choice, Int, Parameter, Space
 from automl_cnn.store import Store
 from automl_cnn.study import reporting
 from automl_cnn.study.identity import write_toml
-from automl_cnn.study.overview import overview
-from automl_cnn.study.record import DATA, RESULT, Record
+from automl_cnn.study.record.record import DATA, RESULT, Record
+from automl_cnn.study.stored.overview import overview
 
 SPACE = Space((Parameter("architecture", Choice("vgg", "resnet")), Parameter("resolution", Int(8, 224))))
 DATA_SET = {

@@ -8,8 +8,8 @@ import pytest
 from cli_fakes import RESULT
 
 from automl_cnn.scaling import PAPER
-from automl_cnn.study.scale import Plan
-from automl_cnn.study.scaled import Doubling, Row, ScaleReport
+from automl_cnn.study.scaling.planner import Plan
+from automl_cnn.study.scaling.results import Doubling, Row, ScaleReport
 
 HEAVY = {"tensorflow", "keras", "mlflow", "sklearn", "pandas", "optuna"}
 

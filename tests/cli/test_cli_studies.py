@@ -17,12 +17,12 @@ from automl_cnn.errors import Cause, StoreError
 from automl_cnn.records import Epoch, Finished, Job, NetCost, Refit, Started, State
 from automl_cnn.space import Choice, Float, Int, Parameter, Space
 from automl_cnn.store import Store
-from automl_cnn.study.compare import newcombe
-from automl_cnn.study.delete import delete
 from automl_cnn.study.identity import write_toml
-from automl_cnn.study.lock import held
-from automl_cnn.study.record import DATA, Record
-from automl_cnn.study.record import RESULT as KEPT
+from automl_cnn.study.record.lock import held
+from automl_cnn.study.record.record import DATA, Record
+from automl_cnn.study.record.record import RESULT as KEPT
+from automl_cnn.study.stored.compare import newcombe
+from automl_cnn.study.stored.delete import delete
 
 SPACE = Space(
     (
@@ -348,7 +348,7 @@ def test_what_the_system_refuses_is_a_sentence(cli, make, store, monkeypatch):
     def refuse(*_):
         raise PermissionError(13, "Permission denied", "/somewhere/file")
 
-    monkeypatch.setattr("automl_cnn.study.overview.overviews", refuse)
+    monkeypatch.setattr("automl_cnn.study.stored.overview.overviews", refuse)
     done = cli("studies", "list", "--store", store.root)
     assert done.exit_code == 2
     assert done.stderr.startswith("error: /somewhere/file cannot be used: Permission denied. Free the permission")

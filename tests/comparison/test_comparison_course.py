@@ -13,8 +13,8 @@ from automl_cnn.errors import Cause, ConfigError
 from automl_cnn.paired import packed
 from automl_cnn.records import Epoch, NetCost, State, Trial
 from automl_cnn.space import Choice, Parameter, Space
-from automl_cnn.study.budget import Budget
-from automl_cnn.study.stages import Sizing
+from automl_cnn.study.plan.budget import Budget
+from automl_cnn.study.plan.stages import Sizing
 
 SPACE = Space(
     (

@@ -9,7 +9,7 @@ from comparison_fakes import TABLE, results_of, study
 
 from automl_cnn.comparison.course import Training
 from automl_cnn.comparison.results import FILE
-from automl_cnn.study.record import Record
+from automl_cnn.study.record.record import Record
 
 module = importlib.import_module("automl_cnn.comparison.run")  # the package has a function of that name
 

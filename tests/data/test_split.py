@@ -96,10 +96,10 @@ def test_too_few_images(count, digests, given, reason):
     every = [name for name, _ in common] + list(digests)
     names = [name for _, name in common] + given
     if reason is None:
-        assert set(split(labels, every, names, 0, 0.2, 0.2, ("common", "rare"))[20:]) == {TRAIN, VAL, TEST}
+        assert set(split(labels, every, names, 0, 0.2, 0.2, classes=("common", "rare"))[20:]) == {TRAIN, VAL, TEST}
         return
     with pytest.raises(DataError, match=reason):
-        split(labels, every, names, 0, 0.2, 0.2, ("common", "rare"))
+        split(labels, every, names, 0, 0.2, 0.2, classes=("common", "rare"))
 
 
 def test_all_classes_that_are_too_small_are_named_at_once_with_their_counts():
@@ -107,7 +107,7 @@ def test_all_classes_that_are_too_small_are_named_at_once_with_their_counts():
     labels = [label for label, count in enumerate(counts.values()) for _ in range(count)]
     digests = [f"{label} {0 if label == 4 else number}" for number, label in enumerate(labels)]
     with pytest.raises(DataError, match="4 classes have too few images") as caught:
-        split(labels, digests, [None] * len(labels), 0, 0.2, 0.2, tuple(counts))
+        split(labels, digests, [None] * len(labels), 0, 0.2, 0.2, classes=tuple(counts))
     text = str(caught.value)
     for part in (
         "'pair' has 2 readable images;",
@@ -123,7 +123,7 @@ def test_all_classes_that_miss_in_given_splits_are_named_at_once():
     labels = [0] * 6 + [1] * 3 + [2] * 2
     given = ["train"] * 3 + ["test"] * 3 + ["train"] * 3 + ["train", "test"]
     with pytest.raises(DataError, match=r"'b' has no readable image in test: .*'c' has 1 readable image in train: expected at least 2 .*val is taken"):
-        split(labels, [str(row) for row in range(11)], given, 0, 0.2, 0.2, ("a", "b", "c"))
+        split(labels, [str(row) for row in range(11)], given, 0, 0.2, 0.2, classes=("a", "b", "c"))
 
 
 def test_versions_of_one_photo_stay_together_and_nothing_else_changes():

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from automl_cnn.errors import ExportError, StoreError
-from automl_cnn.export import bare, bundle, deployed, suspicious
+from automl_cnn.export import bundle, deployed, runners, suspicious
 
 CONTRACT = {"classes": ["red", "green"], "size": 8, "channels": 3}
 GARBAGE = [b"", b"garbage", b"\x08\x07" * 500, bytes(1000), b"<?xml version='1.0'?><net></net>"]
@@ -51,14 +51,14 @@ def test_what_a_runtime_prints_is_no_row_of_the_table(tmp_path, monkeypatch, cap
         print("EP Error")
         raise ValueError("damaged")
 
-    monkeypatch.setitem(bare.RUNNERS, "onnx", talks)
+    monkeypatch.setitem(runners.RUNNERS, "onnx", talks)
     with pytest.raises(StoreError, match="cannot be loaded: damaged"):
         deployed.load(write(tmp_path, "model.onnx", b"x", "onnx"))
     assert capsys.readouterr().out == ""
 
 
 def runner(monkeypatch, answer):
-    monkeypatch.setitem(bare.RUNNERS, "onnx", lambda path: answer)
+    monkeypatch.setitem(runners.RUNNERS, "onnx", lambda path: answer)
 
 
 def test_a_model_that_does_not_fit_its_contract_is_refused(tmp_path, monkeypatch):
@@ -92,7 +92,7 @@ def test_a_part_that_is_missing_is_named(tmp_path, monkeypatch):
 
 
 def test_an_onnx_file_with_weights_elsewhere_is_not_opened(tmp_path, monkeypatch):
-    monkeypatch.setitem(bare.RUNNERS, "onnx", lambda path: pytest.fail("it was opened"))
+    monkeypatch.setitem(runners.RUNNERS, "onnx", lambda path: pytest.fail("it was opened"))
     path = write(tmp_path, "model.onnx", b"..\x0a\x08location\x12\x0b/etc/passwd", "onnx")
     with pytest.raises(StoreError, match="from other files"):
         deployed.load(path)
@@ -105,7 +105,7 @@ def test_a_foreign_saved_model_is_run_only_with_trust(tmp_path, monkeypatch):
         ran.append(path)
         return lambda images: np.full((len(images), 2), 0.5, np.float32)
 
-    monkeypatch.setitem(bare.RUNNERS, "saved_model", opened)
+    monkeypatch.setitem(runners.RUNNERS, "saved_model", opened)
     path = write(tmp_path, "saved_model/saved_model.pb", b"graph", "saved_model")
     for place in (path, tmp_path):
         with pytest.raises(StoreError, match="--trust"):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from automl_cnn.errors import DataError, ExportError, StoreError
-from automl_cnn.export import bare, bundle, deployed
+from automl_cnn.export import bundle, deployed, runners
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def runs(monkeypatch):
         return load
 
     for kind in ("onnx", "litert"):
-        monkeypatch.setitem(bare.RUNNERS, kind, runner(kind))
+        monkeypatch.setitem(runners.RUNNERS, kind, runner(kind))
     return ran
 
 
@@ -61,12 +61,12 @@ def test_a_runtime_that_is_missing_is_passed_over(folder, runs, monkeypatch):
     def lacking(path):
         raise ModuleNotFoundError("No module named 'onnxruntime'", name="onnxruntime")
 
-    monkeypatch.setitem(bare.RUNNERS, "onnx", lacking)
+    monkeypatch.setitem(runners.RUNNERS, "onnx", lacking)
     deployed.load(folder)
     assert runs == ["litert"]
     with pytest.raises(ExportError, match=r"To run model.onnx, onnxruntime is needed.*automl-cnn\[onnx\]"):
         deployed.load(folder / "model.onnx")
-    monkeypatch.setitem(bare.RUNNERS, "litert", lacking)
+    monkeypatch.setitem(runners.RUNNERS, "litert", lacking)
     with pytest.raises(ExportError, match="onnxruntime is needed"):
         deployed.load(folder)
 

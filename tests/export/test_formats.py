@@ -9,15 +9,15 @@ from PIL import Image
 
 from automl_cnn.data import Levels
 from automl_cnn.errors import ExportError
-from automl_cnn.export import bare, folder
+from automl_cnn.export import folder, runners
 from automl_cnn.export.formats import FORMATS, INT8, NONE, QUANTIZATIONS, of
-from automl_cnn.export.witnesses import resized
+from automl_cnn.export.samples import resized
 
 
 def test_each_format_has_what_the_registry_promises():
     for name, found in FORMATS.items():
         assert found.name == name
-        assert bare.RUNNERS[name].__doc__
+        assert runners.RUNNERS[name].__doc__
         assert NONE in found.methods
         assert found.instead in FORMATS
         assert found.instead != name

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from automl_cnn.errors import ExportError
-from automl_cnn.export import bare, folder, proof
+from automl_cnn.export import folder, proof, runners
 from automl_cnn.export.formats import FORMATS
 from automl_cnn.export.formats.protocol import Format
 from automl_cnn.export.proof import Proof, Reference, prove, refused
@@ -101,9 +101,9 @@ def test_a_file_that_does_not_run_is_an_error_with_its_last_words(reference, nee
 
 def test_the_fresh_process_has_nothing_of_ours(reference, tmp_path, monkeypatch):
     """A runner that needs this package fails there, though it is installed."""
-    script = tmp_path / "bare.py"
-    script.write_text(Path(bare.__file__).read_text().replace("import keras as library", "import automl_cnn.layers as library"))
-    monkeypatch.setattr(bare, "__file__", str(script))
+    script = tmp_path / "runners.py"
+    script.write_text(Path(runners.__file__).read_text().replace("import keras as library", "import automl_cnn.layers as library"))
+    monkeypatch.setattr(runners, "__file__", str(script))
     with pytest.raises(ExportError, match="No module named 'automl_cnn'"):
         proof.run_bare("keras", tmp_path, reference.images, reference.sized)
 

@@ -234,7 +234,7 @@ def test_googlenets_depth_stretches_the_stages(modules):
 @pytest.mark.parametrize("squeeze", [0.0, 1 / 4])
 def test_an_inception_module_joins_four_branches(squeeze):
     x = keras.Input((7, 7, 256))
-    y = blocks.inception(x, 8, 16, 24, 64, 64, 32, net=BuildNet(input_size=32, classes=2), squeeze=squeeze)
+    y = blocks.inception(x, 8, 16, 24, 64, 64, pool=32, net=BuildNet(input_size=32, classes=2), squeeze=squeeze)
     assert tuple(y.shape) == (None, 7, 7, 8 + 24 + 64 + 32)
     model = keras.Model(x, y)
     reduced = (256 * 64 + 64) + (25 * 64 * 64 + 64)  # the paper's example: 118,784 weights and the biases

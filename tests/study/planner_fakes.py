@@ -4,11 +4,11 @@ import dataclasses
 
 from automl_cnn.records import Epoch, Job, NetCost, State, Trial
 from automl_cnn.space import Choice, Parameter, Space
-from automl_cnn.study.budget import Budget
-from automl_cnn.study.engines.protocol import Proposal
-from automl_cnn.study.planner import Planner
-from automl_cnn.study.stages import Sizing
-from automl_cnn.study.stages.sizing import READING
+from automl_cnn.study.plan.budget import Budget
+from automl_cnn.study.plan.engines.protocol import Proposal
+from automl_cnn.study.plan.planner import Planner
+from automl_cnn.study.plan.stages import Sizing
+from automl_cnn.study.plan.stages.sizing import READING
 from automl_cnn.transfer import is_probe
 
 SPACE = Space(

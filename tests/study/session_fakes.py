@@ -1,4 +1,4 @@
-"""A whole search in a second: the session, the record, the shelf and the finish are real, the worker is a formula."""
+"""A whole search in a second: the session, the record, the model files and the finish are real, the worker is a formula."""
 
 import zipfile
 from pathlib import Path
@@ -14,9 +14,9 @@ from automl_cnn.errors import ImagesGone, TrialError
 from automl_cnn.export.bundle import read_card, write_card
 from automl_cnn.records import Calibration, Epoch, Finished, NetCost, Progress, Started, State
 from automl_cnn.study import session
-from automl_cnn.study.executors.protocol import Refitted, TestScore
-from automl_cnn.study.executors.worker import failure_of
 from automl_cnn.study.observer import NullObserver
+from automl_cnn.study.run.executors.protocol import Refitted, TestScore
+from automl_cnn.study.run.executors.worker import failure_of
 
 
 class Notes(NullObserver):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from automl_cnn import metrics
-from automl_cnn.study.combine import DISTINCT, attempts, better, combine, mean
+from automl_cnn.study.finish.combine import DISTINCT, attempts, better, combine, mean
 
 CLASSES = 5
 
@@ -89,7 +89,7 @@ def test_as_many_spoiled_as_set_right_are_no_gain():
 
 def test_the_short_way_for_accuracy_draws_as_the_long_one_does():
     from automl_cnn.study import combine as combining
-    from automl_cnn.study.draws import draws, scores
+    from automl_cnn.study.finish.draws import draws, scores
 
     rng = np.random.default_rng(5)
     labels = rng.integers(0, 3, 90)

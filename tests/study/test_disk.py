@@ -15,9 +15,9 @@ from automl_cnn.ranking import incumbent
 from automl_cnn.records import Finished, State
 from automl_cnn.store import Store, atomic_write_text
 from automl_cnn.study import disk
-from automl_cnn.study.disk import MARGIN, STOPPED, Disk, Reserve, is_full
-from automl_cnn.study.record import Record
-from automl_cnn.study.shelf import Shelf
+from automl_cnn.study.model_files import ModelFiles
+from automl_cnn.study.record.disk import MARGIN, STOPPED, Disk, Reserve, is_full
+from automl_cnn.study.record.record import Record
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 MB = 10**6
@@ -227,23 +227,25 @@ def model(path, size):
 def test_on_a_full_disk_the_last_best_model_stands_whole(small_disk):
     place = small_disk(6)
     (place / "trials").mkdir()
-    shelf = Shelf(place / "best" / "model.keras", place / "trials", lambda trial: {"classes": ["a", "b"], "size": 8, "channels": 3, "trial": trial.number})
+    model_files = ModelFiles(
+        place / "best" / "model.keras", place / "trials", lambda trial: {"classes": ["a", "b"], "size": 8, "channels": 3, "trial": trial.number}
+    )
     study = Study(place, trials=2)
     study.loop.run()
     worse, better = sorted(study.record.trials, key=lambda trial: trial.score)
-    model(shelf.checkpoint(worse.number), MB)
-    shelf.put([worse])
-    whole = shelf.best.read_bytes()
-    model(shelf.checkpoint(better.number), MB)
+    model(model_files.checkpoint(worse.number), MB)
+    model_files.put([worse])
+    whole = model_files.best.read_bytes()
+    model(model_files.checkpoint(better.number), MB)
     fill(place)
     with pytest.raises(StoreError) as raised:
-        shelf.put(study.record.trials)
+        model_files.put(study.record.trials)
     assert is_full(raised.value)
-    assert (shelf.standing(), shelf.best.read_bytes() == whole) == (worse.number, True)
-    assert [path.name for path in shelf.best.parent.iterdir()] == ["model.keras"]
+    assert (model_files.standing(), model_files.best.read_bytes() == whole) == (worse.number, True)
+    assert [path.name for path in model_files.best.parent.iterdir()] == ["model.keras"]
     (place / "filler").unlink()
-    shelf.put(study.record.trials)
-    assert shelf.standing() == better.number
+    model_files.put(study.record.trials)
+    assert model_files.standing() == better.number
 
 
 def test_what_the_system_refuses_in_the_store_is_a_sentence(store):

@@ -5,7 +5,7 @@ import pytest
 
 from automl_cnn import metrics
 from automl_cnn.config import METRICS
-from automl_cnn.study.draws import draws, scores
+from automl_cnn.study.finish.draws import draws, scores
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -31,5 +31,5 @@ def test_draws_are_with_replacement_as_many_as_images_and_the_same_for_a_seed():
 
 
 def test_many_images_are_drawn_in_blocks(monkeypatch):
-    monkeypatch.setattr("automl_cnn.study.draws.AT_ONCE", 1000)
+    monkeypatch.setattr("automl_cnn.study.finish.draws.AT_ONCE", 1000)
     assert [block.shape for block in draws(400, 5)] == [(2, 400), (2, 400), (1, 400)]

@@ -10,9 +10,9 @@ from automl_cnn.config import PRUNERS, SAMPLERS, StudyConfig, study_config
 from automl_cnn.errors import Cause, ConfigError
 from automl_cnn.records import Epoch, Fidelity, State, Trial
 from automl_cnn.space import Choice, Float, Int, Parameter, Space
-from automl_cnn.study.engines import engine_for, require
-from automl_cnn.study.engines.optuna import OptunaEngine, variation
-from automl_cnn.study.union import study_space
+from automl_cnn.study.plan.engines import engine_for, require
+from automl_cnn.study.plan.engines.optuna import OptunaEngine, variation
+from automl_cnn.study.plan.space import study_space
 
 SPACE = Space(
     (

@@ -12,8 +12,8 @@ from automl_cnn import registry
 from automl_cnn.errors import ConfigError
 from automl_cnn.records import Fidelity, State, Trial
 from automl_cnn.space import Choice, Float, Int, Parameter, Space
-from automl_cnn.study.engines.keras_tuner import KerasTunerEngine
-from automl_cnn.study.union import study_space
+from automl_cnn.study.plan.engines.keras_tuner import KerasTunerEngine
+from automl_cnn.study.plan.space import study_space
 
 SPACE = Space(
     (
@@ -111,7 +111,7 @@ def test_the_gaussian_process_holds_a_failure_for_the_worst():
 
 
 def test_the_ends_of_every_range_cross_to_kerastuner_and_back():
-    from automl_cnn.study.engines.oracles import decode, encode, hyperparameters
+    from automl_cnn.study.plan.engines.oracles import decode, encode, hyperparameters
 
     space = study_space(registry.load(), native=200, images=700, max_resolution=224, weights={"efficientnet_lite": ("lite0",)})
     made = {one.name: one for one in hyperparameters(space).space}
@@ -127,7 +127,7 @@ def test_the_ends_of_every_range_cross_to_kerastuner_and_back():
 
 
 def test_conditions_are_those_of_the_space():
-    from automl_cnn.study.engines.oracles import encode, hyperparameters
+    from automl_cnn.study.plan.engines.oracles import encode, hyperparameters
 
     made = hyperparameters(SPACE).copy()  # as an oracle copies it, by way of serialization
     for configuration in every(SPACE):
@@ -157,7 +157,7 @@ import sys
 from automl_cnn.config import StudyConfig
 from automl_cnn.records import Fidelity, State, Trial
 from automl_cnn.space import Choice, Parameter, Space
-from automl_cnn.study.engines import engine_for
+from automl_cnn.study.plan.engines import engine_for
 space = Space((Parameter("architecture", Choice("a", "b")),))
 engine = engine_for(StudyConfig(data="x", engine="keras-tuner"), space)
 engine.tell(Trial(0, {"architecture": "a"}, Fidelity(1), "", "defaults", State.COMPLETE, 0.5))

@@ -10,11 +10,11 @@ from automl_cnn import metrics, predictions
 from automl_cnn.errors import TrialError
 from automl_cnn.export.bundle import read_card
 from automl_cnn.records import Fidelity, NetCost, State, Trial
-from automl_cnn.study.ensembles import Ensembles, members_of, price, standing
-from automl_cnn.study.executors.protocol import Joint
-from automl_cnn.study.limits import Limits
+from automl_cnn.study.finish.ensembles import Ensembles, members_of, price, standing
+from automl_cnn.study.model_files import ModelFiles
 from automl_cnn.study.observer import NullObserver
-from automl_cnn.study.shelf import Shelf
+from automl_cnn.study.plan.limits import Limits
+from automl_cnn.study.run.executors.protocol import Joint
 
 CLASSES, IMAGES = 4, 400
 RNG = np.random.default_rng(0)
@@ -68,46 +68,46 @@ BEST = max(TRIALS, key=lambda one: one.score)
 def ensembles(tmp_path):
     (tmp_path / "trials").mkdir()
     card = lambda one: {"classes": list("abcd"), "size": 16, "channels": 3, "trial": one.number, "val_score": one.score, "params": one.params}  # noqa: E731
-    shelf = Shelf(tmp_path / "best" / "model.keras", tmp_path / "trials", card)
+    model_files = ModelFiles(tmp_path / "best" / "model.keras", tmp_path / "trials", card)
     for number, said in SAID.items():
-        with ZipFile(shelf.checkpoint(number), "w") as archive:
+        with ZipFile(model_files.checkpoint(number), "w") as archive:
             archive.writestr("model.weights.h5", str(number))
-        predictions.keep(shelf.checkpoint(number), said)
-    shelf.put(TRIALS)
-    return Ensembles("accuracy", LABELS, CLASSES, shelf, Limits(), lambda configuration: NetCost(1000, 1_000_000, 3, 1000), FakeExecutor(), Noted())
+        predictions.keep(model_files.checkpoint(number), said)
+    model_files.put(TRIALS)
+    return Ensembles("accuracy", LABELS, CLASSES, model_files, Limits(), lambda configuration: NetCost(1000, 1_000_000, 3, 1000), FakeExecutor(), Noted())
 
 
 def inside(ensembles):
-    with ZipFile(ensembles.shelf.best) as archive:
+    with ZipFile(ensembles.model_files.best) as archive:
         return archive.read("model.weights.h5").decode()
 
 
 def untouched(ensembles):
-    return inside(ensembles) == str(BEST.number) and [path.name for path in ensembles.shelf.best.parent.iterdir()] == ["model.keras"]
+    return inside(ensembles) == str(BEST.number) and [path.name for path in ensembles.model_files.best.parent.iterdir()] == ["model.keras"]
 
 
 def test_networks_that_are_better_together_take_the_best_models_place(ensembles):
     ensembles.put(TRIALS, float("inf"))
     recipe = ensembles.executor.recipes[0]
     assert inside(ensembles) == "several"
-    card = read_card(ensembles.shelf.best)
+    card = read_card(ensembles.model_files.best)
     assert card["trial"] == BEST.number
     assert (card["size"], card["params"], card["mult_adds"]) == (32, 3000, 3_000_000)
     assert card["val_score"] > BEST.score
     assert card["val_interval"][0] < card["val_score"] < card["val_interval"][1]
-    assert members_of(ensembles.shelf.best) == {str(number): pytest.approx(share, abs=1e-6) for number, share in recipe.shares.items()}
-    assert next(iter(members_of(ensembles.shelf.best))) == str(BEST.number)
+    assert members_of(ensembles.model_files.best) == {str(number): pytest.approx(share, abs=1e-6) for number, share in recipe.shares.items()}
+    assert next(iter(members_of(ensembles.model_files.best))) == str(BEST.number)
     mean = sum(share * SAID[number] for number, share in recipe.shares.items())
-    np.testing.assert_allclose(predictions.recall(ensembles.shelf.best), mean, atol=1e-6, err_msg="to calibrate it, it need not be run")
-    told = standing(ensembles.shelf.best)
+    np.testing.assert_allclose(predictions.recall(ensembles.model_files.best), mean, atol=1e-6, err_msg="to calibrate it, it need not be run")
+    told = standing(ensembles.model_files.best)
     assert told["val_score"] == card["val_score"]
     assert told["params"] == 3000
-    assert [path.name for path in ensembles.shelf.best.parent.iterdir()] == ["model.keras"]
+    assert [path.name for path in ensembles.model_files.best.parent.iterdir()] == ["model.keras"]
 
 
 def test_it_is_made_once_and_stays_while_the_best_network_does(ensembles):
     ensembles.put(TRIALS, float("inf"))
-    ensembles.shelf.put(TRIALS)
+    ensembles.model_files.put(TRIALS)
     ensembles.put(TRIALS, float("inf"))
     assert len(ensembles.executor.recipes) == 1
     assert inside(ensembles) == "several"
@@ -117,7 +117,7 @@ def test_it_can_be_taken_apart_again(ensembles):
     ensembles.put(TRIALS, float("inf"))
     ensembles.take_apart(TRIALS)
     assert untouched(ensembles)
-    assert standing(ensembles.shelf.best) == {}
+    assert standing(ensembles.model_files.best) == {}
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_a_worker_that_fails_leaves_the_best_model(ensembles):
 
 def test_checkpoints_of_before_predictions_were_kept_are_no_members(ensembles):
     for number in SAID:
-        with ZipFile(ensembles.shelf.checkpoint(number), "w") as archive:
+        with ZipFile(ensembles.model_files.checkpoint(number), "w") as archive:
             archive.writestr("model.weights.h5", str(number))
     ensembles.put(TRIALS, float("inf"))
     assert ensembles.executor.recipes == []

@@ -4,7 +4,7 @@ import pytest
 
 from automl_cnn.errors import Cause
 from automl_cnn.records import Fidelity, State, Trial
-from automl_cnn.study.failures import EQUAL, EQUAL_ALONE, in_a_row
+from automl_cnn.study.plan.failures import EQUAL, EQUAL_ALONE, in_a_row
 
 
 def trials(*failures):

@@ -10,11 +10,11 @@ from automl_cnn.diagnosis import Context, helped
 from automl_cnn.paired import packed
 from automl_cnn.records import Epoch, Fidelity, Finished, Job, NetCost, State, Trial
 from automl_cnn.space import Choice, Float, Parameter, Space
-from automl_cnn.study.budget import Budget
-from automl_cnn.study.limits import Limits
-from automl_cnn.study.planner import Planner
-from automl_cnn.study.record import Record
-from automl_cnn.study.stages import Guided, Situation, Sizing
+from automl_cnn.study.plan.budget import Budget
+from automl_cnn.study.plan.limits import Limits
+from automl_cnn.study.plan.planner import Planner
+from automl_cnn.study.plan.stages import Guided, Situation, Sizing
+from automl_cnn.study.record.record import Record
 
 SPACE = Space(
     (

@@ -11,11 +11,11 @@ from automl_cnn.config import StudyConfig
 from automl_cnn.data import Dataset, pixels, prepare
 from automl_cnn.data.cache import prepare_arrays
 from automl_cnn.errors import DataError
-from automl_cnn.export.witnesses import witnesses
+from automl_cnn.export.samples import samples
 from automl_cnn.store import Store
 from automl_cnn.study.identity import same_study, write_toml
-from automl_cnn.study.images import images_of, looked_for
-from automl_cnn.study.record import Record
+from automl_cnn.study.record.record import Record
+from automl_cnn.study.stored.images import images_of, looked_for
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_a_moved_store_finds_its_images_in_itself(project, tmp_path):
     assert pixels(dataset, 16).shape == (24, 16, 16, 3)
     assert dataset.fingerprint == before.fingerprint
     notes = []
-    assert witnesses(dataset, 16, notes) is not None
+    assert samples(dataset, 16, notes) is not None
     assert notes == []
 
 
@@ -94,7 +94,7 @@ def test_what_is_missing_is_said(project, tmp_path):
         "Pass --data FOLDER to say where they are, or search again."
     )
     notes = []
-    assert witnesses(None, 16, notes, missing) is None
+    assert samples(None, 16, notes, missing) is None
     assert notes == [f"Proved on made-up images, so its accuracy was not measured. {missing}"]
 
 

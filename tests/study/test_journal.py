@@ -9,8 +9,8 @@ import pytest
 
 from automl_cnn.records import Fidelity, Finished, Job, State
 from automl_cnn.space import Choice, Parameter, Space
-from automl_cnn.study.journal import JournalLock, mend, share
-from automl_cnn.study.record import Record
+from automl_cnn.study.record.journal import JournalLock, mend, share
+from automl_cnn.study.record.record import Record
 
 SPACE = Space((Parameter("architecture", Choice("a", "b")),))
 JOB = Job(SPACE.defaults(), Fidelity(1), "why")
@@ -19,7 +19,7 @@ import sys
 from pathlib import Path
 from test_journal import JOB, SPACE
 from automl_cnn.records import Finished, State
-from automl_cnn.study.record import Record
+from automl_cnn.study.record.record import Record
 
 journal, study = Path(sys.argv[1]), sys.argv[2]
 record = Record(journal, study)
@@ -30,7 +30,7 @@ for step in range(10):
 HOLDER = """
 import os, signal, sys
 from pathlib import Path
-from automl_cnn.study.journal import JournalLock
+from automl_cnn.study.record.journal import JournalLock
 
 JournalLock(Path(sys.argv[1])).acquire()
 os.kill(os.getpid(), signal.SIGKILL)

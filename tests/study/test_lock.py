@@ -12,13 +12,13 @@ from PIL import Image
 from automl_cnn.config import StudyConfig
 from automl_cnn.errors import StoreError
 from automl_cnn.store import Store
-from automl_cnn.study.lock import held, holder
-from automl_cnn.study.record import Record
+from automl_cnn.study.record.lock import held, holder
+from automl_cnn.study.record.record import Record
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from automl_cnn.study.lock import held
+from automl_cnn.study.record.lock import held
 with held(Path(sys.argv[1]), "s"):
     print("held", flush=True)
     time.sleep(60)

@@ -11,14 +11,14 @@ from automl_cnn.errors import Cause
 from automl_cnn.ranking import incumbent
 from automl_cnn.records import Epoch, Finished, NetCost, Progress, Started, State
 from automl_cnn.space import Choice, Float, Parameter, Space
-from automl_cnn.study.budget import Budget
-from automl_cnn.study.engines.optuna import OptunaEngine
-from automl_cnn.study.loop import Loop
 from automl_cnn.study.observer import NullObserver
-from automl_cnn.study.planner import GIVE_UP, Planner, Snapshot
-from automl_cnn.study.prices import Known, network_key
-from automl_cnn.study.record import OFTEN, Record
-from automl_cnn.study.stages import Sizing, kept
+from automl_cnn.study.plan.budget import Budget
+from automl_cnn.study.plan.engines.optuna import OptunaEngine
+from automl_cnn.study.plan.planner import GIVE_UP, Planner, Snapshot
+from automl_cnn.study.plan.stages import Sizing, kept
+from automl_cnn.study.record.record import OFTEN, Record
+from automl_cnn.study.run.loop import Loop
+from automl_cnn.study.run.prices import Known, network_key
 from automl_cnn.track import NullTracker
 
 SPACE = Space(
@@ -114,7 +114,7 @@ class Study:
         )
 
     def shelve(self, trials):
-        """What a Shelf does, with text files."""
+        """What a ModelFiles does, with text files."""
         best, wanted = incumbent(trials), {f"trial-{number:04d}.keras" for number in kept(trials)}
         model = self.folder.parent / "best.keras"
         if best is not None and (self.folder / f"trial-{best.number:04d}.keras").exists() and (not model.exists() or model.read_text() != str(best.number)):

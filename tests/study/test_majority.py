@@ -14,7 +14,7 @@ from automl_cnn.ranking import incumbent
 from automl_cnn.records import MAJORITY, MAJORITY_CLASS, Fidelity, Finished, State, Trial
 from automl_cnn.store import Store
 from automl_cnn.study import majority
-from automl_cnn.study.overview import overview
+from automl_cnn.study.stored.overview import overview
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ import pytest
 from planner_fakes import IMAGES, SETUP, TRANSFER, trained, transfer_cost
 
 from automl_cnn.records import MAJORITY, Epoch, Fidelity, Job, State
-from automl_cnn.study.budget import Budget
-from automl_cnn.study.limits import Limits
-from automl_cnn.study.stages import Final, Situation, Sizing
-from automl_cnn.study.stages.final import WORTH
-from automl_cnn.study.stages.outlook import FLATTEST, STEEPEST, expected, hopeful, within_reach
+from automl_cnn.study.plan.budget import Budget
+from automl_cnn.study.plan.limits import Limits
+from automl_cnn.study.plan.stages import Final, Situation, Sizing
+from automl_cnn.study.plan.stages.final import WORTH
+from automl_cnn.study.plan.stages.outlook import FLATTEST, STEEPEST, expected, hopeful, within_reach
 
 
 def network(number=0, score=0.8, *, curve=None, seconds=20.0, setup=0.0, **given):

@@ -6,9 +6,9 @@ import pytest
 
 from automl_cnn.errors import StoreError
 from automl_cnn.store import Store, remove
-from automl_cnn.study.delete import delete
-from automl_cnn.study.overview import Condition, overview, overviews
-from automl_cnn.study.record import Record
+from automl_cnn.study.record.record import Record
+from automl_cnn.study.stored.delete import delete
+from automl_cnn.study.stored.overview import Condition, overview, overviews
 
 HOSTILE = ["../../victim", "{outside}", "..", "a/../../../victim", "nul\0", "two\nlines", ".hidden"]
 

@@ -22,10 +22,10 @@ from automl_cnn.errors import Cause
 from automl_cnn.ranking import incumbent
 from automl_cnn.records import Fidelity, Job, NetCost, State
 from automl_cnn.space import Choice, Parameter, Space
-from automl_cnn.study.budget import FINISH, Budget, evenly, finishing
-from automl_cnn.study.planner import Planner
-from automl_cnn.study.stages import Sizing
-from automl_cnn.study.stages.sizing import WANTED_EPOCHS
+from automl_cnn.study.plan.budget import FINISH, Budget, evenly, finishing
+from automl_cnn.study.plan.planner import Planner
+from automl_cnn.study.plan.stages import Sizing
+from automl_cnn.study.plan.stages.sizing import WANTED_EPOCHS
 
 
 @pytest.mark.parametrize("total", [180, 480, 3600])

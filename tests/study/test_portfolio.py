@@ -9,12 +9,12 @@ from planner_fakes import IMAGES, SPACE, TRANSFER, FakeEngine, cost, simulate, t
 from automl_cnn import registry
 from automl_cnn.records import Fidelity, Job, State
 from automl_cnn.space import Choice, Float, Parameter, Space
-from automl_cnn.study.budget import Budget
-from automl_cnn.study.planner import Planner
-from automl_cnn.study.stages import Portfolio, Situation, Sizing
-from automl_cnn.study.stages import portfolio as stage
-from automl_cnn.study.stages.portfolio import adapted, entries
-from automl_cnn.study.union import study_space
+from automl_cnn.study.plan.budget import Budget
+from automl_cnn.study.plan.planner import Planner
+from automl_cnn.study.plan.space import study_space
+from automl_cnn.study.plan.stages import Portfolio, Situation, Sizing
+from automl_cnn.study.plan.stages import portfolio as stage
+from automl_cnn.study.plan.stages.portfolio import adapted, entries
 from automl_cnn.transfer import is_probe
 
 REST = (

@@ -7,11 +7,11 @@ from planner_fakes import IMAGES, TRANSFER, trained, transfer_cost
 
 from automl_cnn.records import NetCost, State
 from automl_cnn.space import Choice, Parameter, Space
-from automl_cnn.study.budget import Budget
-from automl_cnn.study.limits import Limits
-from automl_cnn.study.prices import network_key
-from automl_cnn.study.stages import Readouts, Situation, Sizing
-from automl_cnn.study.stages.readouts import LEAST, pixels
+from automl_cnn.study.plan.budget import Budget
+from automl_cnn.study.plan.limits import Limits
+from automl_cnn.study.plan.stages import Readouts, Situation, Sizing
+from automl_cnn.study.plan.stages.readouts import LEAST, pixels
+from automl_cnn.study.run.prices import network_key
 from automl_cnn.transfer import Readout, name_of, readout_of
 
 HERE = (("architecture", "small"), ("finetune.small", "probe"))

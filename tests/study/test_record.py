@@ -6,7 +6,7 @@ import pytest
 from automl_cnn.errors import Cause, StoreError
 from automl_cnn.records import Epoch, Fidelity, Finished, Job, NetCost, Started, State
 from automl_cnn.space import Choice, Float, Int, Parameter, Space
-from automl_cnn.study.record import OFTEN, Record, _cause
+from automl_cnn.study.record.record import OFTEN, Record, _cause
 
 SPACE = Space(
     (

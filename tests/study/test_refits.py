@@ -19,9 +19,9 @@ from automl_cnn.export.bundle import read_card, seal, sealed, verify, write_card
 from automl_cnn.records import MAJORITY, Epoch, Fidelity, Refit, State, Trial
 from automl_cnn.store import Store
 from automl_cnn.study import refits
-from automl_cnn.study.executors.protocol import Refitted
-from automl_cnn.study.refits import PART, REGRESSION, SHARE, Refits, objection, undo
-from automl_cnn.study.shelf import Shelf
+from automl_cnn.study.finish.refits import PART, REGRESSION, SHARE, Refits, objection, undo
+from automl_cnn.study.model_files import ModelFiles
+from automl_cnn.study.run.executors.protocol import Refitted
 
 CARD = {"classes": ["a", "b"], "size": 8, "channels": 3, "trial": 0, "temperature": 1.5, "test_score": 0.8}
 EVERY = ("train", "val", "test")
@@ -88,7 +88,7 @@ def made(dataset, folder):
             return refitted
 
         config = study_config({"data": "x", **({"trials": 3} if budget is None else {"budget": budget}), **settings})
-        made = Refits(config, folder, Shelf(folder.model, folder.trials, lambda trial: CARD), data, SimpleNamespace(refit=refit))
+        made = Refits(config, folder, ModelFiles(folder.model, folder.trials, lambda trial: CARD), data, SimpleNamespace(refit=refit))
         return SimpleNamespace(refits=made, jobs=jobs, make=made.make)
 
     return make
@@ -158,7 +158,7 @@ def test_a_readout_is_fitted_with_the_penalty_that_was_chosen(made, folder):
 
 def test_a_network_goes_on_from_its_checkpoint_within_its_share_of_the_time(made, folder):
     asked = made(budget="100s")
-    checkpoint = asked.refits.shelf.checkpoint(0)
+    checkpoint = asked.refits.model_files.checkpoint(0)
     written(checkpoint, "checkpoint")
     assert asked.make(NETWORK, 60.0, 1)[1]
     assert asked.make(NETWORK, 4.0, 1)[1]
@@ -312,7 +312,7 @@ def test_what_a_kill_left_does_not_replace_the_model_of_a_later_session(made, fo
     assert folder.judged == folder.model
     undo(folder)
     assert inside(folder.model) == "better"
-    assert asked.shelf.standing() == 7
+    assert asked.model_files.standing() == 7
 
 
 def test_a_sentence_says_what_the_scores_belong_to():

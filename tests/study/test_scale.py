@@ -13,16 +13,17 @@ from automl_cnn.errors import Cause, ConfigError
 from automl_cnn.records import Epoch, Fidelity, Finished, Job, NetCost, Started, State, Trial
 from automl_cnn.scaling import PAPER, WAYS, Coefficients
 from automl_cnn.space import Choice, Parameter, Space
-from automl_cnn.study.budget import Budget
-from automl_cnn.study.engines.optuna import OptunaEngine
-from automl_cnn.study.engines.within import ByPhi, Within
-from automl_cnn.study.limits import Limits
-from automl_cnn.study.planner import Planner
-from automl_cnn.study.record import Record
-from automl_cnn.study.scale import BASELINE, GRID, STEP, WAY, Plan, Referee, Scale, ScalePlanner, coefficients, gain
-from automl_cnn.study.scaled import report, write
-from automl_cnn.study.stages import Scaling, Situation, Sizing
-from automl_cnn.study.union import PHI, PHIS, by_phi, study_space, widened
+from automl_cnn.study.plan.budget import Budget
+from automl_cnn.study.plan.engines.adapted import Adapted, ByPhi
+from automl_cnn.study.plan.engines.optuna import OptunaEngine
+from automl_cnn.study.plan.limits import Limits
+from automl_cnn.study.plan.planner import Planner
+from automl_cnn.study.plan.space import PHI, PHIS, by_phi, study_space, widened
+from automl_cnn.study.plan.stages import Scaling, Situation, Sizing
+from automl_cnn.study.record.record import Record
+from automl_cnn.study.scaling.course import Scale
+from automl_cnn.study.scaling.planner import BASELINE, GRID, STEP, WAY, Plan, Referee, ScalePlanner, coefficients, gain
+from automl_cnn.study.scaling.results import report, write
 
 IMAGES = 1000
 SMALL = {"resolution": 64, "width": 0.5}
@@ -370,7 +371,7 @@ class TestStage:
         def session(until):
             record = Record(tmp_path / "j", scaling)
             inner = by_phi(SPACE)
-            engine = ByPhi(OptunaEngine(inner, 0), inner, SPACE, 127) if scaling == "compound" else Within(OptunaEngine(SPACE, 0), SPACE)
+            engine = ByPhi(OptunaEngine(inner, 0), inner, SPACE, 127) if scaling == "compound" else Adapted(OptunaEngine(SPACE, 0), SPACE)
             planner = Planner(sizing, engine, 60, scaling=scaling)
             for trial in record.trials:
                 engine.tell(trial)
@@ -443,7 +444,7 @@ class TestPhi:
         assert sizes[3] == (1.0, 1.0, 224)
 
     def test_an_engine_hears_of_scaled_networks_in_its_own_words(self):
-        engine = Within(OptunaEngine(SPACE, 0), SPACE)
+        engine = Adapted(OptunaEngine(SPACE, 0), SPACE)
         scaled = {**SPACE.defaults(), "width": 0.55, "depth": 1.44, "resolution": 72}
         assert engine.heard(scaled) == {**SPACE.defaults(), "width": 0.5, "depth": 1.4, "resolution": 64}
         for number in range(10):

@@ -7,7 +7,7 @@ from session_fakes import pictures, search
 from automl_cnn import elapsed
 from automl_cnn.data import claims
 from automl_cnn.records import Finished, State
-from automl_cnn.study.failures import EQUAL
+from automl_cnn.study.plan.failures import EQUAL
 
 
 def test_a_search_with_a_worker_that_is_a_formula_ends_with_a_model(tmp_path, monkeypatch):

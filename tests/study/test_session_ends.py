@@ -9,7 +9,7 @@ from session_fakes import search
 from automl_cnn.errors import StoreError, TrialError
 from automl_cnn.records import Finished, State
 from automl_cnn.store import Store
-from automl_cnn.study.lock import held, holder
+from automl_cnn.study.record.lock import held, holder
 from automl_cnn.track import NullTracker
 
 

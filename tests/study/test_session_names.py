@@ -13,7 +13,7 @@ from automl_cnn.config import study_config
 from automl_cnn.export.bundle import read_card
 from automl_cnn.store import Store
 from automl_cnn.study import session
-from automl_cnn.study.overview import overview
+from automl_cnn.study.stored.overview import overview
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="names are Unicode there")
 

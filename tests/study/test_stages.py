@@ -19,14 +19,14 @@ from planner_fakes import (
 from automl_cnn.errors import Cause
 from automl_cnn.records import Fidelity, Job, NetCost, State
 from automl_cnn.space import Choice, Parameter, Space
-from automl_cnn.study.budget import Budget
-from automl_cnn.study.engines.proposed import Proposed
-from automl_cnn.study.engines.protocol import Proposal
-from automl_cnn.study.limits import Limits
-from automl_cnn.study.stages import Defaults, Promotion, Proposals, Retry, Situation, Sizing, kept
-from automl_cnn.study.stages import sizing as sizes
-from automl_cnn.study.stages.proposals import benched
-from automl_cnn.study.stages.sizing import pace
+from automl_cnn.study.plan.budget import Budget
+from automl_cnn.study.plan.engines.proposed import Proposed
+from automl_cnn.study.plan.engines.protocol import Proposal
+from automl_cnn.study.plan.limits import Limits
+from automl_cnn.study.plan.stages import Defaults, Promotion, Proposals, Retry, Situation, Sizing, kept
+from automl_cnn.study.plan.stages import sizing as sizes
+from automl_cnn.study.plan.stages.proposals import benched
+from automl_cnn.study.plan.stages.sizing import pace
 
 
 def test_a_proposal_that_would_not_fit_is_made_smaller():

@@ -5,8 +5,8 @@ import pytest
 from automl_cnn import registry
 from automl_cnn.errors import ConfigError, SpaceError
 from automl_cnn.records import NetCost
-from automl_cnn.study.stages.sizing import Sizing
-from automl_cnn.study.union import resolutions, smallest_inputs, study_space, worth_enlarging
+from automl_cnn.study.plan.space import resolutions, smallest_inputs, study_space, worth_enlarging
+from automl_cnn.study.plan.stages.sizing import Sizing
 from automl_cnn.transfer import is_probe, mode_of, rate_of, weights_of
 
 PLUGINS = registry.load()

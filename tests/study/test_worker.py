@@ -6,7 +6,7 @@ import pytest
 
 from automl_cnn.errors import Cause
 from automl_cnn.export import bundle
-from automl_cnn.study.executors.worker import Worker, seed_of
+from automl_cnn.study.run.executors.worker import Worker, seed_of
 
 
 class Line:

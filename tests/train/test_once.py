@@ -1,4 +1,4 @@
-"""Within a graph once, elsewhere anew."""
+"""Within a graph once, elsewhere every time."""
 
 import keras
 import pytest

@@ -5,7 +5,7 @@
     run = formats.of(Path("exported/model.onnx")).runner(Path("exported/model.onnx"))
     probabilities = run(images)                  # uint8 (n, height, width, channels)
 
-A further format is one file beside these with a `FORMAT`, and a function in `export.bare` that runs it.
+A further format is one file beside these with a `FORMAT`, and a function in `export.runners` that runs it.
 """
 
 from __future__ import annotations

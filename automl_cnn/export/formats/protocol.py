@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from automl_cnn.errors import ExportError
-from automl_cnn.export import bare
+from automl_cnn.export import runners
 
 NONE, FLOAT16, INT8 = "none", "float16", "int8"
 QUANTIZATIONS = (NONE, FLOAT16, INT8)
@@ -99,7 +99,7 @@ class Format:
             ExportError: its runtime is not installed.
         """
         try:
-            return bare.RUNNERS[self.name](str(path))
+            return runners.RUNNERS[self.name](str(path))
         except ImportError as error:
             raise ExportError(f"To run {path.name}, {error.name} is needed. Install with: pip install 'automl-cnn[{self.extra}]'") from None
 

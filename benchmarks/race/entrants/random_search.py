@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from automl_cnn.cli import main as automl_cnn
 from automl_cnn.records import Job, Trial
 from automl_cnn.study import session
-from automl_cnn.study.budget import Budget
-from automl_cnn.study.planner import Planner
-from automl_cnn.study.stages import Defaults, Proposals, Retry, Situation
+from automl_cnn.study.plan.budget import Budget
+from automl_cnn.study.plan.planner import Planner
+from automl_cnn.study.plan.stages import Defaults, Proposals, Retry, Situation
 
 ASKS = 50  # proposals refused in a row, after which there is no use for the time that is left
 

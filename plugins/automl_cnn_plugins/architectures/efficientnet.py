@@ -2,18 +2,7 @@
 
 from automl_cnn import blocks
 from automl_cnn.plugin import Architecture, Inputs, Pretrained, Story
-
-# channels, repeats, stride, kernel, expansion
-STAGES = (
-    (16, 1, 1, 3, 1),
-    (24, 2, 2, 3, 6),
-    (40, 2, 2, 5, 6),
-    (80, 3, 2, 3, 6),
-    (112, 3, 1, 5, 6),
-    (192, 4, 2, 5, 6),
-    (320, 1, 1, 3, 6),
-)
-STEM, HEAD = 32, 1280
+from automl_cnn_plugins.tables import EFFICIENTNET, EFFICIENTNET_HEAD, EFFICIENTNET_STEM
 
 
 def _keras(number, width, depth, size, top_1):
@@ -58,10 +47,10 @@ depth 1.2^phi, width 1.1^phi, resolution 1.15^phi""",
     )
 
     def features(self, x, net):
-        x = blocks.conv(x, net.width(STEM), 3, net=net, stride=net.early_stride(0), activation="silu")
-        for stage, (channels, repeats, stride, kernel, expand) in enumerate(STAGES):
+        x = blocks.conv(x, net.width(EFFICIENTNET_STEM), 3, net=net, stride=net.early_stride(0), activation="silu")
+        for stage, (channels, repeats, stride, kernel, expand) in enumerate(EFFICIENTNET):
             for index in range(net.depth(repeats)):
                 step = 1 if index else net.early_stride(1) if stage == 1 else stride
                 out = net.width(channels)
                 x = blocks.inverted_residual(x, out, net=net, expand=expand, stride=step, kernel=kernel, activation="silu", squeeze=0.25)
-        return blocks.conv(x, net.width(HEAD), 1, net=net, activation="silu")
+        return blocks.conv(x, net.width(EFFICIENTNET_HEAD), 1, net=net, activation="silu")

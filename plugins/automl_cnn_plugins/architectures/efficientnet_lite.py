@@ -2,18 +2,7 @@
 
 from automl_cnn import blocks
 from automl_cnn.plugin import Architecture, Pretrained, Story
-
-# channels, repeats, stride, kernel, expansion
-STAGES = (
-    (16, 1, 1, 3, 1),
-    (24, 2, 2, 3, 6),
-    (40, 2, 2, 5, 6),
-    (80, 3, 2, 3, 6),
-    (112, 3, 1, 5, 6),
-    (192, 4, 2, 5, 6),
-    (320, 1, 1, 3, 6),
-)
-STEM, HEAD = 32, 1280
+from automl_cnn_plugins.tables import EFFICIENTNET, EFFICIENTNET_HEAD, EFFICIENTNET_STEM
 
 
 def _lite(number, width, depth, size, top_1):
@@ -53,9 +42,9 @@ class EfficientNetLite(Architecture):
     )
 
     def features(self, x, net):
-        x = blocks.conv(x, STEM, 3, net=net, stride=net.early_stride(0), activation="relu6")
-        for stage, (channels, repeats, stride, kernel, expand) in enumerate(STAGES):
-            for index in range(repeats if stage in (0, len(STAGES) - 1) else net.depth(repeats)):
+        x = blocks.conv(x, EFFICIENTNET_STEM, 3, net=net, stride=net.early_stride(0), activation="relu6")
+        for stage, (channels, repeats, stride, kernel, expand) in enumerate(EFFICIENTNET):
+            for index in range(repeats if stage in (0, len(EFFICIENTNET) - 1) else net.depth(repeats)):
                 step = 1 if index else net.early_stride(1) if stage == 1 else stride
                 x = blocks.inverted_residual(x, net.width(channels), net=net, expand=expand, stride=step, kernel=kernel, activation="relu6")
-        return blocks.conv(x, HEAD, 1, net=net, activation="relu6")
+        return blocks.conv(x, EFFICIENTNET_HEAD, 1, net=net, activation="relu6")

@@ -2,19 +2,8 @@
 
 from automl_cnn import blocks
 from automl_cnn.plugin import Architecture, Choice, Story, keras
+from automl_cnn_plugins.tables import GOOGLENET
 
-#           1x1, reduction and 3x3, reduction and 5x5, pool projection: the modules of the stages 3, 4 and 5
-STAGES = (
-    ((64, 96, 128, 16, 32, 32), (128, 128, 192, 32, 96, 64)),
-    (
-        (192, 96, 208, 16, 48, 64),
-        (160, 112, 224, 24, 64, 64),
-        (128, 128, 256, 24, 64, 64),
-        (112, 144, 288, 32, 64, 64),
-        (256, 160, 320, 32, 128, 128),
-    ),
-    ((256, 160, 320, 32, 128, 128), (384, 192, 384, 48, 128, 128)),
-)
 AUXILIARY = ((1, 0), (1, 3))  # 4a and 4d
 
 
@@ -58,12 +47,13 @@ map ----+-- 1x1 -> 3x3 --------+---- joined channels
         x = self.normalize(blocks.max_pool(x, 3, stride=net.early_stride(1)))
         x = blocks.conv(x, net.width(64), 1, net=net, norm=self.norm)
         x = self.normalize(blocks.conv(x, net.width(192), 3, net=net, norm=self.norm))
-        for stage, modules in enumerate(STAGES):
+        for stage, modules in enumerate(GOOGLENET):
             x = blocks.max_pool(x, 3, stride=2)
             count = net.depth(len(modules))
             rows = [index * len(modules) // count for index in range(count)]
             for index, row in enumerate(rows):
-                x = blocks.inception(x, *map(net.width, modules[row]), net=net, norm=self.norm)
+                *columns, pool = map(net.width, modules[row])
+                x = blocks.inception(x, *columns, pool=pool, net=net, norm=self.norm)
                 if self.auxiliary and (stage, row) in AUXILIARY and row not in rows[index + 1 :]:
                     self.classify_early(x, net)
         return x

@@ -2,9 +2,7 @@
 
 from automl_cnn import blocks
 from automl_cnn.plugin import Architecture, Choice, Pretrained, Story
-
-# channels, repeats, stride
-STAGES = ((64, 1, 1), (128, 2, 2), (256, 2, 2), (512, 6, 2), (1024, 2, 2))
+from automl_cnn_plugins.tables import MOBILENET
 
 
 class MobileNet(Architecture):
@@ -40,7 +38,7 @@ class MobileNet(Architecture):
 
     def features(self, x, net):
         x = blocks.conv(x, net.width(32), 3, net=net, stride=net.early_stride(0), activation="relu6")
-        for stage, (channels, repeats, stride) in enumerate(STAGES):
+        for stage, (channels, repeats, stride) in enumerate(MOBILENET):
             for index in range(net.depth(repeats)):
                 step = 1 if index else net.early_stride(1) if stage == 1 else stride
                 x = blocks.separable(x, net.width(channels), 3, net=net, stride=step, activation="relu6")

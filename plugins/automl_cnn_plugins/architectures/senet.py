@@ -2,16 +2,9 @@
 
 from automl_cnn import blocks
 from automl_cnn.plugin import Architecture, Choice, Story
+from automl_cnn_plugins.tables import GOOGLENET, MOBILENET
 
 RESNET = {"resnet18": (2, 2, 2, 2), "resnet50": (3, 4, 6, 3)}
-# channels, repeats, stride
-MOBILENET = ((64, 1, 1), (128, 2, 2), (256, 2, 2), (512, 6, 2), (1024, 2, 2))
-# 1x1; 3x3 reduced, 3x3; 5x5 reduced, 5x5; projection of the pooling
-INCEPTION = (
-    ((64, 96, 128, 16, 32, 32), (128, 128, 192, 32, 96, 64)),
-    ((192, 96, 208, 16, 48, 64), (160, 112, 224, 24, 64, 64), (128, 128, 256, 24, 64, 64), (112, 144, 288, 32, 64, 64), (256, 160, 320, 32, 128, 128)),
-    ((256, 160, 320, 32, 128, 128), (384, 192, 384, 48, 128, 128)),
-)
 
 
 class SENet(Architecture):
@@ -74,10 +67,11 @@ class SENet(Architecture):
         x = net.stem(x, 64)
         x = blocks.conv(x, net.width(64), 1, net=net)
         x = blocks.conv(x, net.width(192), 3, net=net)
-        for modules in INCEPTION:
+        for modules in GOOGLENET:
             x = blocks.max_pool(x, 3, stride=2)
             count = net.depth(len(modules))
             for index in range(count):
                 channels = modules[index * len(modules) // count]
-                x = blocks.inception(x, *map(net.width, channels), net=net, norm=True, squeeze=1 / self.ratio)
+                *columns, pool = map(net.width, channels)
+                x = blocks.inception(x, *columns, pool=pool, net=net, norm=True, squeeze=1 / self.ratio)
         return x

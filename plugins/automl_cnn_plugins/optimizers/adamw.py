@@ -1,10 +1,10 @@
 """AdamW: Adam whose weights decay."""
 
 from automl_cnn import blocks
-from automl_cnn.plugin import Choice, Float, Optimizer, keras
+from automl_cnn.plugin import Float, keras
 
 
-class AdamW(Optimizer):
+class AdamW(blocks.ScheduledOptimizer):
     """Adam with decoupled weight decay: every kernel shrinks by the rate times `weight_decay` a step, whatever its gradient.
 
     Choose it over Adam where the training score runs ahead of the validation score: an L2 penalty
@@ -16,12 +16,8 @@ class AdamW(Optimizer):
     """
 
     name = "adamw"
-    learning_rate = Float(1e-4, 3e-2, default=2e-3, log=True)
     beta_1 = Float(0.8, 0.99, default=0.9)
     weight_decay = Float(1e-4, 0.5, default=0.02, log=True)
-    schedule = Choice("cosine", "constant", "step", "one_cycle")
-    warm_up = Float(0.0, 0.2, default=0.05)
 
     def build(self, steps):
-        rate = blocks.learning_rate(self.learning_rate, steps, schedule=self.schedule, warm_up=self.warm_up)
-        return blocks.decay_kernels(keras.optimizers.AdamW(rate, beta_1=self.beta_1, global_clipnorm=5.0), self.weight_decay)
+        return blocks.decay_kernels(keras.optimizers.AdamW(self.rate(steps), beta_1=self.beta_1, global_clipnorm=self.clip), self.weight_decay)

@@ -1,10 +1,10 @@
 """Lion: every weight steps by the same amount."""
 
 from automl_cnn import blocks
-from automl_cnn.plugin import Choice, Float, Optimizer, keras
+from automl_cnn.plugin import Float, keras
 
 
-class Lion(Optimizer):
+class Lion(blocks.ScheduledOptimizer):
     """Only the sign of the averaged gradient counts, so that every weight moves by the rate. Half of Adam's memory.
 
     Choose it for large batches (64 and more) and longer trainings; short ones it does not bring
@@ -20,9 +20,6 @@ class Lion(Optimizer):
     learning_rate = Float(3e-5, 5e-3, default=6e-4, log=True)
     beta_1 = Float(0.8, 0.99, default=0.9)
     weight_decay = Float(1e-3, 1.0, default=0.06, log=True)
-    schedule = Choice("cosine", "constant", "step", "one_cycle")
-    warm_up = Float(0.0, 0.2, default=0.05)
 
     def build(self, steps):
-        rate = blocks.learning_rate(self.learning_rate, steps, schedule=self.schedule, warm_up=self.warm_up)
-        return blocks.decay_kernels(keras.optimizers.Lion(rate, beta_1=self.beta_1, global_clipnorm=5.0), self.weight_decay)
+        return blocks.decay_kernels(keras.optimizers.Lion(self.rate(steps), beta_1=self.beta_1, global_clipnorm=self.clip), self.weight_decay)

@@ -1,10 +1,10 @@
 """RMSprop: each weight's step divided by its gradient's recent size."""
 
 from automl_cnn import blocks
-from automl_cnn.plugin import Choice, Float, Optimizer, keras
+from automl_cnn.plugin import Float, keras
 
 
-class RMSprop(Optimizer):
+class RMSprop(blocks.ScheduledOptimizer):
     """Steps divided by the root of each gradient's mean square. What MobileNet and EfficientNet were trained with.
 
     Choose it to repeat their papers (`rho` and `momentum` 0.9 there), else try Adam first. The mean
@@ -19,9 +19,6 @@ class RMSprop(Optimizer):
     learning_rate = Float(1e-4, 1e-2, default=2e-3, log=True)
     rho = Float(0.8, 0.99, default=0.9)
     momentum = Float(0.0, 0.95, default=0.0)
-    schedule = Choice("cosine", "constant", "step", "one_cycle")
-    warm_up = Float(0.0, 0.2, default=0.05)
 
     def build(self, steps):
-        rate = blocks.learning_rate(self.learning_rate, steps, schedule=self.schedule, warm_up=self.warm_up)
-        return keras.optimizers.RMSprop(rate, rho=self.rho, momentum=self.momentum, global_clipnorm=5.0)
+        return keras.optimizers.RMSprop(self.rate(steps), rho=self.rho, momentum=self.momentum, global_clipnorm=self.clip)

@@ -1,10 +1,10 @@
 """Stochastic gradient descent with momentum."""
 
 from automl_cnn import blocks
-from automl_cnn.plugin import Choice, Float, Optimizer, keras
+from automl_cnn.plugin import Choice, Float, keras
 
 
-class SGD(Optimizer):
+class SGD(blocks.ScheduledOptimizer):
     """Gradient descent with momentum: an average over about 1 / (1 - momentum) steps. Often the best at the end of a long training.
 
     Choose it where there is time for many epochs; it is more sensitive to its learning rate than
@@ -20,9 +20,6 @@ class SGD(Optimizer):
     learning_rate = Float(1e-3, 1.0, default=0.05, log=True)
     momentum = Float(0.0, 0.99, default=0.9)
     nesterov = Choice(True, False)
-    schedule = Choice("cosine", "constant", "step", "one_cycle")
-    warm_up = Float(0.0, 0.2, default=0.05)
 
     def build(self, steps):
-        rate = blocks.learning_rate(self.learning_rate, steps, schedule=self.schedule, warm_up=self.warm_up)
-        return keras.optimizers.SGD(rate, momentum=self.momentum, nesterov=self.nesterov and self.momentum > 0, global_clipnorm=5.0)
+        return keras.optimizers.SGD(self.rate(steps), momentum=self.momentum, nesterov=self.nesterov and self.momentum > 0, global_clipnorm=self.clip)

@@ -1,0 +1,90 @@
+"""The images that a proof is led with, and what the original says of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from automl_cnn.data import Dataset, pixels, resize_array
+from automl_cnn.data.dataset import SplitName
+from automl_cnn.errors import DataError, StoreError
+from automl_cnn.export.proof import BATCH, Reference
+from automl_cnn.export.quantize import CALIBRATION, evenly
+
+IMAGES = 300  # of the validation split, and of the test split, to prove with
+NOISE = 64  # images made up where there are none
+OTHER_SIZE = 4  # images that are also tried at another size
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """A study's own images at the network's size, uint8: `pixels` with their `labels` to prove with, `calibration` for int8."""
+
+    pixels: np.ndarray
+    labels: np.ndarray
+    validation: np.ndarray
+    calibration: np.ndarray
+
+
+def samples(dataset: Dataset | None, size: int, notes: list[str], missing: str = "") -> Samples | None:
+    """Images of the study: to prove with, of the validation and the test split, and to calibrate with, of the training split.
+
+    Where there are none, `missing` says why, and so does a note.
+    """
+    if dataset is None:
+        notes.append(f"Proved on made-up images, so its accuracy was not measured. {missing or 'The images of the study are not known here.'}")
+        return None
+    try:
+        stored = pixels(dataset, size)
+    except (DataError, StoreError) as error:
+        notes.append(f"Proved on made-up images: {error}")
+        return None
+
+    def some(split: SplitName, count: int) -> np.ndarray:
+        return evenly(dataset.labels, dataset.rows(split), count)
+
+    val, test, train = some("val", IMAGES), some("test", IMAGES), some("train", CALIBRATION)
+    rows = np.concatenate([val, test])
+    return Samples(np.asarray(stored[rows]), dataset.labels[rows], np.arange(len(rows)) < len(val), np.asarray(stored[train]))
+
+
+def reference_of(original: Any, size: int, channels: int, images: Samples | None) -> Reference:
+    """What the original network says of these images, or of made-up ones where there are none."""
+    given = images.pixels if images is not None else _made_up(size, channels)
+    tall, wide = size + size // 3 + 3, 2 * size + 1
+    sized = resize_array(given[:OTHER_SIZE], wide)[:, :tall]
+    return Reference(
+        images=given,
+        probabilities=_said(original, given),
+        sized=sized,
+        sized_probabilities=_said(original, resized(sized, size)),
+        labels=None if images is None else images.labels,
+        validation=None if images is None else images.validation,
+    )
+
+
+def resized(images: np.ndarray, size: int) -> np.ndarray:
+    """float32 (n, size, size, channels): antialiased as Pillow does, without its rounding to whole numbers."""
+    tall, wide = (_shares(side, size) for side in images.shape[1:3])
+    return np.asarray(np.einsum("oh,nhwc,pw->nopc", tall, images.astype(np.float64), wide, optimize=True), np.float32)
+
+
+def _shares(given: int, size: int) -> np.ndarray:
+    scale = given / size
+    centres, places = (np.arange(size) + 0.5) * scale, np.arange(given) + 0.5
+    shares = np.maximum(0, 1 - np.abs(places[None] - centres[:, None]) / max(scale, 1.0))
+    return np.asarray(shares / shares.sum(axis=1, keepdims=True))
+
+
+def _made_up(size: int, channels: int) -> np.ndarray:
+    """Noise, half of it smooth."""
+    draw = np.random.default_rng(0)
+    rough = draw.integers(0, 256, (NOISE // 2, size, size, channels), dtype=np.uint8)
+    smooth = resize_array(draw.integers(0, 256, (NOISE // 2, 8, 8, channels), dtype=np.uint8), size)
+    return np.concatenate([rough, smooth])
+
+
+def _said(original: Any, images: np.ndarray) -> np.ndarray:
+    return np.concatenate([np.asarray(original.predict_on_batch(images[start : start + BATCH])) for start in range(0, len(images), BATCH)])

@@ -1,0 +1,366 @@
+"""The end of a search: one model of several where that is better, calibration, the one test score, registration, report."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from automl_cnn import elapsed, metrics, predictions
+from automl_cnn.caveats import caveats
+from automl_cnn.config import StudyConfig
+from automl_cnn.data import Dataset, pixels
+from automl_cnn.errors import DataError, StoreError, TrialError
+from automl_cnn.evidence import Evidence, Matrix
+from automl_cnn.export.bundle import read_card, seal, write_card
+from automl_cnn.pareto import front, winner
+from automl_cnn.ranking import incumbent
+from automl_cnn.records import Calibration, Finished, Refit, Started, State, StudyResult, Trial
+from automl_cnn.store import Store, StudyFolder
+from automl_cnn.study.finish import ensembles, majority, reporting
+from automl_cnn.study.finish.refits import Refits
+from automl_cnn.study.model_files import ModelFiles
+from automl_cnn.study.notes import remarks
+from automl_cnn.study.observer import Observer
+from automl_cnn.study.plan.budget import Budget
+from automl_cnn.study.plan.stages import Sizing
+from automl_cnn.study.record.disk import STOPPED, Reserve, is_full
+from automl_cnn.study.record.record import DATA, RESULT, Record
+from automl_cnn.study.run.executors.protocol import Executor, TestScore
+from automl_cnn.study.run.times import READY, Times
+from automl_cnn.study.stored.overview import overview
+from automl_cnn.track import Tracking
+from automl_cnn.transfer import is_probe
+
+ENSEMBLE_SHARE = 0.05  # of the budget, at most, for making one model of several networks
+TESTS = "tests"  # in the record: the test scores of the study's winners, by their trials
+REPORT = 3.0  # seconds for MLflow and the report
+LOOK = 2.0  # seconds for a few heat maps and the page, beside scoring the validation images
+
+
+@dataclass(frozen=True)
+class Finish:
+    """What is done with the best model once the trials are over. `sizing` knows the limits and the costs; None where networks are compared one by one."""
+
+    config: StudyConfig
+    folder: StudyFolder
+    record: Record
+    model_files: ModelFiles
+    dataset: Dataset
+    executor: Executor
+    tracker: Tracking
+    observer: Observer
+    budget: Callable[[], Budget]
+    sizing: Sizing | None = None
+    times: Times = field(default_factory=Times)  # where the session's time went so far
+
+    @property
+    def reserve(self) -> Reserve:
+        """The room on the disk that is kept for the ending."""
+        return Reserve(self.folder.reserve)
+
+    def run(self, stopped_by: str, alone: float) -> StudyResult:
+        """Finish, for the reason `stopped_by`; `alone` is how many seconds the finish takes without an ensemble.
+
+        Raises:
+            TrialError: there is no model.
+        """
+        trials = self.record.trials
+        objectives = self.config.objectives or ()
+        best = winner(trials, objectives)
+        if best is None:
+            best = self._majority(stopped_by)
+            trials = self.record.trials
+        if stopped_by == STOPPED:
+            best = self._standing(best, trials)
+        self._ensemble(trials, stopped_by, alone)
+        calibration = self._calibrated()
+        joined = ensembles.standing(self.folder.model)
+        began = elapsed.now()
+        test = self._tested(best, joined)
+        scoring = elapsed.now() - began
+        refit, better = self._refit(best, stopped_by, members=len(joined.get("members", ())) or 1)
+        evidence, without = self._looked(test, scoring, best)
+        result = self._result(best, test, stopped_by, joined, calibration=calibration, refit=refit)
+        with self.as_room_allows():
+            for number in result.front:
+                if self.model_files.checkpoint(number).exists():
+                    seal(self.model_files.checkpoint(number))
+        with self.as_room_allows():
+            write_card(self.folder.model, {**read_card(self.folder.model), "test_score": result.test_score, "test_interval": result.test_interval})
+            if better and refit is not None:
+                self.refits.place(refit)
+            seal(self.folder.model)
+        if stopped_by != STOPPED and not best.is_majority:
+            self.observer.finishing("registering the model in MLflow")
+            self.tracker.rebuild(trials)
+            self.tracker.finish(result, self.folder.model, self._example(int(best.configuration["resolution"])))
+        result = dataclasses.replace(result, seconds=self.budget().used)
+        with self.as_room_allows():
+            self.reserve.spend(lambda: self.record.keep(RESULT, result.as_dict()))
+        self._report(evidence, without)
+        if not best.is_majority:
+            self.tracker.wait()
+        self.observer.result(result)
+        return result
+
+    def _result(
+        self, best: Trial, test: TestScore | None, stopped_by: str, joined: Mapping[str, Any], *, calibration: Calibration | None, refit: Refit | None
+    ) -> StudyResult:
+        """All that is known of the winner; `joined` are the figures of an ensemble in its place."""
+        trials, objectives = self.record.trials, self.config.objectives or ()
+        result = StudyResult(
+            study=self.folder.name,
+            metric=self.config.scored_by,
+            configuration=best.configuration,
+            params=best.params or 0,
+            mult_adds=best.mult_adds or 0,
+            val_score=best.score or 0.0,
+            val_interval=best.interval or (0.0, 1.0),
+            test_score=test.score if test else None,
+            test_interval=test.interval if test else None,
+            trials=len(trials),
+            seconds=self.budget().used,
+            model_path=str(self.folder.model),
+            trial=best.number,
+            stopped_by=stopped_by,
+            notes=remarks(self.dataset),
+            leaderboard=trials,
+            baseline=self._baseline(),
+            calibration=calibration,
+            objectives=objectives,
+            front=tuple(trial.number for trial in front(trials, objectives)),
+            folds=0 if joined else best.folds,
+            refit=refit,
+            winner_found_at=self._found_at(best),
+            tested=max(1, len(self.record.group(TESTS))),
+        )
+        result = dataclasses.replace(result, **joined)
+        return dataclasses.replace(result, caveats=caveats(self.record.settings[DATA], result, *self._confusion(test)))
+
+    @contextlib.contextmanager
+    def as_room_allows(self) -> Iterator[None]:
+        """What is written within is given up where the disk is full: a search does not fail for its ending."""
+        try:
+            yield
+        except (OSError, StoreError) as error:
+            if not is_full(error):
+                raise
+            self.observer.note(f"The disk is full, so that something was left out: {error}")
+
+    def clear_up(self, why: str) -> None:
+        """Say what was lacking, write off the trial that was under way, and put the best model in its place, if the reserve suffices for that."""
+        self.observer.note(why)
+        with self.as_room_allows():
+            self.reserve.spend(self.record.bury)
+            self.reserve.spend(lambda: self.model_files.put(self.record.trials))
+        if self.model_files.standing() is None:
+            raise StoreError(f"{why} There is no model yet.")
+
+    def _standing(self, best: Trial, trials: Sequence[Trial]) -> Trial:
+        """The trial whose model is in the best one's place, which is not the best where there was no room to put it there."""
+        number = self.model_files.standing()
+        if number is None or number == best.number or not 0 <= number < len(trials):
+            return best
+        self.observer.note(f"Trial {best.number} is better, but there was no room to put its model in place: the same command does it.")
+        return trials[number]
+
+    def _looked(self, test: TestScore | None, scoring: float, best: Trial) -> tuple[Evidence | None, str]:
+        """The look at the winner's mistakes, where there is time; `scoring` is what a split takes. Else None, and why."""
+        if best.is_majority:
+            return None, "It gives every image the same answer, so that there are no mistakes to look at."
+        left = self._left
+        try:
+            if left < scoring + LOOK:
+                raise TrialError(f"no time was left; `automl-cnn report {self.folder.name}` does it")
+            self.observer.finishing("looking at the winner's mistakes")
+            seen = self.executor.examine(str(self.folder.model), lambda: left)
+            return dataclasses.replace(seen, test_confusion=test.confusion if test else ()), ""
+        except TrialError as error:
+            why = f"The winner's mistakes were not looked at: {error}."
+            self.observer.note(why)
+            return None, why
+
+    @property
+    def _left(self) -> float:
+        """Seconds until the whole budget is used up."""
+        budget = self.budget()
+        return float("inf") if budget.total is None else budget.total - budget.used
+
+    def _report(self, evidence: Evidence | None, without: str) -> None:
+        """Report and model card. No search fails for them. `without` says why there is no evidence."""
+        self.observer.finishing("writing the report")
+        try:
+            store = Store(self.config.store)
+            self.tracker.files(reporting.conclude(overview(store, self.folder.name), store, evidence, without))
+        except Exception as error:  # whatever is in a record or a plugin's names; the model is safe
+            self.observer.note(f"The report could not be written: {type(error).__name__}: {error}")
+
+    @property
+    def refits(self) -> Refits:
+        """What trains the winner's recipe on every image."""
+        return Refits(self.config, self.folder, self.model_files, self.dataset, self.executor)
+
+    def _refit(self, best: Trial, stopped_by: str, members: int) -> tuple[Refit | None, bool]:
+        """The winner's recipe trained on more images, and whether that model is to be delivered; None where nobody asked for it."""
+        refits = self.refits
+        if self.sizing is None or best.is_majority or not refits.splits or stopped_by == STOPPED:
+            return None, False
+        if stopped_by == "user" and not is_probe(best.configuration):  # somebody waits
+            return None, False
+        self.observer.finishing("training the winner's recipe on every image")
+        made: tuple[Refit | None, bool] = (None, False)
+        with self.as_room_allows():
+            made = refits.make(best, self._left - REPORT, members)
+        return made
+
+    def _found_at(self, best: Trial) -> float | None:
+        """Seconds from the study's first trial until the best one was finished; of a study in one session, since its beginning."""
+        started = [trial.started_at for trial in self.record.trials if trial.started_at]
+        if not started or not best.started_at:
+            return None
+        return round(best.started_at + best.seconds - min(started) + self.times.spent.get(READY, 0.0), 1)
+
+    def _ensemble(self, trials: Sequence[Trial], stopped_by: str, alone: float) -> None:
+        """One model of several networks, where they are better together; not while somebody waits, nor where costs are an objective."""
+        if self.sizing is None or stopped_by in ("user", STOPPED) or self.config.objectives is not None or self._refitted(trials):
+            return
+        makes, budget = self._ensembles(self.sizing), self.budget()
+        try:
+            if self.config.ensemble == "off":
+                makes.take_apart(trials)
+            else:
+                makes.put(trials, float("inf") if budget.total is None else budget.total - budget.used - alone)
+        except StoreError as error:
+            self.observer.note(f"No ensemble was made: {error}")
+
+    def foreseen(self, trials: Sequence[Trial]) -> float:
+        """Seconds to set aside for an ensemble: a small share of the time, and only while one would be better."""
+        if self.sizing is None or self.config.ensemble == "off" or self.config.budget is None or self.config.objectives is not None or self._refitted(trials):
+            return 0.0
+        return min(ENSEMBLE_SHARE * self.config.budget, self._ensembles(self.sizing).foreseen(trials))
+
+    def _refitted(self, trials: Sequence[Trial]) -> bool:
+        """Whether the winner is a readout that will be fitted on every image: that gains more than joining it with networks that cannot be."""
+        best = incumbent(trials)
+        return best is not None and is_probe(best.configuration) and bool(self.refits.splits)
+
+    def _ensembles(self, sizing: Sizing) -> ensembles.Ensembles:
+        labels = self.dataset.labels[self.dataset.rows("val")]
+        return ensembles.Ensembles(
+            self.config.scored_by,
+            labels,
+            len(self.dataset.classes),
+            self.model_files,
+            sizing.limits,
+            sizing.cost,
+            self.executor,
+            self.observer,
+            self.dataset.groups_of("val"),
+        )
+
+    def _majority(self, stopped_by: str) -> Trial:
+        """What stands in for a network where there was no time to train one.
+
+        Raises:
+            TrialError: it was not for lack of time, or networks are compared one by one.
+        """
+        trials, budget = self.record.trials, self.budget()
+        if self.sizing is None or budget.total is None or budget.left > 0 or stopped_by not in ("budget", "exhausted"):
+            reasons = sorted({trial.failure or "no reason" for trial in trials})
+            none = "No time was left for a single trial, or no network keeps the limits: raise --budget, or what --max-... allows."
+            raise TrialError("No network could be trained.\n" + "\n".join(reasons[:5] or [none]))
+        spent = self.times.spent
+        used = f"{spent.get('start', 0.0):.0f} s went into starting and reading the images, {spent.get('planning', 0.0):.0f} s into starting Keras and planning"
+        self.observer.note(
+            f"No network could be trained within {budget.total:g} s ({used}). The model is the majority class only: it answers "
+            f"'{majority.favourite(self.dataset)}' for every image. Raise --budget to {majority.advice(budget.used, spent.get(READY))} or more for a network."
+        )
+        job = majority.job(self.dataset)
+        number = self.record.start(job, self.sizing.space)
+        self.observer.trial_started(job, number)
+        self.record.event(number, Started(majority.cost(self.dataset), 1))
+        file = self.model_files.checkpoint(number)
+        majority.write(file, self.dataset)
+        truth = self.dataset.labels[self.dataset.rows("val")]
+        said = majority.answers(self.dataset, len(truth))
+        score, span = metrics.score(self.config.scored_by, truth, said), metrics.interval(self.config.scored_by, truth, said)
+        self.record.finish(number, Finished(State.COMPLETE, score, checkpoint=str(file), interval=span))
+        trials = self.record.trials
+        self.model_files.put(trials)
+        write_card(self.folder.model, {**read_card(self.folder.model), "temperature": 1.0})  # its shares need no calibration
+        self.tracker.trial(trials[number])
+        self.observer.trial_finished(trials[number], trials)
+        return trials[number]
+
+    def _test_of_majority(self) -> TestScore:
+        """The one test score of the majority class, for which no pixel is needed."""
+        truth = self.dataset.labels[self.dataset.rows("test")]
+        said, metric = majority.answers(self.dataset, len(truth)), self.config.scored_by
+        return TestScore(metrics.score(metric, truth, said), metrics.interval(metric, truth, said), majority.confusion(self.dataset, truth))
+
+    def _baseline(self) -> float:
+        """What answering the most frequent class every time would score on the validation images."""
+        return metrics.always(self.config.scored_by, self.dataset.counts("train"), self.dataset.counts("val"))
+
+    def _confusion(self, test: TestScore | None) -> tuple[str, Matrix]:
+        """Of the test images, else of the validation images: what was taken for what; empty where that is not known."""
+        if test is not None:
+            return "test", test.confusion
+        labels, answers = self.dataset.labels[self.dataset.rows("val")], predictions.recall(self.folder.judged)
+        if answers is None or len(answers) != len(labels):
+            return "validation", ()
+        classes = len(self.dataset.classes)
+        counts = np.bincount(labels * classes + answers.argmax(axis=1), minlength=classes**2).reshape(classes, classes)
+        return "validation", tuple(tuple(int(count) for count in row) for row in counts)
+
+    def _calibrated(self) -> Calibration | None:
+        """Set the best model's temperature, unless that was done already."""
+        if "temperature" in read_card(self.folder.model):
+            return None
+        self.observer.finishing("calibrating the probabilities on the validation images")
+        try:
+            return self.executor.calibrate(str(self.folder.model))
+        except TrialError as error:
+            self.observer.note(f"The probabilities could not be calibrated: {error}")
+            return None
+
+    def _example(self, size: int) -> np.ndarray:
+        """One test image, for what MLflow keeps of the model's input; an empty picture where the images are gone."""
+        try:
+            return np.asarray(pixels(self.dataset, size)[self.dataset.rows("test")[:1]])
+        except (DataError, StoreError):
+            return np.zeros((1, size, size, self.dataset.channels), np.uint8)
+
+    def _tested(self, best: Trial, joined: Mapping[str, Any]) -> TestScore | None:
+        """The winner's score on the test images. Each winner of a study is scored once: a study that is resumed and has the same winner keeps the score."""
+        key = _model(best.number, joined.get("members") or {})
+        known = self.record.group(TESTS)
+        kept = known.get(key)
+        if isinstance(kept, Mapping):
+            return TestScore(kept["score"], tuple(kept["interval"]), tuple(map(tuple, kept["confusion"])))
+        earlier = self.record.settings.get(RESULT) or {}
+        if not known and earlier.get("test_score") is not None:  # of a version that kept no count
+            self.record.keep_one(TESTS, _model(earlier.get("trial"), earlier.get("members") or {}), None)
+        self.observer.finishing("scoring the test images once")
+        test = self._test_of_majority() if best.is_majority else self._test()
+        if test is not None:
+            with self.as_room_allows():
+                self.record.keep_one(TESTS, key, dataclasses.asdict(test))
+        return test
+
+    def _test(self) -> TestScore | None:
+        try:
+            return self.executor.test(str(self.folder.model))
+        except TrialError as error:
+            self.observer.note(f"The test images could not be scored: {error}")
+            return None
+
+
+def _model(number: object, members: Mapping[str, float]) -> str:
+    """What a winner is known by: its trial, or its members and their shares."""
+    return " + ".join(f"{trial} ({share:.3f})" for trial, share in members.items()) or str(number)

@@ -1,0 +1,135 @@
+"""What to do next: train a network, measure one, or finish. Pure: a decision reads what is known, and writes nothing.
+
+What to train is the first wish that one of the stages has. A stage that fails, with an error of ours or of a library
+(a sampler's, say), sits out: the others go on without it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from automl_cnn.diagnosis import Context
+from automl_cnn.errors import AutomlCnnError
+from automl_cnn.ranking import incumbent
+from automl_cnn.records import Job, State, Trial
+from automl_cnn.scaling import Coefficients
+from automl_cnn.space import Configuration
+from automl_cnn.study.plan.budget import Budget
+from automl_cnn.study.plan.engines.proposed import Proposed
+from automl_cnn.study.plan.engines.protocol import Engine
+from automl_cnn.study.plan.failures import in_a_row
+from automl_cnn.study.plan.stages import Defaults, Final, Guided, Portfolio, Promotion, Proposals, Readouts, Retry, Scaling, Situation, Sizing, Stage
+from automl_cnn.study.plan.wishes import Finish, Train, Unmeasured, Wish
+
+GIVE_UP = 5  # failed trials in a row, and none ever scored
+SILENCE = 60.0  # seconds without a step after which a trial hangs, and as many times more of what building it should take
+SLOWER = 5.0
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What a decision is made from: the trials so far, what is left of the budget, the first trial of this session, and the stages that sit out."""
+
+    trials: tuple[Trial, ...]
+    budget: Budget
+    since: int = 0
+    failed: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A wish, and the stages that sit out from now on, each with its error."""
+
+    wish: Wish
+    failed: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Planner:
+    """The wishes of one study."""
+
+    sizing: Sizing
+    engine: Engine
+    max_epochs: int
+    objectives: tuple[str, ...] = ()  # the metric, then costs, where there are several
+    known: Context | None = None  # what the diagnosis knows beside the trials; without it no trial is guided by it
+    scaling: str = "off"  # auto, compound or off
+    coefficients: Mapping[str, Coefficients] = field(default_factory=dict)  # by architecture, where a scale study found them
+    timed: Callable[[Configuration], float | None] | None = None  # milliseconds for one image, where each network is timed before it is trained
+    proposed: Proposed = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "proposed", Proposed(self.engine))
+
+    def decide(self, now: Snapshot) -> Decision:
+        """What to do next. The same snapshot gives the same decision."""
+        failed = dict(now.failed)
+        try:
+            return Decision(self._wish(now, failed), failed)
+        except Unmeasured as missing:
+            return Decision(missing.need, failed)
+
+    def _wish(self, now: Snapshot, failed: dict[str, str]) -> Wish:
+        trials, budget = now.trials, now.budget
+        if len(trials) >= GIVE_UP and incumbent(trials) is None and all(trial.state is State.FAILED for trial in trials[-GIVE_UP:]):
+            return Finish("exhausted")
+        hopeless = in_a_row(trials[now.since :], len(self.sizing.options("architecture")))
+        if hopeless:
+            return Finish("exhausted", hopeless)
+        job = self.next(trials, budget, failed)
+        if job is None and trials and incumbent(trials) is None and budget.left > 0:
+            return Finish("exhausted")
+        if job is None:
+            return Finish("trials" if budget.trials is not None and len(trials) >= budget.trials else "budget")
+        if self.sizing.broken(job.configuration) is not None:
+            return Train(job, SILENCE)
+        if self.timed is not None:
+            self.timed(job.configuration)
+        return Train(job, SILENCE + SLOWER * self.sizing.setup(job.configuration, trials))
+
+    def next(self, trials: Sequence[Trial], budget: Budget, failed: dict[str, str] | None = None) -> Job | None:
+        """The next job, or None when the study should be finished. A stage that fails is added to `failed`, and those in it sit out.
+
+        Raises:
+            Unmeasured: it depends on what is not measured yet.
+        """
+        failed = {} if failed is None else failed
+        done = tuple(trial for trial in trials if not (trial.is_majority or trial.lost))
+        if budget.trials is not None and len(done) >= budget.trials:
+            return None
+        if budget.left <= 0:
+            return None
+        defaults = Defaults(self.sizing)
+        allowed = budget.defaults(defaults.number)
+        share = budget.slice(allowed, first=not any(trial.scored for trial in done))
+        now = Situation(done, budget, share, allowed, self.max_epochs, objectives=self.objectives)
+        promotion, proposals = Promotion(self.sizing), Proposals(self.sizing, self.proposed)
+        guided = () if self.known is None or self.objectives else (Guided(self.sizing, self.known),)  # its effects are those on one score
+        first = (Retry(self.sizing), Defaults(self.sizing, probes=True), Readouts(self.sizing), Portfolio(self.sizing), defaults)
+        scaling = () if self.scaling == "off" else (Scaling(self.sizing, self.coefficients, always=self.scaling == "compound"),)
+        job = _first((*first, promotion, *guided, *scaling, proposals, Final(self.sizing)), now, failed)
+        if job is None and now.share is not None:  # nothing is left to finish: what was set aside for it is free
+            job = _first((promotion, *guided, proposals), dataclasses.replace(now, saving=False), failed)
+        return job
+
+
+def _first(stages: tuple[Stage, ...], now: Situation, failed: dict[str, str]) -> Job | None:
+    return next((job for job in (_ask(stage, now, failed) for stage in stages) if job is not None), None)
+
+
+def _ask(stage: Stage, now: Situation, failed: dict[str, str]) -> Job | None:
+    name = type(stage).__name__.lower()
+    if name in failed:
+        return None
+    try:
+        return stage.next(now)
+    except (AutomlCnnError, OSError, Unmeasured):  # about the user's settings, the store or the disk; or not to be answered yet
+        raise
+    except Exception as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        failed[name] = f"{type(error).__name__}: {error} ({Path(place.filename).name}, line {place.lineno})"
+        return None

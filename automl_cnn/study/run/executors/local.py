@@ -1,0 +1,202 @@
+"""One worker process on this machine, replaced when it dies and when it has grown too large."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from automl_cnn.errors import Cause, TrialError, WorkerLost
+from automl_cnn.evidence import Evidence
+from automl_cnn.records import Calibration, Event, Finished, Job, NetCost, State
+from automl_cnn.space import Configuration
+from automl_cnn.study.run.executors import memory
+from automl_cnn.study.run.executors.process import POLL, START_SECONDS, WorkerProcess
+from automl_cnn.study.run.executors.protocol import Joint, Recipe, RefitJob, Refitted, Setting, TestScore
+
+SILENCE_SECONDS = 300.0  # how long a trial may give no sign of life
+COST_SECONDS = 40.0  # how long building a network without training it may take
+STARTS = 2  # attempts to start a worker: the first may be killed by chance
+
+
+class LocalExecutor:
+    """A worker is started at once, so that it imports Keras while the images are read.
+
+    One that has grown too large is replaced between two trials, by one that was started beside it and is ready: nobody waits.
+    """
+
+    def __init__(self, log: Path, begin: Callable[[Path], WorkerProcess] = WorkerProcess) -> None:
+        self._log, self._begin = log, begin
+        self._setting: Setting | None = None
+        self._worker: WorkerProcess | None = begin(log)
+        self._spare: WorkerProcess | None = None
+        self._configured = False
+        self._busy = False  # with a request that is not answered to its end
+        self._first: int | None = None  # what the worker held after its first trial
+
+    def configure(self, setting: Setting) -> None:
+        self._setting = setting
+
+    def run(self, job: Job, number: int, patience: Callable[[], float] | None = None) -> Iterator[Event]:
+        began = time.monotonic()
+        self._renew()
+        try:
+            for word, payload in self._ask("train", (job, number), patience):
+                if word == "done" and self._first is None and self._worker is not None:
+                    self._first = self._worker.memory
+                if word in {"event", "done"}:
+                    yield payload
+                else:
+                    failure, cause = payload
+                    yield Finished(State.FAILED, failure=failure, cause=cause, seconds=time.monotonic() - began)
+        except TrialError as error:
+            yield Finished(State.FAILED, failure=str(error), cause=error.cause, seconds=time.monotonic() - began)
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for the worker to start, at most so long; whether it may be asked, be it that it is ready or that it cannot start."""
+        until = time.monotonic() + seconds
+        while self._worker is not None and self._worker.starting():
+            if time.monotonic() >= until:
+                return False
+            time.sleep(POLL)
+        return True
+
+    def stop(self) -> None:
+        if self._worker is not None:
+            with contextlib.suppress(OSError):
+                self._worker.send("stop")
+
+    def cost(self, configuration: Configuration) -> NetCost:
+        answer: NetCost = self._answer("cost", configuration, lambda: COST_SECONDS)
+        return answer
+
+    def latency(self, configuration: Configuration) -> float:
+        taken: float = self._answer("latency", configuration, lambda: COST_SECONDS)
+        return taken
+
+    def calibrate(self, model: str) -> Calibration:
+        found: Calibration = self._answer("calibrate", model)
+        return found
+
+    def fetch(self, architecture: str, weights: str) -> None:
+        self._answer("fetch", (architecture, weights))
+
+    def test(self, model: str) -> TestScore:
+        answer: TestScore = self._answer("test", model)
+        return answer
+
+    def examine(self, model: str, patience: Callable[[], float] | None = None) -> Evidence:
+        found: Evidence = self._answer("examine", model, patience)
+        return found
+
+    def ensemble(self, recipe: Recipe) -> Joint:
+        made: Joint = self._answer("ensemble", recipe)
+        return made
+
+    def refit(self, job: RefitJob, patience: Callable[[], float] | None = None) -> Refitted:
+        made: Refitted = self._answer("refit", job, patience)
+        return made
+
+    def close(self) -> None:
+        for worker in (self._worker, self._spare):
+            if worker is not None:
+                worker.end()
+        self._forget()
+        self._spare = None
+
+    def _answer(self, word: str, payload: Any, patience: Callable[[], float] | None = None) -> Any:
+        try:
+            return self._answered(word, payload, patience)
+        except WorkerLost as error:
+            if error.cause is not Cause.MEMORY:
+                raise
+        return self._answered(word, payload, patience)  # little is asked, so that the worker was killed for what it held before, or by chance
+
+    def _answered(self, word: str, payload: Any, patience: Callable[[], float] | None) -> Any:
+        for answer, value in self._ask(word, payload, patience):
+            if answer == "done":
+                return value
+            if answer == "failed":
+                raise TrialError(*value)
+        raise TrialError("the worker gave no answer")
+
+    def _ask(self, word: str, payload: Any, patience: Callable[[], float] | None = None) -> Iterator[tuple[str, Any]]:
+        """Send one request; yields what comes back, `done` or `failed` last.
+
+        Raises:
+            WorkerLost: the worker died or fell silent; the next request gets a new one.
+        """
+        if self._busy and self._worker is not None:  # whoever asked does not listen any more, and what comes would be taken for the answer to this
+            self._worker.kill()
+            self._forget()
+        worker = self._alive()
+        try:
+            self._busy = True
+            worker.send(word, payload)
+            while True:
+                answer, value = worker.receive(min(SILENCE_SECONDS, patience()) if patience else SILENCE_SECONDS)
+                self._busy = answer not in ("done", "failed")
+                yield answer, value
+                if not self._busy:
+                    return
+        except (EOFError, OSError) as error:
+            raise self._lost(worker, error) from None
+
+    def _alive(self) -> WorkerProcess:
+        """A worker that is ready and configured.
+
+        Raises:
+            TrialError: none can be started.
+            WorkerLost: it died or fell silent while it was configured.
+        """
+        worker = self._started(STARTS)
+        if self._setting is not None and not self._configured:
+            try:
+                worker.send("configure", self._setting)
+                answer, value = worker.receive(START_SECONDS)
+            except (EOFError, OSError) as error:
+                raise self._lost(worker, error) from None
+            if answer != "done":
+                raise TrialError(f"the worker could not be set up: {value[0]}", value[1])
+            self._configured = True
+        return worker
+
+    def _started(self, attempts: int) -> WorkerProcess:
+        """The worker, or a new one, when it has started."""
+        if self._worker is None:
+            self._worker, self._spare = self._spare or self._begin(self._log), None
+        worker = self._worker
+        try:
+            worker.connect()
+        except TrialError:
+            worker.kill()
+            self._forget()
+            if attempts == 1:
+                raise
+            return self._started(attempts - 1)
+        return worker
+
+    def _renew(self) -> None:
+        """Bring the successor of a worker that has grown too large on its way, and let it take over when it is ready."""
+        if self._worker is None:
+            return
+        if self._spare is None:
+            if memory.outgrown(self._first, self._worker.memory, memory.total()):
+                self._spare = self._begin(self._log)
+        elif self._spare.ready():
+            self._worker.end()
+            self._forget()
+            self._worker, self._spare = self._spare, None
+
+    def _lost(self, worker: WorkerProcess, error: Exception) -> WorkerLost:
+        """Give the worker up, and say why."""
+        why, cause = worker.death()
+        worker.kill()
+        self._forget()
+        return WorkerLost(str(error), Cause.WORKER) if isinstance(error, TimeoutError) else WorkerLost(why, cause)
+
+    def _forget(self) -> None:
+        self._worker, self._first = None, None
+        self._configured = self._busy = False

@@ -1,0 +1,273 @@
+"""The worker process: imports Keras once, then trains what it is told until it is closed.
+
+Started as `python -m automl_cnn.study.run.executors.worker`, with the address and the key of a
+connection as two lines on standard input. It ends when the connection does, so that it never outlives the search.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import gc
+import os
+import queue
+import signal
+import sys
+import threading
+import traceback
+from multiprocessing.connection import Client, Connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from automl_cnn import allocator, foreign
+from automl_cnn.errors import AutomlCnnError, Cause, ImagesGone, TrialError
+from automl_cnn.evidence import Evidence
+from automl_cnn.records import Calibration, Event, Finished, Job, NetCost
+from automl_cnn.space import Configuration
+from automl_cnn.study.record.disk import chain, is_full
+from automl_cnn.study.run.executors.protocol import Joint, Recipe, RefitJob, Refitted, Setting, TestScore
+
+if TYPE_CHECKING:
+    import numpy as np
+
+SEEDS = 2**32
+
+
+def main() -> None:
+    """Serve one connection."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to answer
+    faulthandler.enable()
+    allocator.keep_freed_memory()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    address, key = (sys.stdin.readline().strip() for _ in range(2))
+    sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115  # for good: a plugin that asks for input gets none, instead of waiting for ever
+    Worker(Client(address, authkey=bytes.fromhex(key))).serve()
+    foreign.end(0)  # nothing is left to do, and TensorFlow takes seconds to take itself apart
+
+
+class Worker:
+    """Answers `configure`, `train`, `cost` and `test`; hears `stop` at any time."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection: Connection = connection
+        self._inbox: queue.Queue[tuple[str, Any]] = queue.Queue()
+        self._stop = threading.Event()
+        self._setting: Setting | None = None
+        self._scored: tuple[str, Any] | None = None  # the file that was scored last, and its network
+        self._known: np.ndarray | None = None  # what that network says of the validation images
+        self._seen: np.ndarray | None = None  # what its classifier is given of the test images
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def serve(self) -> None:
+        from automl_cnn import keras_settings
+        from automl_cnn.train.backend import build_soon  # with it come the 12 seconds of the start
+
+        keras_settings.settle()
+        build_soon()
+        gc.freeze()  # the libraries stay: looking through them at every collection would double what planning a network takes
+        self._connection.send(("ready", None))
+        while True:
+            word, payload = self._inbox.get()
+            if word == "close":
+                return
+            if word not in {"test", "examine", "refit"}:
+                self._scored = self._known = self._seen = None  # the file may be another's by then
+            try:
+                answer = getattr(self, f"_{word}")(payload)
+                self._connection.send(("done", answer))
+            except BaseException as error:  # a plugin or a backend may raise anything, SystemExit included
+                if not isinstance(error, AutomlCnnError):
+                    with contextlib.suppress(OSError):  # the log's disk may be full
+                        traceback.print_exc()
+                self._connection.send(("failed", failure_of(error)))
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                word, payload = self._connection.recv()
+            except (EOFError, OSError):
+                foreign.end(1)  # the search is gone
+            if word == "stop":
+                self._stop.set()
+            else:
+                self._stop.clear()
+                self._inbox.put((word, payload))
+
+    def _configure(self, setting: Setting) -> None:
+        from automl_cnn import registry
+        from automl_cnn.data import Dataset
+
+        self._setting = setting
+        self._registry = registry.load(Path(setting.plugins_dir) if setting.plugins_dir else None, without=setting.broken)
+        self._dataset = Dataset.load(Path(setting.dataset))
+
+    def _train(self, payload: tuple[Job, int]) -> Finished:
+        from automl_cnn.train import TrialSpec, train
+
+        job, number = payload
+        setting = self._ready()
+        start = None if job.continue_from is None else Path(setting.checkpoints) / f"trial-{job.continue_from:04d}.keras"
+        spec = TrialSpec(
+            number=number,
+            configuration=job.configuration,
+            fidelity=job.fidelity,
+            metric=setting.metric,
+            class_weights=setting.class_weights,
+            seed=seed_of(setting.seed, job.seed if job.seed is not None else number if job.guide is None else job.guide.seed),
+            checkpoint=str(Path(setting.checkpoints) / f"trial-{number:04d}.keras"),
+            start=str(start) if start is not None and start.exists() else None,
+            weights=setting.weights,
+        )
+        checkpoint = Path(spec.checkpoint)
+        try:
+            outcome = train(spec, self._dataset, self._registry, self._emit)
+            with checkpoint.open("rb") as file:
+                os.fsync(file.fileno())  # before it is recorded: a power cut must not leave a record of a model that is none
+        except BaseException:
+            checkpoint.unlink(missing_ok=True)  # half of it may fill the disk
+            raise
+        return outcome
+
+    def _cost(self, configuration: Configuration) -> NetCost:
+        from automl_cnn.models.estimate import estimate
+
+        paid = estimate(configuration, self._registry, classes=len(self._dataset.classes), channels=self._dataset.channels)
+        return paid.summary
+
+    def _latency(self, configuration: Configuration) -> float:
+        from automl_cnn.models.latency import latency
+
+        return latency(configuration, self._registry, classes=len(self._dataset.classes), channels=self._dataset.channels)
+
+    def _calibrate(self, model: str) -> Calibration:
+        from automl_cnn import predictions
+        from automl_cnn.data import pixels
+        from automl_cnn.export.bundle import read_card, unseal, write_card
+        from automl_cnn.train.calibrate import calibrate, logits_of, softmax
+
+        file, rows = Path(model), self._dataset.rows("val")
+        card, network = read_card(file), self._network(model)
+        logits = logits_of(network, pixels(self._dataset, int(card["size"])), rows, predictions.recall(file))
+        found = calibrate(network, logits, self._dataset.labels[rows], self._dataset.groups_of("val"))
+        self._scored = None  # until it is in the file, it is not the file's
+        part = file.with_name(f".calibrated-{os.getpid()}.keras")
+        try:
+            network.save(part)
+            write_card(part, {**card, "temperature": found.temperature})
+            unseal(file)
+            part.replace(file)
+        finally:
+            part.unlink(missing_ok=True)
+        self._scored, self._known = (model, network), softmax(logits, found.temperature)
+        return found
+
+    def _fetch(self, payload: tuple[str, str]) -> None:
+        from automl_cnn.models import pretrained
+        from automl_cnn.models.choose import pretrained_of
+        from automl_cnn.transfer import PRETRAINED
+
+        architecture, name = payload
+        entry = pretrained_of({"architecture": architecture, f"{PRETRAINED}{architecture}": name}, self._registry)
+        if entry is not None:
+            pretrained.download(entry)
+
+    def _test(self, model: str) -> TestScore:
+        from automl_cnn import metrics
+        from automl_cnn.data import pixels
+        from automl_cnn.export.bundle import read_card
+        from automl_cnn.train import predict
+        from automl_cnn.train.examine import confusion
+        from automl_cnn.train.probe import is_readout, with_features
+        from automl_cnn.train.watch import predict_several
+
+        rows, setting = self._dataset.rows("test"), self._ready()
+        network, images = self._network(model), pixels(self._dataset, int(read_card(Path(model))["size"]))
+        if is_readout(network):
+            self._seen, probabilities = predict_several(with_features(network), images, rows)
+        else:
+            probabilities = predict(network, images, rows)
+        labels = self._dataset.labels[rows]
+        score = metrics.score(setting.metric, labels, probabilities)
+        span = metrics.interval(setting.metric, labels, probabilities, groups=self._dataset.groups_of("test"))
+        return TestScore(score, span, confusion(labels, probabilities))
+
+    def _examine(self, model: str) -> Evidence:
+        from automl_cnn.export.bundle import read_card
+        from automl_cnn.train.examine import examine
+
+        network = self._network(model)  # with another file, nothing is known of it yet
+        return examine(network, read_card(Path(model)), self._dataset, self._known)
+
+    def _network(self, model: str) -> Any:
+        """The model of a file, loaded once for all that is asked of it in a row."""
+        from automl_cnn.export.bundle import load_model
+
+        if self._scored is None or self._scored[0] != model:
+            self._scored, self._known, self._seen = (model, load_model(Path(model))), None, None
+        return self._scored[1]
+
+    def _ensemble(self, recipe: Recipe) -> Joint:
+        from automl_cnn.data import pixels
+        from automl_cnn.export.bundle import load_model
+        from automl_cnn.models.cost import cost
+        from automl_cnn.models.ensemble import ensemble, size_of
+        from automl_cnn.train import predict
+
+        members = [load_model(Path(file)) for file in recipe.files.values()]
+        made = ensemble(members, [recipe.shares[number] for number in recipe.files], [f"trial_{number}" for number in recipe.files], stored=self._dataset.side)
+        made.save(recipe.out)
+        return Joint(size_of(made), cost(made).summary, predict(made, pixels(self._dataset, size_of(made)), self._dataset.rows("val")))
+
+    def _refit(self, job: RefitJob) -> Refitted:
+        from automl_cnn.export.bundle import read_card
+        from automl_cnn.records import Fidelity
+        from automl_cnn.train import TrialSpec
+        from automl_cnn.train.refit import refit
+
+        setting = self._ready()
+        spec = TrialSpec(
+            number=job.number,
+            configuration=job.configuration,
+            fidelity=Fidelity(job.epochs, job.seconds),
+            metric=setting.metric,
+            class_weights=setting.class_weights,
+            seed=seed_of(setting.seed, job.number),
+            checkpoint=job.out,
+            start=job.checkpoint,
+            splits=job.splits,
+            weights=setting.weights,
+        )
+        temperature = float(read_card(Path(job.model)).get("temperature", 1.0))
+        compared = refit(spec, self._network(job.model), temperature, self._dataset, self._registry, strength=job.strength, emit=self._emit, seen=self._seen)
+        return Refitted(*compared.figures())
+
+    def _emit(self, event: Event) -> bool:
+        self._connection.send(("event", event))
+        return not self._stop.is_set()
+
+    def _ready(self) -> Setting:
+        if self._setting is None:
+            raise RuntimeError("the worker was not configured")
+        return self._setting
+
+
+def seed_of(study: int, trial: int) -> int:
+    """The seed of a training, within what Keras and NumPy take."""
+    return (1000 * study + trial) % SEEDS
+
+
+def failure_of(error: BaseException) -> tuple[str, Cause]:
+    """What went wrong, in a sentence, and its kind."""
+    if is_full(error):
+        return f"the disk is full: {' '.join(str(error).split())[:300]}", Cause.DISK
+    if any(isinstance(one, MemoryError) or type(one).__name__ == "ResourceExhaustedError" for one in chain(error)):
+        return "out of memory: a smaller batch, resolution or width may help", Cause.MEMORY
+    if any(isinstance(one, ImagesGone) for one in chain(error)):
+        return f"the decoded images are gone: {error}", Cause.IMAGES
+    if isinstance(error, AutomlCnnError):
+        return str(error), error.cause if isinstance(error, TrialError) else Cause.OTHER
+    return foreign.sentence(error), Cause.OTHER
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Compound scaling on the user's own images: `automl-cnn scale`."""

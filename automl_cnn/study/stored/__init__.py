@@ -1,0 +1,1 @@
+"""Studies as they lie in a store: listed, compared, deleted, their images found again."""

@@ -1,0 +1,26 @@
+"""A study removed from everything that knows of it."""
+
+from __future__ import annotations
+
+import contextlib
+
+from automl_cnn.store import Store, remove
+from automl_cnn.study.record.lock import held
+from automl_cnn.study.record.record import Record
+from automl_cnn.study.stored.overview import overview
+from automl_cnn.track import forget
+
+
+def delete(store: Store, name: str) -> tuple[int, str | None]:
+    """Delete a study: in MLflow, in the record, its folder; the bytes freed, and what MLflow did not do. The cache of images stays.
+
+    The folder goes last, so that a deletion that was cut short can be repeated.
+
+    Raises:
+        StoreError: there is no such study, a search is at work on it, or its files cannot be removed.
+    """
+    folder = overview(store, name).folder
+    with held(folder.lock, name) if folder.folder.is_dir() else contextlib.nullcontext():
+        freed, note = forget(store, name)
+        Record.delete(store.journal, name)
+        return freed + remove(folder.folder), note
