@@ -18,10 +18,10 @@ from automl_cnn.diagnosis.context import Context
 from automl_cnn.diagnosis.curves import Curves
 from automl_cnn.diagnosis.effects import Helped, helped
 from automl_cnn.diagnosis.fit import good_fit, overfitting, underfitting
+from automl_cnn.diagnosis.payoff import data_limited, worse_than_baseline
 from automl_cnn.diagnosis.progress import not_converged, plateau
 from automl_cnn.diagnosis.rate import diverged, rate_too_high, rate_too_low
 from automl_cnn.diagnosis.trust import label_noise, leak, noisy_validation
-from automl_cnn.diagnosis.worth import data_limited, worse_than_baseline
 from automl_cnn.records import Finding, Trial
 from automl_cnn.transfer import is_probe
 

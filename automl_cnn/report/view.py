@@ -16,10 +16,10 @@ from automl_cnn.quantities import clock, compact
 from automl_cnn.ranking import ranked
 from automl_cnn.records import State, Trial
 from automl_cnn.report import charts
+from automl_cnn.report.images import believable, confusion, images, mistakes
 from automl_cnn.report.importances import importances
 from automl_cnn.report.numbers import network, percent
 from automl_cnn.report.parts import Command, Page, Pairs, Row, Tile
-from automl_cnn.report.seen import believable, confusion, images, mistakes
 from automl_cnn.report.training import costs, curves, differences, effect, families, front, next_best
 from automl_cnn.space import Scalar
 from automl_cnn.store import MLFLOW_DB

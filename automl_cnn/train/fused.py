@@ -12,7 +12,7 @@ from typing import Any
 import keras
 
 from automl_cnn.train import backend
-from automl_cnn.train.once import Once
+from automl_cnn.train.per_graph import PerGraph
 from automl_cnn.train.rates import remade
 
 
@@ -31,7 +31,7 @@ def fused_step(optimizer: Any) -> Any:
     if tensorflow is None or plain not in (keras.optimizers.Adam, keras.optimizers.AdamW) or optimizer.amsgrad:
         return optimizer
 
-    once = Once()
+    once = PerGraph()
 
     class Fused(plain):  # type: ignore[misc,valid-type]  # of either class
         """Adam's own step."""

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from automl_cnn.train.once import Once
+from automl_cnn.train.per_graph import PerGraph
 
 NOMINAL_STEPS = 1000  # the resolution at which a schedule is read off
 POINTS = 100  # at which it is evaluated
@@ -40,7 +40,7 @@ def slower(optimizer: Any, model: Any, factors: Mapping[str, float]) -> Any:
     Scaling the gradients instead would do nothing under Adam and its like, which divide by their size.
     """
     by_path = {variable.path: factors.get(layer.name, 1.0) for layer in model._flatten_layers() for variable in layer.trainable_variables}
-    plain, once = type(optimizer), Once()
+    plain, once = type(optimizer), PerGraph()
 
     class Slower(plain):  # type: ignore[misc,valid-type]  # of whatever class the optimizer is
         """The optimizer's own step, at the layer's rate."""

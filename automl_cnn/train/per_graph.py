@@ -8,8 +8,8 @@ from typing import Any
 from automl_cnn.train import backend
 
 
-class Once:
-    """Keeps what was made within a graph of TensorFlow's, as long as it is that graph that is built; elsewhere, makes it anew every time."""
+class PerGraph:
+    """Keeps what was made within a graph of TensorFlow's, as long as it is that graph that is built; elsewhere, makes it every time."""
 
     def __init__(self) -> None:
         self._graph: Any = None

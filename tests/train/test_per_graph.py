@@ -3,11 +3,11 @@
 import keras
 import pytest
 
-from automl_cnn.train.once import Once
+from automl_cnn.train.per_graph import PerGraph
 
 
 def test_it_is_made_anew_without_a_graph():
-    once, made = Once(), []
+    once, made = PerGraph(), []
     assert [once("key", lambda: made.append(0) or len(made)) for _ in range(2)] == [1, 2]
 
 
@@ -15,7 +15,7 @@ def test_it_is_made_anew_without_a_graph():
 def test_it_is_made_once_for_each_key_and_graph():
     import tensorflow
 
-    once = Once()
+    once = PerGraph()
     for _ in range(2):
         with tensorflow.Graph().as_default():
             made = [once(key, lambda: tensorflow.constant(1.0)) for key in ("a", "b", "a")]
