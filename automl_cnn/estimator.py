@@ -22,6 +22,7 @@ from automl_cnn.data.labels import as_array, in_order, labels_of
 from automl_cnn.data.levels import Scale
 from automl_cnn.errors import DataError, InputError, StoreError
 from automl_cnn.export import bundle
+from automl_cnn.modelfile import file as modelfile
 from automl_cnn.places import store_option
 from automl_cnn.store import MODEL, Store
 from automl_cnn.study.record.record import FINGERPRINT, Record
@@ -125,7 +126,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
         path = Path(self._copy.name) / MODEL
         if not _is(path, self._model):
             path.write_bytes(self._model)
-            bundle.seal(path)
+            modelfile.seal(path)
         return str(path)
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -220,6 +221,6 @@ def _content(path: Path) -> bytes:
 def _is(path: Path, content: bytes) -> bool:
     """Whether a file has this content."""
     try:
-        return path.stat().st_size == len(content) and bundle.digest(path) == hashlib.sha256(content).hexdigest()
+        return path.stat().st_size == len(content) and modelfile.digest(path) == hashlib.sha256(content).hexdigest()
     except (OSError, StoreError):
         return False

@@ -25,8 +25,9 @@ from rows import append, read
 from automl_cnn import registry
 from automl_cnn.data import Dataset, pixels, prepare_arrays
 from automl_cnn.errors import ExportError
-from automl_cnn.export import bundle, folder
+from automl_cnn.export import folder
 from automl_cnn.export.formats import FORMATS, NONE, QUANTIZATIONS
+from automl_cnn.modelfile import file as modelfile
 from automl_cnn.models.build import network_of
 from automl_cnn.train import predict
 
@@ -90,13 +91,13 @@ def trained(name: str, width: float, dataset: Dataset, plugins: registry.Registr
     given = len(set(predict(built.model, pixels(dataset, SIZE), dataset.rows("test")).argmax(axis=1).tolist()))
     built.model.save(path)
     card = {"classes": list(dataset.classes), "size": SIZE, "stored": SIZE, "channels": 3, "params": built.model.count_params(), "labels_given": given}
-    bundle.write_card(path, card)
+    modelfile.write_card(path, card)
     return path
 
 
 def measured(name: str, model: Path, dataset: Dataset, todo: set[tuple[str, str]], place: Path) -> Iterator[dict[str, object]]:
     """A row for each format and quantization."""
-    card = bundle.read_card(model)
+    card = modelfile.read_card(model)
     known = {"architecture": name, "params": card["params"], "labels_given": card["labels_given"]}
     for quantize in QUANTIZATIONS:
         kinds = [kind for kind in FORMATS if (kind, quantize) in todo]

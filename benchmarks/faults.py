@@ -34,7 +34,8 @@ from typing import Any
 import numpy as np
 import psutil
 
-from automl_cnn.export.bundle import Classifier, load_model, read_card
+from automl_cnn.export.bundle import Classifier
+from automl_cnn.modelfile.file import load_model, read_card
 from automl_cnn.processes import environment, python
 from automl_cnn.records import State, Trial
 from automl_cnn.store import MODEL, Store

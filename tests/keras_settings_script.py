@@ -14,6 +14,7 @@ import numpy as np
 
 from automl_cnn import registry
 from automl_cnn.export import bundle
+from automl_cnn.modelfile import file as modelfile
 from automl_cnn.models import pretrained
 from automl_cnn.models.build import network
 from automl_cnn.models.cost import cost
@@ -71,7 +72,7 @@ def main(folder: Path, other: Path) -> dict[str, Any]:
     made = network(plugins.get("architecture", "resnet")(), classes=3, channels=3, size=64, pretrained=torch).model  # type: ignore[arg-type]
     file = folder / "model.keras"
     made.save(file)
-    bundle.write_card(file, {"classes": ["a", "b", "c"], "size": 64, "channels": 3})
+    modelfile.write_card(file, {"classes": ["a", "b", "c"], "size": 64, "channels": 3})
     with zipfile.ZipFile(file) as archive:
         layers = json.loads(archive.read("config.json"))["config"]["layers"]
     found["written"] = sorted(

@@ -123,13 +123,13 @@ import sys, numpy as np
 from pathlib import Path
 from automl_cnn import ImageClassifier, search
 from automl_cnn.errors import BackendError
-from automl_cnn.export import bundle
+from automl_cnn.modelfile import file as modelfile
 from automl_cnn.testing import check_plugin
 from automl_cnn_plugins.optimizers.sgd import SGD
 images = np.zeros((40, 8, 8), np.uint8) + np.arange(40, dtype=np.uint8)[:, None, None]
 calls = {{
     "search": lambda: search("{tmp_path}", store="{tmp_path}/store"),
-    "load": lambda: bundle.load_model(Path("{tmp_path}/model.keras")),
+    "load": lambda: modelfile.load_model(Path("{tmp_path}/model.keras")),
     "fit": lambda: ImageClassifier(store="{tmp_path}/store").fit(images, np.arange(40) % 2),
     "check": lambda: check_plugin(SGD),
 }}

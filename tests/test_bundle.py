@@ -8,6 +8,7 @@ from PIL import Image
 
 from automl_cnn.errors import DataError, StoreError
 from automl_cnn.export import bundle, inputs
+from automl_cnn.modelfile import file as modelfile
 from automl_cnn.store import Store
 
 CARD = {"classes": ["cat", "dög", "owl"], "size": 8, "channels": 3, "metric": "accuracy", "study": "pets", "trial": 3, "val_interval": (0.5, 0.75)}
@@ -30,7 +31,7 @@ def model():
 def file(model, tmp_path):
     path = tmp_path / "model.keras"
     model.save(path)
-    bundle.write_card(path, CARD)
+    modelfile.write_card(path, CARD)
     return path
 
 
@@ -50,15 +51,15 @@ def fake(path, card=CARD):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("config.json", "{}")
         if card is not None:
-            archive.writestr(bundle.CARD, json.dumps(card))
+            archive.writestr(modelfile.CARD, json.dumps(card))
     return path
 
 
 def test_a_card_survives_being_written_twice(tmp_path):
     path = fake(tmp_path / "model.keras", None)
-    bundle.write_card(path, {**CARD, "trial": 1})
-    bundle.write_card(path, CARD)
-    assert bundle.read_card(path) == {**CARD, "val_interval": [0.5, 0.75]}
+    modelfile.write_card(path, {**CARD, "trial": 1})
+    modelfile.write_card(path, CARD)
+    assert modelfile.read_card(path) == {**CARD, "val_interval": [0.5, 0.75]}
     with zipfile.ZipFile(path) as archive:
         assert sorted(archive.namelist()) == ["automl_cnn.json", "config.json"]
         assert {member.compress_type for member in archive.infolist()} == {zipfile.ZIP_STORED}
@@ -72,9 +73,9 @@ def test_a_failed_rewrite_leaves_the_model_as_it_was(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(bundle.os, "replace", full)
+    monkeypatch.setattr(modelfile.os, "replace", full)
     with pytest.raises(StoreError, match="No space left"):
-        bundle.write_card(path, {"classes": []})
+        modelfile.write_card(path, {"classes": []})
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 
@@ -90,9 +91,9 @@ def test_what_cannot_be_read_is_said_in_a_sentence(tmp_path):
     }
     for path, words in cases.items():
         with pytest.raises(StoreError, match=words):
-            bundle.read_card(path)
+            modelfile.read_card(path)
     with pytest.raises(StoreError, match="cannot be rewritten"):
-        bundle.write_card(broken, CARD)
+        modelfile.write_card(broken, CARD)
 
 
 def test_a_model_is_found_by_file_folder_and_name(tmp_path, monkeypatch):
@@ -185,31 +186,31 @@ def test_a_damaged_network_is_said_in_a_sentence(tmp_path):
 
 def test_a_sealed_model_is_checked_and_a_changed_one_refused(tmp_path):
     path = fake(tmp_path / "model.keras")
-    assert "could not be checked" in bundle.verify(path)
-    digest = bundle.seal(path)
-    assert bundle.sealed(path).read_text() == f"{digest}  model.keras\n"
-    assert bundle.verify(path) is None
+    assert "could not be checked" in modelfile.verify(path)
+    digest = modelfile.seal(path)
+    assert modelfile.sealed(path).read_text() == f"{digest}  model.keras\n"
+    assert modelfile.verify(path) is None
     with path.open("r+b") as file:
         file.seek(40)
         file.write(b"X")
     with pytest.raises(StoreError, match=r"not the file that its search left.*restore it"):
-        bundle.verify(path)
+        modelfile.verify(path)
 
 
 def test_our_own_rewriting_breaks_the_seal_before_the_file_changes(tmp_path):
     path = fake(tmp_path / "model.keras")
-    bundle.seal(path)
-    bundle.write_card(path, CARD)
-    assert not bundle.sealed(path).exists()
-    bundle.sealed(path).write_bytes(b"\xff")
+    modelfile.seal(path)
+    modelfile.write_card(path, CARD)
+    assert not modelfile.sealed(path).exists()
+    modelfile.sealed(path).write_bytes(b"\xff")
     with pytest.raises(StoreError, match="cannot be read"):
-        bundle.verify(path)
+        modelfile.verify(path)
 
 
 def test_a_changed_model_is_not_even_opened(file, monkeypatch):
-    bundle.seal(file)
+    modelfile.seal(file)
     assert bundle.load(file).unchecked is None
-    bundle.sealed(file).write_text("0" * 64)
+    modelfile.sealed(file).write_text("0" * 64)
     monkeypatch.setattr(bundle, "load_model", lambda path: pytest.fail("it was opened"))
     with pytest.raises(StoreError, match="expected 000000000000"):
         bundle.load(file)

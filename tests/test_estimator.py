@@ -22,6 +22,7 @@ from automl_cnn.data import pixels, prepare_arrays, resize_array
 from automl_cnn.data.labels import labels_of
 from automl_cnn.errors import DataError
 from automl_cnn.export import bundle
+from automl_cnn.modelfile import file as modelfile
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +56,8 @@ def search(network, monkeypatch, tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         network(len(dataset.classes)).save(path)
         card = {"classes": list(dataset.classes), "size": 8, "stored": dataset.side, "channels": dataset.channels, "levels": dataset.levels.as_dict()}
-        bundle.write_card(path, card)
-        bundle.seal(path)
+        modelfile.write_card(path, card)
+        modelfile.seal(path)
         return SimpleNamespace(model_path=os.path.relpath(path), notes=())
 
     monkeypatch.setattr(estimator, "run", run)

@@ -7,7 +7,8 @@ import pytest
 from automl_cnn import config, registry
 from automl_cnn.cli import plugins, plugins_check
 from automl_cnn.data import arrays, guard, kinds
-from automl_cnn.export import archive, contract, limits
+from automl_cnn.export import limits
+from automl_cnn.modelfile import archive, contract
 from automl_cnn.study.run.executors import local
 
 SECTION = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8").partition("## Limits")[2].partition("\n## ")[0]

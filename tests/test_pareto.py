@@ -17,8 +17,8 @@ from automl_cnn.cli.front import front_table, model_of_trial
 from automl_cnn.cli.summary import print_summary
 from automl_cnn.config import StudyConfig, study_config
 from automl_cnn.errors import ConfigError, StoreError, TrialError
-from automl_cnn.export.bundle import read_card
 from automl_cnn.facts import Facts
+from automl_cnn.modelfile.file import read_card
 from automl_cnn.pareto import crowding, dominates, front, fronts, hypervolume, point, ranked, winner
 from automl_cnn.ranking import incumbent
 from automl_cnn.records import Epoch, Fidelity, Finished, NetCost, Started, State, StudyResult, Trial

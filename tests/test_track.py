@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from automl_cnn.errors import Cause, StoreError
-from automl_cnn.export.bundle import write_card
+from automl_cnn.modelfile.file import write_card
 from automl_cnn.records import Epoch, Fidelity, State, StudyResult, Trial
 from automl_cnn.store import Store
 from automl_cnn.track import NullTracker, Tracker, serve

@@ -9,7 +9,7 @@ import pytest
 
 from automl_cnn.errors import ConfigError, TrialError
 from automl_cnn.track import NullTracker
-from automl_cnn.track import later as later_module
+from automl_cnn.track import background
 from automl_cnn.track.background import Background, ending
 
 
@@ -58,8 +58,8 @@ def test_only_who_asks_waits_and_the_order_is_kept():
 
 
 def test_a_database_that_hangs_is_not_waited_for(monkeypatch, caplog):
-    monkeypatch.setattr(later_module, "LONGEST", 0.01)
-    monkeypatch.setattr(later_module, "PATIENCE", 0.01)
+    monkeypatch.setattr(background, "LONGEST", 0.01)
+    monkeypatch.setattr(background, "PATIENCE", 0.01)
     slow = Slow()
     later = Background(slow)
     later.start({}, {})

@@ -50,6 +50,7 @@ def export(
     runtime in a fresh process on the study's validation and test images; one that disagrees is not written.
     """
     from automl_cnn.export import bundle, folder
+    from automl_cnn.modelfile import file as modelfile
 
     names, precisions = _listed(format_, "--format") or ("keras",), _listed(quantize, "--quantize")
     names, engine = with_web(names, runtime)
@@ -59,7 +60,7 @@ def export(
     model = bundle.resolve(name, found) if name else newest(found)
     if trial is not None:
         model = model_of_trial(name, trial, store)
-    bundle.read_card(model)
+    modelfile.read_card(model)
     if backend.require() != "tensorflow":
         raise ConfigError("Models are exported with the TensorFlow backend alone. Set KERAS_BACKEND=tensorflow (pip install 'automl-cnn[cpu]'), and try again.")
     with backend.loading("Exporting") as say_doing:

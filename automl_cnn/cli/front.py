@@ -39,7 +39,7 @@ def model_of_trial(study: str | None, trial: int, store: Path) -> Path:
     Raises:
         StoreError: it is not kept; the message names those that are.
     """
-    from automl_cnn.export.bundle import read_card
+    from automl_cnn.modelfile.file import read_card
 
     found = Store(store).find(study) if study else Store(store).latest_study()
     kept: dict[int, Path] = {}

@@ -17,10 +17,12 @@ import numpy as np
 
 from automl_cnn.data.levels import Levels, Scale
 from automl_cnn.errors import DataError, ExportError, StoreError
-from automl_cnn.export import archive, bundle, formats, runners, suspicious
-from automl_cnn.export.contract import described
+from automl_cnn.export import bundle, formats, runners, suspicious
 from automl_cnn.export.inputs import as_batches
-from automl_cnn.export.reasons import reason
+from automl_cnn.modelfile import archive
+from automl_cnn.modelfile import file as modelfile
+from automl_cnn.modelfile.contract import described
+from automl_cnn.modelfile.reasons import reason
 
 if TYPE_CHECKING:
     from automl_cnn.export.inputs import Images
@@ -98,7 +100,7 @@ def _running(path: Path, folder: Path, contract: Mapping[str, Any], trust: bool)
         file = folder / name
         if not file.is_file():
             raise StoreError(f"{file} is missing; {CONTRACT} names it as a part of {path.name}. Copy it again, or export the model again.")
-        if bundle.digest(file) != known:
+        if modelfile.digest(file) != known:
             raise StoreError(f"{file} is not the file that {CONTRACT} vouches for (another sha256). It may be damaged: copy it again, or export it again.")
     if kind.name == "keras":
         archive.require_plausible(path)

@@ -26,13 +26,14 @@ from typing import Any
 from automl_cnn import keras_settings
 from automl_cnn.data import Dataset, Levels
 from automl_cnn.errors import ExportError, StoreError, did_you_mean
-from automl_cnn.export import bundle, labels, picture
 from automl_cnn.export import card as model_card
+from automl_cnn.export import labels, picture
 from automl_cnn.export.formats import FORMATS, INT8, NONE, QUANTIZATIONS, Format, Source
 from automl_cnn.export.proof import Proof, Reference, prove, refused
 from automl_cnn.export.readme import README, readme
 from automl_cnn.export.samples import Samples, reference_of, samples
 from automl_cnn.judged import not_new, refit_of
+from automl_cnn.modelfile import file as modelfile
 from automl_cnn.paths import address
 
 TO_BYTES = (
@@ -141,14 +142,14 @@ def export(
     """
     limits = limits or Limits()
     checked(names, quantize)
-    unchecked = bundle.verify(model)
-    card = bundle.read_card(model)
+    unchecked = modelfile.verify(model)
+    card = modelfile.read_card(model)
     notes = [unchecked] if unchecked else []
     images = samples(dataset, int(card["size"]), notes, missing)
     if images is not None and (remark := not_new(refit_of(card.get("refit")))):
         notes.append(remark)
     say("loading the model")
-    original = bundle.load_model(model)
+    original = modelfile.load_model(model)
     from automl_cnn.export.network import core
 
     size, channels = int(card["size"]), int(card["channels"])
@@ -241,7 +242,7 @@ def _finish(exported: Exported, work: Path, card: Mapping[str, Any]) -> None:
         if not variant.kept:
             _remove(FORMATS[variant.format], work / variant.file)
         elif variant.format == "keras":
-            bundle.write_card(work / variant.file, card)
+            modelfile.write_card(work / variant.file, card)
     said = contract(exported, work, card)
     _json(work / "model.json", said)
     (work / README).write_text(readme(said), encoding="utf-8")
@@ -265,7 +266,7 @@ def contract(exported: Exported, work: Path, card: Mapping[str, Any]) -> dict[st
                 "input_shape": [None, side, side, channels],
                 "any_size": kind.any_size,
                 "versions": kind.versions,
-                "sha256": {part.relative_to(work).as_posix(): bundle.digest(part) for part in kind.parts(work / variant.file)},
+                "sha256": {part.relative_to(work).as_posix(): modelfile.digest(part) for part in kind.parts(work / variant.file)},
             }
         )
     given = {

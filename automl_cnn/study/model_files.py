@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from automl_cnn.errors import StoreError
-from automl_cnn.export.bundle import read_card, unseal, write_card
+from automl_cnn.modelfile.file import read_card, unseal, write_card
 from automl_cnn.pareto import front, winner
 from automl_cnn.records import Trial
 from automl_cnn.study.plan.stages import kept

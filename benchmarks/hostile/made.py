@@ -15,10 +15,10 @@ def model(folder: Path) -> None:
     import keras
     import numpy as np
 
-    from automl_cnn.export import bundle
     from automl_cnn.export.folder import export
     from automl_cnn.export.formats import FORMATS
     from automl_cnn.layers import Resize
+    from automl_cnn.modelfile import file as modelfile
 
     pixels = keras.Input((None, None, 3), name="pixels")
     x = keras.layers.Rescaling(1 / 127.5, -1, name="rescale")(Resize(SIZE, name="resize")(pixels))
@@ -28,8 +28,8 @@ def model(folder: Path) -> None:
     made.get_layer("classifier").set_weights([4 * np.eye(3, dtype=np.float32), np.zeros(3, np.float32)])
     file = folder / "model.keras"
     made.save(file)
-    bundle.write_card(file, {"classes": list(CLASSES), "size": SIZE, "channels": 3, "metric": "accuracy", "study": "tiny", "configuration": {}})
-    bundle.seal(file)
+    modelfile.write_card(file, {"classes": list(CLASSES), "size": SIZE, "channels": 3, "metric": "accuracy", "study": "tiny", "configuration": {}})
+    modelfile.seal(file)
     installed = [name for name in FORMATS if _is_installed(FORMATS[name])]
     export(file, folder / "exported", names=installed)
 

@@ -113,13 +113,13 @@ def a_network_whose_description_unpacks_to_gigabytes(lab: Lab) -> None:
 def a_lambda_layer(lab: Lab) -> None:
     program = f"""
 import keras
-from automl_cnn.export import bundle
+from automl_cnn.modelfile import file as modelfile
 from pathlib import Path
 pixels = keras.Input((None, None, 3))
 x = keras.layers.Lambda(lambda x: __import__("os").system("touch {lab.work}/pwned") or x, output_shape=(None, None, 3))(pixels)
 x = keras.layers.Dense(3, activation="softmax")(keras.layers.GlobalAveragePooling2D()(x))
 keras.Model(pixels, x).save("lambda.keras")
-bundle.write_card(Path("lambda.keras"), {{"classes": ["cat", "dog", "eel"], "size": 16, "channels": 3}})
+modelfile.write_card(Path("lambda.keras"), {{"classes": ["cat", "dog", "eel"], "size": 16, "channels": 3}})
 """
     lab.python(program, megabytes=KERAS, code=(0, 1))
     (lab.work / "pwned").unlink(missing_ok=True)  # the program itself has run it

@@ -11,9 +11,10 @@ from types import SimpleNamespace
 import pytest
 
 from automl_cnn.errors import ConfigError
-from automl_cnn.export import bundle, folder
+from automl_cnn.export import folder
 from automl_cnn.export.folder import Exported, Variant
 from automl_cnn.export.proof import Proof
+from automl_cnn.modelfile import file as modelfile
 from automl_cnn.store import Store
 
 PROOF = Proof(200, 2.3e-6, 1.0, 0.871, 0.871, 0.9, 0.0, 0, {"1": 4.5, "32": 99.25}, 0.2, 13_535_144, {"onnxruntime": "1.2"})
@@ -28,7 +29,7 @@ def store(tmp_path):
     path = Store(root).study("pets-1").model
     path.parent.mkdir()
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(bundle.CARD, json.dumps({"classes": ["cat", "dog"], "size": 64, "channels": 3}))
+        archive.writestr(modelfile.CARD, json.dumps({"classes": ["cat", "dog"], "size": 64, "channels": 3}))
     return root
 
 

@@ -16,7 +16,7 @@ from automl_cnn.evidence import Evidence
 from automl_cnn.records import Epoch, Fidelity, Finished, Job, NetCost, Started, State, StudyResult
 from automl_cnn.space import Choice, Int, Parameter, Space
 from automl_cnn.store import Store
-from automl_cnn.study import reporting
+from automl_cnn.study.finish import reporting
 from automl_cnn.study.identity import write_toml
 from automl_cnn.study.record.record import DATA, RESULT, Record
 from automl_cnn.study.stored.overview import overview

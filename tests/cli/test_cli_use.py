@@ -75,7 +75,8 @@ def model(monkeypatch, tmp_path):
         resolved.append((name, store.root))
         return path
 
-    module(monkeypatch, "automl_cnn.export.bundle", resolve=resolve, load=lambda found: Classifier(), read_card=lambda found: card)
+    module(monkeypatch, "automl_cnn.export.bundle", resolve=resolve, load=lambda found: Classifier())
+    monkeypatch.setattr("automl_cnn.modelfile.file.read_card", lambda found: card)
     monkeypatch.setattr("automl_cnn.backend._installed", lambda name: name == "jax")
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     return SimpleNamespace(path=path, store=tmp_path / "store", resolved=resolved)

@@ -70,12 +70,12 @@ def dataset(tmp_path_factory):
 @pytest.fixture(scope="session")
 def model_file(network, tmp_path_factory):
     """The file that a search leaves."""
-    from automl_cnn.export import bundle
+    from automl_cnn.modelfile import file as modelfile
 
     path = tmp_path_factory.mktemp("best") / "model.keras"
     network.save(path)
-    bundle.write_card(path, {"classes": list(CLASSES), "size": SIZE, "stored": SIZE, "channels": 3, "study": "colours", "trial": 1, "temperature": 1.5})
-    bundle.seal(path)
+    modelfile.write_card(path, {"classes": list(CLASSES), "size": SIZE, "stored": SIZE, "channels": 3, "study": "colours", "trial": 1, "temperature": 1.5})
+    modelfile.seal(path)
     return path
 
 

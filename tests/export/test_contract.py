@@ -6,8 +6,10 @@ import zipfile
 import pytest
 
 from automl_cnn.errors import StoreError
-from automl_cnn.export import archive, bundle, deployed
-from automl_cnn.export.contract import described
+from automl_cnn.export import deployed
+from automl_cnn.modelfile import archive
+from automl_cnn.modelfile import file as modelfile
+from automl_cnn.modelfile.contract import described
 
 CARD = {"classes": ["a", "b", "c"], "size": 32, "channels": 3, "stored": 32, "temperature": 1.5, "levels": None, "new in a later version": [1]}
 BAD = [
@@ -47,19 +49,19 @@ BAD = [
 def model(path, content: bytes, **members):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as out:
         out.writestr("config.json", members.get("config", "{}"))
-        out.writestr(bundle.CARD, content)
+        out.writestr(modelfile.CARD, content)
     return path
 
 
 def test_a_good_card_is_kept_whole(tmp_path):
-    assert bundle.read_card(model(tmp_path / "m.keras", json.dumps(CARD).encode())) == CARD
+    assert modelfile.read_card(model(tmp_path / "m.keras", json.dumps(CARD).encode())) == CARD
 
 
 @pytest.mark.parametrize("change", BAD, ids=lambda change: f"{next(iter(change))}-{str(next(iter(change.values())))[:12].encode('ascii', 'replace').decode()}")
 def test_a_card_that_cannot_be_is_a_sentence(tmp_path, change):
     content = json.dumps({**CARD, **change}).encode()
     (tmp_path / "model.json").write_bytes(content)
-    for read in (lambda: bundle.read_card(model(tmp_path / "m.keras", content)), lambda: described(tmp_path / "model.json")):
+    for read in (lambda: modelfile.read_card(model(tmp_path / "m.keras", content)), lambda: described(tmp_path / "model.json")):
         with pytest.raises(StoreError) as raised:
             read()
         assert next(iter(change)) in str(raised.value)
@@ -69,7 +71,7 @@ def test_a_card_that_cannot_be_is_a_sentence(tmp_path, change):
 @pytest.mark.parametrize("content", [b"", b"null", b"[]", b"{", b"\xff\xfe", b"[" * 100_000, b'{"size": ' + b"9" * 5000 + b"}", b'"text"'])
 def test_what_is_no_table_of_values_is_a_sentence(tmp_path, content):
     (tmp_path / "model.json").write_bytes(content)
-    for read in (lambda: bundle.read_card(model(tmp_path / "m.keras", content)), lambda: deployed.load(tmp_path)):
+    for read in (lambda: modelfile.read_card(model(tmp_path / "m.keras", content)), lambda: deployed.load(tmp_path)):
         with pytest.raises(StoreError):
             read()
 
@@ -83,29 +85,29 @@ def test_a_model_json_names_only_files_beside_it(tmp_path, name):
             deployed.load(tmp_path)
 
 
-@pytest.mark.parametrize("part", [bundle.CARD, "config.json", "metadata.json", "model.weights.h5"])
+@pytest.mark.parametrize("part", [modelfile.CARD, "config.json", "metadata.json", "model.weights.h5"])
 def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path, part, monkeypatch):
     monkeypatch.setattr(archive, "MOST", dict.fromkeys(archive.MOST, 100000))
     monkeypatch.setattr(archive, "ALLOWANCE", 100_000)
     path = tmp_path / "bomb.keras"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as out:
-        for name in dict.fromkeys((bundle.CARD, part)):
+        for name in dict.fromkeys((modelfile.CARD, part)):
             out.writestr(name, b" " * 10_000_000 if name == part else json.dumps(CARD))
     monkeypatch.setattr(zipfile.ZipExtFile, "read", lambda *arguments: pytest.fail("it was unpacked"))
     with pytest.raises(StoreError, match="unpack"):
         archive.require_plausible(path)
-    if part == bundle.CARD:
+    if part == modelfile.CARD:
         with pytest.raises(StoreError, match="unpacks to"):
-            bundle.read_card(path)
+            modelfile.read_card(path)
 
 
 def test_a_directory_of_an_archive_that_lies_helps_nobody(tmp_path, monkeypatch):
     path = model(tmp_path / "m.keras", b" " * 1_000_000)
     content = path.read_bytes()
     path.write_bytes(content.replace((1_000_000).to_bytes(4, "little"), (500).to_bytes(4, "little")))
-    monkeypatch.setattr(archive, "MOST", {bundle.CARD: 1000})
+    monkeypatch.setattr(archive, "MOST", {modelfile.CARD: 1000})
     with pytest.raises(StoreError):
-        bundle.read_card(path)
+        modelfile.read_card(path)
 
 
 def test_weights_of_zeros_are_no_bomb(tmp_path):
@@ -124,4 +126,4 @@ def test_an_encrypted_or_oddly_packed_card_is_a_sentence(tmp_path):
         changed[place + offset] = value
         path.write_bytes(changed)
         with pytest.raises(StoreError, match="cannot be read"):
-            bundle.read_card(path)
+            modelfile.read_card(path)

@@ -7,7 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 from automl_cnn.errors import ExportError, StoreError
-from automl_cnn.export import bundle, deployed, runners, suspicious
+from automl_cnn.export import deployed, runners, suspicious
+from automl_cnn.modelfile import file as modelfile
 
 CONTRACT = {"classes": ["red", "green"], "size": 8, "channels": 3}
 GARBAGE = [b"", b"garbage", b"\x08\x07" * 500, bytes(1000), b"<?xml version='1.0'?><net></net>"]
@@ -18,7 +19,7 @@ def write(folder, name, content, kind, *, vouch=False):
     path = folder / name
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(content)
-    entry = {"file": name.partition("/")[0], "format": kind, "precision": "float32", "sha256": {name: bundle.digest(path)} if vouch else {}}
+    entry = {"file": name.partition("/")[0], "format": kind, "precision": "float32", "sha256": {name: modelfile.digest(path)} if vouch else {}}
     (folder / "model.json").write_text(json.dumps({**CONTRACT, "models": [entry]}), encoding="utf-8")
     return folder / entry["file"]
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from automl_cnn.errors import DataError, ExportError, StoreError
-from automl_cnn.export import bundle, deployed, runners
+from automl_cnn.export import deployed, runners
+from automl_cnn.modelfile import file as modelfile
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def folder(tmp_path):
     models = []
     for name, kind in (("model.onnx", "onnx"), ("model.tflite", "litert")):
         (tmp_path / name).write_bytes(kind.encode())
-        models.append({"file": name, "format": kind, "precision": "float32", "sha256": {name: bundle.digest(tmp_path / name)}})
+        models.append({"file": name, "format": kind, "precision": "float32", "sha256": {name: modelfile.digest(tmp_path / name)}})
     (tmp_path / "model.json").write_text(json.dumps({"classes": ["red", "green", "blue"], "size": 8, "stored": 16, "channels": 3, "models": models}))
     return tmp_path
 

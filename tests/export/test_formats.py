@@ -120,13 +120,13 @@ def test_an_ensemble_is_stock_keras_too(joined, dataset):
 
 @pytest.mark.slow
 def test_an_ensemble_is_exported_to_every_format(joined, dataset, needs, tmp_path):
-    from automl_cnn.export import bundle
+    from automl_cnn.modelfile import file as modelfile
 
     needs("onnx", "litert", "openvino")
     path = tmp_path / "model.keras"
     joined.save(path)
-    bundle.write_card(path, {"classes": ["blue", "green", "red"], "size": 12, "stored": 12, "channels": 3, "study": "colours", "trial": 1, "temperature": 1.0})
-    bundle.seal(path)
+    modelfile.write_card(path, {"classes": ["blue", "green", "red"], "size": 12, "stored": 12, "channels": 3, "trial": 1, "temperature": 1.0})
+    modelfile.seal(path)
     found = folder.export(path, tmp_path / "out", names=tuple(FORMATS), dataset=dataset)
     assert [(variant.format, variant.failure) for variant in found.variants] == [(name, None) for name in FORMATS]
     assert [variant.proof.same_labels for variant in found.variants] == [1] * len(FORMATS)
@@ -136,7 +136,7 @@ def test_an_ensemble_is_exported_to_every_format(joined, dataset, needs, tmp_pat
 def test_a_readout_of_two_sizes_and_four_stages_is_exported_to_every_format(dataset, needs, tmp_path):
     from automl_cnn import registry
     from automl_cnn.data import pixels
-    from automl_cnn.export import bundle
+    from automl_cnn.modelfile import file as modelfile
     from automl_cnn.models.build import network_of
 
     needs("onnx", "litert", "openvino")
@@ -151,8 +151,8 @@ def test_a_readout_of_two_sizes_and_four_stages_is_exported_to_every_format(data
     classifier.set_weights([20 * (weights - weights.mean(axis=1, keepdims=True)) / weights.std(), np.zeros(3)])
     path = tmp_path / "model.keras"
     model.save(path)
-    bundle.write_card(path, {"classes": ["blue", "green", "red"], "size": 64, "stored": 64, "channels": 3, "study": "colours", "trial": 1, "temperature": 1.0})
-    bundle.seal(path)
+    modelfile.write_card(path, {"classes": ["blue", "green", "red"], "size": 64, "stored": 64, "channels": 3, "trial": 1, "temperature": 1.0})
+    modelfile.seal(path)
     found = folder.export(path, tmp_path / "out", names=tuple(FORMATS), dataset=dataset)
     assert [(variant.format, variant.failure) for variant in found.variants] == [(name, None) for name in FORMATS]
     assert [variant.proof.same_labels for variant in found.variants] == [1] * len(FORMATS)
@@ -188,7 +188,7 @@ def test_every_format_agrees_in_a_process_of_its_own(exported):
 
 
 def test_the_folder_says_how_to_use_what_is_in_it(exported):
-    from automl_cnn.export import bundle
+    from automl_cnn.modelfile import file as modelfile
 
     out = exported.folder
     assert (out / "labels.txt").read_text().split() == ["blue", "green", "red"]
@@ -211,7 +211,7 @@ def test_the_folder_says_how_to_use_what_is_in_it(exported):
     assert by_file["model.tflite"]["input_shape"] == [None, 12, 12, 3]
     assert set(by_file["model-float16.xml"]["sha256"]) == {"model-float16.xml", "model-float16.bin"}
     for model in contract["models"]:
-        assert {name: bundle.digest(out / name) for name in model["sha256"]} == model["sha256"]
+        assert {name: modelfile.digest(out / name) for name in model["sha256"]} == model["sha256"]
     told = json.loads((out / "export.json").read_text())
     assert [row["file"] for row in told["variants"]] == [variant.file for variant in exported.variants]
     assert (out / "variants.svg").read_text().count("<circle") == 9

@@ -1,4 +1,4 @@
-from automl_cnn.export.reasons import reason
+from automl_cnn.modelfile.reasons import reason
 
 LAMBDA = (
     "Requested the deserialization of a `Lambda` layer whose `function` is a Python lambda. This carries a potential risk of arbitrary code "

@@ -15,7 +15,7 @@ import urllib.request
 import numpy as np
 import pytest
 
-from automl_cnn.export.bundle import write_card
+from automl_cnn.modelfile.file import write_card
 from automl_cnn.records import StudyResult
 from automl_cnn.store import Store
 from automl_cnn.track import Tracker

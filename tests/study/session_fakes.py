@@ -11,7 +11,7 @@ from automl_cnn import predictions
 from automl_cnn.config import study_config
 from automl_cnn.data import Dataset, pixels, prepare_arrays
 from automl_cnn.errors import ImagesGone, TrialError
-from automl_cnn.export.bundle import read_card, write_card
+from automl_cnn.modelfile.file import read_card, write_card
 from automl_cnn.records import Calibration, Epoch, Finished, NetCost, Progress, Started, State
 from automl_cnn.study import session
 from automl_cnn.study.observer import NullObserver

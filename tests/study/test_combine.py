@@ -88,7 +88,7 @@ def test_as_many_spoiled_as_set_right_are_no_gain():
 
 
 def test_the_short_way_for_accuracy_draws_as_the_long_one_does():
-    from automl_cnn.study import combine as combining
+    from automl_cnn.study.finish import combine as combining
     from automl_cnn.study.finish.draws import draws, scores
 
     rng = np.random.default_rng(5)

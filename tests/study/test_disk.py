@@ -14,8 +14,8 @@ from automl_cnn.errors import Cause, StoreError
 from automl_cnn.ranking import incumbent
 from automl_cnn.records import Finished, State
 from automl_cnn.store import Store, atomic_write_text
-from automl_cnn.study import disk
 from automl_cnn.study.model_files import ModelFiles
+from automl_cnn.study.record import disk
 from automl_cnn.study.record.disk import MARGIN, STOPPED, Disk, Reserve, is_full
 from automl_cnn.study.record.record import Record
 

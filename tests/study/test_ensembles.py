@@ -8,7 +8,7 @@ import pytest
 
 from automl_cnn import metrics, predictions
 from automl_cnn.errors import TrialError
-from automl_cnn.export.bundle import read_card
+from automl_cnn.modelfile.file import read_card
 from automl_cnn.records import Fidelity, NetCost, State, Trial
 from automl_cnn.study.finish.ensembles import Ensembles, members_of, price, standing
 from automl_cnn.study.model_files import ModelFiles

@@ -9,11 +9,11 @@ from session_fakes import search
 from automl_cnn import elapsed
 from automl_cnn.data import prepare_arrays
 from automl_cnn.errors import TrialError
-from automl_cnn.export.bundle import read_card
+from automl_cnn.modelfile.file import read_card
 from automl_cnn.ranking import incumbent
 from automl_cnn.records import MAJORITY, MAJORITY_CLASS, Fidelity, Finished, State, Trial
 from automl_cnn.store import Store
-from automl_cnn.study import majority
+from automl_cnn.study.finish import majority
 from automl_cnn.study.stored.overview import overview
 
 
@@ -101,7 +101,7 @@ def test_any_network_comes_before_the_majority_class():
 
 @pytest.mark.parametrize(("channels", "classes"), [(1, 2), (3, 3)])
 def test_its_file_is_a_model_that_keras_reads(tmp_path, channels, classes):
-    from automl_cnn.export.bundle import load_model
+    from automl_cnn.modelfile.file import load_model
 
     labels = [0] * 20 + [1] * 12 + ([2] * 8 if classes == 3 else [1] * 8)
     images = np.random.default_rng(0).integers(0, 256, (40, 12, 12, channels), np.uint8)

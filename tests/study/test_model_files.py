@@ -4,7 +4,7 @@ from zipfile import ZipFile
 import pytest
 
 from automl_cnn.errors import StoreError
-from automl_cnn.export.bundle import read_card
+from automl_cnn.modelfile.file import read_card
 from automl_cnn.records import Fidelity, State, Trial
 from automl_cnn.study.model_files import ModelFiles
 

@@ -15,10 +15,10 @@ from automl_cnn import elapsed
 from automl_cnn.config import study_config
 from automl_cnn.data import prepare_arrays
 from automl_cnn.errors import TrialError
-from automl_cnn.export.bundle import read_card, seal, sealed, verify, write_card
+from automl_cnn.modelfile.file import read_card, seal, sealed, verify, write_card
 from automl_cnn.records import MAJORITY, Epoch, Fidelity, Refit, State, Trial
 from automl_cnn.store import Store
-from automl_cnn.study import refits
+from automl_cnn.study.finish import refits
 from automl_cnn.study.finish.refits import PART, REGRESSION, SHARE, Refits, objection, undo
 from automl_cnn.study.model_files import ModelFiles
 from automl_cnn.study.run.executors.protocol import Refitted

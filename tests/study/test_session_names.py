@@ -10,7 +10,7 @@ from PIL import Image
 from session_fakes import FakeWorker, Notes
 
 from automl_cnn.config import study_config
-from automl_cnn.export.bundle import read_card
+from automl_cnn.modelfile.file import read_card
 from automl_cnn.store import Store
 from automl_cnn.study import session
 from automl_cnn.study.stored.overview import overview

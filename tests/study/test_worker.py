@@ -5,7 +5,7 @@ import queue
 import pytest
 
 from automl_cnn.errors import Cause
-from automl_cnn.export import bundle
+from automl_cnn.modelfile import file as modelfile
 from automl_cnn.study.run.executors.worker import Worker, seed_of
 
 
@@ -26,7 +26,7 @@ class Line:
 def served(monkeypatch):
     """Asks a worker things; gives what it loaded."""
     loaded = []
-    monkeypatch.setattr(bundle, "load_model", lambda file: loaded.append(str(file)) or len(loaded))
+    monkeypatch.setattr(modelfile, "load_model", lambda file: loaded.append(str(file)) or len(loaded))
     monkeypatch.setattr("gc.freeze", lambda: None)
     for word in ("_test", "_examine", "_refit"):
         monkeypatch.setattr(Worker, word, lambda self, payload: self._network(payload))
@@ -52,7 +52,7 @@ def test_a_refit_knows_the_model_that_was_scored_before_it(served):
 
 
 def test_what_was_seen_of_the_test_images_is_forgotten_with_the_model(monkeypatch):
-    monkeypatch.setattr(bundle, "load_model", lambda file: file.name)
+    monkeypatch.setattr(modelfile, "load_model", lambda file: file.name)
     worker = Worker(Line())
     worker._network("best")
     worker._seen = "features"

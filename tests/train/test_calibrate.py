@@ -6,8 +6,8 @@ import pytest
 
 from automl_cnn import metrics, predictions
 from automl_cnn.data import pixels
-from automl_cnn.export import bundle
-from automl_cnn.export.bundle import load_model
+from automl_cnn.modelfile import file as modelfile
+from automl_cnn.modelfile.file import load_model
 from automl_cnn.study.run.executors.protocol import Recipe
 from automl_cnn.study.run.executors.worker import Worker
 from automl_cnn.train import predict, train
@@ -113,7 +113,7 @@ def test_what_is_told_already_is_not_asked_again(dataset, plugins, spec):
 
 def test_what_calibration_found_is_used_as_long_as_the_file_is_asked_about(dataset, plugins, spec, monkeypatch):
     checkpoint = train(spec(epochs=2), dataset, plugins, lambda event: True).checkpoint
-    bundle.write_card(Path(checkpoint), {"size": 8, "trial": 0, "channels": 1, "classes": list(dataset.classes)})
+    modelfile.write_card(Path(checkpoint), {"size": 8, "trial": 0, "channels": 1, "classes": list(dataset.classes)})
     worker, asked = Worker.__new__(Worker), []
     worker._dataset, worker._scored, worker._known = dataset, None, None
     monkeypatch.setattr("automl_cnn.train.calibrate.predict", lambda *given: pytest.fail("it is known what the network says of the validation images"))
@@ -133,10 +133,10 @@ def test_what_calibration_found_is_used_as_long_as_the_file_is_asked_about(datas
 
 def test_a_calibration_that_cannot_be_written_is_forgotten(dataset, plugins, spec, monkeypatch):
     checkpoint = train(spec(epochs=2), dataset, plugins, lambda event: True).checkpoint
-    bundle.write_card(Path(checkpoint), {"size": 8, "trial": 0, "channels": 1, "classes": list(dataset.classes)})
+    modelfile.write_card(Path(checkpoint), {"size": 8, "trial": 0, "channels": 1, "classes": list(dataset.classes)})
     worker = Worker.__new__(Worker)
     worker._dataset, worker._scored, worker._known = dataset, None, None
-    monkeypatch.setattr(bundle, "write_card", lambda *given: (_ for _ in ()).throw(OSError(28, "no space left")))
+    monkeypatch.setattr(modelfile, "write_card", lambda *given: (_ for _ in ()).throw(OSError(28, "no space left")))
     before = Path(checkpoint).read_bytes()
     with pytest.raises(OSError, match="no space"):
         worker._calibrate(checkpoint)

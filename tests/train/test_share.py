@@ -9,7 +9,7 @@ import pytest
 from automl_cnn import metrics
 from automl_cnn.data import part as parts
 from automl_cnn.data import pixels
-from automl_cnn.export.bundle import load_model
+from automl_cnn.modelfile.file import load_model
 from automl_cnn.records import Fidelity
 from automl_cnn.train import predict, train, trial
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from automl_cnn.errors import ExportError, StoreError
-from automl_cnn.export.contract import described
 from automl_cnn.export.web.runtime import Runtime
+from automl_cnn.modelfile.contract import described
 
 OURS = ("index.html", "page.css", "page.js")
 FOLDER = "web"

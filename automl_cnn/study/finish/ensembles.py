@@ -13,7 +13,7 @@ import numpy as np
 from automl_cnn import metrics, predictions
 from automl_cnn.config import Metric
 from automl_cnn.errors import TrialError
-from automl_cnn.export.bundle import read_card, unseal, write_card
+from automl_cnn.modelfile.file import read_card, unseal, write_card
 from automl_cnn.ranking import incumbent
 from automl_cnn.records import NetCost, Trial
 from automl_cnn.space import Configuration

@@ -16,7 +16,7 @@ from automl_cnn.config import StudyConfig
 from automl_cnn.data import Dataset, pixels
 from automl_cnn.errors import DataError, StoreError, TrialError
 from automl_cnn.evidence import Evidence, Matrix
-from automl_cnn.export.bundle import read_card, seal, write_card
+from automl_cnn.modelfile.file import read_card, seal, write_card
 from automl_cnn.pareto import front, winner
 from automl_cnn.ranking import incumbent
 from automl_cnn.records import Calibration, Finished, Refit, Started, State, StudyResult, Trial

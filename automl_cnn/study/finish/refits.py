@@ -17,7 +17,7 @@ from automl_cnn.config import StudyConfig
 from automl_cnn.data import Dataset
 from automl_cnn.data.dataset import SplitName
 from automl_cnn.errors import AutomlCnnError, StoreError
-from automl_cnn.export.bundle import read_card, unseal, write_card
+from automl_cnn.modelfile.file import read_card, unseal, write_card
 from automl_cnn.records import Refit, Trial
 from automl_cnn.store import StudyFolder
 from automl_cnn.study.model_files import ModelFiles, same

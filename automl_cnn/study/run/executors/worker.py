@@ -142,7 +142,7 @@ class Worker:
     def _calibrate(self, model: str) -> Calibration:
         from automl_cnn import predictions
         from automl_cnn.data import pixels
-        from automl_cnn.export.bundle import read_card, unseal, write_card
+        from automl_cnn.modelfile.file import read_card, unseal, write_card
         from automl_cnn.train.calibrate import calibrate, logits_of, softmax
 
         file, rows = Path(model), self._dataset.rows("val")
@@ -174,7 +174,7 @@ class Worker:
     def _test(self, model: str) -> TestScore:
         from automl_cnn import metrics
         from automl_cnn.data import pixels
-        from automl_cnn.export.bundle import read_card
+        from automl_cnn.modelfile.file import read_card
         from automl_cnn.train import predict
         from automl_cnn.train.examine import confusion
         from automl_cnn.train.probe import is_readout, with_features
@@ -192,7 +192,7 @@ class Worker:
         return TestScore(score, span, confusion(labels, probabilities))
 
     def _examine(self, model: str) -> Evidence:
-        from automl_cnn.export.bundle import read_card
+        from automl_cnn.modelfile.file import read_card
         from automl_cnn.train.examine import examine
 
         network = self._network(model)  # with another file, nothing is known of it yet
@@ -200,7 +200,7 @@ class Worker:
 
     def _network(self, model: str) -> Any:
         """The model of a file, loaded once for all that is asked of it in a row."""
-        from automl_cnn.export.bundle import load_model
+        from automl_cnn.modelfile.file import load_model
 
         if self._scored is None or self._scored[0] != model:
             self._scored, self._known, self._seen = (model, load_model(Path(model))), None, None
@@ -208,7 +208,7 @@ class Worker:
 
     def _ensemble(self, recipe: Recipe) -> Joint:
         from automl_cnn.data import pixels
-        from automl_cnn.export.bundle import load_model
+        from automl_cnn.modelfile.file import load_model
         from automl_cnn.models.cost import cost
         from automl_cnn.models.ensemble import ensemble, size_of
         from automl_cnn.train import predict
@@ -219,7 +219,7 @@ class Worker:
         return Joint(size_of(made), cost(made).summary, predict(made, pixels(self._dataset, size_of(made)), self._dataset.rows("val")))
 
     def _refit(self, job: RefitJob) -> Refitted:
-        from automl_cnn.export.bundle import read_card
+        from automl_cnn.modelfile.file import read_card
         from automl_cnn.records import Fidelity
         from automl_cnn.train import TrialSpec
         from automl_cnn.train.refit import refit
