@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from automl_cnn.errors import ConfigError, TrialError
-from automl_cnn.track import NullTracker
-from automl_cnn.track import background
+from automl_cnn.track import NullTracker, background
 from automl_cnn.track.background import Background, ending
 
 
