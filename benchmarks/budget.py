@@ -29,7 +29,7 @@ from automl_cnn.processes import environment, python
 from automl_cnn.records import Trial
 from automl_cnn.store import MODEL, Store
 from automl_cnn.study.record.record import Record
-from automl_cnn.study.run.times import KEY as TIMES
+from automl_cnn.study.running.times import KEY as TIMES
 
 HERE = Path(__file__).resolve().parent
 STUDY = "budget"

@@ -42,7 +42,7 @@ from automl_cnn.store import MODEL, Store
 from automl_cnn.study.record.record import Record
 
 README = Path(__file__).resolve().parent.parent / "README.md"
-WORKER = "automl_cnn.study.run.executors.worker"
+WORKER = "automl_cnn.study.running.executors.worker"
 EVERY = 0.5  # seconds between two looks
 PATIENCE = 400.0  # seconds that a search may take, on a busy machine
 ORPHAN = 30.0  # seconds that a worker may outlive its search

@@ -7,7 +7,7 @@
 A cell is a candidate on an image set: sized to the seconds as a search would, trained for them, scored on the validation images.
 Finished cells are rows of benchmarks/results/portfolio.csv and are skipped; remove a row to run its cell again. Candidates are
 each architecture's default (with pretrained weights trained on, and from scratch), the best of finished studies in `--store`, and
-`--samples` variations of these. The portfolio goes to automl_cnn/study/portfolio.json, which searches read (`--out` for elsewhere).
+`--samples` variations of these. The portfolio goes to automl_cnn/study/plan/portfolio.json, which searches read (`--out` for elsewhere).
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ from automl_cnn.study.plan.stages import Sizing
 from automl_cnn.study.plan.stages.defaults import SIZES, Defaults, essence
 from automl_cnn.study.plan.stages.portfolio import FILE, adapted
 from automl_cnn.study.record.record import Record
-from automl_cnn.study.run.executors.local import LocalExecutor
-from automl_cnn.study.run.executors.protocol import Setting
+from automl_cnn.study.running.executors.local import LocalExecutor
+from automl_cnn.study.running.executors.protocol import Setting
 from automl_cnn.study.weights import choose
 from automl_cnn.transfer import is_probe, weights_of
 
 HERE = Path(__file__).resolve().parent
-OUT = HERE.parent / "automl_cnn" / "study" / FILE
+OUT = HERE.parent / "automl_cnn" / "study" / "plan" / FILE
 COLUMNS = (
     *("candidate", "source", "set", "seconds", "seed", "score", "low", "high", "epochs", "resolution", "width", "state", "failure"),
     *("mult_adds", "kernels", "images_per_second", "setup", "configuration", "version", "date"),
@@ -89,7 +89,7 @@ def main() -> int:
     options.add_argument("--build", action="store_true", help="run none, and build the portfolio of the rows there are")
     options.add_argument("--note", default="", help="kept in the portfolio's provenance")
     options.add_argument("--results", type=Path, default=HERE / "results" / "portfolio.csv")
-    options.add_argument("--out", type=Path, default=OUT, help="default: automl_cnn/study/portfolio.json")
+    options.add_argument("--out", type=Path, default=OUT, help="default: automl_cnn/study/plan/portfolio.json")
     options.add_argument("--work", type=Path, default=Path("automl-cnn-runs"), help="decoded images are kept here (default: automl-cnn-runs)")
     chosen = options.parse_args()
     try:

@@ -28,8 +28,8 @@ from automl_cnn.data import Dataset, pixels, prepare_arrays
 from automl_cnn.data.batches import Batches
 from automl_cnn.models.build import from_configuration
 from automl_cnn.records import Fidelity, Finished, Job
-from automl_cnn.study.run.executors.local import LocalExecutor
-from automl_cnn.study.run.executors.protocol import Setting
+from automl_cnn.study.running.executors.local import LocalExecutor
+from automl_cnn.study.running.executors.protocol import Setting
 from automl_cnn.train import TrialSpec, train
 from automl_cnn.train.feed import feed
 

@@ -23,9 +23,13 @@ def price(configuration):
     return workbench.cost(network, size=configuration["resolution"], width=configuration["width"], depth=configuration["depth"], channels=1)
 
 
+def mult_adds(configuration):
+    return price(configuration).mult_adds
+
+
 base = {"resolution": 16, "width": 1.0, "depth": 1.0}
 target = 4 * price(base).mult_adds
-ways = {"baseline": base} | {way: matched(base, rule, target, price).of(base) for way, rule in {**WAYS, "compound": PAPER}.items()}
+ways = {"baseline": base} | {way: matched(base, rule, target, mult_adds).of(base) for way, rule in {**WAYS, "compound": PAPER}.items()}
 for way, size in ways.items():
     print(f"{way:<10} depth {size['depth']:.2f}, width {size['width']:.2f}, {size['resolution']} px: {price(size).mult_adds / 1e6:.1f} M mult-adds")
 

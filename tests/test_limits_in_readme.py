@@ -9,7 +9,7 @@ from automl_cnn.cli import plugins, plugins_check
 from automl_cnn.data import arrays, guard, kinds
 from automl_cnn.export import limits
 from automl_cnn.modelfile import archive, contract
-from automl_cnn.study.run.executors import local
+from automl_cnn.study.running.executors import local
 
 SECTION = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8").partition("## Limits")[2].partition("\n## ")[0]
 ROWS = {cells[1].strip(): cells[2].strip() for cells in (line.split("|") for line in SECTION.splitlines() if line.startswith("| "))}

@@ -34,8 +34,8 @@ from automl_cnn.study.plan.planner import Planner
 from automl_cnn.study.plan.stages import Promotion, Situation, Sizing, kept
 from automl_cnn.study.plan.wishes import Measure, Unmeasured
 from automl_cnn.study.record.record import Record
-from automl_cnn.study.run.loop import Loop
-from automl_cnn.study.run.prices import Prices
+from automl_cnn.study.running.loop import Loop
+from automl_cnn.study.running.prices import Prices
 from automl_cnn.track import NullTracker
 
 BOTH = ("accuracy", "latency")

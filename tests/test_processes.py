@@ -13,7 +13,7 @@ from automl_cnn import processes
 COMMANDS = {
     "version": [sys.executable, "-m", "automl_cnn", "--version"],
     "plugins": [sys.executable, "-m", "automl_cnn", "plugins", "list"],
-    "worker": processes.python("-m", "automl_cnn.study.run.executors.worker"),
+    "worker": processes.python("-m", "automl_cnn.study.running.executors.worker"),
 }
 EARLY = "import runpy, sys; print(*{name.partition('.')[0] for name in sys.modules})"  # what Python itself reads before the first line of ours
 

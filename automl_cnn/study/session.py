@@ -44,12 +44,12 @@ from automl_cnn.study.plan.wishes import Measure
 from automl_cnn.study.record.disk import STOPPED, Disk, Reserve, plainly
 from automl_cnn.study.record.lock import held
 from automl_cnn.study.record.record import DATA, WEIGHTS, Record
-from automl_cnn.study.run.executors.local import LocalExecutor
-from automl_cnn.study.run.executors.protocol import Executor, Setting
-from automl_cnn.study.run.loop import Loop, interruptible
-from automl_cnn.study.run.prices import Prices
-from automl_cnn.study.run.times import KEY as TIMES
-from automl_cnn.study.run.times import READY, Times
+from automl_cnn.study.running.executors.local import LocalExecutor
+from automl_cnn.study.running.executors.protocol import Executor, Setting
+from automl_cnn.study.running.loop import Loop, interruptible
+from automl_cnn.study.running.prices import Prices
+from automl_cnn.study.running.times import KEY as TIMES
+from automl_cnn.study.running.times import READY, Times
 from automl_cnn.study.scaling.planner import KEY as SCALE
 from automl_cnn.study.scaling.planner import coefficients
 from automl_cnn.study.weights import Found, choose

@@ -185,8 +185,8 @@ def modules(monkeypatch):
     """What a GoogLeNet asks of `blocks.inception`, which does nothing here."""
     asked = []
 
-    def fake(x, *channels, net, norm):
-        asked.append(channels)
+    def fake(x, *channels, pool, net, norm):
+        asked.append((*channels, pool))
         return x
 
     monkeypatch.setattr(blocks, "inception", fake)

@@ -15,8 +15,8 @@ from automl_cnn.modelfile.file import read_card, write_card
 from automl_cnn.records import Calibration, Epoch, Finished, NetCost, Progress, Started, State
 from automl_cnn.study import session
 from automl_cnn.study.observer import NullObserver
-from automl_cnn.study.run.executors.protocol import Refitted, TestScore
-from automl_cnn.study.run.executors.worker import failure_of
+from automl_cnn.study.running.executors.protocol import Refitted, TestScore
+from automl_cnn.study.running.executors.worker import failure_of
 
 
 class Notes(NullObserver):

@@ -14,7 +14,7 @@ from automl_cnn.study.finish.ensembles import Ensembles, members_of, price, stan
 from automl_cnn.study.model_files import ModelFiles
 from automl_cnn.study.observer import NullObserver
 from automl_cnn.study.plan.limits import Limits
-from automl_cnn.study.run.executors.protocol import Joint
+from automl_cnn.study.running.executors.protocol import Joint
 
 CLASSES, IMAGES = 4, 400
 RNG = np.random.default_rng(0)

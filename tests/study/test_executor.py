@@ -8,12 +8,12 @@ import pytest
 
 from automl_cnn.errors import Cause, PluginError, TrialError, WorkerLost
 from automl_cnn.records import Fidelity, Finished, Job, State
-from automl_cnn.study.run.executors import memory
-from automl_cnn.study.run.executors.lastwords import last_words
-from automl_cnn.study.run.executors.local import LocalExecutor
-from automl_cnn.study.run.executors.memory import GROWTH, outgrown, total
-from automl_cnn.study.run.executors.process import WorkerProcess
-from automl_cnn.study.run.executors.protocol import Setting
+from automl_cnn.study.running.executors import memory
+from automl_cnn.study.running.executors.lastwords import last_words
+from automl_cnn.study.running.executors.local import LocalExecutor
+from automl_cnn.study.running.executors.memory import GROWTH, outgrown, total
+from automl_cnn.study.running.executors.process import WorkerProcess
+from automl_cnn.study.running.executors.protocol import Setting
 
 GB = 2**30
 JOB = Job({"architecture": "a"}, Fidelity(1), "why")
@@ -252,7 +252,7 @@ def test_a_process_that_does_not_leave_is_ended(tmp_path, monkeypatch):
     ],
 )
 def test_what_a_plugin_met_is_recognized_behind_its_error(cause, told, expected):
-    from automl_cnn.study.run.executors.worker import failure_of
+    from automl_cnn.study.running.executors.worker import failure_of
 
     try:
         raise PluginError("features raised something") from cause

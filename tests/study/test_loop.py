@@ -17,8 +17,8 @@ from automl_cnn.study.plan.engines.optuna import OptunaEngine
 from automl_cnn.study.plan.planner import GIVE_UP, Planner, Snapshot
 from automl_cnn.study.plan.stages import Sizing, kept
 from automl_cnn.study.record.record import OFTEN, Record
-from automl_cnn.study.run.loop import Loop
-from automl_cnn.study.run.prices import Known, network_key
+from automl_cnn.study.running.loop import Loop
+from automl_cnn.study.running.prices import Known, network_key
 from automl_cnn.track import NullTracker
 
 SPACE = Space(

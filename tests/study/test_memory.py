@@ -10,9 +10,9 @@ from test_loop import Study
 
 from automl_cnn.data import prepare
 from automl_cnn.records import Fidelity, Finished, Job, State
-from automl_cnn.study.run.executors.local import LocalExecutor
-from automl_cnn.study.run.executors.memory import held
-from automl_cnn.study.run.executors.protocol import Setting
+from automl_cnn.study.running.executors.local import LocalExecutor
+from automl_cnn.study.running.executors.memory import held
+from automl_cnn.study.running.executors.protocol import Setting
 
 MB = 2**20
 NETWORK = {"architecture": "tiny", "resolution": 32, "width": 0.5, "depth": 1.0, "batch_size": 16, "optimizer": "adam"}

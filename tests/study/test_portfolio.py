@@ -138,7 +138,7 @@ def test_the_portfolio_that_is_shipped_fits_the_built_in_plugins():
 def test_the_portfolio_says_where_it_comes_from():
     import importlib.resources
 
-    content = json.loads((importlib.resources.files("automl_cnn.study") / "portfolio.json").read_text())
+    content = json.loads((importlib.resources.files("automl_cnn.study.plan") / "portfolio.json").read_text())
     assert {"script", "sets", "seconds", "version", "date", "note", "value"} <= set(content["provenance"])
     assert all(set(entry["scores"]) == set(content["provenance"]["sets"]) for entry in content["entries"])
 

@@ -7,7 +7,7 @@ from automl_cnn.errors import TrialError
 from automl_cnn.records import NetCost
 from automl_cnn.study.plan.limits import Limits
 from automl_cnn.study.record.record import Record
-from automl_cnn.study.run.prices import COSTS, LATENCIES, Prices
+from automl_cnn.study.running.prices import COSTS, LATENCIES, Prices
 
 
 class Counting:

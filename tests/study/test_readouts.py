@@ -11,7 +11,7 @@ from automl_cnn.study.plan.budget import Budget
 from automl_cnn.study.plan.limits import Limits
 from automl_cnn.study.plan.stages import Readouts, Situation, Sizing
 from automl_cnn.study.plan.stages.readouts import LEAST, pixels
-from automl_cnn.study.run.prices import network_key
+from automl_cnn.study.running.prices import network_key
 from automl_cnn.transfer import Readout, name_of, readout_of
 
 HERE = (("architecture", "small"), ("finetune.small", "probe"))

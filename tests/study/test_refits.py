@@ -21,7 +21,7 @@ from automl_cnn.store import Store
 from automl_cnn.study.finish import refits
 from automl_cnn.study.finish.refits import PART, REGRESSION, SHARE, Refits, objection, undo
 from automl_cnn.study.model_files import ModelFiles
-from automl_cnn.study.run.executors.protocol import Refitted
+from automl_cnn.study.running.executors.protocol import Refitted
 
 CARD = {"classes": ["a", "b"], "size": 8, "channels": 3, "trial": 0, "temperature": 1.5, "test_score": 0.8}
 EVERY = ("train", "val", "test")

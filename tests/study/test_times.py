@@ -1,6 +1,6 @@
 import pytest
 
-from automl_cnn.study.run.times import Times
+from automl_cnn.study.running.times import Times
 
 
 class Clock:

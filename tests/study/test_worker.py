@@ -6,7 +6,7 @@ import pytest
 
 from automl_cnn.errors import Cause
 from automl_cnn.modelfile import file as modelfile
-from automl_cnn.study.run.executors.worker import Worker, seed_of
+from automl_cnn.study.running.executors.worker import Worker, seed_of
 
 
 class Line:

@@ -8,8 +8,8 @@ from automl_cnn import metrics, predictions
 from automl_cnn.data import pixels
 from automl_cnn.modelfile import file as modelfile
 from automl_cnn.modelfile.file import load_model
-from automl_cnn.study.run.executors.protocol import Recipe
-from automl_cnn.study.run.executors.worker import Worker
+from automl_cnn.study.running.executors.protocol import Recipe
+from automl_cnn.study.running.executors.worker import Worker
 from automl_cnn.train import predict, train
 from automl_cnn.train.calibrate import best_temperature, brier, calibrate, calibration_error, logits_of, out_of_fold, softmax
 

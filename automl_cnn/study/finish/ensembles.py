@@ -23,7 +23,7 @@ from automl_cnn.study.observer import Observer
 from automl_cnn.study.plan.budget import FORWARD
 from automl_cnn.study.plan.limits import Limits
 from automl_cnn.study.plan.stages import kept
-from automl_cnn.study.run.executors.protocol import Executor, Joint, Recipe
+from automl_cnn.study.running.executors.protocol import Executor, Joint, Recipe
 
 MEMBERS = "members"  # in the card: each member's share, by trial
 PART = ".ensemble.keras"

@@ -30,8 +30,8 @@ from automl_cnn.study.plan.budget import Budget
 from automl_cnn.study.plan.stages import Sizing
 from automl_cnn.study.record.disk import STOPPED, Reserve, is_full
 from automl_cnn.study.record.record import DATA, RESULT, Record
-from automl_cnn.study.run.executors.protocol import Executor, TestScore
-from automl_cnn.study.run.times import READY, Times
+from automl_cnn.study.running.executors.protocol import Executor, TestScore
+from automl_cnn.study.running.times import READY, Times
 from automl_cnn.study.stored.overview import overview
 from automl_cnn.track import Tracking
 from automl_cnn.transfer import is_probe

@@ -22,7 +22,7 @@ from automl_cnn.records import Refit, Trial
 from automl_cnn.store import StudyFolder
 from automl_cnn.study.model_files import ModelFiles, same
 from automl_cnn.study.plan.budget import FORWARD, SETUP
-from automl_cnn.study.run.executors.protocol import Executor, RefitJob, Refitted
+from automl_cnn.study.running.executors.protocol import Executor, RefitJob, Refitted
 from automl_cnn.transfer import is_probe
 
 PART = ".refit.keras"

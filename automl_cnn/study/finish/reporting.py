@@ -22,8 +22,8 @@ from automl_cnn.paths import read
 from automl_cnn.records import Finding, Trial
 from automl_cnn.report import page
 from automl_cnn.store import Store, StudyFolder, atomic_write_text
-from automl_cnn.study.run.executors.local import LocalExecutor
-from automl_cnn.study.run.executors.protocol import Setting
+from automl_cnn.study.running.executors.local import LocalExecutor
+from automl_cnn.study.running.executors.protocol import Setting
 from automl_cnn.study.stored.images import looked_for
 from automl_cnn.study.stored.overview import Overview
 

@@ -12,9 +12,9 @@ from automl_cnn.errors import Cause, TrialError, WorkerLost
 from automl_cnn.evidence import Evidence
 from automl_cnn.records import Calibration, Event, Finished, Job, NetCost, State
 from automl_cnn.space import Configuration
-from automl_cnn.study.run.executors import memory
-from automl_cnn.study.run.executors.process import POLL, START_SECONDS, WorkerProcess
-from automl_cnn.study.run.executors.protocol import Joint, Recipe, RefitJob, Refitted, Setting, TestScore
+from automl_cnn.study.running.executors import memory
+from automl_cnn.study.running.executors.process import POLL, START_SECONDS, WorkerProcess
+from automl_cnn.study.running.executors.protocol import Joint, Recipe, RefitJob, Refitted, Setting, TestScore
 
 SILENCE_SECONDS = 300.0  # how long a trial may give no sign of life
 COST_SECONDS = 40.0  # how long building a network without training it may take

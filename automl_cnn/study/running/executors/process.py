@@ -14,8 +14,8 @@ from typing import Any
 
 from automl_cnn.errors import Cause, TrialError
 from automl_cnn.processes import environment, python
-from automl_cnn.study.run.executors import memory
-from automl_cnn.study.run.executors.lastwords import last_words
+from automl_cnn.study.running.executors import memory
+from automl_cnn.study.running.executors.lastwords import last_words
 
 START_SECONDS = 180.0  # how long a worker may take to import Keras
 LEAVE_SECONDS = 5.0  # how long one that was told to end may take
@@ -37,7 +37,7 @@ class WorkerProcess:
         with log.open("ab") as out:
             self._start = out.tell()  # before it lie the words of earlier workers
             self._process = subprocess.Popen(
-                python("-m", "automl_cnn.study.run.executors.worker"),
+                python("-m", "automl_cnn.study.running.executors.worker"),
                 stdin=subprocess.PIPE,
                 stdout=out,
                 stderr=out,

@@ -11,7 +11,7 @@ from automl_cnn.records import NetCost
 from automl_cnn.space import Configuration
 from automl_cnn.study.plan.wishes import Measure, Quantity, Unknown, Unmeasured
 from automl_cnn.study.record.record import Record
-from automl_cnn.study.run.executors.protocol import Executor
+from automl_cnn.study.running.executors.protocol import Executor
 from automl_cnn.transfer import FINETUNE, MIRROR, PRETRAINED, SIZES, STAGES, readout_of
 
 COSTS, LATENCIES = "costs", "latencies"

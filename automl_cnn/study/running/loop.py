@@ -19,8 +19,8 @@ from automl_cnn.study.plan.planner import Planner, Snapshot
 from automl_cnn.study.plan.wishes import Finish, Measure
 from automl_cnn.study.record.disk import STOPPED, go_on, is_full
 from automl_cnn.study.record.record import Record
-from automl_cnn.study.run.executors.protocol import Executor
-from automl_cnn.study.run.times import READY, Times
+from automl_cnn.study.running.executors.protocol import Executor
+from automl_cnn.study.running.times import READY, Times
 from automl_cnn.track import Tracking
 
 GRACE = 15.0  # seconds beyond the budget that a silent trial is waited for

@@ -1,6 +1,6 @@
 """The worker process: imports Keras once, then trains what it is told until it is closed.
 
-Started as `python -m automl_cnn.study.run.executors.worker`, with the address and the key of a
+Started as `python -m automl_cnn.study.running.executors.worker`, with the address and the key of a
 connection as two lines on standard input. It ends when the connection does, so that it never outlives the search.
 """
 
@@ -25,7 +25,7 @@ from automl_cnn.evidence import Evidence
 from automl_cnn.records import Calibration, Event, Finished, Job, NetCost
 from automl_cnn.space import Configuration
 from automl_cnn.study.record.disk import chain, is_full
-from automl_cnn.study.run.executors.protocol import Joint, Recipe, RefitJob, Refitted, Setting, TestScore
+from automl_cnn.study.running.executors.protocol import Joint, Recipe, RefitJob, Refitted, Setting, TestScore
 
 if TYPE_CHECKING:
     import numpy as np
