@@ -353,7 +353,7 @@ def test_random_search_takes_what_the_engine_proposes_with_all_the_time_there_is
 
     from automl_cnn.records import NetCost
     from automl_cnn.space import Choice, Parameter, Space
-    from automl_cnn.study import session
+    from automl_cnn.study import planning
     from automl_cnn.study.plan.budget import Budget
     from automl_cnn.study.plan.engines.protocol import Proposal
     from automl_cnn.study.plan.planner import Planner
@@ -385,4 +385,4 @@ def test_random_search_takes_what_the_engine_proposes_with_all_the_time_there_is
     short = OnlyAsks(sizing, Engine(), 60).next([], Budget(300.0, 240.0))
     assert short.configuration["architecture"] == "b"  # a takes longer to build than is left
     assert OnlyAsks(sizing, Engine(), 60).next([], Budget(300.0, 285.0)) is None
-    assert session.Planner is Planner  # where the entrant puts its own
+    assert planning.Planner is Planner  # where the entrant puts its own

@@ -17,15 +17,13 @@ from automl_cnn import registry as plugins
 from automl_cnn.caveats import COPIES, COPIES_TEST, unequal
 from automl_cnn.config import StudyConfig
 from automl_cnn.data import Dataset, Scan, alike, arrays, claims, pixels, prepare, scan
-from automl_cnn.diagnosis import Context
 from automl_cnn.diagnosis.copies import share_of_copies
-from automl_cnn.errors import AutomlCnnError, ConfigError, ImagesGone, StoreError
+from automl_cnn.errors import AutomlCnnError, ImagesGone, StoreError
 from automl_cnn.pareto import winner
 from automl_cnn.records import Job, StudyResult, Trial
-from automl_cnn.space import Space
 from automl_cnn.store import Store, StudyFolder
 from automl_cnn.study.checking import Checking
-from automl_cnn.study.course import COMPARISON, Course
+from automl_cnn.study.course import Course
 from automl_cnn.study.finish.finish import Finish
 from automl_cnn.study.finish.majority import advice
 from automl_cnn.study.finish.refits import undo
@@ -34,25 +32,21 @@ from automl_cnn.study.model_files import ModelFiles
 from automl_cnn.study.notes import Noting
 from automl_cnn.study.observer import NullObserver, Observer
 from automl_cnn.study.plan.budget import FINISH, SETUP, Budget, finishing
-from automl_cnn.study.plan.engines import Engine, engine_for, require
-from automl_cnn.study.plan.engines.adapted import Adapted, ByPhi
-from automl_cnn.study.plan.limits import Limits, size
+from automl_cnn.study.plan.engines import require
+from automl_cnn.study.plan.limits import size
 from automl_cnn.study.plan.planner import Planner
-from automl_cnn.study.plan.space import by_phi, smallest_inputs, study_space, worth_enlarging
 from automl_cnn.study.plan.stages import Sizing
 from automl_cnn.study.plan.wishes import Measure
+from automl_cnn.study.planning import Parts, planner_of, space_of, weights_of
 from automl_cnn.study.record.disk import STOPPED, Disk, Reserve, plainly
 from automl_cnn.study.record.lock import held
-from automl_cnn.study.record.record import DATA, WEIGHTS, Record
+from automl_cnn.study.record.record import DATA, Record
 from automl_cnn.study.running.executors.local import LocalExecutor
 from automl_cnn.study.running.executors.protocol import Executor, Setting
 from automl_cnn.study.running.loop import Loop, interruptible
 from automl_cnn.study.running.prices import Prices
 from automl_cnn.study.running.times import KEY as TIMES
 from automl_cnn.study.running.times import READY, Times
-from automl_cnn.study.scaling.planner import KEY as SCALE
-from automl_cnn.study.scaling.planner import coefficients
-from automl_cnn.study.weights import Found, choose
 from automl_cnn.track import NullTracker, Tracker, Tracking
 from automl_cnn.track.background import Background, ending
 
@@ -128,7 +122,7 @@ def _search(
         observer.known(record.settings[DATA], config.scored_by)
         for text in unequal(record.settings[DATA], config.scored_by):
             observer.note(text)
-        space = _space(found, config, dataset, _weights(found, config, record, executor, observer), observer)
+        space = space_of(found, config, dataset, weights_of(found, config, record, executor, observer), observer)
         tracker.start({**json.loads(config.model_dump_json()), **(course.settings if course else {})}, record.settings[DATA])
         disk = Disk.of(store, folder, Path(dataset.array), config.max_disk)
         short = disk.lacks(0, 0)
@@ -136,7 +130,8 @@ def _search(
             raise StoreError(short)
         study = _Study(config, record, executor, tracker, observer, dataset, started, folder, disk, decode)
         prices = Prices(record, executor)
-        planner = _planner(study, space, prices, found, store, course=course)
+        parts = Parts(space, prices, found, store, disk.largest_model)
+        planner, study.sizing = planner_of(config, dataset, record, observer, parts=parts, course=course)
         result = study.search(planner, prices.measure)
         if course is not None:
             tracker.files(course.conclude(record, folder))
@@ -186,64 +181,6 @@ def _setting(config: StudyConfig, found: plugins.Registry, folder: StudyFolder) 
         weights=str(config.weights.resolve()) if config.weights else None,
         broken=dict(found.broken),
     )
-
-
-def _space(found: plugins.Registry, config: StudyConfig, dataset: Dataset, weights: Found, observer: Observer) -> Space:
-    """The space that is searched."""
-    return study_space(
-        found,
-        native=dataset.native,
-        images=len(dataset.rows("train")),
-        max_resolution=config.max_resolution,
-        architectures=config.architectures,
-        optimizers=config.optimizers,
-        regularizers=config.regularizers,
-        weights=weights,
-        note=observer.note,
-    )
-
-
-def _planner(study: _Study, space: Space, prices: Prices, found: plugins.Registry, store: Store, *, course: Course | None) -> Planner:
-    """Who plans: the search, or a course of its own. What is not measured yet it may not ask for, only wish for.
-
-    Raises:
-        ConfigError: the study is of another kind, or was begun with other settings.
-    """
-    config, dataset, record = study.config, study.dataset, study.record
-    top = worth_enlarging(dataset.native, config.max_resolution)
-    limits = Limits(
-        params=int(config.max_params) if config.max_params else None,
-        mult_adds=int(config.max_mult_adds) if config.max_mult_adds else None,
-        bytes=min((int(most) for most in (config.max_size, study.disk.largest_model) if most is not None), default=None),
-        latency=config.max_latency,
-        measure=prices.latency,
-    )
-    sizing = Sizing(space, prices.cost, len(dataset.rows("train")), top, limits, prices.broken, smallest_inputs(found, config.architectures))
-    pure = dataclasses.replace(sizing, cost=prices.known.cost, limits=dataclasses.replace(limits, measure=prices.known.latency))
-    if course is not None:
-        planner = course.plan(sizing, record, study.observer.note)
-        return dataclasses.replace(planner, sizing=pure, timed=prices.known.measured if course.timed else None)
-    study.sizing = sizing
-    if COMPARISON in record.settings:
-        raise ConfigError(f"The study '{record.name}' is a comparison, not a search: go on with it by `automl-cnn study`, or choose another --name.")
-    if SCALE in record.settings:
-        raise ConfigError(f"The study '{record.name}' is one of scaling, not a search: go on with it by `automl-cnn scale`, or choose another --name.")
-    engine = _engine(config, space, top)
-    if engine.note:
-        study.observer.note(engine.note)
-    known = Context.of(record.settings[DATA], config.scored_by) if config.guided == "on" else None
-    scales = {} if config.scaling == "off" else coefficients(store.journal, dataset.fingerprint)
-    timed = "latency" in (config.objectives or ()) or config.max_latency is not None
-    objectives = config.objectives or ()
-    return Planner(pure, engine, config.max_epochs, objectives, known, config.scaling, scales, prices.known.measured if timed else None)
-
-
-def _engine(config: StudyConfig, space: Space, top: int) -> Engine:
-    """The engine of the settings, which explores phi where the settings say so."""
-    if config.scaling == "compound":
-        inner = by_phi(space)
-        return ByPhi(engine_for(config, inner), inner, space, top)
-    return engine_for(config, space) if config.scaling == "off" else Adapted(engine_for(config, space), space)
 
 
 @dataclasses.dataclass
@@ -394,19 +331,3 @@ def _look_for_copies(record: Record, dataset: Dataset) -> None:
     known, images, train = record.settings[DATA], pixels(dataset, dataset.side), dataset.rows("train")
     seen = {COPIES: share_of_copies(images, train, dataset.rows("val")), COPIES_TEST: share_of_copies(images, train, dataset.rows("test"))}
     record.keep(DATA, {**known, **{key: max(share, known.get(key) or 0.0) for key, share in seen.items()}})
-
-
-def _weights(found: plugins.Registry, config: StudyConfig, record: Record, executor: Executor, observer: Observer) -> Found:
-    """The pretrained weights of the study, the same in every session of it, since they shape its space."""
-    known = record.settings.get(WEIGHTS)
-    if known is None:
-        known = choose(
-            found,
-            found.only("architecture", config.architectures),
-            config.pretrained,
-            file=str(config.weights) if config.weights else None,
-            fetch=executor.fetch,
-            note=observer.note,
-        )
-        record.keep(WEIGHTS, known)
-    return {architecture: tuple(names) for architecture, names in known.items()}

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from automl_cnn.cli import main as automl_cnn
 from automl_cnn.records import Job, Trial
-from automl_cnn.study import session
+from automl_cnn.study import planning
 from automl_cnn.study.plan.budget import Budget
 from automl_cnn.study.plan.planner import Planner
 from automl_cnn.study.plan.stages import Defaults, Proposals, Retry, Situation
@@ -45,6 +45,6 @@ class OnlyAsks(Planner):
 
 
 if __name__ == "__main__":
-    session.Planner = OnlyAsks
+    planning.Planner = OnlyAsks
     sys.argv[1:1] = ["search", "--engine", "optuna", "--sampler", "random", "--pruner", "none"]
     automl_cnn()
