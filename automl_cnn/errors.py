@@ -79,7 +79,7 @@ class Cause(StrEnum):
 class TrialError(AutomlCnnError):
     """One trial could not be trained; the search records the reason and goes on."""
 
-    def __init__(self, message: str, cause: Cause = Cause.OTHER) -> None:
+    def __init__(self, message: str = "", cause: Cause = Cause.OTHER) -> None:
         super().__init__(message)
         self.cause = cause
 

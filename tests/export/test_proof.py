@@ -127,9 +127,9 @@ def exporting(monkeypatch, tmp_path):
     def go(writing, proofs, **options):
         monkeypatch.setattr(folder, "FORMATS", {"onnx": writing.kind})
         for name in ("verify", "read_card", "load_model"):
-            monkeypatch.setattr(folder.bundle, name, lambda path: None)
+            monkeypatch.setattr(folder.modelfile, name, lambda path: None)
         card = {"classes": ["a", "b"], "size": 4, "channels": 3}
-        monkeypatch.setattr(folder.bundle, "read_card", lambda path: card)
+        monkeypatch.setattr(folder.modelfile, "read_card", lambda path: card)
         monkeypatch.setattr("automl_cnn.export.network.core", lambda *_: None)
         monkeypatch.setattr(folder, "reference_of", lambda *_: None)
         monkeypatch.setattr(folder, "prove", lambda kind, path, _: dataclasses.replace(PROOF, **proofs.get(path.read_text(), {})))
