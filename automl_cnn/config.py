@@ -124,7 +124,7 @@ class StudyConfig(BaseModel):
 
     data: Annotated[File, Flag("A folder with one subfolder of images per class.", DATA, Path, identity=True)]
     budget: Annotated[Seconds | None, Flag("Time for the whole command: 90s, 10m, 1h30m (default: 10m, unless --trials is given).", LIMITS)] = None
-    trials: Annotated[Whole | None, Field(ge=1, le=MOST), Flag("At most so many trials.", LIMITS, int)] = None
+    trials: Annotated[Whole | None, Field(ge=1, le=MOST), Flag("The number of trials at most.", LIMITS, int)] = None
     max_epochs: Annotated[Whole, Field(ge=1, le=MOST), Flag("Epochs a trial may take.", LIMITS, int)] = 60
     seed: Annotated[Whole, Field(ge=0, lt=2**31), Flag("The seed of splits, proposals and training.", LIMITS, int, identity=True)] = 0
     name: Annotated[str | None, Field(pattern=NAME), Flag("The study's name; the same name goes on where it ended.", LIMITS)] = None
@@ -164,10 +164,10 @@ class StudyConfig(BaseModel):
         Flag("auto: scale the best network up where more capacity may help; compound: always, and search along phi; off.", SPACE, identity=True),
     ] = "auto"
     plugins_dir: Annotated[File | None, Flag("A folder of plugins of your own (.py files).", SPACE, Path, variable="AUTOML_CNN_PLUGINS_DIR")] = None
-    max_params: Annotated[Count | None, Flag("At most so many parameters: 500k, 1.5M.", DEPLOY, identity=True)] = None
-    max_mult_adds: Annotated[Count | None, Flag("At most so many multiply-accumulates for an image: 300M.", DEPLOY, identity=True)] = None
+    max_params: Annotated[Count | None, Flag("The number of parameters at most: 500k, 1.5M.", DEPLOY, identity=True)] = None
+    max_mult_adds: Annotated[Count | None, Flag("The multiply-accumulates for an image at most: 300M.", DEPLOY, identity=True)] = None
     max_size: Annotated[Size | None, Flag("The model file's size at most: 5MB.", DEPLOY, identity=True)] = None
-    max_latency: Annotated[Milliseconds | None, Flag("At most so long for one image, on this machine: 20ms.", DEPLOY, identity=True)] = None
+    max_latency: Annotated[Milliseconds | None, Flag("The time for one image at most, on this machine: 20ms.", DEPLOY, identity=True)] = None
     ensemble: Annotated[Literal["auto", "off"], Flag("auto or off: one model of up to three networks, where they are better together.", DEPLOY)] = "auto"
     refit: Annotated[
         Literal["auto", "all", "train", "off"],

@@ -74,7 +74,7 @@ class Evidence:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise StoreError(f"{path} cannot be read as what a search found out about its winner: {error}. Delete it; it is made anew.") from None
+            raise StoreError(f"{path} cannot be read as what a search found out about its winner: {error}. Delete it; it is made again.") from None
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Evidence:

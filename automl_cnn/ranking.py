@@ -14,9 +14,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from automl_cnn.paired import gain
-from automl_cnn.records import Trial
+from automl_cnn.records import State, Trial
 
 UNLIKE = 2.0  # standard errors by which a trained network must be ahead of a cross-validated readout
+LAST = {State.PRUNED: 1, State.FAILED: 2}  # on a leaderboard
 TIE = 1e-9  # a score must be higher by more: one image more is exactly one standard error, and rounding is not to decide
 
 
@@ -60,9 +61,9 @@ def margin(best: Trial, trial: Trial) -> tuple[float, float]:
 
 
 def ranked(trials: Iterable[Trial], best: Trial | None) -> list[Trial]:
-    """Scored trials for a leaderboard: the `best` trial first, then by score, the one with fewer mult-adds first."""
-    scored = [trial for trial in trials if trial.scored]
-    return sorted(scored, key=lambda trial: (trial is not best, -(trial.score or 0.0), trial.mult_adds or 0, trial.number))
+    """Ended trials for a leaderboard: the `best` first, then by score, of equals the one with fewer mult-adds; pruned ones after, failed ones last."""
+    ended = [trial for trial in trials if trial.state is not State.RUNNING]
+    return sorted(ended, key=lambda trial: (LAST.get(trial.state, 0), trial is not best, -(trial.score or 0.0), trial.mult_adds or 0, trial.number))
 
 
 def chance(trials: Sequence[Trial], best: Trial) -> tuple[Trial, float, float] | None:

@@ -99,9 +99,9 @@ def published_rounding(phi: float, *, coefficients: Coefficients = PAPER, size: 
 
 
 def grid(steps: int = 3, *, resolution: bool = True) -> tuple[Coefficients, ...]:
-    """The points to try at phi = 1: the doubling shared out over depth, width and resolution in so many parts.
+    """The points to try at phi = 1: the doubling, in `steps` parts, shared out over depth, width and resolution.
 
-    Three parts give ten points, of which the even one gives way to the paper's. Without `resolution`, where
+    Three give ten points, of which the even one gives way to the paper's. Without `resolution`, where
     the images hold no more detail, gamma is 1 and four points are left.
     """
     points = []

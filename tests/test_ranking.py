@@ -156,7 +156,7 @@ def test_an_unlucky_readout_is_not_taken_for_a_bad_one():
 
 def test_a_leaderboard_begins_with_the_best_and_goes_on_by_score():
     trials = [trial(0, 150), trial(1, 151), trial(2, 140), trial(3, 140, mult_adds=500), dataclasses.replace(trial(4, 190), state=State.PRUNED)]
-    assert [row.number for row in ranked(trials, incumbent(trials))] == [0, 1, 3, 2]
+    assert [row.number for row in ranked(trials, incumbent(trials))] == [0, 1, 3, 2, 4], "pruned ones come last"
     assert ranked([], None) == []
 
 

@@ -18,6 +18,7 @@ from automl_cnn.cli.words import STATES, judged_score, short
 from automl_cnn.judged import EVERY, HELD_OUT, is_crossed, kind
 from automl_cnn.pareto import winner
 from automl_cnn.quantities import clock, compact
+from automl_cnn.ranking import ranked
 from automl_cnn.records import Job, State, Trial
 from automl_cnn.transfer import name_of
 
@@ -29,7 +30,6 @@ ROOMY = 100  # columns from which nothing need be abbreviated
 CROSSED = "†"  # stands between a cross-validated score and its margin
 NARROW = {"trial": "no.", "mult-adds": "mult-\nadds"}  # column heads for lack of room
 COLOURS = {State.COMPLETE: "green", State.STOPPED: "yellow", State.PRUNED: "dim", State.FAILED: "red", State.RUNNING: "cyan"}
-_ORDER = {State.COMPLETE: 0, State.STOPPED: 0, State.PRUNED: 1, State.FAILED: 2, State.RUNNING: 3}
 
 
 @dataclass
@@ -134,12 +134,6 @@ def _legend(trials: Sequence[Trial]) -> str:
     folds = " or ".join(dict.fromkeys(kind(trial.folds) for trial in scored if trial.folds))
     both = "" if all(trial.folds for trial in scored) else f"; the others: {HELD_OUT}"
     return f"{CROSSED} {folds} over {EVERY}{both}"
-
-
-def ranked(trials: Sequence[Trial], best: Trial | None) -> list[Trial]:
-    """Ended trials, the `best` first, then by score, of equals the one with fewer mult-adds; pruned ones after, failed ones last."""
-    ended = [trial for trial in trials if trial.state is not State.RUNNING]
-    return sorted(ended, key=lambda trial: (_ORDER[trial.state], trial is not best, -(trial.score or 0.0), trial.mult_adds or 0, trial.number))
 
 
 def _status(view: View, width: int) -> Table:

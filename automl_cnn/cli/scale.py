@@ -52,7 +52,7 @@ def scale(
     *,
     architecture: Annotated[str, typer.Option(help="The architecture to scale.", rich_help_panel=RULE)],
     phi: Annotated[float | None, typer.Option(help="How often to double the mult-adds: 2, or 0.5 (default: 2).", rich_help_panel=HOW_FAR)] = None,
-    to: Annotated[str | None, typer.Option(help="Or: to so many times the baseline's mult-adds, as in 4x.", rich_help_panel=HOW_FAR)] = None,
+    to: Annotated[str | None, typer.Option(help="Or: to a multiple of the baseline's mult-adds, as in 4x.", rich_help_panel=HOW_FAR)] = None,
     alpha: Annotated[float | None, typer.Option(help="Fixed, with beta and gamma, instead of the grid: depth. The paper's: 1.2.", rich_help_panel=RULE)] = None,
     beta: Annotated[float | None, typer.Option(help="Width. The paper's: 1.1.", rich_help_panel=RULE)] = None,
     gamma: Annotated[float | None, typer.Option(help="Resolution. The paper's: 1.15.", rich_help_panel=RULE)] = None,

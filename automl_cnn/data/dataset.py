@@ -114,9 +114,9 @@ class Dataset:
             values["array"] = found_array(str(values["array"]), Path(path))
             return cls(**values)
         except OSError as error:
-            raise DataError(f"The data set's description {path} cannot be read: {error.strerror}. Run the search again to write it anew.") from None
+            raise DataError(f"The data set's description {path} cannot be read: {error.strerror}. Run the search again to write it again.") from None
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError, DataError):  # deeply nested JSON is no data set either
-            raise DataError(f"{path} is no data set's description, as `Dataset.save` writes it. Run the search again to write it anew.") from None
+            raise DataError(f"{path} is no data set's description, as `Dataset.save` writes it. Run the search again to write it again.") from None
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -84,11 +84,11 @@ def pooled(effects: Sequence[tuple[float, float]]) -> tuple[float, tuple[float, 
     Random effects: the variance between networks by DerSimonian and Laird 1986 (https://doi.org/10.1016/0197-2456(86)90046-2), the interval by
     Student's t as of Hartung and Knapp 2001 (https://doi.org/10.1002/sim.791), never narrower than that of the effects' own deviations.
     """
-    from scipy import stats
-
     values, variances = np.array([value for value, _ in effects]), np.array([max(sd, LEAST_SD) ** 2 for _, sd in effects])
     if len(values) == 1:
         return float(values[0]), None
+    from scipy import stats
+
     freedom, weights = len(values) - 1, 1 / variances
     middle = np.average(values, weights=weights)
     excess = float(weights @ (values - middle) ** 2) - freedom

@@ -72,7 +72,7 @@ def data_limited(curves: Curves) -> Finding | None:
 def twice(points: Sequence[tuple[int, float]], images: int) -> tuple[float, float, float] | None:
     """The score with twice the images of the last point, and its 95 % interval: errors fall as a power of the number of images (Hestness et al. 2017).
 
-    The interval is that of the fit when every score is drawn anew as if on other validation images.
+    The interval is that of the fit when every score is drawn again, as if on other validation images.
     """
     if len(points) < 2 or len({count for count, _ in points}) < 2:
         return None

@@ -185,10 +185,7 @@ def _tiles(facts: Facts) -> tuple[Tile, ...]:
 
 
 def _board(facts: Facts, best: Trial | None) -> tuple[Row, ...]:
-    scored = ranked(facts.trials, best)
-    rest = [trial for trial in facts.trials if not trial.scored]
-    rest.sort(key=lambda trial: (trial.state is not State.PRUNED, -(trial.score or 0.0)))
-    return tuple(_row(trial, str(rank) if trial.scored else "–", facts, best) for rank, trial in enumerate([*scored, *rest], 1))
+    return tuple(_row(trial, str(rank) if trial.scored else "–", facts, best) for rank, trial in enumerate(ranked(facts.trials, best), 1))
 
 
 def _row(trial: Trial, rank: str, facts: Facts, best: Trial | None) -> Row:

@@ -75,7 +75,7 @@ def planner_of(
 ) -> tuple[Planner, Sizing | None]:
     """Who plans: the search, or a course of its own; and, of a search, the sizes that its ending goes by.
 
-    What is not measured yet, a planner may not ask for, only wish for.
+    The planner looks up what was measured; where something is missing, its decision is to measure it.
 
     Raises:
         ConfigError: the study is of another kind, or was begun with other settings.
@@ -89,7 +89,7 @@ def planner_of(
         measure=parts.prices.latency,
     )
     sizing = Sizing(
-        parts.space, parts.prices.cost, len(dataset.rows("train")), top, limits, parts.prices.broken, smallest_inputs(parts.found, config.architectures)
+        parts.space, parts.prices.cost, len(dataset.rows("train")), top, limits, parts.prices.known.broken, smallest_inputs(parts.found, config.architectures)
     )
     pure = dataclasses.replace(sizing, cost=parts.prices.known.cost, limits=dataclasses.replace(limits, measure=parts.prices.known.latency))
     if course is not None:

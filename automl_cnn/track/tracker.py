@@ -133,7 +133,7 @@ class Tracker:
         """Nothing is ever outstanding: each method writes before it returns."""
 
     def _front(self, result: StudyResult) -> None:
-        """The Pareto front, as a table that MLflow shows among the run's artifacts; written anew each time."""
+        """The Pareto front, as a table that MLflow shows among the run's artifacts; written again each time."""
         rows = result.table
         columns = list(rows[0]) if rows else []
         self._client.log_dict(self._run, {"columns": columns, "data": [[row[column] for column in columns] for row in rows]}, FRONT)

@@ -26,7 +26,7 @@ def with_own_rate(optimizer: Any) -> tuple[Any, np.ndarray]:
 
 
 def remade(optimizer: Any, kind: Any, **changed: Any) -> Any:
-    """The optimizer anew as a `kind`, with what its config leaves out: the variables that its weight decay spares."""
+    """The optimizer rebuilt as a `kind`, with what its config leaves out: the variables that its weight decay spares."""
     made = kind.from_config({**optimizer.get_config(), **changed})
     for name in ("_exclude_from_weight_decay", "_exclude_from_weight_decay_pattern"):
         if hasattr(optimizer, name):

@@ -8,14 +8,14 @@ import pytest
 from cli_fakes import ENDED, TRIALS, FakeDataset, epoch, trial
 from rich.console import Console
 
-from automl_cnn.cli.board import leaderboard, ranked
+from automl_cnn.cli.board import leaderboard
 from automl_cnn.cli.console import with_margin
 from automl_cnn.cli.live import Lines, Panel, watch
 from automl_cnn.cli.words import outcome
 from automl_cnn.config import study_config
 from automl_cnn.diagnosis import diagnose
 from automl_cnn.quantities import clock, compact
-from automl_cnn.ranking import incumbent
+from automl_cnn.ranking import incumbent, ranked
 from automl_cnn.records import Epoch, Fidelity, Job, NetCost, Progress, Started
 
 CONFIG = study_config({"data": Path("flowers"), "budget": "10m"})

@@ -118,25 +118,29 @@ def test_an_ensemble_is_stock_keras_too(joined, dataset):
     assert "automl_cnn" not in of_any_size(stock).to_json()
 
 
-@pytest.mark.slow
-def test_an_ensemble_is_exported_to_every_format(joined, dataset, needs, tmp_path):
+def exported_to_all(model, size, dataset, place):
+    """Save the model with a card and export it to every format, in each of which it must give the same labels."""
     from automl_cnn.modelfile import file as modelfile
 
-    needs("onnx", "litert", "openvino")
-    path = tmp_path / "model.keras"
-    joined.save(path)
-    modelfile.write_card(path, {"classes": ["blue", "green", "red"], "size": 12, "stored": 12, "channels": 3, "trial": 1, "temperature": 1.0})
+    path = place / "model.keras"
+    model.save(path)
+    modelfile.write_card(path, {"classes": ["blue", "green", "red"], "size": size, "stored": size, "channels": 3, "trial": 1, "temperature": 1.0})
     modelfile.seal(path)
-    found = folder.export(path, tmp_path / "out", names=tuple(FORMATS), dataset=dataset)
-    assert [(variant.format, variant.failure) for variant in found.variants] == [(name, None) for name in FORMATS]
-    assert [variant.proof.same_labels for variant in found.variants] == [1] * len(FORMATS)
+    done = folder.export(path, place / "out", names=tuple(FORMATS), dataset=dataset)
+    assert [(variant.format, variant.failure) for variant in done.variants] == [(name, None) for name in FORMATS]
+    assert [variant.proof.same_labels for variant in done.variants] == [1] * len(FORMATS)
+
+
+@pytest.mark.slow
+def test_an_ensemble_is_exported_to_every_format(joined, dataset, needs, tmp_path):
+    needs("onnx", "litert", "openvino")
+    exported_to_all(joined, 12, dataset, tmp_path)
 
 
 @pytest.mark.slow
 def test_a_readout_of_two_sizes_and_four_stages_is_exported_to_every_format(dataset, needs, tmp_path):
     from automl_cnn import registry
     from automl_cnn.data import pixels
-    from automl_cnn.modelfile import file as modelfile
     from automl_cnn.models.build import network_of
 
     needs("onnx", "litert", "openvino")
@@ -149,13 +153,7 @@ def test_a_readout_of_two_sizes_and_four_stages_is_exported_to_every_format(data
     seen = keras_features(model, classifier, images)
     weights = np.stack([seen[dataset.labels == label].mean(axis=0) for label in range(3)], axis=1)
     classifier.set_weights([20 * (weights - weights.mean(axis=1, keepdims=True)) / weights.std(), np.zeros(3)])
-    path = tmp_path / "model.keras"
-    model.save(path)
-    modelfile.write_card(path, {"classes": ["blue", "green", "red"], "size": 64, "stored": 64, "channels": 3, "trial": 1, "temperature": 1.0})
-    modelfile.seal(path)
-    found = folder.export(path, tmp_path / "out", names=tuple(FORMATS), dataset=dataset)
-    assert [(variant.format, variant.failure) for variant in found.variants] == [(name, None) for name in FORMATS]
-    assert [variant.proof.same_labels for variant in found.variants] == [1] * len(FORMATS)
+    exported_to_all(model, 64, dataset, tmp_path)
 
 
 def keras_features(model, classifier, images):

@@ -85,17 +85,16 @@ class Planner:
             return Finish("exhausted")
         if job is None:
             return Finish("trials" if budget.trials is not None and len(trials) >= budget.trials else "budget")
-        if self.sizing.broken(job.configuration) is not None:
-            return Train(job, SILENCE)
-        if self.timed is not None:
-            self.timed(job.configuration)
-        return Train(job, SILENCE + SLOWER * self.sizing.setup(job.configuration, trials))
+        if broken := self.sizing.broken(job.configuration):
+            return Train(job, SILENCE, broken=broken)
+        latency = self.timed(job.configuration) if self.timed is not None else None
+        return Train(job, SILENCE + SLOWER * self.sizing.setup(job.configuration, trials), latency)
 
     def next(self, trials: Sequence[Trial], budget: Budget, failed: dict[str, str] | None = None) -> Job | None:
         """The next job, or None when the study should be finished. A stage that fails is added to `failed`, and those in it sit out.
 
         Raises:
-            Unmeasured: it depends on what is not measured yet.
+            Unmeasured: a cost or a latency must be measured first.
         """
         failed = {} if failed is None else failed
         done = tuple(trial for trial in trials if not (trial.is_majority or trial.lost))

@@ -13,15 +13,20 @@ Quantity = Literal["cost", "latency"]
 
 @dataclass(frozen=True)
 class Train:
-    """Train `job`; after `silence` seconds without a step, it hangs."""
+    """Train `job`; after `silence` seconds without a step, it hangs.
+
+    `latency` are the milliseconds of its network for one image, where they were measured. `broken` says why its network cannot be built: the trial fails then.
+    """
 
     job: Job
     silence: float
+    latency: float | None = None
+    broken: str = ""
 
 
 @dataclass(frozen=True)
 class Measure:
-    """Build the network of a configuration and count what it costs, or time it: planning cannot go on without."""
+    """Build the network of a configuration, and count what it costs or time it. Planning waits for it."""
 
     what: Quantity
     configuration: Configuration

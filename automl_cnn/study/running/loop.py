@@ -16,7 +16,7 @@ from automl_cnn.records import Epoch, Finished, Job, Progress, Started, State, T
 from automl_cnn.study.observer import Observer
 from automl_cnn.study.plan.budget import Budget
 from automl_cnn.study.plan.planner import Planner, Snapshot
-from automl_cnn.study.plan.wishes import Finish, Measure
+from automl_cnn.study.plan.wishes import Finish, Measure, Train
 from automl_cnn.study.record.disk import STOPPED, go_on, is_full
 from automl_cnn.study.record.record import Record
 from automl_cnn.study.running.executors.protocol import Executor
@@ -100,7 +100,7 @@ class Loop:
             return STOPPED
         self.times.spent.setdefault(READY, self.clock() - self.began)
         with self.times.within("trials"):
-            self._train(wish.job, wish.silence)
+            self._train(wish)
         return STOPPED if self.full else None
 
     def interrupt(self) -> None:
@@ -115,18 +115,17 @@ class Loop:
         while not self.interrupted and (left := self._used().left) > 0 and not self.awaits(min(WAIT, left)):
             continue
 
-    def _train(self, job: Job, silence: float) -> None:
+    def _train(self, wish: Train) -> None:
+        job = wish.job
         number = self.record.start(job, self.planner.sizing.space)
         self.observer.trial_started(job, number)
         outcome = Finished(State.FAILED, failure="it gave no result", cause=Cause.OTHER)
         pruned = False
-        broken = self.planner.sizing.broken(job.configuration)
-        if broken is not None:
-            self._conclude(number, Finished(State.FAILED, failure=broken, cause=Cause.WORKER), pruned=False)
+        if wish.broken:
+            self._conclude(number, Finished(State.FAILED, failure=wish.broken, cause=Cause.WORKER), pruned=False)
             return
-        latency = self.planner.timed(job.configuration) if self.planner.timed is not None else None
         grace = GRACE if incumbent(self.record.trials) is not None else min(GRACE, GRACE_SHARE * (self.budget().total or 0.0))
-        for event in self.executor.run(job, number, lambda: min(silence, max(0.0, self.budget().left) + grace)):
+        for event in self.executor.run(job, number, lambda: min(wish.silence, max(0.0, self.budget().left) + grace)):
             if isinstance(event, (Started, Epoch)):
                 self.record.event(number, event)
             if isinstance(event, Finished):
@@ -139,7 +138,7 @@ class Loop:
             self.observer.event(number, event)
             if isinstance(event, Progress | Epoch) and self._used().left <= 0:
                 self.executor.stop()
-        self._conclude(number, dataclasses.replace(outcome, latency=latency), pruned=pruned and outcome.state is not State.FAILED)
+        self._conclude(number, dataclasses.replace(outcome, latency=wish.latency), pruned=pruned and outcome.state is not State.FAILED)
 
     def _conclude(self, number: int, outcome: Finished, *, pruned: bool) -> None:
         with self.times.within("keeping"):

@@ -5,17 +5,20 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from collections.abc import Callable
+from typing import TypeVar
 
 from automl_cnn.errors import TrialError, WorkerLost
 from automl_cnn.records import NetCost
 from automl_cnn.space import Configuration
-from automl_cnn.study.plan.wishes import Measure, Quantity, Unknown, Unmeasured
+from automl_cnn.study.plan.wishes import Measure, Unknown, Unmeasured
 from automl_cnn.study.record.record import Record
 from automl_cnn.study.running.executors.protocol import Executor
 from automl_cnn.transfer import FINETUNE, MIRROR, PRETRAINED, SIZES, STAGES, readout_of
 
 COSTS, LATENCIES = "costs", "latencies"
 UNKNOWN = NetCost(0, 1, 1)
+T = TypeVar("T")
 
 
 class Known:
@@ -75,7 +78,7 @@ class Known:
 class Prices:
     """Measures by the worker and keeps what it measured in the record. `known` is what the plan looks up.
 
-    `cost`, `latency` and `measured` measure at once what is not known: for what is not planned.
+    `cost`, `latency` and `measured` measure at once whatever is missing. They are for callers outside the plan, such as limits of an ensemble.
     """
 
     def __init__(self, record: Record, executor: Executor) -> None:
@@ -110,30 +113,24 @@ class Prices:
         except TrialError as error:
             return Unknown(str(error))
 
-    def broken(self, configuration: Configuration) -> str | None:
-        """As of `Known`."""
-        return self.known.broken(configuration)
-
     def cost(self, configuration: Configuration) -> NetCost:
         """What a network costs; nothing where it cannot be built."""
-        self._ensure("cost", configuration)
-        return self.known.cost(configuration)
+        return self._now(self.known.cost, configuration)
 
     def latency(self, configuration: Configuration) -> float:
-        """Milliseconds for one image; infinite where it cannot be measured."""
-        self._ensure("latency", configuration)
-        return self.known.latency(configuration)
+        """Milliseconds for one image; infinite where they cannot be measured."""
+        return self._now(self.known.latency, configuration)
 
     def measured(self, configuration: Configuration) -> float | None:
-        """Milliseconds for one image; None where it cannot be measured."""
-        self._ensure("latency", configuration)
-        return self.known.measured(configuration)
+        """Milliseconds for one image; None where they cannot be measured."""
+        return self._now(self.known.measured, configuration)
 
-    def _ensure(self, what: Quantity, configuration: Configuration) -> None:
+    def _now(self, look_up: Callable[[Configuration], T], configuration: Configuration) -> T:
         try:
-            self.known.cost(configuration) if what == "cost" else self.known.measured(configuration)
+            return look_up(configuration)
         except Unmeasured as missing:
             self.measure(missing.need)
+            return look_up(configuration)
 
 
 def network_key(configuration: Configuration) -> str:

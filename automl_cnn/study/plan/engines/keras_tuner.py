@@ -17,7 +17,7 @@ from typing import Any
 
 from automl_cnn.records import State, Trial
 from automl_cnn.space import Scalar, Space
-from automl_cnn.study.plan.engines.protocol import Proposal
+from automl_cnn.study.plan.engines.protocol import Proposal, seed_of
 
 OWN = "search"  # the stage of the trials that an engine proposed
 ASKS, TOLD = "automl-cnn", "others"  # an oracle knows those it serves by name
@@ -145,7 +145,7 @@ class KerasTunerEngine:
     def _reseed(self) -> int:
         """Random numbers by the seed, the number of trials and of refused proposals alone; KerasTuner takes 0 for no seed."""
         told = self._own if self.sampler in IN_ORDER else self._told
-        seed = 1 + (self.seed * 1_000_003 + told * 7919 + self._refused * 104_729) % (2**32 - 1)
+        seed = 1 + seed_of(self.seed, told, self._refused) % (2**32 - 1)
         self._oracle.reseed(seed)
         return seed
 

@@ -24,7 +24,7 @@ from automl_cnn.errors import ConfigError
 from automl_cnn.pareto import front, point
 from automl_cnn.records import State, Trial
 from automl_cnn.space import Choice, Configuration, Domain, Float, Int, Scalar, Space
-from automl_cnn.study.plan.engines.protocol import Proposal
+from automl_cnn.study.plan.engines.protocol import Proposal, seed_of
 
 STARTUP = 8  # trials after which the model, not chance, proposes
 WARMUP = 3  # tenths of a training within which nothing is called hopeless
@@ -89,7 +89,7 @@ class OptunaEngine:
 
     def ask(self) -> Proposal:
         """A configuration: by TPE, variations of the best at first. It stays the same until `tell` or `refuse`."""
-        seed = (self.seed * 1_000_003 + self._told * 7919 + self._refused * 104_729) % 2**32
+        seed = seed_of(self.seed, self._told, self._refused) % 2**32
         varied = self._best(seed) if self.sampler in ("tpe", "gp") and self._told < STARTUP else None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the sampler's remarks on parameters that only some trials have
