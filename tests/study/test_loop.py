@@ -3,126 +3,18 @@
 import dataclasses
 import itertools
 import random
-from pathlib import Path
 
 import pytest
+from loop_fakes import SPACE, Killed, Study, outcomes
 
-from automl_cnn.errors import Cause
 from automl_cnn.ranking import incumbent
-from automl_cnn.records import Epoch, Finished, NetCost, Progress, Started, State
-from automl_cnn.space import Choice, Float, Parameter, Space
+from automl_cnn.records import NetCost, State
 from automl_cnn.study.observer import NullObserver
 from automl_cnn.study.plan.budget import Budget
 from automl_cnn.study.plan.engines.optuna import OptunaEngine
-from automl_cnn.study.plan.planner import GIVE_UP, Planner, Snapshot
-from automl_cnn.study.plan.stages import Sizing, kept
-from automl_cnn.study.record.record import OFTEN, Record
-from automl_cnn.study.running.loop import Loop
+from automl_cnn.study.plan.planner import GIVE_UP, Snapshot
+from automl_cnn.study.record.record import OFTEN
 from automl_cnn.study.running.prices import Known, network_key
-from automl_cnn.track import NullTracker
-
-SPACE = Space(
-    (
-        Parameter("architecture", Choice("good", "bad")),
-        Parameter("resolution", Choice(32, 64)),
-        Parameter("width", Choice(0.5, 1.0, default=1.0)),
-        Parameter("rate", Float(1e-4, 1e-1, log=True)),
-    )
-)
-
-
-class Clock:
-    def __init__(self):
-        self.now = 1000.0
-
-    def __call__(self):
-        return self.now
-
-
-class FakeExecutor:
-    """Trains by formula; a configuration's learning curve is known, and so is the time it takes."""
-
-    def __init__(self, clock, folder, *, fails=lambda configuration: None, epoch_seconds=2.0, setup=3.0):
-        self.clock, self.folder, self.fails, self.epoch_seconds, self.setup = clock, folder, fails, epoch_seconds, setup
-        self.stopped = False
-        self.jobs = []
-        self.at_epoch = lambda number, epoch: None
-
-    def run(self, job, number, patience=None):
-        self.stopped = False
-        self.jobs.append(job)
-        failure = self.fails(job.configuration)
-        if failure:
-            sentence, cause = failure if isinstance(failure, tuple) else (failure, Cause.OTHER)
-            yield Finished(State.FAILED, failure=sentence, cause=cause)
-            return
-        limit = job.fidelity.seconds or 1e9
-        epochs = max(1, min(job.fidelity.epochs, int(limit / self.epoch_seconds)))
-        self.clock.now += self.setup
-        yield Started(NetCost(1000, 1_000_000, 5), epochs)
-        top = (0.9 if job.configuration["architecture"] == "good" else 0.5) - abs(job.configuration["rate"] - 0.01)
-        best, last = 0.0, 0
-        for epoch in range(1, epochs + 1):
-            yield Progress(epoch, epochs, 1, 1)
-            if self.stopped:
-                break
-            self.clock.now += self.epoch_seconds
-            best, last = max(best, top * (1 - 0.5**epoch)), epoch
-            yield Epoch(epoch, epochs, epoch * self.epoch_seconds, 1.0, 0.5, 1.0, 0.5, best, 0.01)
-            self.at_epoch(number, epoch)
-            if self.stopped:
-                break
-        path = Path(self.folder) / f"trial-{number:04d}.keras"
-        path.write_text(str(number))
-        state = State.STOPPED if self.stopped and last < epochs else State.COMPLETE
-        yield Finished(
-            state,
-            best,
-            last,
-            self.setup + last * self.epoch_seconds,
-            setup=self.setup,
-            images_per_second=500.0,
-            checkpoint=str(path),
-            interval=(best - 0.05, best + 0.05),
-        )
-
-    def stop(self):
-        self.stopped = True
-
-
-class Study:
-    def __init__(self, tmp_path, *, total=None, trials=None, sampler="tpe", **executor):
-        self.folder = tmp_path / "checkpoints"
-        self.folder.mkdir(exist_ok=True)
-        self.clock = Clock()
-        self.executor = FakeExecutor(self.clock, self.folder, **executor)
-        self.record = Record(tmp_path / "j", "s")
-        self.engine = OptunaEngine(SPACE, 0, sampler)
-        self.promoted = []
-        before, began = self.record.seconds, self.clock.now
-        self.loop = Loop(
-            self.record,
-            Planner(Sizing(SPACE, lambda configuration: NetCost(1000, 1_000_000, 5), 100), self.engine, 60),
-            self.executor,
-            NullTracker(),
-            NullObserver(),
-            lambda: Budget(total, before + self.clock.now - began, trials),
-            self.shelve,
-            f"session-{before}",
-            began,
-            clock=self.clock,
-        )
-
-    def shelve(self, trials):
-        """What a ModelFiles does, with text files."""
-        best, wanted = incumbent(trials), {f"trial-{number:04d}.keras" for number in kept(trials)}
-        model = self.folder.parent / "best.keras"
-        if best is not None and (self.folder / f"trial-{best.number:04d}.keras").exists() and (not model.exists() or model.read_text() != str(best.number)):
-            model.write_text(str(best.number))
-            self.promoted.append(best.number)
-        for path in self.folder.iterdir():
-            if path.name not in wanted:
-                path.unlink()
 
 
 def test_it_finds_the_better_network_and_keeps_only_its_model(tmp_path):
@@ -203,9 +95,6 @@ def test_an_interruption_sends_nothing_by_itself(tmp_path):
 
 
 def test_a_killed_study_goes_on_and_its_used_time_counts(tmp_path):
-    class Killed(BaseException):
-        pass
-
     def kill(number, epoch):
         if (number, epoch) == (2, 2):
             raise Killed
@@ -249,10 +138,6 @@ def test_a_network_that_killed_the_worker_once_is_not_built_again(tmp_path):
     assert all(job.configuration["architecture"] != "good" for job in study.executor.jobs)
 
 
-class Killed(BaseException):
-    pass
-
-
 def killing(study, after):
     """Kill the study after so many epochs of its own."""
     epochs = itertools.count(1)
@@ -262,12 +147,6 @@ def killing(study, after):
             raise Killed
 
     study.executor.at_epoch = kill
-
-
-def outcomes(study):
-    """What the study's trials were and what became of them, those lost to a kill left out."""
-    trials = [trial for trial in study.record.trials if not trial.lost]
-    return [(trial.stage, trial.configuration, trial.state, trial.score, len(trial.epochs)) for trial in trials]
 
 
 @pytest.fixture(scope="module")

@@ -31,20 +31,22 @@ class Final:
         best = now.best
         if best is None or now.share is None:
             return None
-        configuration, origin, told = best.configuration, best.number if not is_probe(best.configuration) else None, "trained longer"
+        configuration, origin, how = best.configuration, best.number if not is_probe(best.configuration) else None, "trained longer"
         rival = hopeful(now) if is_probe(configuration) else None
         if rival is not None:
-            configuration, origin, best, told = rival.configuration, rival.number, rival, "which may yet overtake the best readout, trained longer"
+            configuration, origin, best, how = rival.configuration, rival.number, rival, "which may yet overtake the best readout, trained longer"
         elif is_probe(configuration):
             name = best.architecture
             given = {"architecture": name, f"{PRETRAINED}{name}": configuration[f"{PRETRAINED}{name}"], f"{FINETUNE}{name}": TRAIN_ON}
             spare = now.budget.left - self.sizing.setup(configuration, now.done)
-            configuration, told = self.sizing.default(given, now.done, spare * self.sizing.least_share(given)), "trained on"
+            configuration, how = self.sizing.default(given, now.done, spare * self.sizing.least_share(given)), "trained on"
         if now.budget.left < self.sizing.epochs(configuration, now.done, WORTH, best.fidelity.share) or not self.sizing.allowed(configuration):
             return None
         if any(trial.stage == STAGE and trial.configuration == configuration for trial in now.done):
             return None
         spare = now.budget.left - (best.setup or 0.0 if origin is not None else self.sizing.setup(configuration, now.done))
+        if spare <= 0:  # building the network takes what is left
+            return None
         fidelity = Fidelity(2 * now.max_epochs, spare, best.fidelity.rung + 1)
         which = "the best so far, " if rival is None else ""
-        return Job(configuration, fidelity, f"trial {best.number}, {which}{told}", STAGE, continue_from=origin)
+        return Job(configuration, fidelity, f"trial {best.number}, {which}{how}", STAGE, continue_from=origin)
