@@ -122,7 +122,12 @@ class StudyConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    data: Annotated[File, Flag("A folder with one subfolder of images per class.", DATA, Path, identity=True)]
+    data: Annotated[
+        File, Flag("A folder with one subfolder of images per class, or a table (CSV, JSON lines, Parquet) with a path and a label.", DATA, Path, identity=True)
+    ]
+    columns: Annotated[
+        str | None, Field(min_length=1), Flag("The columns of a table, where they are called otherwise: path=file,label=species,group=patient.", DATA)
+    ] = None
     budget: Annotated[Seconds | None, Flag("Time for the whole command: 90s, 10m, 1h30m (default: 10m, unless --trials is given).", LIMITS)] = None
     trials: Annotated[Whole | None, Field(ge=1, le=MOST), Flag("The number of trials at most.", LIMITS, int)] = None
     max_epochs: Annotated[Whole, Field(ge=1, le=MOST), Flag("Epochs a trial may take.", LIMITS, int)] = 60
@@ -136,6 +141,20 @@ class StudyConfig(BaseModel):
     ] = None  # None: what data.guard.limit says
     val_share: Annotated[Share, Flag("Share of the images for validation.", DATA, float, identity=True)] = 0.15
     test_share: Annotated[Share, Flag("Share of the images scored once, at the end.", DATA, float, identity=True)] = 0.15
+    group_by: Annotated[
+        str | None,
+        Field(min_length=1),
+        Flag(
+            "Keep groups on one side of every split: auto (by file names or the times in the files), or a pattern whose part in brackets a group shares, "
+            "as in '(person\\d+)'.",
+            DATA,
+            identity=True,
+        ),
+    ] = None
+    drop_leaks: Annotated[
+        bool, Flag("Leave training images out that a validation or test image of the folder is a version of.", DATA, bool, identity=True, shows=False)
+    ] = False
+    labels: Annotated[File | None, Flag("A list of labels to change and images to leave out, as `automl-cnn check --fix FILE` writes it.", DATA, Path)] = None
     class_weights: Annotated[Literal["auto", "on", "off"], Flag("auto, on or off: weigh rare classes up.", DATA, identity=True)] = "auto"
     metric: Annotated[Metric | None, Flag(f"What is best: {', '.join(METRICS)}. {AUTOMATIC}", DATA, identity=True)] = (
         None  # None: what suits the images, see automl_cnn.metrics.suited

@@ -16,7 +16,7 @@ from automl_cnn.errors import ConfigError, StoreError
 
 STUDIES = "studies"  # the folder in a store that holds a folder for each study
 JOURNAL = "optuna.journal"
-MOVES = ("data", "plugins_dir", "weights")  # settings that name a place outside the store
+MOVES = ("data", "plugins_dir", "weights", "labels")  # settings that name a place outside the store
 LONGEST_NAME = 255  # bytes; what file systems allow
 NEVER_IN_A_NAME = ("Cc", "Cs", "Zl", "Zp")  # Unicode categories: control characters, bytes that are no UTF-8, ends of lines and paragraphs
 

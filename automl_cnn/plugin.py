@@ -72,13 +72,13 @@ class Inputs:
 
     @classmethod
     def torch(cls) -> Inputs:
-        """0..1, less ImageNet's mean colour, in its standard deviations."""
+        """0..1, less ImageNet's mean color, in its standard deviations."""
         mean, deviation = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
         return cls(tuple(1 / (255 * d) for d in deviation), tuple(-m / d for m, d in zip(mean, deviation, strict=True)))  # type: ignore[arg-type]  # three each
 
     @classmethod
     def caffe(cls) -> Inputs:
-        """0..255, less ImageNet's mean colour, blue first."""
+        """0..255, less ImageNet's mean color, blue first."""
         return cls((1.0,) * 3, (-123.68, -116.779, -103.939), bgr=True)
 
 

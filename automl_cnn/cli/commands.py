@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 
 import automl_cnn
 from automl_cnn import foreign
-from automl_cnn.cli import console, dashboard, diagnose, export, plugins, predict, report, scale, search, streams, studies, study
+from automl_cnn.cli import check, console, dashboard, diagnose, export, plugins, predict, report, scale, search, streams, studies, study
 from automl_cnn.errors import AutomlCnnError
 
 PANEL_SEARCH = "Find a model"
@@ -61,6 +61,7 @@ def _root(
     """Point it at a folder of images; get the best convolutional network for it, the evidence why, and a file to deploy."""
 
 
+app.command("check", rich_help_panel=PANEL_SEARCH)(check.check)
 app.command("search", rich_help_panel=PANEL_SEARCH)(search.search)
 app.command("scale", rich_help_panel=PANEL_SEARCH)(scale.scale)
 app.command("study", rich_help_panel=PANEL_SEARCH)(study.study)

@@ -49,7 +49,7 @@ class Screen(Console):
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Standard output, or standard error; a file or pipe gets lines of `PLAIN_WIDTH` columns without colour."""
+    """Standard output, or standard error; a file or pipe gets lines of `PLAIN_WIDTH` columns without color."""
     found = Screen(stderr=stderr)
     return found if found.is_terminal else Screen(stderr=stderr, width=PLAIN_WIDTH)
 

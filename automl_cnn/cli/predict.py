@@ -16,7 +16,7 @@ from automl_cnn.cli.console import plural, say
 from automl_cnn.cli.dashboard import STORE, InStore
 from automl_cnn.cli.front import OfTrial, model_of_trial
 from automl_cnn.cli.sheet import Sheet
-from automl_cnn.errors import AutomlCnnError, DataError, StoreError
+from automl_cnn.errors import AutomlCnnError, ConfigError, DataError, StoreError
 from automl_cnn.paths import address, unusable
 from automl_cnn.text import inline, readable
 
@@ -26,7 +26,9 @@ AT_ONCE = 8  # batches of a folder's images handed over together, so that one is
 
 def predict(
     model: Annotated[str, typer.Argument(help="A study's name, its folder, a .keras file, or what `export` wrote: a folder, or a file of any format.")],
-    paths: Annotated[list[Path], typer.Argument(help="Images, and folders that are searched for images; - reads paths from standard input, one a line.")],
+    paths: Annotated[
+        list[Path], typer.Argument(help="Images, folders that are searched for images, and tables that list them; - reads paths from standard input.")
+    ],
     *,
     batch: Annotated[int, typer.Option(min=1, help="Images at a time; 1 answers each line of standard input at once.")] = 64,
     store: InStore = STORE,
@@ -35,11 +37,12 @@ def predict(
         str | None,
         typer.Option(help="Pixels of the largest image that is decoded; larger ones are left out and named (default: 40M).", envvar="AUTOML_CNN_MAX_PIXELS"),
     ] = None,
+    columns: Annotated[str | None, typer.Option(help="The columns of a table, where they are called otherwise: path=file,label=species.")] = None,
     trust: Annotated[bool, typer.Option("--trust", help="Run a SavedModel that no model.json vouches for; its graph may read and write files.")] = False,
 ) -> None:
     """Label images: one CSV line each, with the confidence and every class's probability.
 
-    Where folders are named after classes, the share of right answers is said on standard error.
+    Where folders are named after classes, or a table has labels, the share of right answers goes to standard error.
 
         find photos -name '*.jpg' | automl-cnn predict flowers -
     """
@@ -48,8 +51,11 @@ def predict(
 
         os.environ[guard.VARIABLE] = max_pixels
         guard.limit()
+    from automl_cnn.data.tables import is_table
+
     streamed = list(map(str, paths)) == [STDIN]
-    images = iter(()) if streamed else find(paths)
+    labels = {} if streamed else labels_in(paths, columns)
+    images = iter(()) if streamed else find([path for path in paths if not is_table(path)], labels)
     classifier = classifier_of(model if trial is None else str(model_of_trial(model, trial, store)), store, trust)
     if note := getattr(classifier, "unchecked", None):
         say(note)
@@ -64,14 +70,14 @@ def predict(
             best = max(range(len(classes)), key=row.__getitem__)
             sheet.row([str(path), classes[best], f"{row[best]:.4f}", *(f"{share:.4f}" for share in row)])
             done += 1
-            if (label := class_of(path, folders, classes)) is not None:
+            if (label := labels.get(path) or class_of(path, folders, classes)) is not None:
                 known += 1
                 right += label == classes[best]
         sys.stdout.flush()
     if not done:
         raise DataError(f"None of {plural(asked, 'image')} could be read." if asked else "No path came on standard input: expected one a line.")
     if known:
-        say(f"accuracy {right / known:.3f}: {right:,} of the {plural(known, 'image')} in folders named after a class")
+        say(f"accuracy {right / known:.3f}: {right:,} of the {plural(known, 'image')} {'with a label' if labels else 'in folders named after a class'}")
 
 
 def classifier_of(model: str, store: Path, trust: bool = False) -> Any:
@@ -104,8 +110,28 @@ def chunks(images: Iterable[Path], size: int) -> Iterator[list[Path]]:
         yield some
 
 
-def find(paths: Sequence[Path]) -> list[Path]:
-    """The files among `paths` and the images within the folders among them, each once; what a folder holds besides is said.
+def labels_in(paths: Sequence[Path], columns: str | None) -> dict[Path, str]:
+    """The images that the tables among `paths` list, with their labels; "" where one has none.
+
+    Raises:
+        DataError: a table cannot be used.
+        ConfigError: `columns` are not there, or there is no table.
+    """
+    from automl_cnn.data.scan import status_of
+    from automl_cnn.data.tables import images_in, is_table
+
+    tables = [path for path in paths if is_table(path)]
+    if columns is not None and not tables:
+        raise ConfigError(f"--columns {columns} names the columns of a table, but there is none among the paths. Leave it out.")
+    for table in tables:
+        if why := address(table):
+            raise DataError(f"{why}.")
+        status_of(table, "file or folder", "an image, a folder of images, or a table that lists them")
+    return {table.parent / path: label for table in tables for path, label in images_in(table, columns).items()}
+
+
+def find(paths: Sequence[Path], listed: Iterable[Path] = ()) -> list[Path]:
+    """The files among `paths`, the images within the folders among them and those `listed` in tables, each once; what a folder holds besides goes to stderr.
 
     Raises:
         DataError: a path does not exist or is not a file or folder, or there is no image at all.
@@ -114,7 +140,7 @@ def find(paths: Sequence[Path]) -> list[Path]:
     from automl_cnn.data.scan import status_of
     from automl_cnn.data.walk import walk
 
-    found: list[Path] = []
+    found: list[Path] = list(listed)
     for path in paths:
         if why := address(path):
             raise DataError(f"{why}.")

@@ -23,8 +23,8 @@ SPLITS: dict[Literal["train", "val", "test"], str] = {"train": "training", "val"
 def dataset_lines(dataset: Dataset) -> list[str]:
     """What was found in the images' folder, what was left out and why."""
     sizes = ", ".join(f"{len(dataset.rows(split)):,} {word}" for split, word in SPLITS.items())
-    colour = "grey" if dataset.channels == 1 else "colour"
-    lines = [f"{dataset.name}: {plural(len(dataset.labels), 'image')} ({colour}) of {len(dataset.classes)} classes: {sizes}"]
+    color = "gray" if dataset.channels == 1 else "color"
+    lines = [f"{dataset.name}: {plural(len(dataset.labels), 'image')} ({color}) of {len(dataset.classes)} classes: {sizes}"]
     if dataset.duplicates:
         are = "is a copy of another" if dataset.duplicates == 1 else "are copies of others"
         lines.append(f"{plural(dataset.duplicates, 'image')} {are}: copies stay in one split")

@@ -13,9 +13,8 @@ import numpy as np
 
 from automl_cnn.comparison.table import ImageSet
 from automl_cnn.data import Dataset, prepare, scan
-from automl_cnn.data.part import NOWHERE
 from automl_cnn.data.samples import write_digits
-from automl_cnn.data.split import SPLITS
+from automl_cnn.data.split import NOWHERE, SPLITS
 from automl_cnn.errors import ConfigError, DataError
 from automl_cnn.store import Store
 

@@ -1,6 +1,6 @@
 """Images on disk or in memory -> a checked, split and decoded `Dataset`. Nothing here imports Keras."""
 
-from automl_cnn.data.cache import pixels, prepare, prepare_arrays
+from automl_cnn.data.cache import Source, dataset_of, pixels, prepare, prepare_arrays, read
 from automl_cnn.data.dataset import Dataset, Skipped
 from automl_cnn.data.decode import as_uint8, open_image, resize_array
 from automl_cnn.data.levels import Levels
@@ -12,11 +12,14 @@ __all__ = [
     "Levels",
     "Scan",
     "Skipped",
+    "Source",
     "as_uint8",
+    "dataset_of",
     "open_image",
     "pixels",
     "prepare",
     "prepare_arrays",
+    "read",
     "resize_array",
     "scan",
     "split",

@@ -28,11 +28,13 @@ STEPS = {COARSE: 8, FINE: 6}
 ROUGHLY = 0.88  # correlation at 16 px from which a pair is looked at more closely: nine of ten other pairs stay below
 WHOLE = 0.92  # correlation at 32 px of one photo
 BOUNDS = (0.8, 0.85, 0.9, 0.95)  # correlations of the details from which on it is one photo; of 10,000 pairs of other photos three have 0.8
+SURE = 0.85  # correlation of the details from which on a pair that is near by other evidence is one photo
 CROWDS = ((0.1, 2), (0.2, 10))  # widths below the bound in which at most this multiple of the pairs above it may lie
 SAMPLE, STRANGERS = 256, 0.2  # images compared with other classes, and how many may be alike there, as a share of those alike within their class
 SCENE = 20  # images of one class that may be one photo, even if they are most of the class
 CONTRAST = 3.0  # gray levels' deviation of the details, below which there are none
-OVERLAP = 0.6  # share of the one image that the other must cover
+OVERLAP = 0.6  # share of the one image that the other must cover, or of the other: a crop shows a part of its photo
+LEAST_OVERLAP = 0.3  # share that must be covered in any case
 BLOCK = 256
 
 _Group = tuple[np.ndarray, np.ndarray, np.ndarray | None]  # rows, those they are compared with, and all labels if only other classes count
@@ -52,7 +54,7 @@ def pairs(images: np.ndarray, labels: np.ndarray) -> list[tuple[int, int]]:
     if len(images) < 2 or images.shape[1] < LEAST_SIDE:
         return []
     labels = np.asarray(labels)
-    gray = np.concatenate(list(arrays.in_threads(lambda start: _gray(images[start : start + BLOCK]), range(0, len(images), BLOCK))))
+    gray = grays(images)
     thumbs = _shrunk(gray, THUMB)
     every = np.arange(len(gray))
     classes = [np.flatnonzero(labels == label) for label in np.unique(labels)]
@@ -62,6 +64,33 @@ def pairs(images: np.ndarray, labels: np.ndarray) -> list[tuple[int, int]]:
     bound = _bound((one, details, len(every)), (strange, unlike, len(sample)))
     same = details >= bound
     return _plausible(sorted({(min(pair), max(pair)) for pair in zip(one[same].tolist(), other[same].tolist(), strict=True)}), labels)
+
+
+def grays(images: np.ndarray) -> np.ndarray:
+    """Images (uint8, n x side x side x channels) as gray ones of `FINE` px, float32."""
+    return np.concatenate(list(arrays.in_threads(lambda start: _gray(images[start : start + BLOCK]), range(0, len(images), BLOCK))))
+
+
+def verified(gray: np.ndarray, rows: np.ndarray, others: np.ndarray, flip: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Which of the given pairs show one photo, whatever their classes: rows, other rows, the correlation of their details, whether mirrored.
+
+    `flip` says of which pairs the other image is to be mirrored. The surest bound is asked for, since no other pairs are there to set it by.
+    """
+    still = np.zeros((len(rows), 2), np.float32)
+    blocks = [slice(start, start + BLOCK) for start in range(0, len(rows), BLOCK)]
+    parts = list(arrays.in_threads(lambda part: _verified(gray, rows[part], others[part], flip[part], still[part]), blocks))
+    if not parts:
+        return rows, others, np.zeros(0), flip
+    one, other, details, mirrored = (np.concatenate(values) for values in zip(*parts, strict=True))
+    return one, other, details, mirrored
+
+
+def _verified(gray: np.ndarray, rows: np.ndarray, others: np.ndarray, flip: np.ndarray, still: np.ndarray) -> tuple[np.ndarray, ...]:
+    turned = dict(zip(zip(rows.tolist(), others.tolist(), strict=True), flip.tolist(), strict=True))
+    one, other, details = _compare(gray, (rows, others, flip, still))
+    sure = details >= SURE
+    one, other, details = one[sure], other[sure], details[sure]
+    return one, other, details, np.array([turned[pair] for pair in zip(one.tolist(), other.tolist(), strict=True)], bool)
 
 
 def _bound(own: tuple[np.ndarray, np.ndarray, int], strange: tuple[np.ndarray, np.ndarray, int]) -> float:
@@ -140,12 +169,12 @@ def _compare(gray: np.ndarray, near: _Near) -> tuple[np.ndarray, np.ndarray, np.
     low, other_low = _shrunk(given, COARSE), _shrunk(other, COARSE)
     maps = _aligned(_smoothed(low), _smoothed(other_low), maps)
     match, cover, _ = _compared(low, other_low, maps)
-    left = (match >= ROUGHLY) & (cover >= OVERLAP)
+    left = (match >= ROUGHLY) & (_shared(cover, maps) >= OVERLAP)
     rows, others, given, other = rows[left], others[left], given[left], other[left]
     maps = _aligned(_smoothed(given), _smoothed(other), maps[left])
     match, cover, _ = _compared(given, other, maps)
     details, _, contrast = _compared(given - _smoothed(_smoothed(given)), other - _smoothed(_smoothed(other)), maps)
-    same = (match >= WHOLE) & (contrast >= CONTRAST) & (cover >= OVERLAP)
+    same = (match >= WHOLE) & (contrast >= CONTRAST) & (_shared(cover, maps) >= OVERLAP)
     return rows[same], others[same], details[same]
 
 
@@ -176,6 +205,11 @@ def _compared(given: np.ndarray, other: np.ndarray, maps: np.ndarray) -> tuple[n
     flat, own = _standard(_flat(given), within)
     covered = np.maximum(within.sum(axis=1), 1)
     return (seen * flat).sum(axis=1) / covered, within.mean(axis=1), np.minimum(deviation, own)
+
+
+def _shared(cover: np.ndarray, maps: np.ndarray) -> np.ndarray:
+    """The share of the one image or of the other that both show, whichever is larger; `cover` is that of the first."""
+    return np.where(cover >= LEAST_OVERLAP, cover * np.maximum(1.0, np.abs(np.linalg.det(maps))), 0.0)
 
 
 def _grid(side: int) -> np.ndarray:

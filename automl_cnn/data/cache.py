@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from automl_cnn.caveats import COPIES, COPIES_TEST, leaks
-from automl_cnn.data import alike, arrays, steady
-from automl_cnn.data.dataset import Dataset, Skipped
+from automl_cnn.data import arrays, steady
+from automl_cnn.data.assemble import PLAIN, Splitting, assemble
+from automl_cnn.data.dataset import Dataset
 from automl_cnn.data.decode import resize_array
-from automl_cnn.data.decoded import Decoded, Report, key_of, line_of, notes_on_bands, path_of, side_for
-from automl_cnn.data.groups import VERSION as GROUPING
-from automl_cnn.data.groups import groups_of
+from automl_cnn.data.decoded import Decoded, Probe, Report, key_of, notes_on_bands, path_of, side_for
+from automl_cnn.data.grouping import Grouping, grouped
 from automl_cnn.data.labels import in_order, labels_of
 from automl_cnn.data.levels import CONVENTION, Scale, levels_of_arrays
 from automl_cnn.data.pictures import bytes_of, pictures, square
 from automl_cnn.data.scan import Scan, scan, told_apart
-from automl_cnn.data.split import split, torn
 from automl_cnn.errors import DataError, ImagesGone
 from automl_cnn.text import readable
 
@@ -38,36 +35,87 @@ def prepare(
     max_pixels: float | None = None,
     limit_bytes: int = arrays.LIMIT_BYTES,
     progress: Report | None = None,
+    group_by: str | None = None,
+    drop_leaks: bool = False,
 ) -> Dataset:
     """Scan, check, split and decode a folder of images (see `scan` for its layout, `split` for the shares), or one that was scanned before.
 
     The pixels are stored at one square size, the median shorter side of the files but at most `max_size`,
     in `cache`, a folder that is kept under `limit_bytes` by deleting what was not used for longest.
     Files that cannot be read, or that have more than `max_pixels` (`guard.limit`), are listed in `skipped`. `progress` is given (done, of how many);
-    each file counts twice.
+    each file counts twice. `group_by` (`auto` or a pattern, see `grouping.grouped`) keeps groups on one side of every split; with `drop_leaks`, training images
+    that validation or test images of the folder are versions of are left out.
 
     Raises:
         DataError: the folder's layout, too few readable images in a class.
         StoreError: `cache` cannot be written.
     """
-    found = folder if isinstance(folder, Scan) else scan(Path(folder))
+    source = read(folder, cache, max_size=max_size, max_pixels=max_pixels, limit_bytes=limit_bytes, progress=progress)
+    return dataset_of(source, cache, Splitting(seed, val_share, test_share, drop_leaks), group_by)
+
+
+@dataclass(frozen=True)
+class Source:
+    """The files of a folder once they were looked at and decoded; `probes` belong to `scan.files`."""
+
+    scan: Scan
+    probes: Sequence[Probe]
+    key: str
+    decoded: Decoded
+
+    @property
+    def good(self) -> list[int]:
+        """Which files can be used, in order: the rows of the pixels."""
+        return [row for row, (path, _, _) in enumerate(self.scan.files) if path not in self.decoded.bad]
+
+
+def read(
+    folder: Path | Scan,
+    cache: Path,
+    *,
+    max_size: int = 288,
+    max_pixels: float | None = None,
+    limit_bytes: int = arrays.LIMIT_BYTES,
+    progress: Report | None = None,
+) -> Source:
+    """The first half of `prepare`: scan, look at each header, decode. It raises as `prepare` does."""
+    files = folder if isinstance(folder, Scan) else scan(Path(folder))
     report = progress or (lambda done, of: None)
-    steps = 2 * len(found.files)
-    probes, key, decoded = steady.read(found, Path(cache), max_size=max_size, limit_bytes=limit_bytes, report=report, max_pixels=max_pixels)
-    report(steps, steps)
-    good = [row for row, (path, _, _) in enumerate(found.files) if path not in decoded.bad]
-    return _dataset(
-        name=told_apart(found.folder),
-        folder=str(found.folder.resolve()),
-        classes=found.classes,
-        files=[found.files[row] for row in good],
-        digests=[probes[row].digest for row in good],
+    probes, key, decoded = steady.read(files, Path(cache), max_size=max_size, limit_bytes=limit_bytes, report=report, max_pixels=max_pixels)
+    report(2 * len(files.files), 2 * len(files.files))
+    return Source(files, probes, key, decoded)
+
+
+def dataset_of(source: Source, cache: Path, splitting: Splitting = PLAIN, group_by: str | None = None) -> Dataset:
+    """The second half of `prepare`: group versions of one photo, and split. It raises as `prepare` does."""
+    files, decoded = source.scan, source.decoded
+    families, notes = _grouped(source, group_by)
+    return assemble(
+        name=told_apart(files.source.with_suffix("") if files.source else files.folder),
+        folder=str(files.folder.resolve()),
+        classes=files.classes,
+        files=[files.files[row] for row in source.good],
+        digests=[source.probes[row].digest for row in source.good],
         decoded=decoded,
-        array=path_of(Path(cache), key, decoded.side),
-        notes=(*found.notes, *decoded.notes, *notes_on_bands(decoded.bands)),
-        refused=found.refused,
-        settings=(seed, val_share, test_share),
+        array=path_of(Path(cache), source.key, decoded.side),
+        notes=(*files.notes, *decoded.notes, *notes_on_bands(decoded.bands), *notes),
+        refused=files.refused,
+        splitting=splitting,
+        families=families,
     )
+
+
+def _grouped(source: Source, rule: str | None) -> tuple[list[list[int]], tuple[str, ...]]:
+    """The rows that belong together by the user's rule or table, and a note on them."""
+    files = [source.scan.files[row] for row in source.good]
+    if rule is not None:
+        made = grouped(rule, [path for path, _, _ in files], [label for _, label, _ in files], [source.probes[row].header for row in source.good])
+    elif source.scan.groups:
+        made = Grouping(tuple(source.scan.groups[row] for row in source.good), "the table's column of groups")
+    else:
+        return [], ()
+    families = made.groups
+    return families, (f"{sum(map(len, families)):,} images belong to {len(families):,} groups that stay on one side of every split: {made.why}.",)
 
 
 def prepare_arrays(
@@ -109,7 +157,7 @@ def prepare_arrays(
     if arrays.recall(path, shape) is None:
         arrays.write(path, shape, _resized(stack, decoded.side, report), limit_bytes)
     report(len(stack), len(stack))
-    return _dataset(
+    return assemble(
         name="arrays",
         folder="",
         classes=classes,
@@ -118,7 +166,7 @@ def prepare_arrays(
         decoded=decoded,
         array=path,
         notes=_dark(given, stack),
-        settings=(seed, val_share, test_share),
+        splitting=Splitting(seed, val_share, test_share),
     )
 
 
@@ -163,64 +211,6 @@ def _resized(images: np.ndarray | Sequence[np.ndarray], size: int, report: Repor
         if report is not None:
             report(done, len(images))
         yield block
-
-
-def _dataset(
-    *,
-    name: str,
-    folder: str,
-    classes: tuple[str, ...],
-    files: Sequence[tuple[str, int, str | None]],
-    digests: Sequence[str],
-    decoded: Decoded,
-    array: Path,
-    notes: tuple[str, ...],
-    settings: tuple[int, float, float],
-    refused: Sequence[tuple[str, str]] = (),
-) -> Dataset:
-    labels = np.array([label for _, label, _ in files], np.int32)
-    given = [name for _, _, name in files]
-    seen = defaultdict[str, set[int]](set)
-    fingerprint = hashlib.blake2b(digest_size=16)
-    for (path, label, _), digest in zip(files, digests, strict=True):
-        seen[digest].add(label)
-        fingerprint.update(line_of(path, digest, label))
-    if decoded.levels != CONVENTION:  # the same bytes at other levels are another data set: a model of one misreads the other
-        fingerprint.update(line_of("levels", decoded.levels.as_dict()))
-    detailed = decoded.native >= alike.LEAST_SIDE  # smaller pictures, stored a little enlarged, look alike by chance
-    stored = None if not detailed else arrays.recall(array, (len(files), decoded.side, decoded.side, decoded.channels))
-    pairs = array.parent / f"{fingerprint.hexdigest()[:24]}-{decoded.side}.alike{GROUPING}.json"
-    groups = groups_of([path for path, _, _ in files], labels, digests, stored, pairs)
-    splits = split(labels, digests, given, *settings, classes=classes, keys=groups.keys)
-    notes = (*notes, *groups.notes)
-    if spread := torn(labels, groups.keys, given, splits):
-        few = ", ".join(f"{classes[label]} ({photos})" for label, photos in spread.items())
-        notes = (*notes, f"Too few different photos to keep versions of one photo in one split: {few}. Their scores are too good; add photos of them.")
-    if twice := sum(len(found) > 1 for found in seen.values()):
-        notes = (
-            *notes,
-            f"{twice:,} image{'s appear' if twice != 1 else ' appears'}, byte for byte, under several classes: at least one of the labels is wrong.",
-        )
-    made = Dataset(
-        name=name,
-        folder=folder,
-        classes=classes,
-        channels=decoded.channels,
-        side=decoded.side,
-        paths=tuple(path for path, _, _ in files),
-        labels=labels,
-        splits=splits,
-        fingerprint=fingerprint.hexdigest(),
-        array=str(array.resolve()),
-        skipped=tuple(Skipped(readable(path), readable(reason)) for path, reason in sorted([*decoded.bad.items(), *refused])),
-        duplicates=len(digests) - len(seen),
-        notes=tuple(map(readable, notes)),
-        native=decoded.native,
-        levels=decoded.levels,
-        groups=groups.numbers,
-        own_test="test" in given,
-    )
-    return replace(made, notes=(*notes, *leaks({COPIES: made.copied("val"), COPIES_TEST: made.copied("test")})))
 
 
 def _dark(given: np.ndarray | Sequence[np.ndarray], stack: np.ndarray | Sequence[np.ndarray]) -> tuple[str, ...]:

@@ -53,6 +53,8 @@ class Dataset:
     native: int = 0
     levels: Levels = CONVENTION  # black and white in the sources that the images came from
     groups: tuple[int, ...] = ()  # a number for each image, the same for all versions of one photo; empty where that is not known
+    given: tuple[str, ...] = ()  # the splits that the folder came with; the others were drawn
+    aside: tuple[tuple[int, str], ...] = ()  # rows that belong to no split, and why
     own_test: bool = False  # whether the test images came as a split of their own, and were not drawn from the others
 
     def __len__(self) -> int:
@@ -106,10 +108,11 @@ class Dataset:
         try:
             values: dict[str, Any] = json.loads(Path(path).read_bytes())
             values["levels"] = Levels.from_dict(values.get("levels"))  # an older file does not state them
-            values = {"groups": (), "own_test": False, **values}  # files of earlier versions have none
+            values = {"groups": (), "given": (), "aside": (), "own_test": False, **values}  # files of earlier versions have none
             values = {field.name: tuple(value) if isinstance(value := values[field.name], list) else value for field in fields(cls)}
             values["labels"] = np.array(values["labels"], np.int32)
             values["splits"] = np.array(values["splits"], np.int8)
+            values["aside"] = tuple((int(row), str(why)) for row, why in values["aside"])
             values["skipped"] = tuple(Skipped(**skipped) for skipped in values["skipped"])
             values["array"] = found_array(str(values["array"]), Path(path))
             return cls(**values)

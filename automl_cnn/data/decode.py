@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image, ImageFile
 
 from automl_cnn.data import bands, deep, formats, guard, quiet, regular
+from automl_cnn.data.header import Header, origin
 from automl_cnn.data.levels import BYTE, CONVENTION, SLACK, Levels, span
 from automl_cnn.errors import ConfigError, DataError
 
@@ -61,10 +62,20 @@ def probe(source: bytes | BinaryIO, *, max_pixels: float | None = None) -> tuple
     Raises:
         DataError: as `open_image`, as far as the header tells.
     """
+    header = header_of(source, max_pixels=max_pixels)
+    return min(header.width, header.height), header.gray
+
+
+def header_of(source: bytes | BinaryIO, *, max_pixels: float | None = None) -> Header:
+    """What an image says about itself before its pixels are decoded.
+
+    Raises:
+        DataError: as `open_image`, as far as the header tells.
+    """
     pixels = guard.limit(max_pixels)
     with _in_a_sentence(), _open(io.BytesIO(source) if isinstance(source, bytes) else source, pixels) as image:
         guard.cost(image, MIN_SIDE, b"", pixels)
-        return min(image.size), _is_gray(image)
+        return Header(image.width, image.height, image.format or "", image.mode, _is_gray(image), *origin(image))
 
 
 def pixels_of(content: bytes) -> int:

@@ -13,8 +13,9 @@ import numpy as np
 
 from automl_cnn.data import arrays, guard, regular
 from automl_cnn.data.dataset import write_atomically
-from automl_cnn.data.decode import VERSION, probe, read_image, span_of
+from automl_cnn.data.decode import VERSION, header_of, read_image, span_of
 from automl_cnn.data.deep import Span, levels_of_files, may_be_deep
+from automl_cnn.data.header import Header
 from automl_cnn.data.levels import CONVENTION, Levels
 from automl_cnn.data.scan import Scan
 from automl_cnn.errors import DataError
@@ -31,6 +32,7 @@ class Probe:
     gray: bool = True
     reason: str = ""  # why it cannot be used
     span: Span | None = None  # of a file of more than 8 bits
+    header: Header | None = None  # None where it cannot be read
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def look(path: Path, max_pixels: float | None = None) -> Probe:
             content = file.read(limit) if deep else file
             digest = regular.digest_of(content) if isinstance(content, bytes) else regular.digest_of_file(content)
             try:
-                shorter, gray = probe(content, max_pixels=max_pixels)
+                header = header_of(content, max_pixels=max_pixels)
                 span = span_of(content, max_pixels=max_pixels) if isinstance(content, bytes) else None
             except DataError as error:
                 return Probe(digest, reason=str(error))
@@ -72,7 +74,7 @@ def look(path: Path, max_pixels: float | None = None) -> Probe:
         return Probe("unreadable", reason=str(error))
     except OSError as error:  # a disk that fails
         return Probe("unreadable", reason=regular.unreadable(error))
-    return Probe(digest, shorter, gray, span=span)
+    return Probe(digest, min(header.width, header.height), header.gray, span=span, header=header)
 
 
 def decode(

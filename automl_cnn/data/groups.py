@@ -14,7 +14,7 @@ from automl_cnn.data import alike
 from automl_cnn.data.dataset import write_atomically
 from automl_cnn.data.names import Components, families
 
-VERSION = 1  # of the rules, in the name of what is kept
+VERSION = 2  # of the rules, in the name of what is kept
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,18 @@ class Groups:
         return tuple(known.setdefault(key, len(known)) for key in self.keys)
 
 
-def groups_of(paths: Sequence[str], labels: np.ndarray, digests: Sequence[str], images: np.ndarray | None, kept: Path | None = None) -> Groups:
+def groups_of(
+    paths: Sequence[str],
+    labels: np.ndarray,
+    digests: Sequence[str],
+    images: np.ndarray | None,
+    *,
+    kept: Path | None = None,
+    more: Sequence[Sequence[int]] = (),
+) -> Groups:
     """The groups of these images. `images` are their pixels; without them, or of too many, only names and contents are compared.
 
-    Pairs of similar pixels are kept in the file `kept`, since they take the longest.
+    `more` are rows that belong together for another reason. Pairs of similar pixels are kept in the file `kept`, since they take the longest.
     """
     joined = Components(range(len(paths)))
     equal = defaultdict[str, list[int]](list)
@@ -50,15 +58,23 @@ def groups_of(paths: Sequence[str], labels: np.ndarray, digests: Sequence[str], 
     elif images is not None:
         for pair in _pairs(images, labels, kept):
             joined.join(pair)
+    versions = _keys(joined, digests)
+    related = len(paths) - len(set(versions)) - (len(paths) - len(equal))
+    for related_rows in more:
+        joined.join(list(related_rows))
+    keys = _keys(joined, digests) if more else versions
+    if related:
+        notes = (*notes, f"{related:,} image{'s look' if related != 1 else ' looks'} like an altered version of another, by name or by its pixels.")
+    return Groups(tuple(keys), notes)
+
+
+def _keys(joined: Components, digests: Sequence[str]) -> list[str]:
     keys = list(digests)
     for family in joined.families():
         first = min(digests[row] for row in family)
         for row in family:
             keys[row] = first
-    related = len(paths) - len(set(keys)) - (len(paths) - len(equal))
-    if related:
-        notes = (*notes, f"{related:,} image{'s look' if related != 1 else ' looks'} like an altered version of another, by name or by its pixels.")
-    return Groups(tuple(keys), notes)
+    return keys
 
 
 def _pairs(images: np.ndarray, labels: np.ndarray, kept: Path | None) -> list[list[int]]:

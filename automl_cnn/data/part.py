@@ -8,12 +8,11 @@ import zlib
 import numpy as np
 
 from automl_cnn.data.dataset import Dataset
-from automl_cnn.data.split import SPLITS
+from automl_cnn.data.split import NOWHERE, SPLITS
 
 LEAST_PER_CLASS = 8
 SCORED = 1000  # validation images that are always scored
 AFFORDED = 0.3  # of them for each training image: a pass without learning costs a third of one with it
-NOWHERE = -1
 
 
 def part(rows: np.ndarray, labels: np.ndarray, share: float, fingerprint: str) -> np.ndarray:

@@ -33,6 +33,8 @@ class Scan:
     files: tuple[tuple[str, int, str | None], ...]
     notes: tuple[str, ...] = ()
     refused: tuple[tuple[str, str], ...] = ()
+    source: Path | None = None  # the table that lists them, where the user named one
+    groups: tuple[str, ...] = ()  # by file, what it shares with others, where a table says so
 
 
 def scan(folder: Path, *, skip: Sequence[Path] = (), listed: Listed | None = None) -> Scan:

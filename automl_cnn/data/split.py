@@ -8,10 +8,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from automl_cnn.data.deal import across
 from automl_cnn.data.scarce import Scarce, too_few
 from automl_cnn.errors import DataError
 
 TRAIN, VAL, TEST = 0, 1, 2
+NOWHERE = -1  # an image that belongs to no split
+LEAST_EACH = 3  # images of a class without which none of it is set aside
 SPLITS = {"train": TRAIN, "val": VAL, "test": TEST}
 Group = list[int]  # rows of equal images
 
@@ -26,6 +29,7 @@ def split(  # noqa: PLR0917  # the order of the sentence: these labels, of these
     *,
     classes: Sequence[str] | None = None,
     keys: Sequence[str] | None = None,
+    together: bool = False,
 ) -> np.ndarray:
     """int8 (n,): 0 train, 1 val, 2 test; stratified by class, the same for the same content and seed.
 
@@ -37,6 +41,7 @@ def split(  # noqa: PLR0917  # the order of the sentence: these labels, of these
     may leave train, and if that is not enough, versions are dealt out one by one, since a model with an
     optimistic score is better than none; `torn` names the classes. The order and names of the files do not
     matter: each image's place follows from its content and the seed. `classes` are names for the messages.
+    With `together`, groups of several classes are dealt out whole as well: they are persons or places, and not one photo with two labels.
 
     Raises:
         DataError: classes have too few different images to have one in each split; all of them are named.
@@ -48,6 +53,12 @@ def split(  # noqa: PLR0917  # the order of the sentence: these labels, of these
     free = _free(labels, out, digests if keys is None else keys, seed) if shares else {}
     ways = [free] if keys is None or not shares else [free, _free(labels, out, keys, seed, within=True), _free(labels, out, digests, seed)]
     scarce: list[Scarce] = []
+    if together and shares and keys is not None:
+        for code, rows in across(labels, _whole(out, keys, seed), shares, int(labels.max(initial=-1)) + 1).items():
+            out[rows] = code
+        if all(np.any((labels == label) & (out == code)) for label in np.unique(labels) for code in (TRAIN, *shares)):
+            return out
+        out[np.isin(out, list(shares))] = TRAIN  # too few groups of a class: they have to be torn apart
     for label in range(int(labels.max(initial=-1)) + 1 if classes is None else len(classes)):
         name = str(label) if classes is None else classes[label]
         mine = labels == label
@@ -76,7 +87,7 @@ def torn(labels: Sequence[int] | np.ndarray, keys: Sequence[str], given: Sequenc
     codes, photos = defaultdict[str, set[int]](set), defaultdict[int, set[str]](set)
     for label, key, name, code in zip(labels, keys, given, splits, strict=True):
         photos[int(label)].add(key)
-        if name in (None, "train"):
+        if name in (None, "train") and code != NOWHERE:
             codes[key].add(int(code))
     return {label: len(mine) for label, mine in sorted(photos.items()) if any(len(codes[key]) > 1 for key in mine)}
 
@@ -93,8 +104,21 @@ def _free(labels: np.ndarray, out: np.ndarray, keys: Sequence[str], seed: int, *
     free = defaultdict[int, list[tuple[bytes, Group]]](list)
     for key, rows in groups.items():
         if all(out[row] == TRAIN for row in rows) and len({int(labels[row]) for row in rows}) == 1:
-            free[int(labels[rows[0]])].append((hashlib.blake2b(key.encode(), digest_size=8, salt=seed.to_bytes(8, "little")).digest(), rows))
+            free[int(labels[rows[0]])].append((_place(key, seed), rows))
     return free
+
+
+def _whole(out: np.ndarray, keys: Sequence[str], seed: int) -> list[Group]:
+    """The groups that lie in train as a whole, in an order that follows from their keys and the seed."""
+    groups = defaultdict[str, Group](list)
+    for row, key in enumerate(keys):
+        groups[key].append(row)
+    order = sorted(groups, key=lambda key: _place(key, seed))
+    return [groups[key] for key in order if all(out[row] == TRAIN for row in groups[key])]
+
+
+def _place(key: str, seed: int) -> bytes:
+    return hashlib.blake2b(key.encode(), digest_size=8, salt=seed.to_bytes(8, "little")).digest()
 
 
 def _deal(groups: list[Group], shares: dict[int, float], train_has_some: bool) -> dict[int, list[Group]]:

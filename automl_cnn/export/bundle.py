@@ -114,7 +114,7 @@ class Classifier:
 
     @property
     def channels(self) -> int:
-        """1 for grey, 3 for colour."""
+        """1 for gray, 3 for color."""
         return int(self.card["channels"])
 
     @property

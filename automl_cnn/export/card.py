@@ -66,7 +66,7 @@ def beside(model: Path, card: Mapping[str, Any]) -> str:
 
 def _what(facts: Facts, best: Trial, model: Path | None) -> str:
     classes = [str(name) for name in facts.data.get("classes", ())]
-    colour = "grey" if facts.data.get("channels") == 1 else "RGB"
+    color = "gray" if facts.data.get("channels") == 1 else "RGB"
     size = best.configuration.get("resolution", "?")
     named = f"`{model.name}`: " if model else ""
     told = (
@@ -75,7 +75,7 @@ def _what(facts: Facts, best: Trial, model: Path | None) -> str:
     network = f"an ensemble, the mean of the probabilities of {facts.joined}" if facts.members else name_of(best.configuration)
     return (
         f"{named}{network}, {best.params or 0:,} parameters, {best.mult_adds or 0:,} multiply-accumulates for an image. It {told}\n\n"
-        f"Input: {colour} images, uint8 (batch, height, width, {facts.data.get('channels', 3)}), of any size, brought to {size} x {size} px inside the model; "
+        f"Input: {color} images, uint8 (batch, height, width, {facts.data.get('channels', 3)}), of any size, brought to {size} x {size} px inside the model; "
         "nothing is to be normalized. Output: a probability for each class, summing to one."
     )
 

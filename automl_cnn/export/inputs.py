@@ -186,7 +186,7 @@ def _fit(images: np.ndarray, size: int, channels: int) -> np.ndarray:
 
 
 def _encoded(image: Any) -> bytes:
-    """A PIL image as a file without loss, so that it takes the road of files: orientation, colours and resizing alike."""
+    """A PIL image as a file without loss, so that it takes the road of files: orientation, colors and resizing alike."""
     out = io.BytesIO()
     if image.mode in DEEP:
         image.save(out, "TIFF", exif=image.getexif())

@@ -60,7 +60,7 @@ def network(
 
     `size` is the square, in pixels, that the network sees; `width` and `depth` are the multipliers
     of compound scaling. With `pretrained`, the network has the form those weights fit (its own
-    multipliers and strides, colours as they were trained with, gray images thrice), and its weights are
+    multipliers and strides, colors as they were trained with, gray images thrice), and its weights are
     still drawn at random: `automl_cnn.models.pretrained.load` puts them in. Equal arguments give equal weights.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Charts as SVG text: no colour in them but by class, so that the page's style decides, light and dark.
+"""Charts as SVG text: no color in them but by class, so that the page's style decides, light and dark.
 
 Whatever carries `data-tip` tells it on hover and focus (script.js) and, without scripts, by its <title>.
 Each has a role, a label that says what it shows, and lies beside a table with the same numbers.

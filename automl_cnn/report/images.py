@@ -125,7 +125,7 @@ def images(facts: Facts) -> Images:
     if data.get("native"):
         found.append(("size", f"{data['native']} px is the shorter side of half of them, or less"))
     if "channels" in data:
-        found.append(("colour", "grey" if data["channels"] == 1 else "colour"))
+        found.append(("color", "gray" if data["channels"] == 1 else "color"))
     if "duplicates" in data:
         found.append(("exact copies", f"{int(data['duplicates']):,}"))
     unreadable = len(facts.skipped) or int(data.get("skipped", 0))

@@ -26,7 +26,15 @@ from automl_cnn.study.record.record import FINGERPRINT, Record
 from automl_cnn.text import readable
 
 IDENTITY = identity(StudyConfig)  # settings that make another study when they change
-ONCE = {"engine": "optuna", "sampler": "tpe", "pruner": "percentile", "scaling": "auto", "objectives": None}  # before it could be chosen
+ONCE = {  # before it could be chosen
+    "engine": "optuna",
+    "sampler": "tpe",
+    "pruner": "percentile",
+    "scaling": "auto",
+    "objectives": None,
+    "group_by": None,
+    "drop_leaks": False,
+}
 
 
 def summary(dataset: Dataset) -> dict[str, Any]:
@@ -128,7 +136,7 @@ def write_toml(path: Path, config: StudyConfig, name: str) -> None:
     """The settings that would repeat the study, as a study.toml."""
     values = {key: value for key, value in json.loads(config.model_dump_json()).items() if value is not None}
     values["name"] = name
-    for key in ("data", "store", "plugins_dir", "weights"):
+    for key in ("data", "store", "plugins_dir", "weights", "labels"):
         if values.get(key) is not None:
             values[key] = written(Path(os.path.realpath(getattr(config, key))))
     atomic_write_text(path, tomli_w.dumps(values))

@@ -14,11 +14,11 @@ from typing import Any
 
 from automl_cnn import backend, elapsed
 from automl_cnn import registry as plugins
-from automl_cnn.caveats import COPIES, COPIES_TEST, unequal
+from automl_cnn.caveats import unequal
 from automl_cnn.config import StudyConfig
-from automl_cnn.data import Dataset, Scan, alike, arrays, claims, pixels, prepare, scan
-from automl_cnn.diagnosis.copies import share_of_copies
-from automl_cnn.errors import AutomlCnnError, ImagesGone, StoreError
+from automl_cnn.data import Dataset, Scan, arrays, claims
+from automl_cnn.data.listing import write_splits
+from automl_cnn.errors import AutomlCnnError, StoreError
 from automl_cnn.pareto import winner
 from automl_cnn.records import Job, StudyResult, Trial
 from automl_cnn.store import Store, StudyFolder
@@ -28,6 +28,7 @@ from automl_cnn.study.finish.finish import Finish
 from automl_cnn.study.finish.majority import advice
 from automl_cnn.study.finish.refits import undo
 from automl_cnn.study.identity import as_begun, name_of, same_study, settled, summary, write_toml
+from automl_cnn.study.images import gone, look_for_copies, prepared, scanned
 from automl_cnn.study.model_files import ModelFiles
 from automl_cnn.study.notes import Noting
 from automl_cnn.study.observer import NullObserver, Observer
@@ -49,8 +50,6 @@ from automl_cnn.study.running.times import KEY as TIMES
 from automl_cnn.study.running.times import READY, Times
 from automl_cnn.track import NullTracker, Tracker, Tracking
 from automl_cnn.track.background import Background, ending
-
-LOOKED_THROUGH = 10**9  # bytes of images that are compared for copies, in about a second
 
 
 def run(
@@ -89,7 +88,10 @@ def run(
         found.only(kind, getattr(config, f"{kind}s"))
     store = Store(config.store)
     checking = Checking(observer, started, config.budget)
-    images = scan(config.data, skip=[store.root], listed=checking.listed) if dataset is None else dataset  # before anything is started or written
+    if dataset is None:  # before anything is started or written
+        images: Dataset | Scan = scanned(config.data, store, columns=config.columns, labels=config.labels, listed=checking.listed)
+    else:
+        images = dataset
     name = config.name or name_of(config, store)
     folder = store.study(name)
     with held(folder.lock, name), plainly(store), ending(Background(Tracker(store, name) if track else NullTracker())) as tracker:
@@ -118,7 +120,7 @@ def _search(
         observer.data(dataset)
         config, dataset = _begun(config, record, dataset, folder, observer)
         executor.configure(_setting(config, found, folder))
-        _look_for_copies(record, dataset)
+        look_for_copies(record, dataset)
         observer.known(record.settings[DATA], config.scored_by)
         for text in unequal(record.settings[DATA], config.scored_by):
             observer.note(text)
@@ -146,8 +148,8 @@ def _claimed(
     images: Dataset | Scan, config: StudyConfig, store: Store, checking: Checking, claim: contextlib.ExitStack
 ) -> tuple[Dataset, Callable[[], Dataset] | None]:
     """The images, decoded and claimed so that no other search deletes them, and what decodes them again; None where they were given as they are."""
-    decode = None if isinstance(images, Dataset) else partial(_prepared, images, config, store, checking)
-    dataset = images if isinstance(images, Dataset) else _prepared(images, config, store, checking)
+    decode = None if isinstance(images, Dataset) else partial(prepared, images, config, store, checking)
+    dataset = images if isinstance(images, Dataset) else prepared(images, config, store, checking)
     claim.enter_context(claims.claimed(Path(dataset.array).parent, arrays.family(Path(dataset.array))))
     if decode is not None and gone(dataset):  # another search deleted them before they were claimed
         dataset = decode()
@@ -165,6 +167,7 @@ def _begun(config: StudyConfig, record: Record, dataset: Dataset, folder: StudyF
     dataset = as_begun(dataset, folder.manifest, observer)
     record.keep(DATA, summary(dataset))
     dataset.save(folder.manifest)
+    write_splits(dataset, folder.splits)
     write_toml(folder.toml, config, folder.name)
     return config, dataset
 
@@ -300,34 +303,3 @@ class _Study:
             "data_fingerprint": self.dataset.fingerprint,
             "versions": {package: importlib.metadata.version(package) for package in ("automl-cnn", "keras")},
         }
-
-
-def gone(dataset: Dataset) -> bool:
-    """Whether the decoded images of a data set were deleted or damaged."""
-    try:
-        pixels(dataset, dataset.side)
-    except ImagesGone:
-        return True
-    return False
-
-
-def _prepared(images: Scan, config: StudyConfig, store: Store, checking: Checking) -> Dataset:
-    return prepare(
-        images,
-        store.cache,
-        seed=config.seed,
-        val_share=config.val_share,
-        test_share=config.test_share,
-        max_size=config.max_resolution,
-        max_pixels=config.max_pixels,
-        progress=checking.images,
-    )
-
-
-def _look_for_copies(record: Record, dataset: Dataset) -> None:
-    """Of sets too large to be split by their pixels, keep at least the measured shares of copies, while the worker starts; of the largest it is not known."""
-    if not alike.too_many(len(dataset)) or len(dataset) * dataset.side**2 * dataset.channels > LOOKED_THROUGH:
-        return
-    known, images, train = record.settings[DATA], pixels(dataset, dataset.side), dataset.rows("train")
-    seen = {COPIES: share_of_copies(images, train, dataset.rows("val")), COPIES_TEST: share_of_copies(images, train, dataset.rows("test"))}
-    record.keep(DATA, {**known, **{key: max(share, known.get(key) or 0.0) for key, share in seen.items()}})

@@ -27,7 +27,7 @@ STEADY = (0.5, 1.5)  # the third repeat's cost over the second's
 
 @rule()
 def builds_its_default(subject: Subject) -> None:
-    """The default builds at `min_size` and at 64 px, for colour and for gray images, and gives a map that is not empty."""
+    """The default builds at `min_size` and at 64 px, for color and for gray images, and gives a map that is not empty."""
     smallest = subject.plugin.min_size
     with shapeless():
         for size, channels in dict.fromkeys(((smallest, 3), (smallest, 1), (max(smallest, 64), 3))):

@@ -38,7 +38,7 @@ def broken(found: object, expected: str, do: str) -> NoReturn:
 
 
 def plainly(text: object) -> str:
-    """An error's message in one line, without Keras's colours and its list of arguments."""
+    """An error's message in one line, without Keras's colors and its list of arguments."""
     words = re.sub(r"\x1b\[[0-9;]*m", "", str(text)).partition("Arguments received by")[0]
     return " ".join(words.split()).rstrip(".")
 

@@ -157,15 +157,15 @@ def _thumbnail(image: np.ndarray) -> Image.Image:
 
 
 def _overlaid(picture: Image.Image, heat: np.ndarray) -> Image.Image:
-    """The picture in grey under its heat in colour: the more, the brighter and the less transparent."""
+    """The picture in gray under its heat in color: the more, the brighter and the less transparent."""
     size = picture.size
     large = np.asarray(Image.fromarray(heat.astype(np.float32)).resize(size, Image.Resampling.BICUBIC)).clip(0.0, 1.0)
     place = large * (len(HEAT) - 1)
     low = np.minimum(place.astype(int), len(HEAT) - 2)
-    colour = HEAT[low] + (HEAT[low + 1] - HEAT[low]) * (place - low)[..., None]
+    color = HEAT[low] + (HEAT[low + 1] - HEAT[low]) * (place - low)[..., None]
     strength = (0.65 * np.minimum(1.0, 1.6 * large))[..., None]
-    grey = np.asarray(picture.convert("L").convert("RGB"), np.float32)
-    return Image.fromarray((grey * (1 - strength) + colour * strength).clip(0, 255).astype(np.uint8))
+    gray = np.asarray(picture.convert("L").convert("RGB"), np.float32)
+    return Image.fromarray((gray * (1 - strength) + color * strength).clip(0, 255).astype(np.uint8))
 
 
 def _jpeg(picture: Image.Image) -> str:

@@ -163,3 +163,25 @@ def test_the_largest_image_can_be_set(classifier, monkeypatch, tmp_path):
     done = run("m", tmp_path / "c.png", "--max-pixels", "many")
     assert done.exit_code != 0
     assert "--max-pixels" in done.output
+
+
+def test_a_table_names_images_and_their_labels(classifier, tmp_path):
+    for name in ("c1.jpg", "d2.jpg", "d3.jpg"):
+        (tmp_path / name).touch()
+    (tmp_path / "new.csv").write_text("file,species\nc1.jpg,cat\nd2.jpg,\nd3.jpg,cat\n")
+    done = run("m", tmp_path / "new.csv", "--columns", "label=species")
+    assert names(done.stdout) == ["c1.jpg", "d2.jpg", "d3.jpg"]
+    assert "accuracy 0.500: 1 of the 2 images with a label" in done.stderr
+    (tmp_path / "paths.csv").write_text("path\nc1.jpg\n")
+    assert names(run("m", tmp_path / "paths.csv", tmp_path / "d2.jpg").stdout) == ["c1.jpg", "d2.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"), [(("none.csv",), "There is no file or folder none.csv"), (("c.jpg", "--columns", "path=x"), "there is none among the paths")]
+)
+def test_a_table_that_cannot_be_used_is_one_sentence(classifier, tmp_path, monkeypatch, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "c.jpg").touch()
+    done = run("m", *arguments)
+    assert done.exit_code == 2
+    assert words in done.stderr

@@ -80,8 +80,11 @@ def test_flags_become_settings(cli, fake_search, tmp_path):
         "--max-latency": "20ms",
         "--max-disk": "2GB",
         "--max-pixels": "100M",
+        "--columns": "path=file",
+        "--labels": str(tmp_path / "suspects.csv"),
+        "--group-by": r"(person\d+)",
     }
-    done = cli("search", *(part for pair in flags.items() for part in pair), "--no-mlflow")
+    done = cli("search", *(part for pair in flags.items() for part in pair), "--drop-leaks", "--no-mlflow")
     assert done.exit_code == 0, done.output
     assert fake_search.config == StudyConfig(
         data=tmp_path,
@@ -115,10 +118,14 @@ def test_flags_become_settings(cli, fake_search, tmp_path):
         max_latency=20,
         max_disk=2e9,
         max_pixels=1e8,
+        columns="path=file",
+        labels=tmp_path / "suspects.csv",
+        group_by=r"(person\d+)",
+        drop_leaks=True,
     )
     assert fake_search.options["track"] is False
     assert 0 <= elapsed.now() - fake_search.options["started"] < elapsed.LATEST  # since this process began
-    assert set(flags) == {f"--{field.replace('_', '-')}" for field in StudyConfig.model_fields}
+    assert {*flags, "--drop-leaks"} == {f"--{field.replace('_', '-')}" for field in StudyConfig.model_fields}
 
 
 def test_flags_override_the_study_file(cli, fake_search, tmp_path):
@@ -138,7 +145,7 @@ def test_plugins_dir_comes_from_the_environment(cli, fake_search, monkeypatch, t
 
 PLAIN = """\
    T  Plugin left out: mine.py: ImportError: no module named x
-   T  flowers: 3,210 images (colour) of 3 classes: 2,248 training, 481 validation, 481 test
+   T  flowers: 3,210 images (color) of 3 classes: 2,248 training, 481 validation, 481 test
    T  2 images are copies of others: copies stay in one split
    T  left out daisy/0.jpg: truncated
    T  left out daisy/1.jpg: truncated

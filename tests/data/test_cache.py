@@ -1,3 +1,4 @@
+import csv
 import hashlib
 import multiprocessing
 import os
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image
 
 from automl_cnn.data import arrays, decoded, open_image, pixels, prepare, prepare_arrays, resize_array
+from automl_cnn.data.listing import write_splits
 from automl_cnn.errors import DataError, StoreError
 
 
@@ -127,7 +129,7 @@ def test_duplicates_leaks_and_torn_labels_are_told(photos, cache):
     assert dataset.duplicates == 2
     split_of = dict(zip(dataset.paths, dataset.splits.tolist(), strict=True))
     assert split_of["cat/0.png"] == split_of["cat/copy.png"]
-    assert split_of["cat/1.png"] == split_of["dog/torn.png"] == 0
+    assert split_of["cat/1.png"] == split_of["dog/torn.png"] == -1
     assert any("under several classes" in note for note in dataset.notes)
     given = photos.parent / "given"
     for name in ("train", "val", "test"):
@@ -278,3 +280,19 @@ def test_labels_that_cannot_be_used(digits, cache, labels, reason):
 def test_suspiciously_dark_arrays_are_told(digits, cache):
     assert f"brightest pixel of all images is {(digits // 17).max()} of 255" in prepare_arrays(digits // 17, np.arange(30) % 2, cache).notes[0]
     assert prepare_arrays(digits, np.arange(30) % 2, cache).notes == ()
+
+
+def test_the_splits_are_a_table_with_reasons(photos, cache, tmp_path):
+    shutil.copy(photos / "cat" / "0.png", photos / "cat" / "copy.png")
+    shutil.copy(photos / "cat" / "1.png", photos / "dog" / "torn.png")
+    dataset = prepare(photos, cache)
+    write_splits(dataset, tmp_path / "split.csv")
+    rows = {row["path"]: row for row in csv.DictReader((tmp_path / "split.csv").open())}
+    assert list(rows) == list(dataset.paths)
+    assert rows["cat/0.png"]["group"] == rows["cat/copy.png"]["group"] != rows["cat/2.png"]["group"]
+    assert {rows[path]["split"] for path in ("cat/1.png", "dog/torn.png")} == {"none"}
+    assert rows["dog/torn.png"]["reason"] == "the same bytes are in another class"
+    assert rows["cat/2.png"]["reason"] == "drawn"
+    dataset.save(tmp_path / "dataset.json")
+    again = type(dataset).load(tmp_path / "dataset.json")
+    assert again.aside == dataset.aside

@@ -139,7 +139,7 @@ def test_gray_images_are_seen_as_three_equal_colours(monkeypatch, other, dtype):
 def test_a_first_kernel_that_sees_gray_is_explained(monkeypatch, other):
     monkeypatch.setattr(keras.applications, "MobileNet", lambda **_: other)
     model = build(PLUGINS.get("architecture", "mobilenet")(), classes=3, channels=1, size=PIXELS, width=0.25)
-    with pytest.raises(PluginError, match=r"layer '\w+' sees gray images, of one channel, the file's first kernel three colours"):
+    with pytest.raises(PluginError, match=r"layer '\w+' sees gray images, of one channel, the file's first kernel three colors"):
         pretrained.load(model, LITTLE)
 
 

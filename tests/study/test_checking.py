@@ -11,6 +11,7 @@ from session_fakes import FakeWorker
 
 from automl_cnn import elapsed
 from automl_cnn.config import study_config
+from automl_cnn.data import inputs
 from automl_cnn.errors import ConfigError
 from automl_cnn.study import checking, session
 from automl_cnn.study.checking import Checking
@@ -76,8 +77,8 @@ def test_a_search_lists_the_folder_once_shows_how_far_it_is_and_never_sees_its_o
         listed.append(folder)
         return honest(folder, **more)
 
-    honest = session.scan
-    monkeypatch.setattr(session, "scan", scan)
+    honest = inputs.scan
+    monkeypatch.setattr(inputs, "scan", scan)
     monkeypatch.setattr("automl_cnn.data.cache.scan", scan)
     monkeypatch.setattr(session, "LocalExecutor", FakeWorker)
     shown = Shown()

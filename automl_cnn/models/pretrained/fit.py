@@ -87,8 +87,8 @@ class _Plan:
     def _first(self, layer: Any, kernel: Array) -> Array:
         if layer.kernel.shape[2] == 1 and kernel.shape[2] == 3:
             raise PluginError(
-                f"{self.complaint}: layer '{layer.name}' sees gray images, of one channel, the file's first kernel three colours. "
-                "Build the network with these pretrained weights (pretrained=…), which shows it gray images as three equal colours."
+                f"{self.complaint}: layer '{layer.name}' sees gray images, of one channel, the file's first kernel three colors. "
+                "Build the network with these pretrained weights (pretrained=…), which shows it gray images as three equal colors."
             )
         return kernel[:, :, ::-1] if self.entry.inputs.bgr else kernel
 

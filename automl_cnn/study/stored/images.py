@@ -12,6 +12,9 @@ from typing import Any
 from automl_cnn import paths
 from automl_cnn.config import StudyConfig, read_toml
 from automl_cnn.data import Dataset, pixels, prepare
+from automl_cnn.data.corrections import corrected
+from automl_cnn.data.corrections import read as corrections
+from automl_cnn.data.inputs import scan_input
 from automl_cnn.errors import AutomlCnnError, ConfigError, DataError
 from automl_cnn.places import moved, store_of
 from automl_cnn.store import Store, StudyFolder
@@ -39,12 +42,16 @@ def images_of(folder: StudyFolder, data: Path | None = None) -> Dataset:
         raise DataError(f"The decoded images {dataset.array} are gone, and {folder.folder} lies in no store to decode them again. Export from its own store.")
     settings = settings_of(folder)
     places = [data] if data else [Path(dataset.folder), paths.read(settings.get("data", dataset.folder))]  # the second has moved along with the store
-    place = next((place for place in places if place.is_dir()), places[0])
-    if not place.is_dir():
+    table = paths.read(settings["data"]) if settings.get("data") else None
+    places = [table] if table is not None and table.is_file() and data is None else places
+    place = next((place for place in places if place.exists()), places[0])
+    if not place.exists():
         raise DataError(f"The images of the study '{folder.name}' are not at {place}, and their decoded copy is gone. {_WHERE}")
     shares = {key: settings.get(key, StudyConfig.model_fields[key].default) for key in ("seed", "val_share", "test_share")}
     size = settings.get("max_resolution", StudyConfig.model_fields["max_resolution"].default)
-    again = prepare(place, Store(root).cache, max_size=size, **shares)
+    labels = paths.read(settings["labels"]) if settings.get("labels") else None
+    files = scan_input(place, cache=Store(root).cache, columns=settings.get("columns") if place.is_file() else None)
+    again = prepare(files if labels is None else corrected(files, corrections(labels), labels), Store(root).cache, max_size=size, **shares)
     if again.fingerprint != dataset.fingerprint or (again.side, len(again)) != (dataset.side, len(dataset)):
         raise DataError(f"The images in {place} are not those of the study '{folder.name}': they were changed since, or are others. {_WHERE}")
     dataset = dataclasses.replace(dataset, array=again.array, folder=again.folder)  # the splits stay those that the study was made with

@@ -1,0 +1,187 @@
+"""Images that show one photo: exact copies, and versions that were resized, compressed again, cropped, mirrored or brightened.
+
+Candidates are the nearest neighbors by the features of a frozen network, of the image and of its mirror image; perceptual hashes find almost no crops.
+Each candidate is then brought to cover the other and compared by its fine details (`automl_cnn.data.alike`), since two photos of one thing may have nearly
+the same features, but never the same details.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from automl_cnn.check.problem import Case, Problem, many, verb
+from automl_cnn.data import alike
+from automl_cnn.data.names import Components
+
+NEAREST = 3  # neighbors of each image that are looked at
+CLOSE = 0.8  # of the median distance to the nearest neighbor: copies are nearer than that
+BLOCK = 1024
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two rows that show one photo; `details` is the correlation of their fine details, 1 for exact copies."""
+
+    one: int
+    other: int
+    details: float
+    mirrored: bool = False
+
+
+def exact(digests: Sequence[str]) -> list[list[int]]:
+    """The rows of files with the same bytes, two or more each."""
+    rows = defaultdict[str, list[int]](list)
+    for row, digest in enumerate(digests):
+        rows[digest].append(row)
+    return [family for family in rows.values() if len(family) > 1]
+
+
+def near(features: np.ndarray, mirrored: np.ndarray, images: np.ndarray) -> list[Pair]:
+    """Pairs of versions of one photo among `images` (uint8, n x side x side x channels), of whatever class.
+
+    `features` and `mirrored` (n, channels) are what a frozen network says of each image and of its mirror image. Nothing where the images are too small
+    to have details.
+    """
+    if len(images) < 2 or images.shape[1] < alike.LEAST_SIDE:
+        return []
+    gray = alike.grays(images)
+    one, other, flip = _candidates(features, mirrored)
+    rows, others, details, flips = alike.verified(gray, one, other, flip)
+    return [Pair(int(row), int(mate), float(match), bool(turned)) for row, mate, match, turned in zip(rows, others, details, flips, strict=True)]
+
+
+def _candidates(features: np.ndarray, mirrored: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows, other rows and whether the other is to be mirrored: close neighbors, each pair once."""
+    mean, deviation = features.mean(axis=0), features.std(axis=0) + 1e-3
+    plain, turned = (_unit((np.asarray(given, np.float32) - mean) / deviation) for given in (features, mirrored))
+    pairs: dict[tuple[int, int, bool], float] = {}
+    nearest = []
+    for flip, others in ((False, plain), (True, turned)):
+        for start in range(0, len(plain), BLOCK):
+            likeness = plain[start : start + BLOCK] @ others.T
+            here = np.arange(len(likeness))
+            likeness[here, start + here] = -np.inf
+            count = min(NEAREST, likeness.shape[1] - 1)
+            chosen = np.argpartition(-likeness, count - 1, axis=1)[:, :count]
+            distances = np.sqrt(np.maximum(0.0, 2 - 2 * np.take_along_axis(likeness, chosen, axis=1)))
+            if not flip:
+                nearest.append(distances.min(axis=1))
+            for row, mates in enumerate(chosen):
+                for place, mate in enumerate(mates):
+                    low, high = sorted((start + row, int(mate)))
+                    key = (low, high, flip)
+                    pairs[key] = min(pairs.get(key, np.inf), float(distances[row, place]))
+    limit = CLOSE * float(np.median(np.concatenate(nearest)))
+    kept = sorted(key for key, distance in pairs.items() if distance <= limit)
+    rows, others, flips = (np.array([key[part] for key in kept]) for part in range(3))
+    return rows.astype(int), others.astype(int), flips.astype(bool)
+
+
+def _unit(rows: np.ndarray) -> np.ndarray:
+    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9))
+
+
+def problems_of(
+    paths: Sequence[str], labels: np.ndarray, classes: Sequence[str], given: Sequence[str | None], *, same: Sequence[Sequence[int]], pairs: Sequence[Pair]
+) -> list[Problem]:
+    """What copies do to labels and splits: `same` are the exact ones, `pairs` the altered ones, `given` the split that the user chose for each image."""
+    joined = Components(range(len(paths)))
+    for family in same:
+        joined.join(list(family))
+    equal = {row for family in same for row in family}
+    for pair in pairs:
+        joined.join([pair.one, pair.other])
+    families = joined.families()
+    details = _details(same, pairs)
+    conflicts = [family for family in families if len({int(labels[row]) for row in family}) > 1]
+    leaks = [family for family in families if len({_side(given[row]) for row in family}) > 1]
+    problems = []
+    if conflicts:
+        problems.append(_conflict(paths, labels, classes, conflicts, details))
+    if leaks:
+        problems.append(_leak(paths, given, leaks, details))
+    plain = [family for family in families if family not in conflicts]
+    exact_ones = [list(family) for family in same if len({int(labels[row]) for row in family}) == 1]
+    altered = [family for family in plain if any(row not in equal for row in family)]
+    if exact_ones:
+        extra = sum(len(family) for family in exact_ones) - len(exact_ones)
+        problems.append(
+            Problem(
+                "copies",
+                "note",
+                f"{many(extra, 'file')} {verb(extra, 'is an exact copy', 'are exact copies')} of another of the same class ({many(len(exact_ones), 'group')}).",
+                "It keeps copies in one split, so that no score is made of them.",
+                "Delete the copies: they give their photo more weight than the others.",
+                extra,
+                tuple(_case(paths, family, details) for family in exact_ones),
+            )
+        )
+    if altered:
+        extra = sum(len(family) for family in altered) - len(altered)
+        problems.append(
+            Problem(
+                "near_copies",
+                "warning",
+                f"{many(extra)} {verb(extra, 'is an altered version', 'are altered versions')} of another of the same class ({many(len(altered), 'group')}).",
+                "It keeps versions of one photo in one split.",
+                "Look at some of them. If they are augmented copies, search the originals alone: the search augments by itself.",
+                extra,
+                tuple(_case(paths, family, details) for family in altered),
+            )
+        )
+    return problems
+
+
+def _conflict(
+    paths: Sequence[str], labels: np.ndarray, classes: Sequence[str], families: Sequence[Sequence[int]], details: dict[tuple[int, int], str]
+) -> Problem:
+    cases = []
+    for family in families:
+        names = " and ".join(f"'{classes[label]}'" for label in sorted({int(labels[row]) for row in family}))
+        cases.append(_case(paths, family, details, f"labeled {names}"))
+    return Problem(
+        "conflict",
+        "error",
+        f"{many(len(families), 'photo')} {verb(len(families), 'lies', 'lie')} in several classes: at least one label of each is wrong.",
+        "It leaves all versions of such a photo out.",
+        "Delete the wrong ones.",
+        sum(len(family) for family in families),
+        tuple(cases),
+    )
+
+
+def _leak(paths: Sequence[str], given: Sequence[str | None], families: Sequence[Sequence[int]], details: dict[tuple[int, int], str]) -> Problem:
+    cases, leaked = [], 0
+    for family in families:
+        sides = sorted({_side(given[row]) for row in family})
+        leaked += sum(_side(given[row]) != "train" for row in family)
+        cases.append(_case(paths, family, details, f"in {' and '.join(sides)}"))
+    return Problem(
+        "leak",
+        "error",
+        f"{many(leaked, 'validation or test image')} {verb(leaked, 'is a version', 'are versions')} of a photo in another split: their score is too good.",
+        "It keeps your splits as they are, and says so beside the score. With --drop-leaks it leaves these images out of training.",
+        "Use --drop-leaks, or move all versions of a photo into one split.",
+        leaked,
+        tuple(cases),
+    )
+
+
+def _side(split: str | None) -> str:
+    return split or "train"
+
+
+def _details(same: Sequence[Sequence[int]], pairs: Sequence[Pair]) -> dict[tuple[int, int], str]:
+    known = {(pair.one, pair.other): "mirrored" if pair.mirrored else f"details alike by {pair.details:.2f}" for pair in pairs}
+    return known | {(family[0], row): "byte for byte" for family in same for row in family[1:]}
+
+
+def _case(paths: Sequence[str], family: Sequence[int], details: dict[tuple[int, int], str], words: str = "") -> Case:
+    first, *others = family
+    how = sorted({text for (one, other), text in details.items() if one in family and other in family})
+    detail = ", ".join([*([words] if words else []), *(how[:1] if len(how) == 1 else [])])
+    return Case(paths[first], detail, tuple(paths[row] for row in others), row=int(first))

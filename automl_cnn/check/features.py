@@ -1,0 +1,79 @@
+"""What a frozen network says of every image and of its mirror image, from the cache that searches fill too."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from automl_cnn.data import Dataset
+from automl_cnn.errors import PluginError
+from automl_cnn.models.pretrained import available
+from automl_cnn.plugin import Architecture, Pretrained
+from automl_cnn.registry import Registry
+from automl_cnn.space import Scalar
+
+SIDE = 160  # px: a size that searches read at as well
+
+
+@dataclass(frozen=True)
+class Read:
+    """Of the images in `rows`: what the network's last stages say, `plain` and `mirrored` (images, channels); `last` is where its last stage lies."""
+
+    rows: np.ndarray
+    plain: np.ndarray
+    mirrored: np.ndarray
+    last: slice
+    network: str
+
+
+def smallest(registry: Registry) -> tuple[type[Architecture], Pretrained] | None:
+    """The pretrained network of the smallest images among those whose weights are on this machine; None where there are none."""
+    entries = []
+    for name in registry.names("architecture"):
+        plugin = registry.get("architecture", name)
+        assert issubclass(plugin, Architecture)  # the registry keeps the kinds apart
+        entries += [(entry.size, entry.width * entry.depth, name, number, plugin, entry) for number, entry in enumerate(plugin.pretrained) if available(entry)]
+    return min(entries, key=lambda entry: entry[:4])[4:] if entries else None
+
+
+def read(dataset: Dataset, registry: Registry, seconds: float | None, report: Callable[[int, int], None]) -> Read | None:
+    """The features of all images, or of as many as `seconds` allow, drawn at random; None where there are no weights on this machine.
+
+    Raises:
+        PluginError: the network cannot be built, or its weights do not fit.
+    """
+    chosen = smallest(registry)
+    if chosen is None:
+        return None
+    plugin, entry = chosen
+    from automl_cnn.models import pretrained
+    from automl_cnn.models.build import network_of
+    from automl_cnn.models.readout import Look
+    from automl_cnn.train.features import Features
+    from automl_cnn.transfer import FINETUNE, PRETRAINED, PROBE
+
+    configuration: dict[str, Scalar] = {
+        "architecture": plugin.name,
+        f"{PRETRAINED}{plugin.name}": entry.name,
+        f"{FINETUNE}{plugin.name}": PROBE,
+        "resolution": SIDE,
+    }
+    network = network_of(configuration, registry, classes=len(dataset.classes), channels=dataset.channels, seed=0)
+    if network.reader is None:
+        raise PluginError(f"{plugin.name} with the weights '{entry.name}' cannot be read stage by stage.")
+    pretrained.load(network.body, entry)
+    order, began = np.random.default_rng(0).permutation(len(dataset)), time.monotonic()
+
+    def watching(done: int, of: int) -> bool:
+        report(done, of)
+        return seconds is None or time.monotonic() - began < seconds
+
+    looks = (Look(SIDE), Look(SIDE, True))
+    values, count = Features(dataset, network.reader, entry).read(looks, SIDE, order, watching)
+    rows = order[:count]
+    back = np.argsort(rows)
+    plain, mirrored = (values[look][back] for look in looks)
+    return Read(rows[back], plain, mirrored, Features.columns(network.reader, 1), f"{plugin.name} ({entry.name}) at {SIDE} px")

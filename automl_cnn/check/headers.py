@@ -1,0 +1,182 @@
+"""What the headers of the files show: wrong extensions, odd sizes and shapes, mixed kinds, and properties that give the class away."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from automl_cnn.check.extremes import far, ranked
+from automl_cnn.check.problem import Case, Problem, many, verb
+from automl_cnn.data.header import Header
+
+EXTENSIONS = {
+    "JPEG": {"jpg", "jpeg", "jpe", "jfif"},
+    "MPO": {"jpg", "jpeg", "mpo"},
+    "PNG": {"png"},
+    "GIF": {"gif"},
+    "BMP": {"bmp", "dib"},
+    "TIFF": {"tif", "tiff"},
+    "WEBP": {"webp"},
+    "PPM": {"ppm", "pgm", "pbm", "pnm"},
+}
+ASPECT, SIZE = 0.05, 0.1  # the least spread of the logarithms of width / height and of the side
+TWICE = float(np.log(2))  # by which factor a shape or a size must differ at least to be odd
+GIVES_AWAY = 0.5  # of the mistakes that one answer for all makes, the share that a property avoids, from which on it gives the class away
+LEAST = 20  # images without which a property proves nothing
+BATCH = 8  # images of one value without which it is not counted
+
+
+def facts_of(headers: Sequence[Header]) -> dict[str, Any]:
+    """Formats, modes and sizes by number."""
+    if not headers:
+        return {}
+    sides = np.array([(header.width, header.height) for header in headers])
+    return {
+        "formats": dict(Counter(header.format for header in headers).most_common()),
+        "modes": dict(Counter(header.mode for header in headers).most_common()),
+        "width": _span(sides[:, 0]),
+        "height": _span(sides[:, 1]),
+    }
+
+
+def problems_of(paths: Sequence[str], labels: np.ndarray, classes: Sequence[str], headers: Sequence[Header]) -> list[Problem]:
+    """What is odd about the files of these images, from their headers alone."""
+    every = [_extensions(paths, headers), _shapes(paths, headers), _sizes(paths, headers), _modes(paths, headers), _gives_away(labels, classes, headers)]
+    return [problem for problem in every if problem is not None]
+
+
+def _span(values: np.ndarray) -> dict[str, int]:
+    return {"least": int(values.min()), "median": int(np.median(values)), "most": int(values.max())}
+
+
+def _extensions(paths: Sequence[str], headers: Sequence[Header]) -> Problem | None:
+    cases = []
+    for row, (path, header) in enumerate(zip(paths, headers, strict=True)):
+        suffix = PurePosixPath(path).suffix.lstrip(".").lower()
+        if header.format in EXTENSIONS and suffix not in EXTENSIONS[header.format]:
+            cases.append(Case(path, f"{header.format} by its content", row=row))
+    if not cases:
+        return None
+    return Problem(
+        "extension",
+        "note",
+        f"{many(len(cases), 'file')} {verb(len(cases), 'has', 'have')} an extension of another format.",
+        "They are read by their content.",
+        "Rename them if other programs read this folder too.",
+        len(cases),
+        tuple(cases),
+    )
+
+
+def _shapes(paths: Sequence[str], headers: Sequence[Header]) -> Problem | None:
+    aspect = np.log(np.array([header.width / header.height for header in headers]))
+    away = np.abs(aspect - np.median(aspect))
+    odd = np.flatnonzero((far(aspect, below=False, least=ASPECT) | far(aspect, below=True, least=ASPECT)) & (away > TWICE))
+    if not len(odd):
+        return None
+    rows = ranked(odd, away, lowest=False)
+    return Problem(
+        "shape",
+        "warning",
+        f"{many(len(rows))} {verb(len(rows), 'is', 'are')} of another shape than the rest: much wider or much taller.",
+        "They are squashed to a square, as all others.",
+        "Crop them, or leave them out if they show something else.",
+        len(rows),
+        tuple(Case(paths[row], f"{headers[row].width}x{headers[row].height} px", row=row) for row in rows),
+    )
+
+
+def _sizes(paths: Sequence[str], headers: Sequence[Header]) -> Problem | None:
+    size = np.log(np.array([float(header.width) * header.height for header in headers])) / 2
+    away = np.abs(size - np.median(size))
+    small, large = (far(size, below=below, least=SIZE) & (away > TWICE) for below in (True, False))
+    odd = np.flatnonzero(small | large)
+    if not len(odd):
+        return None
+    rows = ranked(odd, away, lowest=False)
+    parts = [f"{int(mask.sum()):,} much {words}" for mask, words in ((small, "smaller"), (large, "larger")) if mask.any()]
+    return Problem(
+        "size",
+        "note",
+        f"{many(len(rows))} {verb(len(rows), 'is', 'are')} of another size than the rest: {' and '.join(parts)}.",
+        "All are brought to one size; the small ones are enlarged and stay blurred.",
+        "See whether they come from another source, or are thumbnails.",
+        len(rows),
+        tuple(Case(paths[row], f"{headers[row].width}x{headers[row].height} px", row=row) for row in rows),
+    )
+
+
+def _modes(paths: Sequence[str], headers: Sequence[Header]) -> Problem | None:
+    gray = np.array([header.gray for header in headers])
+    rare: list[int] = np.flatnonzero(gray if gray.mean() < 0.5 else ~gray).tolist()
+    if not rare:
+        return None
+    kind, rest = ("gray", "in color") if gray.mean() < 0.5 else ("in color", "gray")
+    return Problem(
+        "mode",
+        "note",
+        f"{many(len(rare))} {verb(len(rare), 'is', 'are')} {kind}, the others {rest}.",
+        "All are read in color.",
+        "Nothing, unless the classes differ in it.",
+        len(rare),
+        tuple(Case(paths[row], headers[row].mode, row=row) for row in rare),
+    )
+
+
+def _gives_away(labels: np.ndarray, classes: Sequence[str], headers: Sequence[Header]) -> Problem | None:
+    """A property of the files from which the class can be guessed: a network may learn it in place of what the images show."""
+    if len(labels) < LEAST:
+        return None
+    properties = {
+        "the file format": [header.format for header in headers],
+        "gray or color": [str(header.gray) for header in headers],
+        "the size in pixels": [f"{header.width}x{header.height}" for header in headers],
+        "the camera": [header.camera for header in headers],
+    }
+    best, share, values = max(((name, _avoided(labels, given), given) for name, given in properties.items()), key=lambda entry: entry[1])
+    if share < GIVES_AWAY:
+        return None
+    telling = [(value, count) for value, count in Counter(values).most_common() if count >= BATCH][:4]
+    some = "; ".join(f"{_shown(best, value)}: {_most(labels, values, value, classes)}" for value, _ in telling)
+    return Problem(
+        "shortcut",
+        "warning",
+        f"The class can be guessed from {best} alone ({share:.0%} of the mistakes of a single answer are avoided): {some}.",
+        "It cannot know: a network may learn this in place of what the images show, and fail on images from elsewhere.",
+        "Convert all images in the same way, from the same sources, before the search.",
+        len(labels),
+    )
+
+
+def _avoided(labels: np.ndarray, values: Sequence[str]) -> float:
+    """How many of the mistakes of one answer for all the best answer for each value avoids, each image judged by the others."""
+    counts = np.bincount(labels)
+    mistakes = len(labels) - counts.max()
+    if not mistakes or len(set(values)) < 2:
+        return 0.0
+    right = 0
+    for value in set(values):
+        mine = labels[[other == value for other in values]]
+        own = np.bincount(mine, minlength=len(counts))
+        if len(mine) < BATCH:
+            right += int(np.sum(mine == counts.argmax()))
+            continue
+        top = int(own.argmax())
+        second = int(np.partition(own, -2)[-2]) if len(own) > 1 else 0
+        right += int(own[top]) if own[top] - 1 >= second else 0
+    return float((right - counts.max()) / mistakes)
+
+
+def _most(labels: np.ndarray, values: Sequence[str], value: str, classes: Sequence[str]) -> str:
+    mine = np.bincount(labels[[other == value for other in values]], minlength=len(classes))
+    return f"{mine.max() / mine.sum():.0%} '{classes[int(mine.argmax())]}'"
+
+
+def _shown(name: str, value: str) -> str:
+    if name == "gray or color":
+        return "gray" if value == "True" else "in color"
+    return value or "none"

@@ -1,0 +1,69 @@
+"""A check as one HTML page with thumbnails, complete in itself."""
+
+from __future__ import annotations
+
+import re
+from importlib import resources
+from pathlib import Path
+
+from markupsafe import Markup, escape
+
+from automl_cnn.check.pictures import OTHERS, SHOWN
+from automl_cnn.check.problem import Checked
+from automl_cnn.data import told_apart
+from automl_cnn.store import atomic_write_text
+
+TITLES = {
+    "blank": "Blank images",
+    "blurred": "Blurred images",
+    "bright": "Bright images",
+    "confusable": "Classes that look alike",
+    "conflict": "One photo in several classes",
+    "copies": "Exact copies",
+    "dark": "Dark images",
+    "extension": "Wrong extensions",
+    "groups": "Groups",
+    "label": "Suspect labels",
+    "leak": "Copies across splits",
+    "mode": "Gray and color mixed",
+    "near_copies": "Altered copies",
+    "outlier": "Images unlike their class",
+    "shape": "Odd shapes",
+    "shortcut": "The class shows in the files",
+    "size": "Odd sizes",
+    "small_class": "Small classes",
+    "unequal": "Unequal classes",
+    "unreadable": "Files that cannot be used",
+}
+
+
+def name_of(checked: Checked) -> str:
+    """A file name for the folder that was checked."""
+    return told_apart(Path(checked.folder)).replace("/", "-")
+
+
+def html(checked: Checked) -> str:
+    """The page as HTML; it asks the network for nothing."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(loader=PackageLoader("automl_cnn.check", ""), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["code"] = _code
+    style = Markup((resources.files("automl_cnn.report") / "style.css").read_text(encoding="utf-8"))
+    own = Markup((resources.files("automl_cnn.check") / "page.css").read_text(encoding="utf-8"))
+    return environment.get_template("page.html").render(checked=checked, titles=TITLES, style=style + own, shown=SHOWN, compared=OTHERS)
+
+
+def _code(text: str) -> Markup:
+    """Text with `commands` set as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+
+
+def write(checked: Checked, place: Path) -> Path:
+    """Write the page, and return where it lies.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
+    place.parent.mkdir(parents=True, exist_ok=True)
+    atomic_write_text(place, html(checked))
+    return place

@@ -1,0 +1,148 @@
+"""`automl-cnn check`: what may be wrong with a folder of images, before a search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from automl_cnn.cli import backend
+from automl_cnn.cli.console import Text, console, plural, say, write_json
+from automl_cnn.cli.dashboard import STORE, InStore
+from automl_cnn.cli.tables import Folder
+from automl_cnn.errors import BackendError, ConfigError
+from automl_cnn.paths import address
+
+if TYPE_CHECKING:
+    from automl_cnn.check import Checked, Problem
+
+COLORS = {"error": "bold red", "warning": "yellow", "note": "cyan"}
+LISTED = 5  # cases of a problem on the terminal
+HOW, OUTPUT = "How", "Output"
+
+
+def check(
+    *,
+    data: Annotated[Path, typer.Option(help="A folder with one subfolder of images per class, or a table with a path and a label.", metavar="FOLDER")],
+    columns: Annotated[str | None, typer.Option(help="The columns of a table, where they are called otherwise: path=file,label=species.")] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Without a network: labels and altered copies across classes are not checked.", rich_help_panel=HOW)
+    ] = False,
+    time: Annotated[
+        str, typer.Option(help="How long a network may look at the images, as in 2m; of a larger set it sees a random part.", rich_help_panel=HOW)
+    ] = "2m",
+    seed: Annotated[int, typer.Option(min=0, help="The seed of the split that a search would make.", rich_help_panel=HOW)] = 0,
+    plugins_dir: Folder = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The page to write (default: checks/NAME.html in the store).", show_default=False, rich_help_panel=OUTPUT)
+    ] = None,
+    fix: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write a list of suspects to edit, as CSV: keep, relabel or exclude each. `search --labels FILE` applies it.",
+            metavar="FILE",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    store: InStore = STORE,
+    as_json: Annotated[bool, typer.Option("--json", help="Everything as one JSON object on standard output.", rich_help_panel=OUTPUT)] = False,
+) -> None:
+    """Look for what spoils a score: copies, leaks, wrong labels, odd images, groups that a random split would tear apart.
+
+    Nothing in the folder is changed. Each problem says what a search does about it, and what you can do.
+
+        automl-cnn check --data ./images
+    """
+    from automl_cnn import check as checks
+    from automl_cnn import registry
+    from automl_cnn.check import page
+    from automl_cnn.store import Store
+
+    for path in (out, fix):
+        if path is not None and (why := address(path)):
+            raise ConfigError(f"{path} cannot be written: {why}.")
+    limit, places = _seconds(time), Store(store)
+    plugins = None if quick else registry.load(plugins_dir)
+    if plugins is not None:
+        try:
+            backend.require()
+        except BackendError as error:
+            plugins = None
+            say(f"No network looks at the images: {error}")
+    with _progress() as report:
+        checked = checks.check(data, places.cache, plugins, seed=seed, seconds=limit, columns=columns, report=report)
+    place = page.write(checked, out or places.root / "checks" / f"{page.name_of(checked)}.html")
+    if fix is not None:
+        from automl_cnn.check import fixes
+
+        listed = fixes.write(checked, fix)
+    if as_json:
+        write_json({**checked.as_dict(), "page": str(place)})
+        return
+    screen = console()
+    for part in _parts(checked):
+        screen.print(part, soft_wrap=isinstance(part, Text))
+    screen.print(Text(f"page        {place}"), soft_wrap=True)
+    if fix is not None:
+        screen.print(Text(f"to edit     {fix} ({plural(listed, 'image')})"), soft_wrap=True)
+
+
+def _seconds(text: str) -> float:
+    """The value of `--time` in seconds.
+
+    Raises:
+        ConfigError: it is no time.
+    """
+    from automl_cnn.config import seconds
+
+    try:
+        return seconds(text)
+    except ValueError as error:
+        raise ConfigError(f"--time {text}: {error}.") from None
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A line on a terminal's standard error that says what is being done and how far it is; on anything else, nothing."""
+    with backend.loading("Reading the images") as show:
+
+        def report(what: str, done: int, of: int) -> None:
+            show(f"{what.capitalize()}: {done:,} of {of:,}" if of > 1 else what.capitalize())
+
+        yield report
+
+
+def _parts(checked: Checked) -> Iterator[Any]:
+    facts = checked.facts
+    classes = facts["classes"]
+    yield Text.assemble((checked.folder, "bold"))
+    sizes = f", {facts['width']['median']}x{facts['height']['median']} px at the median" if "width" in facts else ""
+    yield Text(f"{plural(facts['images'], 'image')} in {len(classes):,} classes ({min(classes.values()):,} to {max(classes.values()):,} each){sizes}")
+    formats = ", ".join(f"{name} {count:,}" for name, count in facts.get("formats", {}).items())
+    if formats:
+        yield Text(formats, style="dim")
+    for note in facts["notes"]:
+        yield Text(note, style="dim")
+    yield Text()
+    for problem in checked.problems:
+        yield from _problem(problem)
+    if not checked.problems:
+        yield Text("No problem was seen.", style="green")
+    for reason in checked.unchecked:
+        yield Text(f"not checked: {reason}", style="dim")
+    yield Text(f"checked in  {checked.seconds:.0f} s")
+
+
+def _problem(problem: Problem) -> Iterator[Text]:
+    yield Text.assemble((problem.severity, COLORS[problem.severity]), "  ", (problem.sentence, "bold"))
+    for case in problem.cases[:LISTED]:
+        others = f" = {', '.join(case.others[:2])}{f' and {len(case.others) - 2} more' if len(case.others) > 2 else ''}" if case.others else ""
+        yield Text.assemble("    ", f"{case.path}{others}", (f"  {case.detail}" if case.detail else "", "dim"))
+    if len(problem.cases) > LISTED:
+        yield Text(f"    and {len(problem.cases) - LISTED:,} more", style="dim")
+    yield Text.assemble("  ", ("a search: ", "dim"), problem.search)
+    yield Text.assemble("  ", ("you can:  ", "dim"), problem.advice)
+    yield Text()

@@ -1,0 +1,154 @@
+"""Decoded files -> a `Dataset`: versions of one photo grouped, images without a sure label set aside, the rest split."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from automl_cnn.caveats import COPIES, COPIES_TEST, leaks
+from automl_cnn.data import alike, arrays
+from automl_cnn.data.dataset import Dataset, Skipped
+from automl_cnn.data.decoded import Decoded, line_of
+from automl_cnn.data.groups import VERSION as GROUPING
+from automl_cnn.data.groups import groups_of
+from automl_cnn.data.layout import many
+from automl_cnn.data.levels import CONVENTION
+from automl_cnn.data.split import LEAST_EACH, NOWHERE, SPLITS, TRAIN, split, torn
+from automl_cnn.text import readable
+
+
+@dataclass(frozen=True)
+class Splitting:
+    """How images are split: the `seed`, the shares of validation and test images, and whether training images that are in a given one too are left out."""
+
+    seed: int = 0
+    val_share: float = 0.15
+    test_share: float = 0.15
+    drop_leaks: bool = False
+
+
+PLAIN = Splitting()
+
+
+def assemble(
+    *,
+    name: str,
+    folder: str,
+    classes: tuple[str, ...],
+    files: Sequence[tuple[str, int, str | None]],
+    digests: Sequence[str],
+    decoded: Decoded,
+    array: Path,
+    notes: tuple[str, ...],
+    splitting: Splitting,
+    refused: Sequence[tuple[str, str]] = (),
+    families: Sequence[Sequence[int]] = (),
+) -> Dataset:
+    """The data set of `files` (path, class, given split), row by row the pixels in `array`. `families` are rows that must stay on one side of every split.
+
+    Raises:
+        DataError: a class has too few images.
+    """
+    labels = np.array([label for _, label, _ in files], np.int32)
+    given = [name for _, _, name in files]
+    seen = defaultdict[str, set[int]](set)
+    fingerprint = hashlib.blake2b(digest_size=16)
+    for (path, label, _), digest in zip(files, digests, strict=True):
+        seen[digest].add(label)
+        fingerprint.update(line_of(path, digest, label))
+    if decoded.levels != CONVENTION:  # the same bytes at other levels are another data set: a model of one misreads the other
+        fingerprint.update(line_of("levels", decoded.levels.as_dict()))
+    detailed = decoded.native >= alike.LEAST_SIDE  # smaller pictures, stored a little enlarged, look alike by chance
+    stored = None if not detailed else arrays.recall(array, (len(files), decoded.side, decoded.side, decoded.channels))
+    pairs = array.parent / f"{fingerprint.hexdigest()[:24]}-{decoded.side}.alike{GROUPING}.json"
+    groups = groups_of([path for path, _, _ in files], labels, digests, stored, kept=pairs, more=families)
+    aside = _doubtful(labels, digests, given, len(classes))
+    splits = _split(labels, digests, given, splitting, classes=classes, keys=groups.keys, aside=aside, together=bool(families))
+    notes = (*notes, *groups.notes)
+    if spread := torn(labels, groups.keys, given, splits):
+        few = ", ".join(f"{classes[label]} ({photos})" for label, photos in spread.items())
+        notes = (*notes, f"Too few different photos to keep versions of one photo in one split: {few}. Their scores are too good; add photos of them.")
+    if twice := sum(len(mine) > 1 for mine in seen.values()):
+        done = f"; {'both' if len(aside) == 2 else f'all {len(aside):,}'} files were left out" if len(aside) else ""
+        words = f"{twice:,} image{'s appear' if twice != 1 else ' appears'}, byte for byte, under several classes"
+        notes = (*notes, f"{words}: at least one of the labels is wrong{done}.")
+    why = dict.fromkeys(aside.tolist(), "the same bytes are in another class")
+    if splitting.drop_leaks:
+        leaking, note = _leaking(labels, splits, given, groups.keys, classes)
+        splits[leaking] = NOWHERE
+        why |= dict.fromkeys(leaking.tolist(), "a version of it is in the validation or test images")
+        notes = (*notes, note)
+    made = Dataset(
+        name=name,
+        folder=folder,
+        classes=classes,
+        channels=decoded.channels,
+        side=decoded.side,
+        paths=tuple(path for path, _, _ in files),
+        labels=labels,
+        splits=splits,
+        fingerprint=fingerprint.hexdigest(),
+        array=str(array.resolve()),
+        skipped=tuple(Skipped(readable(path), readable(reason)) for path, reason in sorted([*decoded.bad.items(), *refused])),
+        duplicates=len(digests) - len(seen),
+        notes=tuple(map(readable, notes)),
+        native=decoded.native,
+        levels=decoded.levels,
+        groups=groups.numbers,
+        given=tuple(side for side in SPLITS if side in given),
+        aside=tuple(sorted(why.items())),
+        own_test="test" in given,
+    )
+    return replace(made, notes=(*notes, *leaks({COPIES: made.copied("val"), COPIES_TEST: made.copied("test")})))
+
+
+def _doubtful(labels: np.ndarray, digests: Sequence[str], given: Sequence[str | None], classes: int) -> np.ndarray:
+    """The rows of files with the same bytes under several classes: nobody knows which label is right. None where a class would keep too few images."""
+    classes_of = defaultdict[str, set[int]](set)
+    for label, digest in zip(labels, digests, strict=True):
+        classes_of[digest].add(int(label))
+    doubtful = np.array([len(classes_of[digest]) > 1 for digest in digests], bool)
+    for side in {name or "train" for name in given}:
+        mine = np.array([(name or "train") == side for name in given], bool)
+        left = np.bincount(labels[mine & ~doubtful], minlength=classes)
+        if np.any((left < LEAST_EACH) & (np.bincount(labels[mine & doubtful], minlength=classes) > 0)):
+            return np.zeros(0, int)
+    return np.flatnonzero(doubtful)
+
+
+def _split(
+    labels: np.ndarray,
+    digests: Sequence[str],
+    given: Sequence[str | None],
+    splitting: Splitting,
+    *,
+    classes: tuple[str, ...],
+    keys: Sequence[str],
+    aside: np.ndarray,
+    together: bool,
+) -> np.ndarray:
+    """The split of each row, `NOWHERE` for those in `aside`."""
+    out = np.full(len(labels), NOWHERE, np.int8)
+    kept = np.setdiff1d(np.arange(len(labels)), aside)
+    shares = (splitting.seed, splitting.val_share, splitting.test_share)
+    mine, sides, photos = ([values[row] for row in kept] for values in (digests, given, keys))
+    out[kept] = split(labels[kept], mine, sides, *shares, classes=classes, keys=photos, together=together)
+    return out
+
+
+def _leaking(labels: np.ndarray, splits: np.ndarray, given: Sequence[str | None], keys: Sequence[str], classes: tuple[str, ...]) -> tuple[np.ndarray, str]:
+    """The training images whose photo is among the given validation or test images, and a note. A class keeps its own where it would have no others."""
+    held = {key for key, side in zip(keys, given, strict=True) if side in ("val", "test")}
+    mask = np.array([key in held for key in keys], bool) & (splits == TRAIN)
+    if not mask.any():
+        return np.zeros(0, int), "No training image is a version of a validation or test image, so --drop-leaks left none out."
+    kept = np.bincount(labels[(splits == TRAIN) & ~mask], minlength=len(classes))
+    stuck = [number for number in range(len(classes)) if not kept[number]]
+    rows = np.flatnonzero(mask & ~np.isin(labels, stuck))
+    words = f"{many(len(rows), 'training image')} that validation or test images are versions of were left out (--drop-leaks)."
+    return rows, words + (f" All of {', '.join(classes[number] for number in stuck)} are such images, and stay." if stuck else "")

@@ -1,0 +1,69 @@
+"""Images that lie in a table itself, as bytes: written to files of the cache, once."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from automl_cnn.data import kinds
+from automl_cnn.data.dataset import write_atomically
+from automl_cnn.errors import DataError, StoreError
+
+FOLDER = "unpacked"
+_BEGINNINGS = {b"\xff\xd8\xff": ".jpg", b"\x89PNG": ".png", b"GIF8": ".gif", b"BM": ".bmp", b"RIFF": ".webp", b"II*\0": ".tif", b"MM\0*": ".tif"}
+
+Rows = Iterator[tuple[int, Mapping[str, Any]]]
+
+
+def written(table: Path, rows: Rows, column: str, cache: Path | None) -> tuple[Path, Rows]:
+    """The folder that the paths in `column` are relative to, and the rows, with a path where there were bytes.
+
+    Raises:
+        DataError: some rows hold bytes and others none, or there is no `cache` to write to.
+        StoreError: `cache` cannot be written.
+    """
+    first = next(rows, None)
+    if first is None:
+        return table.parent, rows
+    rows = itertools.chain([first], rows)
+    if content_of(first[1].get(column)) is None:
+        return table.parent, rows
+    if cache is None:
+        raise DataError(f"The table {table} holds its images as bytes: expected paths here.")
+    place = cache / FOLDER / _digest(table)
+    return place, _files(table, rows, column, place)
+
+
+def content_of(value: object) -> bytes | None:
+    """The bytes of an image in a cell, None where it holds a path."""
+    given = value.get("bytes") if isinstance(value, Mapping) else value
+    return bytes(given) if isinstance(given, (bytes, bytearray)) else None
+
+
+def _files(table: Path, rows: Rows, column: str, place: Path) -> Rows:
+    for line, row in rows:
+        value = row.get(column)
+        content = content_of(value)
+        if content is None:
+            raise DataError(f"Line {line} of {table} has no image in the column '{column}', as the first line has.")
+        name = f"{line:08d}{_suffix(value, content)}"
+        try:
+            if not (place / name).exists():
+                write_atomically(place / name, content)
+        except OSError as error:
+            raise StoreError(f"The images of {table} cannot be written to {place}: {error.strerror}. Free some space there.") from None
+        yield line, {**row, column: name}
+
+
+def _suffix(value: object, content: bytes) -> str:
+    path = value.get("path") if isinstance(value, Mapping) else None
+    stated = PurePosixPath(str(path)).suffix.lower() if path else ""
+    return stated if stated in kinds.SUFFIXES else next((suffix for begin, suffix in _BEGINNINGS.items() if content.startswith(begin)), ".jpg")
+
+
+def _digest(table: Path) -> str:
+    with table.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=12)).hexdigest()

@@ -1,0 +1,59 @@
+"""A search's images: listed, with the labels that the user corrected, decoded and split."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from automl_cnn.caveats import COPIES, COPIES_TEST
+from automl_cnn.check.early import remarks
+from automl_cnn.config import StudyConfig
+from automl_cnn.data import Dataset, Scan, alike, dataset_of, pixels, read
+from automl_cnn.data.assemble import Splitting
+from automl_cnn.data.corrections import corrected
+from automl_cnn.data.corrections import read as corrections
+from automl_cnn.data.inputs import scan_input
+from automl_cnn.data.walk import Listed
+from automl_cnn.diagnosis.copies import share_of_copies
+from automl_cnn.errors import ImagesGone
+from automl_cnn.store import Store
+from automl_cnn.study.checking import Checking
+from automl_cnn.study.record.record import DATA, Record
+
+LOOKED_THROUGH = 10**9  # bytes of images that are compared for copies, in about a second
+
+
+def scanned(data: Path, store: Store, *, columns: str | None = None, labels: Path | None = None, listed: Listed | None = None) -> Scan:
+    """The files of a folder or a table, with the corrections of the list `labels`.
+
+    Raises:
+        DataError: the folder's layout; a line of the table or of the list cannot be used.
+        ConfigError: `columns` are not there.
+    """
+    files = scan_input(data, cache=store.cache, columns=columns, skip=[store.root], listed=listed)
+    return files if labels is None else corrected(files, corrections(labels), labels)
+
+
+def prepared(images: Scan, config: StudyConfig, store: Store, checking: Checking) -> Dataset:
+    """The images decoded and split, with remarks on what shows without a look at them."""
+    source = read(images, store.cache, max_size=config.max_resolution, max_pixels=config.max_pixels, progress=checking.images)
+    dataset = dataset_of(source, store.cache, Splitting(config.seed, config.val_share, config.test_share, config.drop_leaks), config.group_by)
+    return dataclasses.replace(dataset, notes=(*dataset.notes, *remarks(source, dataset, config.group_by)))
+
+
+def gone(dataset: Dataset) -> bool:
+    """Whether the decoded images of a data set were deleted or damaged."""
+    try:
+        pixels(dataset, dataset.side)
+    except ImagesGone:
+        return True
+    return False
+
+
+def look_for_copies(record: Record, dataset: Dataset) -> None:
+    """Of sets too large to be split by their pixels, keep at least the measured shares of copies, while the worker starts; of the largest it is not known."""
+    if not alike.too_many(len(dataset)) or len(dataset) * dataset.side**2 * dataset.channels > LOOKED_THROUGH:
+        return
+    known, images, train = record.settings[DATA], pixels(dataset, dataset.side), dataset.rows("train")
+    shares = {COPIES: share_of_copies(images, train, dataset.rows("val")), COPIES_TEST: share_of_copies(images, train, dataset.rows("test"))}
+    record.keep(DATA, {**known, **{key: max(share, known.get(key) or 0.0) for key, share in shares.items()}})

@@ -1,0 +1,87 @@
+"""Versions of one photo, with features that are made up: which pairs are close, and what copies do to labels and splits."""
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter
+
+from automl_cnn.check.copies import Pair, exact, near, problems_of
+
+SIDE = 96
+
+
+def photo(seed):
+    """A picture with shapes and details of its own."""
+    rng = np.random.default_rng(seed)
+    small = Image.fromarray(rng.integers(0, 255, (7, 7, 3), dtype=np.uint8)).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+    fine = Image.fromarray(rng.integers(0, 255, (SIDE // 3, SIDE // 3, 3), dtype=np.uint8)).resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+    return Image.blend(small, fine, 0.45)
+
+
+ALTER = {
+    "smaller": lambda image: image.resize((48, 48)).resize((SIDE, SIDE)),
+    "cropped": lambda image: image.crop((10, 10, 86, 86)).resize((SIDE, SIDE)),
+    "mirrored": lambda image: image.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
+    "brighter": lambda image: image.point(lambda value: min(255, int(value * 1.25))),
+    "softer": lambda image: image.filter(ImageFilter.GaussianBlur(0.7)),
+}
+
+
+@pytest.mark.parametrize("how", ALTER)
+def test_an_altered_copy_is_found_whatever_its_class(how):
+    photos = [photo(seed) for seed in range(30)]
+    images = np.stack([np.asarray(image) for image in [*photos, ALTER[how](photos[4])]])
+    rng = np.random.default_rng(0)
+    plain = rng.normal(size=(31, 32)).astype(np.float32)
+    mirrored = rng.normal(size=(31, 32)).astype(np.float32)
+    near_it = plain[4] + 0.1 * rng.normal(size=32)
+    (mirrored if how == "mirrored" else plain)[30] = near_it
+    if how == "mirrored":
+        mirrored[4] = plain[30] + 0.1 * rng.normal(size=32)
+    pairs = near(plain, mirrored, images)
+    assert [(pair.one, pair.other) for pair in pairs] == [(4, 30)]
+    assert pairs[0].mirrored == (how == "mirrored")
+
+
+def test_features_alone_prove_nothing():
+    """Two photos of one thing have nearly the same features, and other details."""
+    images = np.stack([np.asarray(photo(seed)) for seed in range(20)])
+    plain = np.random.default_rng(0).normal(size=(20, 32)).astype(np.float32)
+    plain[7] = plain[3]
+    assert near(plain, plain[::-1], images) == []
+
+
+def test_pictures_without_details_are_not_compared():
+    assert near(np.zeros((5, 4)), np.zeros((5, 4)), np.zeros((5, 16, 16, 1), np.uint8)) == []
+
+
+PATHS = [f"{number}.jpg" for number in range(6)]
+
+
+def problems(labels, given, *, same=(), pairs=()):
+    return {problem.kind: problem for problem in problems_of(PATHS, np.array(labels), ("cat", "dog"), given, same=same, pairs=pairs)}
+
+
+def test_exact_copies_are_the_rows_of_equal_digests():
+    assert exact(["a", "b", "a", "c", "b", "a"]) == [[0, 2, 5], [1, 4]]
+
+
+def test_copies_of_one_class_are_a_remark_and_altered_ones_a_warning():
+    found = problems([0, 0, 0, 1, 1, 1], [None] * 6, same=[[0, 1]], pairs=[Pair(3, 4, 0.97)])
+    assert {kind: problem.severity for kind, problem in found.items()} == {"copies": "note", "near_copies": "warning"}
+    assert found["near_copies"].cases[0].others == ("4.jpg",)
+
+
+def test_one_photo_under_two_labels_is_an_error():
+    found = problems([0, 0, 0, 1, 1, 1], [None] * 6, same=[[0, 3]], pairs=[Pair(1, 4, 0.9, mirrored=True)])
+    assert found["conflict"].severity == "error"
+    assert found["conflict"].count == 4
+    assert "'cat' and 'dog'" in found["conflict"].cases[0].detail
+
+
+def test_a_photo_on_two_sides_of_the_users_split_is_a_leak():
+    given = ["train", "train", "train", "train", "test", "test"]
+    found = problems([0, 0, 0, 1, 1, 1], given, pairs=[Pair(3, 4, 0.95)])
+    assert found["leak"].severity == "error"
+    assert found["leak"].count == 1
+    assert "test and train" in found["leak"].cases[0].detail
+    assert "leak" not in problems([0, 0, 0, 1, 1, 1], given, pairs=[Pair(4, 5, 0.95)])

@@ -1,0 +1,49 @@
+"""A list of labels to change and images to leave out."""
+
+from pathlib import Path
+
+import pytest
+
+from automl_cnn.data.corrections import corrected, read
+from automl_cnn.data.scan import Scan
+from automl_cnn.errors import DataError
+
+FILES = Scan(Path("pets"), ("cat", "dog"), (("cat/1.jpg", 0, None), ("cat/2.jpg", 0, None), ("dog/3.jpg", 1, None), ("dog/4, left.jpg", 1, None)))
+
+
+def applied(tmp_path, *lines, head="action,path,label,reason"):
+    place = tmp_path / "suspects.csv"
+    place.write_text("\n".join([head, *lines]) + "\n", encoding="utf-8-sig")  # as spreadsheets save it
+    return corrected(FILES, read(place), place)
+
+
+def test_labels_change_and_images_are_left_out(tmp_path):
+    after = applied(tmp_path, "keep,cat/1.jpg,dog,", " Relabel ,cat/2.jpg,dog,label", 'exclude,"dog/4, left.jpg",,blank')
+    assert after.files == (("cat/1.jpg", 0, None), ("cat/2.jpg", 1, None), ("dog/3.jpg", 1, None))
+    assert after.notes[-1] == "suspects.csv changed the labels of 1 image and left 1 image out."
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("drop,cat/1.jpg,,", "Line 2 of .*'drop' is no action. Expected keep, relabel, exclude"),
+        ("relabel,cat/1.jpg,dogs,", "there is no class 'dogs'. Did you mean 'dog'"),
+        ("relabel,cat/1.jpg,,", "there is no class ''"),
+        ("exclude,cat/1.jpeg,,", "no image 'cat/1.jpeg' in pets. Did you mean 'cat/1.jpg'"),
+        ("exclude,cat/1.jpg,,\nexclude,cat/1.jpg,,", "is in line 2 already"),
+        ("exclude,cat/1.jpg,,\nexclude,cat/2.jpg,,", "leaves no image in cat"),
+    ],
+)
+def test_what_cannot_be_applied_is_refused_with_its_line(tmp_path, line, words):
+    with pytest.raises(DataError, match=words):
+        applied(tmp_path, line)
+
+
+def test_what_is_no_list_is_refused(tmp_path):
+    with pytest.raises(DataError, match="has no column action and label"):
+        applied(tmp_path, "cat/1.jpg", head="path")
+    with pytest.raises(DataError, match="cannot be read"):
+        read(tmp_path / "none.csv")
+    (tmp_path / "latin.csv").write_bytes("action,path,label\nkeep,caf\xe9.jpg,\n".encode("latin-1"))
+    with pytest.raises(DataError, match="UTF-8"):
+        read(tmp_path / "latin.csv")

@@ -1,0 +1,144 @@
+"""Tables of images: CSV, TSV, JSON lines and Parquet."""
+
+import io
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from automl_cnn.data import dataset_of, read
+from automl_cnn.data.inputs import scan_input
+from automl_cnn.data.tables import scan_table
+from automl_cnn.errors import ConfigError, DataError
+
+ROWS = [
+    {"path": f"photos/{name} {number}.png", "label": name, "split": split}
+    for name in ("cat", "dog")
+    for number, split in enumerate(["train", "train", "val", "test"])
+]
+
+
+def written(place, rows, kind="csv"):
+    file = place / f"pets.{kind}"
+    frame = pd.DataFrame(rows)
+    if kind == "parquet":
+        frame.to_parquet(file)
+    elif kind == "jsonl":
+        file.write_text("\n".join(json.dumps(row) for row in rows) + "\n\n")
+    else:
+        frame.to_csv(file, index=False, sep="\t" if kind == "tsv" else ";" if kind == "semicolon.csv" else ",")
+    return file
+
+
+@pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl", "parquet", "semicolon.csv"])
+def test_every_kind_of_table_is_read_alike(tmp_path, kind):
+    found = scan_input(written(tmp_path, ROWS, kind), cache=tmp_path)
+    assert found.folder == tmp_path
+    assert found.classes == ("cat", "dog")
+    assert found.files[0] == ("photos/cat 0.png", 0, "train")
+    assert [split for _, _, split in found.files] == ["train", "train", "val", "test"] * 2
+
+
+def test_columns_are_known_by_their_usual_names_or_as_the_user_says(tmp_path):
+    rows = [{"File_Name": row["path"], "Class": row["label"], "species": "x"} for row in ROWS]
+    assert len(scan_table(written(tmp_path, rows)).files) == 8
+    rows = [{"where": row["path"], "species": row["label"]} for row in ROWS]
+    assert scan_table(written(tmp_path, rows), "path=where, label=species").classes == ("cat", "dog")
+    with pytest.raises(DataError, match=r"no column for path and label; its columns are 'where', 'species'\. Name them"):
+        scan_table(written(tmp_path, rows))
+    with pytest.raises(ConfigError, match=r"has no column .wher.*where"):
+        scan_table(written(tmp_path, rows), "path=wher")
+    with pytest.raises(ConfigError, match="expected pairs such as"):
+        scan_table(written(tmp_path, rows), "where")
+
+
+def test_rows_without_a_label_are_left_out_and_counted(tmp_path):
+    rows = [*ROWS, {"path": "photos/new.png", "label": "", "split": "test"}, ROWS[0]]
+    found = scan_table(written(tmp_path, rows))
+    assert len(found.files) == 8
+    assert found.notes == ("1 row of pets.csv without a label was left out: such images can only be predicted.", "1 row of pets.csv repeats another.")
+
+
+def test_numbers_are_classes_too(tmp_path):
+    rows = [{"path": f"{number}.png", "label": float(number % 2)} for number in range(8)]
+    assert scan_table(written(tmp_path, rows, "parquet")).classes == ("0", "1")
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({"path": "../secret.png"}, "Line 10 of .*leads out of a folder"),
+        ({"path": "/etc/passwd"}, "Line 10 of .*lies outside of"),
+        ({"path": "https://example.org/1.png"}, "is an address"),
+        ({"path": ""}, "Line 10 of .*has no path"),
+        ({"path": "photos/cat 0.png", "label": "dog"}, "Line 10 .* labels 'photos/cat 0.png' as 'dog', line 2 as 'cat'"),
+        ({"split": "maybe"}, "'maybe' is no split"),
+    ],
+)
+def test_a_row_that_cannot_be_used_is_refused_with_its_line(tmp_path, row, words):
+    with pytest.raises(DataError, match=words):
+        scan_table(written(tmp_path, [*ROWS, {"path": "photos/z.png", "label": "cat", "split": "train", **row}]))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.csv", b"path,label\n", "has no rows"),
+        ("a.csv", b"", "no column for path and label; its columns are none"),
+        ("a.csv", b"path,label\n1.png,cat\n2.png,cat\n", "a single class, 'cat'"),
+        ("a.csv", b"path,label\n1.png,\n", "No row of .* has a label"),
+        ("a.csv", b"path,label\n\xff.png,cat\n", "no UTF-8"),
+        ("a.csv", b"path,label,split\n1.png,cat,train\n2.png,dog,train\n3.png,cat,test\n", "The split 'test' .* has no image of dog"),
+        ("a.csv", b"path,label,split\n1.png,cat,test\n2.png,dog,test\n", "has no training images"),
+        ("a.jsonl", b'{"path": "1.png"\n', "Line 1 of .* is no JSON object"),
+        ("a.parquet", b"PAR1", "cannot be read as Parquet"),
+        ("a.txt", b"1.png", "is a file: expected a folder"),
+    ],
+)
+def test_what_is_no_table_is_refused(tmp_path, name, content, words):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=words):
+        scan_input(tmp_path / name, cache=tmp_path)
+
+
+def test_columns_of_a_folder_are_refused(tmp_path):
+    with pytest.raises(ConfigError, match="names the columns of a table"):
+        scan_input(tmp_path, cache=tmp_path, columns="path=x")
+
+
+def test_images_and_groups_of_a_table_become_a_data_set(tmp_path):
+    rng, rows = np.random.default_rng(0), []
+    (tmp_path / "photos").mkdir()
+    for number in range(24):
+        Image.fromarray(rng.integers(0, 255, (24, 24, 3), dtype=np.uint8)).save(tmp_path / "photos" / f"{number}.png")
+        rows.append({"path": f"photos/{number}.png", "label": "even" if number % 2 == 0 else "odd", "group": f"place {number // 4}", "weight": 2})
+    rows.append({"path": "photos/lost.png", "label": "odd", "group": "place 0", "weight": 2})
+    dataset = dataset_of(read(scan_input(written(tmp_path, rows), cache=tmp_path), tmp_path / "cache"), tmp_path / "cache")
+    assert dataset.name == "pets"
+    assert [one.path for one in dataset.skipped] == ["photos/lost.png"]
+    sides = {}
+    for path, side in zip(dataset.paths, dataset.splits.tolist(), strict=True):
+        sides.setdefault(int(path.split("/")[1].split(".")[0]) // 4, set()).add(side)
+    assert all(len(side) == 1 for side in sides.values())
+    assert any("6 groups that stay on one side" in note for note in dataset.notes)
+    assert any("'weight' was not used" in note for note in dataset.notes)
+
+
+@pytest.mark.parametrize("wrap", [lambda content: content, lambda content: {"bytes": content, "path": None}])
+def test_images_within_a_parquet_file_are_read(tmp_path, wrap):
+    rng, rows = np.random.default_rng(0), []
+    for number in range(16):
+        out = io.BytesIO()
+        Image.fromarray(rng.integers(0, 255, (24, 24, 3), dtype=np.uint8)).save(out, "PNG")
+        rows.append({"image": wrap(out.getvalue()), "label": number % 2})
+    table = written(tmp_path, rows, "parquet")
+    dataset = dataset_of(read(scan_input(table, cache=tmp_path / "cache"), tmp_path / "cache"), tmp_path / "cache")
+    assert len(dataset) == 16
+    assert dataset.classes == ("0", "1")
+    assert all(path.endswith(".png") for path in dataset.paths)
+    assert scan_input(table, cache=tmp_path / "cache").files == scan_input(table, cache=tmp_path / "cache").files
+    rows[3]["image"] = None
+    with pytest.raises(DataError, match=r"Line 4 of .* has no image"):
+        scan_input(written(tmp_path, rows, "parquet"), cache=tmp_path / "cache")

@@ -1,0 +1,108 @@
+"""Every kind of input is searched end to end, and can be decoded again from what the study keeps."""
+
+import csv
+import shutil
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+from session_fakes import pictures, search
+
+from automl_cnn.data import Dataset
+from automl_cnn.errors import ConfigError, DataError
+from automl_cnn.store import Store
+from automl_cnn.study.stored.images import images_of
+
+
+def folder(place):
+    return pictures(place / "images")
+
+
+def table(place):
+    pictures(place / "images")
+    rows = [{"file": f"images/{path.parent.name}/{path.name}", "species": path.parent.name} for path in sorted((place / "images").rglob("*.png"))]
+    pd.DataFrame(rows).to_csv(place / "pets.csv", index=False)
+    return place / "pets.csv"
+
+
+def parquet(place):
+    pictures(place / "images")
+    rows = [{"image": {"bytes": path.read_bytes(), "path": path.name}, "label": path.parent.name} for path in sorted((place / "images").rglob("*.png"))]
+    pd.DataFrame(rows).to_parquet(place / "pets.parquet")
+    shutil.rmtree(place / "images")
+    return place / "pets.parquet"
+
+
+def archive(place):
+    pictures(place / "images")
+    with zipfile.ZipFile(place / "pets.zip", "w") as out:
+        for path in sorted((place / "images").rglob("*.png")):
+            out.write(path, f"pets/{path.parent.name}/{path.name}")
+    shutil.rmtree(place / "images")
+    return place / "pets.zip"
+
+
+def hugging_face(place):
+    images = pictures(place / "images")
+    rows = []
+    for number, path in enumerate(sorted(images.rglob("*.png"))):
+        path.rename(images / f"{number}.png")
+        rows.append({"file_name": f"{number}.png", "label": path.parent.name})
+    pd.DataFrame(rows).to_csv(images / "metadata.csv", index=False)
+    return images
+
+
+@pytest.mark.parametrize(
+    ("kind", "columns"),
+    [(folder, None), (table, "label=species"), (parquet, None), (archive, None), (hugging_face, None)],
+    ids=lambda given: getattr(given, "__name__", ""),
+)
+def test_an_input_is_searched_and_can_be_decoded_again(tmp_path, monkeypatch, kind, columns):
+    result, _, _ = search(tmp_path, monkeypatch, data=kind(tmp_path), columns=columns)
+    assert result.trials == 3
+    study = Store(tmp_path / "store").study("s")
+    assert len(list(csv.DictReader(study.splits.open()))) == 40
+    for stored in (tmp_path / "store" / "cache").glob("*.npy"):
+        stored.unlink()
+    again = images_of(study)
+    assert len(again) == 40
+    assert again.classes == ("a", "b")
+
+
+def test_labels_that_were_changed_stay_changed(tmp_path, monkeypatch):
+    data = folder(tmp_path)
+    (tmp_path / "fix.csv").write_text("action,path,label\nrelabel,a/0.png,b\nexclude,a/2.png,\n")
+    search(tmp_path, monkeypatch, data=data, labels=tmp_path / "fix.csv")
+    study = Store(tmp_path / "store").study("s")
+    assert "fix.csv changed the labels of 1 image and left 1 image out." in Dataset.load(study.manifest).notes
+    for stored in (tmp_path / "store" / "cache").glob("*.npy"):
+        stored.unlink()
+    again = images_of(study)
+    assert len(again) == 39
+    assert again.labels[again.paths.index("a/0.png")] == 1
+
+
+def test_groups_make_another_study(tmp_path, monkeypatch):
+    data = folder(tmp_path)
+    search(tmp_path, monkeypatch, data=data)
+    with pytest.raises(ConfigError, match="group_by was None"):
+        search(tmp_path, monkeypatch, data=data, group_by=r"/(\d)")
+
+
+def test_groups_stay_on_one_side_in_a_search(tmp_path, monkeypatch):
+    search(tmp_path, monkeypatch, data=folder(tmp_path), group_by=r"/(\d)")
+    rows = list(csv.DictReader(Store(tmp_path / "store").study("s").splits.open()))
+    sides = {}
+    for row in rows:
+        sides.setdefault(row["path"].split("/")[1][0], set()).add(row["split"])
+    assert all(len(side) == 1 for side in sides.values())
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"), [({"columns": "path=x"}, "names the columns of a table"), ({"group_by": "nothing"}, "no two images belong together")]
+)
+def test_settings_that_do_not_fit_the_input_are_refused(tmp_path, monkeypatch, settings, words):
+    with pytest.raises((ConfigError, DataError), match=words):
+        search(tmp_path, monkeypatch, data=folder(tmp_path), **settings)
+    assert np.size(list((tmp_path / "store").glob("studies/*/best/*.keras"))) == 0
