@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from automl_cnn.config import study_config
+from automl_cnn.config import StudyConfig, study_config
+from automl_cnn.data import Dataset, inmemory, prepare, prepare_arrays
+from automl_cnn.errors import DataError
 from automl_cnn.export import bundle
 from automl_cnn.places import store_option
 from automl_cnn.records import StudyResult
@@ -15,9 +18,15 @@ from automl_cnn.study.session import run
 if TYPE_CHECKING:
     from automl_cnn.export.bundle import Classifier
 
+MEMORY = "memory"  # what stands for a place where the images have none
 
-def search(data: str | Path, *, track: bool = True, config: str | Path | None = None, **settings: Any) -> StudyResult:
-    """Find the best network for a folder of images; the same call again goes on where it ended.
+
+def search(data: Any, *, track: bool = True, config: str | Path | None = None, **settings: Any) -> StudyResult:
+    """Find the best network for images; the same call again goes on where it ended.
+
+    `data` is a folder with one subfolder per class, a table or an archive (see `automl_cnn.data.inputs`), or in memory: `(images, labels)`, a data frame with
+    paths and labels (or with pictures in the column `image`), a `tf.data.Dataset`, or a data set with a length whose items are (image, label), as PyTorch's.
+    What is in memory is read as a whole, once.
 
     `settings` are those of `automl_cnn.config.StudyConfig`: budget="10m" (or seconds), trials, seed,
     name, store, architectures=("vgg",), metric="balanced_accuracy"…; `config` is a study.toml they override.
@@ -26,7 +35,30 @@ def search(data: str | Path, *, track: bool = True, config: str | Path | None = 
     Raises:
         AutomlCnnError: the images, a setting or a plugin cannot be used; the message says what to change.
     """
-    return run(study_config({"data": Path(data), **settings}, Path(config) if config else None), track=track)
+    file = Path(config) if config else None
+    if isinstance(data, (str, os.PathLike)):
+        return run(study_config({"data": Path(data), **settings}, file), track=track)
+    chosen = study_config({"data": Path(MEMORY), **settings}, file)
+    dataset = held(data, chosen, Store(chosen.store))
+    name = chosen.name or f"{MEMORY}-{dataset.fingerprint[:8]}"
+    return run(chosen.model_copy(update={"name": name}), track=track, dataset=dataset)
+
+
+def held(data: Any, config: StudyConfig, store: Store) -> Dataset:
+    """Images in memory, checked, split and stored as those of a folder.
+
+    Raises:
+        DataError: they cannot be used, or a setting is for files alone.
+    """
+    shares: dict[str, Any] = {"seed": config.seed, "val_share": config.val_share, "test_share": config.test_share, "max_size": config.max_resolution}
+    files = inmemory.files_of(data, config.columns) if inmemory.is_frame(data) else None
+    if files is not None:
+        return prepare(files, store.cache, **shares, max_pixels=config.max_pixels, group_by=config.group_by, drop_leaks=config.drop_leaks)
+    for setting in ("columns", "group_by", "labels"):
+        if getattr(config, setting) is not None:
+            raise DataError(f"{setting} = {getattr(config, setting)}: pictures in memory have no names. Pass a folder, a table, or a data frame with paths.")
+    images, labels = inmemory.pictures_of(data)
+    return prepare_arrays(images, labels, store.cache, **shares)
 
 
 def load(model: str | Path, store: str | Path = "automl-cnn-runs") -> Classifier:

@@ -67,12 +67,28 @@ def scan_table(table: Path, columns: str | None = None, *, cache: Path | None = 
         ConfigError: `columns` is no list of that form, or names a column that is not there.
     """
     heads, values = _read(table)
+    return scan_rows(table, heads, values, columns=columns, cache=cache)
+
+
+def scan_rows(
+    table: Path,
+    heads: Sequence[str],
+    values: Iterator[tuple[int, Mapping[str, Any]]],
+    *,
+    columns: str | None,
+    cache: Path | None = None,
+    base: Path | None = None,
+) -> Scan:
+    """The images that rows list: `values` are a line number and the cells by column each. Paths are relative to `base`, or to the folder of `table`.
+
+    It raises as `scan_table` does.
+    """
     chosen = _columns(table, heads, columns)
-    base, values = embedded.written(table, values, chosen["path"], cache)
+    place, values = (base, values) if base is not None else embedded.written(table, values, chosen["path"], cache)
     rows = [_row(line, given, chosen) for line, given in values]
     if not rows:
         raise DataError(f"The table {table} has no rows: expected one for each image, with the columns path and label.")
-    labels, files, notes = _labeled(table, rows)
+    labels, files, notes = _labeled(table, rows, place)
     classes = tuple(sorted(set(labels.values()), key=natural))
     if len(classes) < 2:
         raise DataError(f"The table {table} names a single class, '{classes[0]}': expected at least two." if classes else f"No row of {table} has a label.")
@@ -83,7 +99,7 @@ def scan_table(table: Path, columns: str | None = None, *, cache: Path | None = 
     listed = tuple((row.path, index[row.label], _split(table, row)) for row in order)
     _refuse_gaps(table, classes, listed)
     groups = tuple(row.group for row in order) if any(row.group for row in order) else ()
-    return Scan(base, classes, listed, tuple(map(readable, notes)), source=table, groups=groups)
+    return Scan(place, classes, listed, tuple(map(readable, notes)), source=table if base is None else None, groups=groups)
 
 
 def has_labels(table: Path, columns: str | None = None) -> bool:
@@ -111,7 +127,7 @@ def images_in(table: Path, columns: str | None = None) -> dict[str, str]:
     rows = [_row(line, given, chosen) for line, given in values]
     if not rows:
         raise DataError(f"The table {table} has no rows: expected one for each image, with a column path.")
-    return {_within(table, row): row.label for row in rows}
+    return {_within(table, row, table.parent): row.label for row in rows}
 
 
 def _read(table: Path) -> tuple[list[str], Iterator[tuple[int, Mapping[str, Any]]]]:
@@ -200,13 +216,13 @@ def _text(value: object) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
 
 
-def _labeled(table: Path, rows: Sequence[_Row]) -> tuple[dict[str, str], list[_Row], list[str]]:
+def _labeled(table: Path, rows: Sequence[_Row], base: Path) -> tuple[dict[str, str], list[_Row], list[str]]:
     """By path, its label; the rows that have one, each path once; and notes."""
     labels: dict[str, str] = {}
     lines: dict[str, int] = {}
     kept, without, twice = [], Counter[str](), 0
     for row in rows:
-        path = _within(table, row)
+        path = _within(table, row, base)
         if not row.label:
             without[row.split or "none"] += 1
             continue
@@ -228,21 +244,19 @@ def _labeled(table: Path, rows: Sequence[_Row]) -> tuple[dict[str, str], list[_R
     return labels, kept, notes
 
 
-def _within(table: Path, row: _Row) -> str:
-    """The path of a row, relative to the table's folder."""
+def _within(table: Path, row: _Row, base: Path) -> str:
+    """The path of a row, relative to the folder `base`."""
     where = f"Line {row.line} of {table}"
     if not row.path:
-        raise DataError(f"{where} has no path: expected that of an image, relative to {table.parent}.")
+        raise DataError(f"{where} has no path: expected that of an image, relative to {base}.")
     if why := address(row.path):
         raise DataError(f"{where}: {why}.")
     path = PurePosixPath(row.path.replace("\\", "/"))
     if path.is_absolute() or Path(row.path).is_absolute():
         try:
-            path = PurePosixPath(Path(row.path).relative_to(table.parent.absolute()).as_posix())
+            path = PurePosixPath(Path(row.path).relative_to(base.absolute()).as_posix())
         except ValueError:
-            raise DataError(
-                f"{where}: '{row.path}' lies outside of {table.parent}. Put the table above the images, with paths relative to its folder."
-            ) from None
+            raise DataError(f"{where}: '{row.path}' lies outside of {base}. Put the table above the images, with paths relative to its folder.") from None
     if ".." in path.parts:
         raise DataError(f"{where}: '{row.path}' leads out of a folder with '..'. {_ABOVE}")
     return path.as_posix()

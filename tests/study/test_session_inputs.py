@@ -7,11 +7,13 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
-from session_fakes import pictures, search
+from session_fakes import FakeWorker, pictures, search
 
+from automl_cnn import api
 from automl_cnn.data import Dataset
 from automl_cnn.errors import ConfigError, DataError
 from automl_cnn.store import Store
+from automl_cnn.study import session
 from automl_cnn.study.stored.images import images_of
 
 
@@ -106,3 +108,20 @@ def test_settings_that_do_not_fit_the_input_are_refused(tmp_path, monkeypatch, s
     with pytest.raises((ConfigError, DataError), match=words):
         search(tmp_path, monkeypatch, data=folder(tmp_path), **settings)
     assert np.size(list((tmp_path / "store").glob("studies/*/best/*.keras"))) == 0
+
+
+def test_pictures_in_memory_are_searched_from_python(tmp_path, monkeypatch):
+    monkeypatch.setattr(session, "LocalExecutor", FakeWorker)
+    images = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), np.uint8)
+    settings = {"store": tmp_path / "store", "trials": 2, "pretrained": "none", "architectures": ("simple_cnn",), "track": False}
+    first = api.search((images, [0, 1] * 20), **settings)
+    assert first.trials == 2
+    assert first.study.startswith("memory-")
+    assert api.search(pd.DataFrame({"image": list(images), "label": [0, 1] * 20}), **{**settings, "trials": 3}).trials == 3  # the same images: it goes on
+    pictures(tmp_path / "images")
+    monkeypatch.chdir(tmp_path)
+    paths = sorted((tmp_path / "images").rglob("*.png"))
+    frame = pd.DataFrame({"path": [str(path) for path in paths], "label": [path.parent.name for path in paths]})
+    assert api.search(frame, name="frame", **settings).trials == 2
+    with pytest.raises(DataError, match="pictures in memory have no names"):
+        api.search((images, [0, 1] * 20), group_by="auto", **settings)
