@@ -31,7 +31,7 @@ PRUNERS: dict[str, tuple[str, ...]] = {"optuna": ("percentile", "median", "hyper
 DEFAULT_BUDGET = 600.0
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 LONGEST = 1000 * 86400  # seconds of a budget
-MOST = 10**9  # of anything that is counted
+MOST = 10**9  # upper limit of any count
 MAX_TOML = 1_000_000  # bytes of a study file
 NAME = r"^[\w][\w .-]{0,79}$"
 
@@ -215,7 +215,7 @@ class StudyConfig(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _engines_own(cls, values: Any) -> Any:
-        """What is not said of sampler and pruner is what the engine does by default."""
+        """Fill in an unset sampler or pruner with the engine's default."""
         if not isinstance(values, dict) or values.get("engine", "optuna") not in tuple(SAMPLERS):  # a tuple takes what cannot be hashed too
             return values
         engine = values.get("engine", "optuna")
@@ -237,14 +237,14 @@ class StudyConfig(BaseModel):
 
     @model_validator(mode="after")
     def _several_at_once(self) -> StudyConfig:
-        told = f"objectives = {', '.join(self.objectives or ())}"
+        setting = f"objectives = {', '.join(self.objectives or ())}"
         if self.objectives and self.engine != "optuna":
-            raise ValueError(f"{told}: KerasTuner's oracles know one objective only; leave the engine out (engine = optuna), or name one objective")
+            raise ValueError(f"{setting}: KerasTuner's oracles know one objective only; leave the engine out (engine = optuna), or name one objective")
         if self.objectives and self.sampler in SINGLE:
             able = ", ".join(name for name in SAMPLERS[self.engine] if name not in SINGLE)
-            raise ValueError(f"{told}: the sampler {self.sampler} knows one objective only; choose one of {able}, or name one objective")
+            raise ValueError(f"{setting}: the sampler {self.sampler} knows one objective only; choose one of {able}, or name one objective")
         if self.objectives and self.pruner != "none":
-            raise ValueError(f"{told}: which trial is hopeless is not defined for several objectives; leave pruner = {self.pruner} out")
+            raise ValueError(f"{setting}: which trial is hopeless is not defined for several objectives; leave pruner = {self.pruner} out")
         return self
 
     @model_validator(mode="before")  # before _engines_own, which asks for the objectives: pydantic runs the last one first

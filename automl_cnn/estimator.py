@@ -29,8 +29,8 @@ from automl_cnn.study.record.record import FINGERPRINT, Record
 from automl_cnn.study.session import run
 from automl_cnn.text import readable
 
-ARRAYS = "arrays"  # what the names of such studies begin with
-UNPICKLED = ("_classifier", "_copy")  # made again when they are needed
+ARRAYS = "arrays"  # prefix of the names of such studies
+UNPICKLED = ("_classifier", "_copy")  # recreated when they are needed
 
 
 class ImageClassifier(ClassifierMixin, BaseEstimator):

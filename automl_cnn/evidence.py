@@ -30,7 +30,7 @@ class Mistake:
     path: str
     truth: int
     said: int
-    confidence: float  # in what it said
+    confidence: float  # in its answer
     chance: float  # that it gave the truth
     picture: str = ""
     heat: str = ""
@@ -40,7 +40,7 @@ class Mistake:
 class Evidence:
     """The winner before the validation images, and the counts of its one scoring on the test images.
 
-    Matrices are counts, a row a true class, a column what was said. `raw` are the bins before calibration, `bins` those after.
+    Matrices are counts: a row is a true class, a column a predicted one. `raw` are the bins before calibration, `bins` those after.
     """
 
     trial: int

@@ -81,7 +81,7 @@ class StochasticDepth(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="automl_cnn")
 class LocalResponseNorm(keras.layers.Layer):
-    """Each channel divided by what its `size` neighbours say: x / (k + alpha * sum of squares) ** beta.
+    """Each channel divided by the energy of its `size` neighbors: x / (k + alpha * sum of squares) ** beta.
 
     (batch, height, width, channels), unchanged in shape. Krizhevsky et al. 2012, section 3.3, with the
     paper's constants; `alpha` is not divided by `size`.

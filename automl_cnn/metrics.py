@@ -27,12 +27,12 @@ def score(metric: Metric, labels: np.ndarray, probabilities: np.ndarray) -> floa
         return float(np.mean(predicted == labels))
     classes = probabilities.shape[1]
     matrix = np.bincount(labels * classes + predicted, minlength=classes * classes).reshape(classes, classes)
-    right, actual, said = np.diag(matrix), matrix.sum(axis=1), matrix.sum(axis=0)
+    right, actual, answers = np.diag(matrix), matrix.sum(axis=1), matrix.sum(axis=0)
     if metric == "balanced_accuracy":
         present = actual > 0
         return float(np.mean(right[present] / actual[present]))
-    seen = (actual + said) > 0
-    return float(np.mean(2 * right[seen] / (actual + said)[seen]))
+    seen = (actual + answers) > 0
+    return float(np.mean(2 * right[seen] / (actual + answers)[seen]))
 
 
 def interval(

@@ -24,16 +24,16 @@ def dominates(one: Point, other: Point) -> bool:
 
 def fronts(points: Sequence[Point]) -> list[list[int]]:
     """The places of the points that none dominates, then of those that only these dominate, and so on."""
-    left, found = list(range(len(points))), []
+    left, layers = list(range(len(points))), []
     while left:
         best = [place for place in left if not any(dominates(points[other], points[place]) for other in left)]
-        found.append(best)
+        layers.append(best)
         left = [place for place in left if place not in set(best)]
-    return found
+    return layers
 
 
 def crowding(points: Sequence[Point]) -> list[float]:
-    """How alone each point of a front is: its neighbours' distance in every objective, each over its range; infinite at the ends."""
+    """How alone each point of a front is: its neighbors' distance in every objective, each over its range; infinite at the ends."""
     distances = [0.0] * len(points)
     for axis in range(len(points[0]) if points else 0):
         order = sorted(range(len(points)), key=lambda place: (points[place][axis], place))
@@ -80,14 +80,14 @@ def ranked(trials: Sequence[Trial], objectives: Sequence[str]) -> list[Trial]:
         return sorted(scored, key=lambda trial: -(trial.score or 0.0))
     known = {trial.number: worth for trial in scored if (worth := point(trial, objectives)) is not None}
     judged = sorted((trial for trial in scored if trial.number in known), key=lambda trial: trial.number)
-    found: list[Trial] = []
+    ranking: list[Trial] = []
     for places in fronts([known[trial.number] for trial in judged]):
         members = [judged[place] for place in places]
         alone = dict(zip(places, crowding([known[trial.number] for trial in members]), strict=True))
         order = sorted(places, key=lambda place: (-alone[place], -(judged[place].score or 0.0), judged[place].number))
-        found += [judged[place] for place in order]
+        ranking += [judged[place] for place in order]
     unknown = [trial for trial in scored if trial.number not in known]
-    return found + sorted(unknown, key=lambda trial: (-(trial.score or 0.0), trial.number))
+    return ranking + sorted(unknown, key=lambda trial: (-(trial.score or 0.0), trial.number))
 
 
 def front(trials: Sequence[Trial], objectives: Sequence[str]) -> tuple[Trial, ...]:

@@ -125,7 +125,7 @@ class Story:
 
 
 class Net(Protocol):
-    """What every network must honour; the framework hands one to `Architecture.features`.
+    """What every network must honor; the framework hands one to `Architecture.features`.
 
     An architecture that spells its channels `net.width(64)` and its repeats `net.depth(3)` can be
     scaled by the search, and one that builds with `automl_cnn.blocks` is regularized by it.
@@ -137,7 +137,7 @@ class Net(Protocol):
 
     @property
     def classes(self) -> int:
-        """How many classes are told apart."""
+        """The number of classes."""
 
     def width(self, channels: int) -> int:
         """`channels` times the width multiplier, rounded to a multiple of 8, never below 90 % (as EfficientNet does)."""

@@ -26,7 +26,7 @@ def recall(keras_file: Path) -> np.ndarray | None:
     """Those in the file, (images, classes) in the order of the split; None where it is missing, damaged, or has none."""
     try:
         with zipfile.ZipFile(keras_file) as archive:
-            found = np.load(io.BytesIO(archive.read(MEMBER)), allow_pickle=False)
+            probabilities = np.load(io.BytesIO(archive.read(MEMBER)), allow_pickle=False)
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
         return None
-    return np.asarray(found) if found.ndim == 2 else None
+    return np.asarray(probabilities) if probabilities.ndim == 2 else None

@@ -24,10 +24,10 @@ def amount(units: Mapping[str, float], example: str) -> Callable[[object], float
         plain = number(value)
         if plain is not None:
             return _above_zero(plain * units[""], value)
-        found = re.fullmatch(r"(\d+(?:\.\d+)?(?:e\d+)?)([a-zµ]*)", str(value).strip().lower().replace(" ", "").replace(",", "").replace("_", ""))
-        if not isinstance(value, str) or found is None or found.group(2) not in units:
+        match = re.fullmatch(r"(\d+(?:\.\d+)?(?:e\d+)?)([a-zµ]*)", str(value).strip().lower().replace(" ", "").replace(",", "").replace("_", ""))
+        if not isinstance(value, str) or match is None or match.group(2) not in units:
             raise ValueError(f"{shown(value)} is no amount: expected for example {example}")
-        return _above_zero(float(found.group(1)) * units[found.group(2)], value)
+        return _above_zero(float(match.group(1)) * units[match.group(2)], value)
 
     return read
 

@@ -32,7 +32,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Fidelity:
-    """How much is spent on one trial: at most so many epochs, and so many seconds of training if given.
+    """How much is spent on one trial: at most `epochs` epochs, and `seconds` of training if given.
 
     The seconds count from the end of the first step, since building and compiling teach the network nothing.
     `rung` says how often it was promoted before, `share` how much of the training split an epoch goes through.
@@ -334,7 +334,7 @@ class StudyResult:
     leaderboard: tuple[Trial, ...] = field(default=(), repr=False)
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-ready; the leaderboard is left out, the front told in figures."""
+        """JSON-ready; the leaderboard is left out, the front given in figures."""
         names = [name for name in self.__dataclass_fields__ if name != "leaderboard"]
         values = {name: getattr(self, name) for name in names}
         values["calibration"] = dataclasses.asdict(self.calibration) if self.calibration is not None else None

@@ -71,11 +71,11 @@ class Registry:
 
     def find(self, name: str) -> Entry:
         """A plugin of any kind by its name."""
-        found = [entries[name] for entries in self.entries.values() if name in entries]
-        if not found:
+        matches = [entries[name] for entries in self.entries.values() if name in entries]
+        if not matches:
             everything = [known for entries in self.entries.values() for known in entries]
             raise PluginError(f"No plugin named '{name}'. {did_you_mean(name, everything)}{self._broken()}")
-        return found[0]
+        return matches[0]
 
     def only(self, kind: str, names: Iterable[str] | None) -> tuple[str, ...]:
         """`names`, each of which must exist; every name of the kind where `names` is None."""
@@ -110,13 +110,13 @@ def load(plugins_dir: Path | None = None, *, without: Mapping[str, str] | None =
             return []
         began = elapsed.now()
         try:
-            found = foreign.call(find, source, seconds=max(LEAST_SECONDS, left))
+            plugins = foreign.call(find, source, seconds=max(LEAST_SECONDS, left))
         except foreign.ForeignError as error:
             broken[source] = str(error)
             return []
         finally:
             left -= elapsed.now() - began
-        return found
+        return plugins
 
     for kind in KINDS:
         for point in importlib.metadata.entry_points(group=f"automl_cnn.{kind}s"):
@@ -136,10 +136,10 @@ def read(path: Path) -> list[type[Plugin]]:
     Raises:
         PluginError: it has none. TypeError: one declares something that cannot be. And whatever else the file raises.
     """
-    found = [_declared(plugin) for plugin in _plugins_in(_import(path))]
-    if not found:
+    plugins = [_declared(plugin) for plugin in _plugins_in(_import(path))]
+    if not plugins:
         raise PluginError("it defines no Architecture, Optimizer or Regularizer with a name")
-    return found
+    return plugins
 
 
 def _add(entries: dict[str, dict[str, Entry]], plugin: type[Plugin], source: str) -> None:

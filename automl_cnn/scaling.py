@@ -130,7 +130,7 @@ class Choice:
 
 
 def choose(scores: Mapping[Coefficients, float], behind: Mapping[Coefficients, tuple[float, float]]) -> Choice:
-    """The best point by its score, unless the paper's cannot be told from it: then the paper's.
+    """The best point by its score, unless the paper's cannot be distinguished from it: then the paper's.
 
     `behind` says by how much each point falls behind the best, and the standard deviation of that.
 
@@ -265,8 +265,8 @@ def _reason(base: Configuration, network: Scaled, coefficients: Coefficients, co
         (costs[2] / costs[1] / w**2, "width", "channels are rounded to multiples of 8, first and depthwise layers grow with w alone"),
         (costs[3] / costs[2] / r**2, "resolution", "maps are rounded up when halved, dense layers do not grow"),
     ]
-    told = sorted((part for part in parts if abs(math.log(part[0])) > 0.03), key=lambda part: -abs(math.log(part[0])))
-    return "; ".join(f"{what} x{share:.2f} ({why})" for share, what, why in told)
+    departures = sorted((part for part in parts if abs(math.log(part[0])) > 0.03), key=lambda part: -abs(math.log(part[0])))
+    return "; ".join(f"{what} x{share:.2f} ({why})" for share, what, why in departures)
 
 
 def mean(scores: Sequence[float], intervals: Sequence[tuple[float, float] | None]) -> tuple[float, tuple[float, float] | None]:

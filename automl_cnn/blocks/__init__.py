@@ -6,7 +6,7 @@
     x = blocks.inverted_residual(x, net.width(64), expand=6, net=net)
     x = blocks.max_pool(x, 2)
 
-Every function takes and returns Keras tensors, (batch, height, width, channels) unless said
+Every function takes and returns Keras tensors, (batch, height, width, channels) unless stated
 otherwise. Padding is TensorFlow's "same": a map of n pixels at stride s has ceil(n / s) pixels
 after it. Every kernel carries `net.penalty()`, so that the search can regularize any network
 written with these blocks. Channels are taken as given: scale them with `net.width`.

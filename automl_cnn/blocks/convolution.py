@@ -32,7 +32,7 @@ def conv(
 
     `activation` is any name Keras knows ("relu", "relu6", "silu", "gelu") or None. `bias` is a
     learned offset of the convolution, by default only where no norm follows. `padding` is "same",
-    "valid", or so many pixels of zeros on every side (as PyTorch counts). With `groups`, TensorFlow trains
+    "valid", or the number of pixels of zeros on every side (as in PyTorch). With `groups`, TensorFlow trains
     on a CPU many times slower than with as many convolutions side by side. `zero_scale` starts
     the norm's scale at 0, so that a residual branch begins as nothing (Goyal et al. 2017,
     https://arxiv.org/abs/1706.02677).
@@ -90,7 +90,7 @@ def activate(x: Tensor, activation: str | None) -> Tensor:
 
 
 def local_response_norm(x: Tensor) -> Tensor:
-    """Each channel divided by the energy of its five neighbours: what AlexNet and GoogLeNet had before batch norm.
+    """Each channel divided by the energy of its five neighbors: what AlexNet and GoogLeNet had before batch norm.
 
     Without weights; it follows an activation. Krizhevsky et al. 2012, section 3.3, with its constants
     """

@@ -12,7 +12,7 @@ Tensor = Any  # a Keras tensor; Keras has no public type for it
 def max_pool(x: Tensor, size: int = 2, *, stride: int | None = None, padding: str | int = "same") -> Tensor:
     """The largest value of each `size` x `size` window; the stride is `size` unless given.
 
-    `padding` is "same", "valid", or so many pixels of zeros on every side, for maps that are nowhere below zero.
+    `padding` is "same", "valid", or the number of pixels of zeros on every side, for maps that are never below zero.
     """
     if isinstance(padding, int):
         x, padding = keras.layers.ZeroPadding2D(padding, data_format="channels_last")(x), "valid"

@@ -15,7 +15,7 @@ __all__ = ["loading", "require"]
 
 @contextlib.contextmanager
 def loading(words: str) -> Iterator[Callable[[str], None]]:
-    """A spinner on a terminal's standard error, without TensorFlow's greetings, which no setting turns off; gives a function that changes the words."""
+    """Show a spinner on a terminal, and hide TensorFlow's startup messages, which no setting turns off. Yield a function that changes the text."""
     sys.stderr.flush()
     encoding, errors = sys.stderr.encoding or "utf-8", sys.stderr.errors or "backslashreplace"
     with os.fdopen(os.dup(2), "w", encoding=encoding, errors=errors) as real, open(os.devnull, "wb") as nowhere:

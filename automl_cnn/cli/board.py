@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from automl_cnn.diagnosis import Context
 
 SHOWN = 8  # trials on the leaderboard
-ROOMY = 100  # columns from which nothing need be abbreviated
+ROOMY = 100  # from this many columns on, nothing is abbreviated
 CROSSED = "†"  # stands between a cross-validated score and its margin
-NARROW = {"trial": "no.", "mult-adds": "mult-\nadds"}  # column heads for lack of room
+NARROW = {"trial": "no.", "mult-adds": "mult-\nadds"}  # shorter column heads for narrow terminals
 COLOURS = {State.COMPLETE: "green", State.STOPPED: "yellow", State.PRUNED: "dim", State.FAILED: "red", State.RUNNING: "cyan"}
 
 
@@ -77,7 +77,7 @@ def panel(view: View, width: int) -> Panel:
 def leaderboard(trials: Sequence[Trial], width: int, most: int | None = SHOWN, known: Context | None = None, objectives: Sequence[str] = ()) -> Table:
     """The best `most` trials (None: all), the winner by `objectives` first; those pruned and failed come last.
 
-    `known` is what the diagnosis knows beside their curves.
+    `known` is what the diagnosis knows in addition to the curves.
     """
     from automl_cnn.diagnosis import diagnose, headline
 
@@ -92,7 +92,7 @@ def leaderboard(trials: Sequence[Trial], width: int, most: int | None = SHOWN, k
         table.add_column(
             shown,
             justify="left" if left else "right",
-            no_wrap=head != "network" or not roomy,  # where it is too narrow, the network's name gives way
+            no_wrap=head != "network" or not roomy,  # in a narrow table, the network's name is shortened
             overflow="ellipsis" if head != "network" or not roomy else "fold",
             vertical="bottom",
             ratio=1 if head == "network" and not roomy else None,
@@ -113,15 +113,15 @@ def leaderboard(trials: Sequence[Trial], width: int, most: int | None = SHOWN, k
             clock(trial.seconds) if roomy or trial.seconds < 3600 else f"{trial.seconds // 3600:.0f}h{trial.seconds % 3600 // 60:02.0f}",
         ]
         style = "bold" if top else "" if trial.scored else "dim"
-        found = [Text(headline(diagnose(trial, context)), style=style)] if roomy else []
-        table.add_row(*(Text(cell, style=style) for cell in cells), Text(STATES[trial.state], style=COLOURS[trial.state]), *found)
+        finding = [Text(headline(diagnose(trial, context)), style=style)] if roomy else []
+        table.add_row(*(Text(cell, style=style) for cell in cells), Text(STATES[trial.state], style=COLOURS[trial.state]), *finding)
     if is_crossed(listed):
         table.caption, table.caption_justify = Text(_legend(listed), style="dim not italic"), "left"
     return table
 
 
 def _score(trial: Trial, digits: int) -> str:
-    """A score and its margin. The mark of a cross-validated one takes the place of a space, so that the column stays as wide."""
+    """A score and its margin. The mark of a cross-validated score replaces a space, so that the column keeps its width."""
     score = with_margin(trial.score, trial.interval, digits)
     if not trial.folds or trial.score is None:
         return score
@@ -137,7 +137,7 @@ def _legend(trials: Sequence[Trial]) -> str:
 
 
 def _status(view: View, width: int) -> Table:
-    """Best so far, time, and what is being done: a label, then what there is to say."""
+    """Best score so far, time, and current activity: a label each, then the text."""
     grid = Table.grid(padding=(0, 2), expand=True)
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(ratio=1)

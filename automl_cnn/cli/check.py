@@ -106,7 +106,7 @@ def _seconds(text: str) -> float:
 
 @contextmanager
 def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """A line on a terminal's standard error that says what is being done and how far it is; on anything else, nothing."""
+    """Show the current activity and its progress in a line on a terminal's standard error; show nothing elsewhere."""
     with backend.loading("Reading the images") as show:
 
         def report(what: str, done: int, of: int) -> None:

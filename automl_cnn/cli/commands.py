@@ -1,4 +1,4 @@
-"""The Typer application: its commands, its version, and how its errors are said."""
+"""The Typer application: its commands, its version, and how it prints errors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PANEL_USE = "Use it"
 
 
 class _Group(TyperGroup):
-    """Says our own errors in a sentence, without a traceback."""
+    """Prints our own errors as a sentence, without a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -76,7 +76,7 @@ app.command("export", rich_help_panel=PANEL_USE)(export.export)
 
 def main() -> None:
     """Run the command line; exits the process with the command's code."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's greetings say nothing a user can act on
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's startup messages contain nothing that a user can act on
     streams.utf8_names()
     streams.prepare()
     foreign.stuck = _leave

@@ -43,15 +43,15 @@ class Screen(Console):
         return super().render_str(visible(text), **options)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """What is to be printed, piece by piece. Here passes everything, also what no `Text` of ours has looked at."""
+        """The output, segment by segment. Everything passes through here, including text that no `Text` of ours has escaped."""
         for segment in super().render(renderable, options):
             yield segment if segment.control or is_safe(segment.text) else Segment(visible(segment.text), segment.style)
 
 
 def console(*, stderr: bool = False) -> Console:
     """Standard output, or standard error; a file or pipe gets lines of `PLAIN_WIDTH` columns without color."""
-    found = Screen(stderr=stderr)
-    return found if found.is_terminal else Screen(stderr=stderr, width=PLAIN_WIDTH)
+    screen = Screen(stderr=stderr)
+    return screen if screen.is_terminal else Screen(stderr=stderr, width=PLAIN_WIDTH)
 
 
 def say_error(message: str) -> None:
@@ -94,7 +94,7 @@ def with_interval(score: float, interval: tuple[float, float] | None) -> str:
 
 
 def value(given: object) -> str:
-    """A configuration's value as one would say it: `on`, `0.00123`, `relu`."""
+    """A configuration's value as people write it: `on`, `0.00123`, `relu`."""
     if isinstance(given, bool):
         return "on" if given else "off"
     return f"{given:.3g}" if isinstance(given, float) else str(given)

@@ -24,9 +24,9 @@ def dashboard(
     from automl_cnn.study.record.lock import holder
     from automl_cnn.track import serve
 
-    found = Store(store)
+    study_store = Store(store)
 
     def ended(study: str) -> bool:
-        return study in found.studies and holder(found.find(study).lock) is None
+        return study in study_store.studies and holder(study_store.find(study).lock) is None
 
-    raise typer.Exit(serve(found, port, browser, ended))
+    raise typer.Exit(serve(study_store, port, browser, ended))

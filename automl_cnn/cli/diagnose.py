@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from automl_cnn.diagnosis import Helped
     from automl_cnn.study.stored.overview import Overview
 
-SHOWN = 3  # trials told of where none is named
+SHOWN = 3  # trials shown if none is named
 COLOURS = {"low": "", "medium": "yellow", "high": "red"}
 FITS = "green"
 
@@ -42,13 +42,13 @@ def command(
     study = overview(Store(store), name)
     chosen = _chosen(study, trial)
     context = Context.of(study.data, study.metric, study.trials)
-    told = [(one, diagnose(one, context)) for one in chosen]
+    diagnoses = [(one, diagnose(one, context)) for one in chosen]
     if as_json:
         effects = [dataclasses.asdict(effect) for effect in helped(study.trials)]
-        write_json({"study": study.name, "trials": [_json(one, found) for one, found in told], "helped": effects})
+        write_json({"study": study.name, "trials": [_json(one, findings) for one, findings in diagnoses], "helped": effects})
         return
     screen = console()
-    for part in [*(part for one, found in told for part in _parts(one, found, study.metric)), *_effects(helped(study.trials), study.metric)]:
+    for part in [*(part for one, findings in diagnoses for part in _parts(one, findings, study.metric)), *_effects(helped(study.trials), study.metric)]:
         screen.print(part)
 
 
@@ -65,12 +65,12 @@ def _chosen(study: Overview, number: int | None) -> list[Trial]:
         if not scored and not ended:
             raise StoreError(f"No trial of the study '{study.name}' has ended yet, so there is nothing to diagnose. Go on with it: automl-cnn studies resume.")
         return scored or ended[-1:]
-    found = [trial for trial in study.trials if trial.number == number]
-    if not found:
+    matches = [trial for trial in study.trials if trial.number == number]
+    if not matches:
         raise ConfigError(f"The study '{study.name}' has no trial {number}: expected 0 to {len(study.trials) - 1}. `automl-cnn studies show` lists them.")
-    if found[0] not in ended:
+    if matches[0] not in ended:
         raise ConfigError(f"Trial {number} of the study '{study.name}' is still being trained. Ask again when it has ended.")
-    return found
+    return matches
 
 
 def _parts(trial: Trial, findings: Sequence[Finding], metric: str) -> list[RenderableType]:

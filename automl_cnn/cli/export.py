@@ -56,8 +56,8 @@ def export(
     names, engine = with_web(names, runtime)
     limits = folder.Limits(_amount(max_latency, "--max-latency", quantities.milliseconds), _amount(max_size, "--max-size", quantities.size))
     folder.checked(names, precisions)
-    found = Store(store)
-    model = bundle.resolve(name, found) if name else newest(found)
+    study_store = Store(store)
+    model = bundle.resolve(name, study_store) if name else newest(study_store)
     if trial is not None:
         model = model_of_trial(name, trial, store)
     modelfile.read_card(model)
@@ -100,7 +100,7 @@ def write_page(exported: Exported, engine: Runtime | None) -> None:
 
 
 def dataset_of(model: Path, data: Path | None) -> tuple[Dataset | None, str]:
-    """The images of the study that a model file lies in, wherever they are now; or None, and why they are not to be had.
+    """The images of the study whose folder contains a model file, wherever they are now; or None, and why they are not available.
 
     Raises:
         DataError: `data`, where the user says they are, does not hold them.
@@ -123,10 +123,10 @@ def newest(store: Store) -> Path:
         StoreError: there is none.
     """
     models = (store.find(name).model for name in store.studies)
-    found = next((model for model in models if model.is_file()), None)
-    if found is None:
+    path = next((model for model in models if model.is_file()), None)
+    if path is None:
         raise StoreError(f"There is no model in the store {store.root}. Run `automl-cnn search --data FOLDER` first, or name another --store.")
-    return found
+    return path
 
 
 def _listed(text: str | None, flag: str) -> tuple[str, ...]:

@@ -41,16 +41,18 @@ def model_of_trial(study: str | None, trial: int, store: Path) -> Path:
     """
     from automl_cnn.modelfile.file import read_card
 
-    found = Store(store).find(study) if study else Store(store).latest_study()
+    study_folder = Store(store).find(study) if study else Store(store).latest_study()
     kept: dict[int, Path] = {}
-    for path in sorted((found.folder / "trials").glob("trial-*.keras")):
+    for path in sorted((study_folder.folder / "trials").glob("trial-*.keras")):
         try:
             kept[int(read_card(path)["trial"])] = path
-        except (StoreError, KeyError):  # one that may yet be trained on, which nobody is to use
+        except (StoreError, KeyError):  # its training may still continue, so nobody should use it
             continue
     if trial not in kept:
         there = f"Kept are those of trials {', '.join(map(str, kept))}" if kept else "None is: only --objective accuracy,latency and the like give a front"
-        raise StoreError(f"The study '{found.name}' keeps no model of trial {trial}: it is not on the Pareto front. {there}; the winner's needs no --trial.")
+        raise StoreError(
+            f"The study '{study_folder.name}' keeps no model of trial {trial}: it is not on the Pareto front. {there}; the winner's needs no --trial."
+        )
     return kept[trial]
 
 

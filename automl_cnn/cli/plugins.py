@@ -20,7 +20,7 @@ from automl_cnn.errors import AutomlCnnError, PluginError
 from automl_cnn.plugin import Architecture, Plugin, Pretrained, Story
 from automl_cnn.quantities import compact
 
-SECONDS = 600.0  # that a network may take to be built
+SECONDS = 600.0  # time limit for building a network
 
 app = typer.Typer(no_args_is_help=True, help="What takes part in a search: architectures, optimizers, regularizers.")
 
@@ -28,18 +28,18 @@ app = typer.Typer(no_args_is_help=True, help="What takes part in a search: archi
 @app.command("list")
 def list_(plugins_dir: Folder = None, as_json: Json = False) -> None:
     """Every installed plugin, and what could not be loaded."""
-    found = registry.load(plugins_dir)
+    plugins = registry.load(plugins_dir)
     if as_json:
-        write_json({"plugins": [_brief(entry) for entries in found.entries.values() for _, entry in sorted(entries.items())], "broken": dict(found.broken)})
+        write_json({"plugins": [_brief(entry) for entries in plugins.entries.values() for _, entry in sorted(entries.items())], "broken": dict(plugins.broken)})
         return
     screen = console()
     for kind in registry.KINDS:
         screen.print(Text(f"{kind}s", style="bold"))
-        screen.print(table([(name, found.entry(kind, name).summary, found.entry(kind, name).source) for name in found.names(kind)]))
+        screen.print(table([(name, plugins.entry(kind, name).summary, plugins.entry(kind, name).source) for name in plugins.names(kind)]))
         screen.print()
-    if found.broken:
+    if plugins.broken:
         screen.print(Text("could not be loaded", style="bold red"))
-        screen.print(table(list(found.broken.items())))
+        screen.print(table(list(plugins.broken.items())))
         screen.print()
     screen.print(Text("More of one: automl-cnn plugins show NAME", style="dim"))
 

@@ -19,7 +19,7 @@ from automl_cnn.plugin import Plugin
 if TYPE_CHECKING:
     from automl_cnn.testing import Report, Result
 
-SECONDS = 1800.0  # that all checks of a plugin may take
+SECONDS = 1800.0  # time limit for all checks of a plugin
 
 
 def check(
@@ -51,8 +51,8 @@ def _plugins(what: str, plugins_dir: Path | None) -> list[type[Plugin]]:
     """
     path = Path(what)
     if path.suffix != ".py":
-        found = registry.load(plugins_dir)
-        return [entries[what].plugin for entries in found.entries.values() if what in entries] or [found.find(what).plugin]
+        catalog = registry.load(plugins_dir)
+        return [entries[what].plugin for entries in catalog.entries.values() if what in entries] or [catalog.find(what).plugin]
     if why := unusable(path):
         raise PluginError(f"{why}. Expected a .py file with plugins, or the name of an installed one.")
     if not path.is_file():
@@ -70,7 +70,7 @@ def _checked(plugin: type[Plugin]) -> Report:
     """Every check of one plugin.
 
     Raises:
-        PluginError: they do not come to an end.
+        PluginError: they do not finish.
     """
     from automl_cnn.testing import check_plugin
 

@@ -81,7 +81,7 @@ def predict(
 
 
 def classifier_of(model: str, store: Path, trust: bool = False) -> Any:
-    """Whatever answers for `model`: it has `classes` and `predict_proba`. An exported file is run by its own runtime, without Keras."""
+    """The classifier for `model`: it has `classes` and `predict_proba`. An exported file is run by its own runtime, without Keras."""
     from automl_cnn.export import bundle
     from automl_cnn.store import Store
 
@@ -104,7 +104,7 @@ def listed(lines: Iterable[str]) -> Iterator[Path]:
 
 
 def chunks(images: Iterable[Path], size: int) -> Iterator[list[Path]]:
-    """So many at a time, the last ones fewer."""
+    """The images in chunks of `size`; the last chunk may be smaller."""
     waiting = iter(images)
     while some := list(itertools.islice(waiting, size)):
         yield some
@@ -131,7 +131,7 @@ def labels_in(paths: Sequence[Path], columns: str | None) -> dict[Path, str]:
 
 
 def find(paths: Sequence[Path], listed: Iterable[Path] = ()) -> list[Path]:
-    """The files among `paths`, the images within the folders among them and those `listed` in tables, each once; what a folder holds besides goes to stderr.
+    """The files among `paths`, the images within the folders among them and those `listed` in tables, each once; notes on other files in a folder go to stderr.
 
     Raises:
         DataError: a path does not exist or is not a file or folder, or there is no image at all.
@@ -140,13 +140,13 @@ def find(paths: Sequence[Path], listed: Iterable[Path] = ()) -> list[Path]:
     from automl_cnn.data.scan import status_of
     from automl_cnn.data.walk import walk
 
-    found: list[Path] = list(listed)
+    images: list[Path] = list(listed)
     for path in paths:
         if why := address(path):
             raise DataError(f"{why}.")
         if is_folder(status_of(path, "file or folder", "an image, or a folder of images")):
             walked = walk(path)
-            found += [path / inner for inner in walked.images()]
+            images += [path / inner for inner in walked.images()]
             for note in walked.left.notes():
                 say(inline(note))
             for inner, reason in walked.left.refused:
@@ -154,19 +154,19 @@ def find(paths: Sequence[Path], listed: Iterable[Path] = ()) -> list[Path]:
         elif reason := why_not(path):
             raise DataError(f"{path} cannot be used: {reason}.")
         else:
-            found.append(path)
-    if not found:
+            images.append(path)
+    if not images:
         raise DataError(f"No images were found in {', '.join(map(str, paths))}. Expected files ending in {', '.join(COMMON)}.")
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(images))
 
 
 def usable(images: Sequence[Path]) -> Iterator[Path]:
-    """The paths that are regular files; the others are named: opening a named pipe or a device could wait forever."""
+    """The paths that are regular files. The others are reported, not opened: opening a named pipe or a device could wait forever."""
     from automl_cnn.data.kinds import MISSING, why_not
 
     for path in images:
         reason = why_not(path)
-        if reason and reason != MISSING:  # what opens a missing file names it
+        if reason and reason != MISSING:  # whoever opens a missing file reports it
             say(inline(f"left out {path}: {reason}"))
         else:
             yield path

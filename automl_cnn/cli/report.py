@@ -52,7 +52,7 @@ def report(
 
 
 def _looked(study: Overview) -> tuple[Evidence | None, str]:
-    """What a worker finds out about the winner now; or why it cannot."""
+    """What a worker learns about the winner now, or why it cannot."""
     from automl_cnn.study.finish import reporting
 
     try:

@@ -89,7 +89,7 @@ def scale(
 
 
 def go(settings: StudyConfig, plan: Plan, *, as_json: bool, mlflow: bool) -> None:
-    """Scale before the user's eyes, and say what was found."""
+    """Run the scaling with live output, and print its results."""
     backend.require()
     from automl_cnn import elapsed, foreign
     from automl_cnn.cli.live import watch
@@ -109,24 +109,24 @@ def go(settings: StudyConfig, plan: Plan, *, as_json: bool, mlflow: bool) -> Non
         sys.stdout.flush()
 
 
-def parts(found: ScaleReport, settings: StudyConfig, metric: str = "") -> list[Any]:
-    """What was found, to be printed."""
+def parts(report: ScaleReport, settings: StudyConfig, metric: str = "") -> list[Any]:
+    """The results of the scaling, ready to print."""
     shown: list[Any] = [
         Text(),
-        Text(f"{found.architecture}, {found.epochs or '?'} epochs each: {metric or settings.scored_by} on the validation images", style="bold"),
+        Text(f"{report.architecture}, {report.epochs or '?'} epochs each: {metric or settings.scored_by} on the validation images", style="bold"),
     ]
-    shown += rows("baseline", (found.baseline,))
-    if found.grid:
-        shown += rows("grid at phi 1", found.grid)
-    shown.append(Text(f"\ncoefficients  {found.coefficients} ({found.why})"))
-    if found.steps:
-        shown += rows("scaled", found.steps)
-    for step in found.doublings:
+    shown += rows("baseline", (report.baseline,))
+    if report.grid:
+        shown += rows("grid at phi 1", report.grid)
+    shown.append(Text(f"\ncoefficients  {report.coefficients} ({report.why})"))
+    if report.steps:
+        shown += rows("scaled", report.steps)
+    for step in report.doublings:
         bought = f"{step.rise:+.3f} ± {step.margin:.3f} for each doubling"
         shown.append(Text(f"  {step.before} to {step.after}: {step.doublings:.1f} doublings of the mult-adds, {bought}"))
-    if found.ways:
-        shown += [*rows("for as many mult-adds", found.ways), Text(f"\n{found.verdict}", style="bold")]
-    shown += [Text(note, style="yellow") for note in found.notes]
+    if report.ways:
+        shown += [*rows("for as many mult-adds", report.ways), Text(f"\n{report.verdict}", style="bold")]
+    shown += [Text(note, style="yellow") for note in report.notes]
     place = settings.store / "studies" / (settings.name or "")
     return [*shown, Text(), Text(f"table       {place / 'scale.csv'}")]
 
@@ -158,10 +158,10 @@ def times(text: str) -> float:
     Raises:
         ConfigError: it is no number above 1.
     """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)[xX]?", text.strip())
-    if found is None or float(found.group(1)) <= 1:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)[xX]?", text.strip())
+    if match is None or float(match.group(1)) <= 1:
         raise ConfigError(f"--to {text}: expected how many times the baseline's mult-adds, above 1, as in 4x.")
-    return float(found.group(1))
+    return float(match.group(1))
 
 
 def fixed(alpha: float | None, beta: float | None, gamma: float | None) -> Any:
@@ -189,8 +189,8 @@ def given(architecture: str, settings: Sequence[str], plugins_dir: Path | None) 
     """
     from automl_cnn import registry
 
-    found = registry.load(plugins_dir)
-    plugin = found.get("architecture", architecture)
+    plugins = registry.load(plugins_dir)
+    plugin = plugins.get("architecture", architecture)
     values: dict[str, Scalar] = {}
     for text in settings:
         name, equals, value = text.partition("=")

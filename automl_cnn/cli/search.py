@@ -34,7 +34,7 @@ def search(*, config: Config = None, as_json: AsJson = False, mlflow: Mlflow = T
 
 
 def go(settings: StudyConfig, *, as_json: bool, mlflow: bool) -> None:
-    """Search before the user's eyes, and print the result."""
+    """Search with live output, and print the result."""
     backend.require()
     from automl_cnn import elapsed, foreign
     from automl_cnn.cli.live import watch

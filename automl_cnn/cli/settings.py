@@ -21,7 +21,7 @@ Command = Callable[..., None]
 def with_settings(*only: str) -> Callable[[Command], Command]:
     """A command with a flag for each setting of `StudyConfig` (or for those named), which it takes as `**settings`.
 
-    They default to None, so that a study.toml can tell what was given.
+    They default to None, which marks a flag as not given: the study.toml may then set it.
     """
 
     def decorated(command: Command) -> Command:

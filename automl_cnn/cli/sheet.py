@@ -36,7 +36,7 @@ def inert(text: str) -> str:
 
 
 def exact(text: str) -> str:
-    """What `inert` was given."""
+    """The text that `inert` received."""
     return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
 
 

@@ -44,19 +44,19 @@ def list_(store: InStore = STORE, as_json: Json = False) -> None:
     """Every study, the one last worked on first."""
     from automl_cnn.study.stored.overview import overviews
 
-    found = overviews(Store(store))
+    studies = overviews(Store(store))
     if as_json:
-        write_json([study.as_dict() for study in found])
+        write_json([study.as_dict() for study in studies])
         return
-    if not found:
+    if not studies:
         say(f"There is no study in the store {store} yet. Begin one with: automl-cnn search --data FOLDER")
         return
     screen = console()
-    made = _table(found)
+    made = _table(studies)
     for column in DISPENSABLE if screen.is_terminal else ():
         if Measurement.get(screen, screen.options.update(max_width=1000), made).maximum <= screen.width:
             break
-        made = _table(found, DISPENSABLE[: DISPENSABLE.index(column) + 1])
+        made = _table(studies, DISPENSABLE[: DISPENSABLE.index(column) + 1])
     if not screen.is_terminal:  # a line is a line in a file or pipe
         screen.width = max(screen.width, Measurement.get(screen, screen.options.update(max_width=1000), made).maximum)
     screen.print(made)
@@ -92,12 +92,12 @@ def delete(
     """Delete a study: its model and files, its record, its runs and model in MLflow. The cache of images stays."""
     from automl_cnn.study.stored.overview import overview
 
-    found = overview(Store(store), name)
+    study = overview(Store(store), name)
     if not yes:
         if not _terminal():
             raise ConfigError(f"The study '{name}' is only deleted without asking where you say so: there is no terminal to ask on. Pass --yes.")
-        best = f", best {found.metric} {with_margin(found.best.score, found.best.interval)}" if found.best else ""
-        if not typer.confirm(visible(f"Delete the study '{name}' ({plural(len(found.trials), 'trial')}{best}) and its model in {found.folder.folder}?")):
+        best = f", best {study.metric} {with_margin(study.best.score, study.best.interval)}" if study.best else ""
+        if not typer.confirm(visible(f"Delete the study '{name}' ({plural(len(study.trials), 'trial')}{best}) and its model in {study.folder.folder}?")):
             say("Nothing was deleted.")
             return
     from automl_cnn.study.stored.delete import delete as delete_study

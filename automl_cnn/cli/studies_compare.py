@@ -33,28 +33,28 @@ def compare(
     if len(chosen) < 2:
         raise ConfigError(f"There is nothing to compare '{chosen[0]}' with. Name two studies or more: automl-cnn studies compare A B")
     studies = [overview.overview(Store(store), name) for name in chosen]
-    found = compare_studies(studies)
+    comparison = compare_studies(studies)
     if as_json:
-        write_json({"studies": [study.as_dict() for study in studies], **found.as_dict()})
+        write_json({"studies": [study.as_dict() for study in studies], **comparison.as_dict()})
     else:
-        _print(console(), studies, found)
+        _print(console(), studies, comparison)
 
 
-def _print(screen: Console, studies: list[Overview], found: Comparison) -> None:
+def _print(screen: Console, studies: list[Overview], comparison: Comparison) -> None:
     screen.print(_table(studies, {head: [_cell(study, head) for study in studies] for head in HEADS}, head=True))
-    if found.configuration:
+    if comparison.configuration:
         screen.print(Text("\nwhat differs between the best trials", style="bold"))
-        shown = {key: ["-" if given is None else value(given) for given in values] for key, values in found.configuration.items()}
+        shown = {key: ["-" if given is None else value(given) for given in values] for key, values in comparison.configuration.items()}
         screen.print(_table(studies, shown, head=False))
-    if found.warnings:
+    if comparison.warnings:
         screen.print()
-        for warning in (*found.warnings, "So their scores do not compare."):
+        for warning in (*comparison.warnings, "So their scores do not compare."):
             screen.print(Text(warning, style="yellow"), soft_wrap=True)
-    if found.differences:
+    if comparison.differences:
         screen.print(Text("\nby more than chance?", style="bold"))
-        for difference in found.differences:
+        for difference in comparison.differences:
             screen.print(Text(_sentence(difference), style="green" if difference.more_than_chance else ""), soft_wrap=True)
-        screen.print(Text(found.method, style="dim"), soft_wrap=True)
+        screen.print(Text(comparison.method, style="dim"), soft_wrap=True)
 
 
 HEADS = ("state", "data", "images", "fingerprint", "metric", "validation", "test", "network", "params", "mult-adds", "trials", "time")
@@ -99,7 +99,7 @@ def _table(studies: list[Overview], rows: dict[str, list[str]], *, head: bool) -
     return table
 
 
-def _sentence(found: Difference) -> str:
-    span = f" (95 % interval {found.interval[0]:+.3f} to {found.interval[1]:+.3f})" if found.interval else ""
-    verdict = "more than chance" if found.more_than_chance else "not shown to be more than chance"
-    return f"  {found.better} is {found.difference:.3f} ahead of {found.other}{span}: {verdict}"
+def _sentence(difference: Difference) -> str:
+    span = f" (95 % interval {difference.interval[0]:+.3f} to {difference.interval[1]:+.3f})" if difference.interval else ""
+    verdict = "more than chance" if difference.more_than_chance else "not shown to be more than chance"
+    return f"  {difference.better} is {difference.difference:.3f} ahead of {difference.other}{span}: {verdict}"

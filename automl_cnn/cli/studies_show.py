@@ -1,4 +1,4 @@
-"""`automl-cnn studies show`: all that is known of one study."""
+"""`automl-cnn studies show`: everything known about one study."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`automl-cnn study`: a comparison of networks from its table, before the user's eyes."""
+"""`automl-cnn study`: a comparison of networks from its table, with live output."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ def _front(result: StudyResult) -> list[RenderableType]:
 
 
 def fact(label: str, words: str, style: str = "") -> Text:
-    """A line that begins with what it is about."""
+    """A line that begins with its subject."""
     return Text.assemble((f"{label:<12}", "dim"), (inline(words), style))
 
 
@@ -154,7 +154,7 @@ def _commands(result: StudyResult, store: Path, *, mlflow: bool) -> Group:
 
 
 def next_commands(study: str, store: Path, commands: Sequence[tuple[str, str, str]]) -> Group:
-    """Commands that work as they stand, whatever the names: what to do with the study, what follows its name, what for."""
+    """Commands that work as they are, whatever the names. Each of `commands` is an action, the arguments after the study's name, and a purpose."""
     place = "" if store == STORE else f" --store {shlex.quote(str(store))}"
     lines = []
     for command, rest, purpose in commands:

@@ -11,7 +11,7 @@ from automl_cnn.comparison.table import MEASURES, Measure, Network
 from automl_cnn.comparison.words import NAMES
 from automl_cnn.quantities import compact
 
-COLORS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb")  # Paul Tol's, told apart by the color-blind
+COLORS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb")  # Paul Tol's, which color-blind people can distinguish
 MARKERS = "osD^vPX"
 PANEL, HEIGHT, DPI = 4.6, 3.6, 120
 

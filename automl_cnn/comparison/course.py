@@ -94,7 +94,7 @@ class ComparePlanner(Planner):
 class Course:
     """The course of a session that compares: hand it to `automl_cnn.study.run`.
 
-    `wanted` are the networks of one image set and the seeds to train them with. `trainings` are there afterwards, and `trials`, what became of them.
+    `wanted` are the networks of one image set and the seeds to train them with. Afterward, `trainings` are set, and `trials`, what became of them.
     """
 
     comparison: Comparison

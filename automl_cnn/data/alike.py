@@ -105,7 +105,7 @@ def _bound(own: tuple[np.ndarray, np.ndarray, int], strange: tuple[np.ndarray, n
         above = int(np.sum(details >= bound))
         apart = all(np.sum((details >= bound - width) & (details < bound)) <= most * above for width, most in CROWDS)
         alike, strangers = (len(np.unique(rows[match >= bound])) for rows, match, _ in (own, strange))
-        if above and apart and strangers <= 1 + STRANGERS * alike * strange[2] / own[2]:  # one may be labelled wrongly
+        if above and apart and strangers <= 1 + STRANGERS * alike * strange[2] / own[2]:  # one may be labeled wrongly
             return bound
     return np.inf
 

@@ -78,13 +78,13 @@ def recall(path: Path, shape: tuple[int, ...]) -> np.memmap | None:
 
 def trim(folder: Path, limit_bytes: int, keep: Path) -> None:
     """Delete the arrays used least recently until the rest fits, never those of `keep`'s data set or of one that a search reads; and what crashes left."""
-    found, spared = [], {family(keep), *claims.in_use(folder)}
+    files, spared = [], {family(keep), *claims.in_use(folder)}
     for path in folder.glob("*.npy"):
         with suppress(OSError):  # another process may trim too
             status = path.stat()
-            found.append((status.st_mtime_ns, status.st_size, path))
-    total = sum(size for _, size, _ in found)
-    for _, size, path in sorted(found):
+            files.append((status.st_mtime_ns, status.st_size, path))
+    total = sum(size for _, size, _ in files)
+    for _, size, path in sorted(files):
         if total <= limit_bytes:
             break
         if family(path) not in spared:

@@ -189,13 +189,13 @@ def pixels(dataset: Dataset, size: int, *, limit_bytes: int = arrays.LIMIT_BYTES
     if size == dataset.side:
         return stored
     path, shape = arrays.of_size(base, size), (rows, size, size, dataset.channels)
-    found = arrays.recall(path, shape)
-    if found is None:
+    images = arrays.recall(path, shape)
+    if images is None:
         arrays.write(path, shape, _resized(stored, size), limit_bytes)
-        found = arrays.recall(path, shape)
-    if found is None:
+        images = arrays.recall(path, shape)
+    if images is None:
         raise ImagesGone(f"The images at {size} px vanished from {path} right after they were written. Is something cleaning {path.parent}?")
-    return found
+    return images
 
 
 def _resized(images: np.ndarray | Sequence[np.ndarray], size: int, report: Report | None = None) -> Iterator[np.ndarray]:

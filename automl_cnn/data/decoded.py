@@ -78,7 +78,7 @@ def look(path: Path, max_pixels: float | None = None) -> Probe:
 
 
 def decode(
-    found: Scan,
+    scan: Scan,
     probes: Sequence[Probe],
     *,
     cache: Path,
@@ -88,21 +88,21 @@ def decode(
     report: Report,
     max_pixels: float | None = None,
 ) -> Decoded:
-    """Decode every usable file of `found` into one array in `cache`, in the order of the files.
+    """Decode every usable file of `scan` into one array in `cache`, in the order of the files.
 
     Raises:
         DataError: not one can be used.
         ChangedError: a file has another digest than its probe. Nothing is kept then.
         StoreError: the array cannot be written.
     """
-    paths = [path for path, _, _ in found.files]
+    paths = [path for path, _, _ in scan.files]
     bad = {path: result.reason for path, result in zip(paths, probes, strict=True) if result.reason}
     good = [(path, result) for path, result in zip(paths, probes, strict=True) if not result.reason]
     native = int(np.median([result.shorter for _, result in good])) if good else 0
     side = side_for(native, max_size)
     channels = 1 if all(result.gray for _, result in good) else 3
     levels, notes = levels_of_files([result.span for _, result in good if result.span is not None])
-    read = partial(_read, found.folder, side=side, channels=channels, levels=levels, max_pixels=max_pixels)
+    read = partial(_read, scan.folder, side=side, channels=channels, levels=levels, max_pixels=max_pixels)
     bands: dict[str, int] = {}
     changed: list[str] = []
 
@@ -123,7 +123,7 @@ def decode(
     if good:
         arrays.write(path_of(cache, key, side), (len(good), side, side, channels), blocks(), limit_bytes)
     if len(bad) == len(paths):
-        raise DataError(f"None of the {len(paths)} images in {found.folder} can be used. The first, {paths[0]}: {bad[paths[0]]}.")
+        raise DataError(f"None of the {len(paths)} images in {scan.folder} can be used. The first, {paths[0]}: {bad[paths[0]]}.")
     decoded = Decoded(side, channels, native, bad, levels, notes, bands)
     write_atomically(cache / f"{key}.json", json.dumps({**asdict(decoded), "levels": levels.as_dict()}).encode())
     return decoded

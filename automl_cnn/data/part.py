@@ -34,7 +34,7 @@ def part(rows: np.ndarray, labels: np.ndarray, share: float, fingerprint: str) -
 def thinned(dataset: Dataset, share: float) -> Dataset:
     """The data set with a share of its training images, and no more validation images than suit them; the others belong to no split.
 
-    An epoch is scored on so many that this takes about a tenth of its time, or `SCORED` where that is more.
+    The validation images that are kept take about a tenth of an epoch's time to score, or are `SCORED` where that is more.
     """
     if share >= 1:
         return dataset

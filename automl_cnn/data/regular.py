@@ -60,7 +60,7 @@ def digest_of(content: bytes) -> str:
 
 
 def digest_of_file(file: BinaryIO) -> str:
-    """`digest_of` its bytes, a chunk at a time; the file is at its start again afterwards."""
+    """`digest_of` its bytes, a chunk at a time; the file is at its start again afterward."""
     digest = hashlib.blake2b(digest_size=16)
     while chunk := file.read(CHUNK):
         digest.update(chunk)

@@ -53,8 +53,8 @@ def scan(folder: Path, *, skip: Sequence[Path] = (), listed: Listed | None = Non
     status = status_of(folder, "folder", expected)
     if not kinds.is_folder(status):
         raise DataError(f"{folder} is {'a file' if kinds.is_file(status) else 'neither a file nor a folder'}. Expected {expected}.")
-    found = walk(folder, skip=skip, listed=listed)
-    root, notes = found.root, found.left.notes()
+    tree = walk(folder, skip=skip, listed=listed)
+    root, notes = tree.root, tree.left.notes()
     if root.images and not root.classes:
         raise DataError(
             f"{folder} holds {many(len(root.images), 'image')} directly, without a class. Make one folder per class and move the images into them: "
@@ -63,7 +63,7 @@ def scan(folder: Path, *, skip: Sequence[Path] = (), listed: Listed | None = Non
     if root.images:
         notes.append(f"{many(len(root.images), 'image')} directly in {folder.name} (such as '{root.images[0]}') belong to no class and were left out.")
     if not root.classes:
-        notes += [f"{path} was left out: {reason}." for path, reason in found.left.refused[:_SHOWN]]
+        notes += [f"{path} was left out: {reason}." for path, reason in tree.left.refused[:_SHOWN]]
         raise DataError(f"{' '.join([f'{folder} holds no images{_what_else(root)}.', *notes])} Expected one subfolder per class with {_endings()} files.")
     layout = classes_of_splits(folder, root)
     notes += layout.notes
@@ -71,7 +71,7 @@ def scan(folder: Path, *, skip: Sequence[Path] = (), listed: Listed | None = Non
     index = {name: number for number, name in enumerate(classes)}
     files = [(path, index[branch.name], split) for split, branches in layout.splits for branch in branches if branch.name in index for path in branch.all()]
     files.sort(key=lambda file: (file[1], natural(file[0])))
-    return Scan(folder, classes, tuple(files), tuple(notes), tuple(found.left.refused))
+    return Scan(folder, classes, tuple(files), tuple(notes), tuple(tree.left.refused))
 
 
 def status_of(path: Path, what: str, expected: str) -> os.stat_result:

@@ -43,7 +43,7 @@ RULES: tuple[Rule, ...] = (  # in the order in which one explains what follows: 
     noisy_validation,
 )
 OF_A_PROBE: tuple[Rule, ...] = (leak, underfitting, worse_than_baseline, noisy_validation)  # it has no curve, and cross-validation chose its penalty
-EXPLAINS = {  # what need not be said where the first is: it follows, or cannot be told
+EXPLAINS = {  # findings left out where the first one is made: they follow from it, or cannot be judged
     "rate_too_high": ("rate_too_low", "not_converged", "underfitting"),
     "label_noise": ("rate_too_low", "not_converged", "overfitting", "underfitting"),
     "rate_too_low": ("not_converged", "underfitting"),
@@ -79,12 +79,12 @@ def diagnose(trial: Trial, context: Context | None = None) -> list[Finding]:
         return []
     curves = Curves.of(trial, context)
     rules = OF_A_PROBE if is_probe(trial.configuration) else RULES
-    found = [finding for finding in (rule(curves) for rule in rules) if finding is not None]
-    explained = {kind for finding in found if finding.severity != "low" for kind in EXPLAINS.get(finding.kind, ())}
-    found = [finding for finding in found if finding.kind not in explained]
-    if all(finding.kind in ASIDE for finding in found):
-        found.insert(sum(finding.severity != "low" and finding.kind != "noisy_validation" for finding in found), good_fit(curves))
-    return sorted(found, key=lambda finding: finding.severity == "low" and finding.kind != "good_fit")
+    findings = [finding for finding in (rule(curves) for rule in rules) if finding is not None]
+    explained = {kind for finding in findings if finding.severity != "low" for kind in EXPLAINS.get(finding.kind, ())}
+    findings = [finding for finding in findings if finding.kind not in explained]
+    if all(finding.kind in ASIDE for finding in findings):
+        findings.insert(sum(finding.severity != "low" and finding.kind != "noisy_validation" for finding in findings), good_fit(curves))
+    return sorted(findings, key=lambda finding: finding.severity == "low" and finding.kind != "good_fit")
 
 
 def headline(findings: Sequence[Finding]) -> str:

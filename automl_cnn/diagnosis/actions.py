@@ -40,16 +40,16 @@ Move = Callable[[Configuration, Space], Iterator[Change]]
 
 def changes(finding: Finding, configuration: Configuration, space: Space) -> list[Change]:
     """The changes that may help against the finding, the most promising first; none where only the user can do something."""
-    found: dict[str, Change] = {}
+    actions: dict[str, Change] = {}
     for _, move in ANSWERS.get(finding.kind, ()):
         for change in move(configuration, space) if move is not None else ():
-            found.setdefault(change.action, change)
-    return list(found.values())
+            actions.setdefault(change.action, change)
+    return list(actions.values())
 
 
 def words(kind: str) -> tuple[str, ...]:
     """What may help against a kind of finding, in the words of the field."""
-    return tuple(told for told, _ in ANSWERS.get(kind, ()))
+    return tuple(text for text, _ in ANSWERS.get(kind, ()))
 
 
 def changed(configuration: Configuration, space: Space, given: Configuration) -> dict[str, Scalar] | None:
@@ -94,7 +94,7 @@ def stronger(*names: str) -> Move:
     return move
 
 
-def stepped(name: str, up: bool, told: str) -> Move:
+def stepped(name: str, up: bool, text: str) -> Move:
     """The next larger or smaller value of one of the framework's own parameters."""
 
     def move(configuration: Configuration, space: Space) -> Iterator[Change]:
@@ -104,12 +104,12 @@ def stepped(name: str, up: bool, told: str) -> Move:
         options = sorted(float(option) for option in (domain.options if isinstance(domain, Choice) else domain.edges()))
         beyond = [option for option in options if (option > float(configuration[name]) if up else option < float(configuration[name]))]
         if beyond and (made := changed(configuration, space, {name: min(beyond) if up else max(beyond)})):
-            yield Change(told, made)
+            yield Change(text, made)
 
     return move
 
 
-def rate(factor: float, told: str) -> Move:
+def rate(factor: float, text: str) -> Move:
     """The optimizer's learning rate, and that of pretrained layers, times a factor."""
 
     def move(configuration: Configuration, space: Space) -> Iterator[Change]:
@@ -121,7 +121,7 @@ def rate(factor: float, told: str) -> Move:
             before = float(configuration[name])
             after = min(domain.high, max(domain.low, before * factor))
             if max(after / before, before / after) >= LEAST_FACTOR and (made := changed(configuration, space, {name: after})):
-                yield Change(f"{what} {told}", made)
+                yield Change(f"{what} {text}", made)
 
     return move
 

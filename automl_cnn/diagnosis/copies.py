@@ -6,7 +6,7 @@ import numpy as np
 
 SIDE = 16  # px that are compared
 ALIKE = 0.999  # correlation of two images' gray values from which they are taken for one: different photos of a thing stay well below
-FLAT = 4.0  # gray levels' deviation below which an image shows too little to be told from another
+FLAT = 4.0  # gray levels' deviation below which an image shows too little to be distinguished from another
 MOST = 1000  # images of validation that are looked up
 BLOCK = 512  # images in memory at once
 

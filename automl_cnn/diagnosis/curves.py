@@ -104,7 +104,7 @@ class Curves:
 
 
 def error(share: float, images: int) -> float:
-    """The standard error of a share of so many images; never 0, as if one more had been right and one more wrong (Agresti and Coull 1998)."""
+    """The standard error of a share of `images` images; never 0, as if one more had been right and one more wrong (Agresti and Coull 1998)."""
     near = (min(1.0, max(0.0, share)) * images + 1) / (images + 2)  # an estimated share may lie outside
     return math.sqrt(near * (1 - near) / (images + 2))
 
@@ -114,7 +114,7 @@ def _told(trial: Trial) -> int | None:
 
 
 def _filled(values: list[float | None], trained: np.ndarray) -> np.ndarray:
-    """Epochs without a measurement: as trained, and as far above or below as their measured neighbours are."""
+    """Epochs without a measurement: as trained, and as far above or below as their measured neighbors are."""
     known = [index for index, value in enumerate(values) if value is not None]
     if not known:
         return trained

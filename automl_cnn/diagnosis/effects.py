@@ -54,15 +54,15 @@ class Belief:
 def measured(trials: Sequence[Trial]) -> dict[str, list[tuple[float, float]]]:
     """By action, the effects (difference, standard deviation) of the counterfactual trials that have ended."""
     known = {trial.number: trial for trial in trials}
-    found: dict[str, list[tuple[float, float]]] = {}
+    effects: dict[str, list[tuple[float, float]]] = {}
     for trial in trials:
         parent = known.get(trial.guide.parent) if trial.guide else None
         if trial.guide is None or parent is None or not trial.scored:
             continue
         effect = difference(parent, trial)
         if effect is not None:
-            found.setdefault(trial.guide.action, []).append(effect)
-    return found
+            effects.setdefault(trial.guide.action, []).append(effect)
+    return effects
 
 
 def belief(effects: Sequence[tuple[float, float]]) -> Belief:

@@ -35,7 +35,7 @@ def rate_too_high(curves: Curves) -> Finding | None:
     shaken = len(curves) >= 5 and rough >= at.ROUGH and late >= at.SHAKEN and curves.learned < at.FULL
     if not thrown and not shaken:
         return None
-    told = (
+    symptom = (
         f"The training loss was at {highest:.1f} times that of knowing nothing, and {'nothing' if stuck else 'little'} was learned since"
         if thrown
         else "The training loss went up about as much as down"
@@ -43,7 +43,7 @@ def rate_too_high(curves: Curves) -> Finding | None:
     return Finding(
         "rate_too_high",
         "high" if stuck or thrown else "medium",
-        f"{told}: the learning rate is too high.",
+        f"{symptom}: the learning rate is too high.",
         {"highest_loss": highest * curves.nothing, "nothing": curves.nothing, "learned": curves.learned, "roughness": rough},
         curves.numbers[int(np.argmax(curves.raw_loss))],
         words("rate_too_high"),

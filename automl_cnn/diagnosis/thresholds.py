@@ -1,6 +1,6 @@
 """Every threshold of the diagnosis, each with its reason. Set on hand signs and digits, shown on flowers (benchmarks/diagnosis.py).
 
-Losses are cross-entropies in nats, told as a share of the loss of knowing nothing, ln(classes). `late` is the share of all that a
+Losses are cross-entropies in nats, given as a share of the loss of knowing nothing, ln(classes). `late` is the share of all that a
 training learned which it learned in its second half.
 """
 
@@ -11,7 +11,7 @@ END = 0.2  # of the epochs, whose mean stands for the end: one epoch alone jumps
 GAP = 0.03  # of accuracy; a smaller gap costs less than a change of anything could win
 GAP_MEDIUM = 0.04  # by the lower end of its 95 % interval: how grave it is says what is certain
 GAP_HIGH = 0.1
-RISE = 0.15  # by which the validation loss is above its lowest: the training is past its best point, and is told one degree graver
+RISE = 0.15  # by which the validation loss is above its lowest: the training is past its best point, and is graded one degree more severe
 
 # underfitting: what it cannot even fit
 FITTED = 0.93  # accuracy on training images from which a network has enough capacity: what is missing is rather elsewhere
@@ -27,13 +27,13 @@ DONE = 0.98  # accuracy on training images from which longer training has little
 
 # the learning rate
 WILD = 1.6  # times the loss of knowing nothing: untrained networks begin at up to 1.3, and only steps too long lead above that
-IDLE = 0.05  # of the loss of knowing nothing: who learned no more in the end learned nothing
-RECOVERED = 0.2  # of the same: who learned so much since is none the worse for a wild start
-FULL = 0.8  # of the same: who learned so much may well go up and down
+IDLE = 0.05  # of the loss of knowing nothing: a network that learned no more than this in the end learned nothing
+RECOVERED = 0.2  # of the same: a network that learned this much since then did not suffer from a wild start
+FULL = 0.8  # of the same: the loss of a network that learned this much may go up and down
 ROUGH = 0.35  # of all the loss's ways that led up; half is no progress at all
 SHAKEN = 0.05  # of the loss of knowing nothing that it moves by from epoch to epoch, late: sound trainings on a few hundred images move by 0.03
 SMOOTH = 0.1  # of all ways, up: small steps lead down evenly
-LITTLE = 0.15  # of the loss of knowing nothing: who learned more has no rate far too low, but may not have converged
+LITTLE = 0.15  # of the loss of knowing nothing: a network that learned more than this has no rate far too low, but may not have converged
 SLOW = 0.05  # of the same that 100 steps take away; sane rates take more
 SLOW_STEPS = 150  # fewer are too few to call a rate low
 EVEN = 0.4  # of the way down that was made in the second half of all steps' length: next to half, nothing is full yet
@@ -42,9 +42,9 @@ EVEN = 0.4  # of the way down that was made in the second half of all steps' len
 MEMORIZED = 0.15  # accuracy by which a network is ahead on training images without knowing a validation image
 FALL = 0.06  # of validation accuracy from its best epoch, while training images are learned: mere overfitting costs loss, hardly accuracy
 ABOVE = 0.04  # validation above training images as they are: no regularizer does that, since both are scored alike
-COPIES = 0.05  # of the validation images that are copies of training images: more than so many lift a score visibly
+COPIES = 0.05  # of the validation images that are copies of training images: more than this lift a score visibly
 COPIES_HIGH = 0.2
-HALF_WIDTH = 0.05  # of a score's 95 % interval: networks that differ by less cannot be told apart
+HALF_WIDTH = 0.05  # of a score's 95 % interval: networks that differ by less cannot be distinguished
 HALF_WIDTH_MEDIUM = 0.1
 
 # plateau

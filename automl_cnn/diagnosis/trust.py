@@ -20,14 +20,14 @@ def leak(curves: Curves) -> Finding | None:
     copies = shares[split]
     above = -curves.gap if curves.measured else 0.0
     if copies >= at.COPIES:
-        told = f"{copies:.0%} of the {split} images are copies of training images (mirrored, shifted or re-encoded): the score is too good."
+        sentence = f"{copies:.0%} of the {split} images are copies of training images (mirrored, shifted or re-encoded): the score is too good."
         severity = grade(copies, at.COPIES, at.COPIES_HIGH)
     elif above >= max(at.ABOVE, at.Z * curves.gap_error) and curves.learned > 0.5:
-        told = f"It is right more often on validation images than on training images, by {100 * above:.0f} points, both as they are: that should not be."
+        sentence = f"It is right more often on validation images than on training images, by {100 * above:.0f} points, both as they are: that should not be."
         severity = "medium"
     else:
         return None
-    return Finding("leak", severity, told, {"copies": copies, "above": above}, None, words("leak"))
+    return Finding("leak", severity, sentence, {"copies": copies, "above": above}, None, words("leak"))
 
 
 def label_noise(curves: Curves) -> Finding | None:

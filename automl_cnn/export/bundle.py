@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from automl_cnn.export.inputs import Images
 
 BATCH = 64
-TOLERANCE = 0.001  # by which a probability may lie outside 0..1
+TOLERANCE = 0.001  # how far a probability may lie outside 0..1
 
 
 def resolve(model: str | Path, store: Store) -> Path:
-    """The model file that is meant by a `.keras` file, a folder that holds one, or a study's name.
+    """The model file for a `.keras` file, a folder that contains one, or a study's name.
 
     Raises:
-        StoreError: there is none; the message names what there is.
+        StoreError: there is none; the message lists what exists.
     """
     path = Path(model)
     if why := unusable(path):
@@ -50,10 +50,10 @@ def resolve(model: str | Path, store: Store) -> Path:
     if path.suffix == ".keras":
         raise StoreError(f"There is no model file {path}. {_what_there_is(store)}")
     if text in store.studies:
-        found = store.find(text).model
-        if found.is_file():
-            return found
-        raise StoreError(f"The study '{text}' has no model yet ({found} does not exist): run its search until one network is trained.")
+        file = store.find(text).model
+        if file.is_file():
+            return file
+        raise StoreError(f"The study '{text}' has no model yet ({file} does not exist): run its search until one network is trained.")
     if path.is_dir():
         raise StoreError(f"The folder {path} holds no model (neither best/{MODEL} nor {MODEL}). {_what_there_is(store)}")
     raise StoreError(f"'{model}' is neither a .keras file, nor a study's folder, nor a study in the store {store.root}. {_what_there_is(store)}")
@@ -79,7 +79,7 @@ def require_fit(model: Any, card: Mapping[str, Any], path: Path) -> None:
 
 
 def load(path: Path) -> Classifier:
-    """The classifier in a model file. No code in it is run, and it is read only if it is the file that its search left.
+    """The classifier in a model file. No code in it is run. It is read only if it is the file that its search wrote.
 
     Raises:
         StoreError: the file is missing, damaged, changed, or no model of automl-cnn's.
@@ -93,9 +93,9 @@ def load(path: Path) -> Classifier:
 
 @dataclass(frozen=True)
 class Classifier:
-    """A trained network, ready to predict. Made by `load`; `model` is the Keras model, `card` what is known about it.
+    """A trained network, ready to predict. Made by `load`; `model` is the Keras model, `card` its metadata.
 
-    `unchecked` says why the file's hash could not be compared with the one its search recorded, where that is so.
+    `unchecked` says why the file's hash could not be compared with the recorded one, or is None.
     """
 
     model: Any = field(repr=False)
@@ -109,7 +109,7 @@ class Classifier:
 
     @property
     def size(self) -> int:
-        """Height and width, in pixels, to which images are brought."""
+        """Height and width, in pixels, to which images are resized."""
         return int(self.card["size"])
 
     @property
@@ -153,7 +153,7 @@ class Classifier:
 
 
 def probabilities(answers: np.ndarray, what: str) -> np.ndarray:
-    """`answers`, if they can be probabilities: of numbers that are not finite, the largest would mean nothing.
+    """`answers`, if they can be probabilities. The largest of numbers that are not finite would mean nothing.
 
     Raises:
         StoreError: they cannot.

@@ -42,7 +42,7 @@ def model_card(facts: Facts, model: Path | None = None) -> str:
 
 
 def beside(model: Path, card: Mapping[str, Any]) -> str:
-    """The card of a model file: the one that the search left beside it, or a short one of what the file says of itself (`card`)."""
+    """The card of a model file: the one that the search left beside it, or a short one from the file's own metadata (`card`)."""
     try:
         return (model.parent / CARD).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
@@ -69,12 +69,12 @@ def _what(facts: Facts, best: Trial, model: Path | None) -> str:
     color = "gray" if facts.data.get("channels") == 1 else "RGB"
     size = best.configuration.get("resolution", "?")
     named = f"`{model.name}`: " if model else ""
-    told = (
+    task = (
         f"tells {len(classes)} classes apart: {', '.join(map(plain, classes[:20]))}{', …' if len(classes) > 20 else ''}." if classes else "classifies images."
     )
     network = f"an ensemble, the mean of the probabilities of {facts.joined}" if facts.members else name_of(best.configuration)
     return (
-        f"{named}{network}, {best.params or 0:,} parameters, {best.mult_adds or 0:,} multiply-accumulates for an image. It {told}\n\n"
+        f"{named}{network}, {best.params or 0:,} parameters, {best.mult_adds or 0:,} multiply-accumulates for an image. It {task}\n\n"
         f"Input: {color} images, uint8 (batch, height, width, {facts.data.get('channels', 3)}), of any size, brought to {size} x {size} px inside the model; "
         "nothing is to be normalized. Output: a probability for each class, summing to one."
     )
@@ -126,12 +126,12 @@ def _classes(facts: Facts) -> str:
 
 def per_class(matrix: Matrix, classes: Sequence[str]) -> list[tuple[str, str, str, str, str]]:
     """(class, images, recall, its 95 % interval, precision) in the order of the classes."""
-    found = []
+    rows = []
     for row, (line, name) in enumerate(zip(matrix, classes, strict=True)):
-        total, said = sum(line), sum(other[row] for other in matrix)
+        total, answers = sum(line), sum(other[row] for other in matrix)
         recall = (f"{line[row] / total:.2f}", _span(wilson(line[row], total), 2)) if total else ("-", "")
-        found.append((name, str(total), *recall, f"{line[row] / said:.2f}" if said else "-"))
-    return found
+        rows.append((name, str(total), *recall, f"{line[row] / answers:.2f}" if answers else "-"))
+    return rows
 
 
 def _calibration(facts: Facts) -> str:
@@ -153,10 +153,10 @@ def _calibration(facts: Facts) -> str:
 
 
 def _findings(facts: Facts, best: Trial) -> str:
-    found = facts.findings.get(best.number, ())
-    if not found:
+    findings = facts.findings.get(best.number, ())
+    if not findings:
         return ""
-    return "## What its training shows\n\n" + _list(f"{finding.kind.replace('_', ' ')} ({finding.severity}): {finding.sentence}" for finding in found)
+    return "## What its training shows\n\n" + _list(f"{finding.kind.replace('_', ' ')} ({finding.severity}): {finding.sentence}" for finding in findings)
 
 
 def _limits(facts: Facts, best: Trial) -> Iterable[str]:
@@ -234,7 +234,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def plain(text: str) -> str:
-    """Text in which Markdown sees no table, no emphasis, no HTML."""
+    """Text escaped for Markdown: no table, no emphasis, no HTML."""
     escaped = text.replace("\\", "\\\\")
     for sign in "|*_`<[#":
         escaped = escaped.replace(sign, f"\\{sign}" if sign != "<" else "&lt;")

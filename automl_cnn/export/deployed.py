@@ -1,4 +1,4 @@
-"""An exported model, run by its own runtime: what `automl-cnn predict` needs where it is not given a study or a `.keras` file.
+"""An exported model, run by its own runtime: `automl-cnn predict` uses it for anything but a study or a `.keras` file.
 
 classifier = load(Path("exported"))          # or exported/model.onnx, model.tflite, model.xml, a SavedModel's folder
 classifier.predict_proba(["photo.jpg"])
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from automl_cnn.export.inputs import Images
 
 CONTRACT = "model.json"
-ORDER = ("onnx", "litert", "openvino", "keras", "saved_model")  # of a folder with several: those that start at once come first
+ORDER = ("onnx", "litert", "openvino", "keras", "saved_model")  # preference in a folder with several: formats that start fast come first
 BATCH = 64
 
 
@@ -59,9 +59,9 @@ class Deployed:
 
 
 def is_exported(path: Path) -> bool:
-    """Whether `path` is what `automl-cnn export` writes, and no `.keras` file, which knows everything itself."""
+    """Whether `path` is what `automl-cnn export` writes, and not a `.keras` file, which contains its own metadata."""
     if path.is_file():
-        return path.suffix in {Path(found.file).suffix for found in formats.FORMATS.values()} - {"", ".keras"}
+        return path.suffix in {Path(kind.file).suffix for kind in formats.FORMATS.values()} - {"", ".keras"}
     return (path / CONTRACT).is_file() or (path / "saved_model.pb").is_file()
 
 
@@ -109,11 +109,11 @@ def _running(path: Path, folder: Path, contract: Mapping[str, Any], trust: bool)
     if kind.name == "saved_model" and not trust:
         suspicious.require_harmless(path, vouched=f"{path.name}/saved_model.pb" in hashes)
     try:
-        with contextlib.redirect_stdout(io.StringIO()):  # onnxruntime prints what it stumbles over
+        with contextlib.redirect_stdout(io.StringIO()):  # onnxruntime prints its errors
             run = runners.RUNNERS[kind.name](str(path))
     except ImportError as error:
         raise ExportError(f"To run {path.name}, {error.name} is needed. Install it with: pip install 'automl-cnn[{kind.extra}]'") from None
-    except Exception as error:  # a runtime raises whatever the file makes it stumble over
+    except Exception as error:  # a runtime may raise anything for a damaged file
         raise StoreError(f"{path} cannot be loaded: {reason(error)}. It may be damaged or half copied: copy it again, or export it again.") from None
     model = Deployed(_careful(run, path), contract)
     _try(model, path)
@@ -121,7 +121,7 @@ def _running(path: Path, folder: Path, contract: Mapping[str, Any], trust: bool)
 
 
 def _careful(run: Callable[[np.ndarray], np.ndarray], path: Path) -> Callable[[np.ndarray], np.ndarray]:
-    """`run`, whose errors are sentences, and whose answers are probabilities."""
+    """Wrap `run`: turn its errors into sentences, and check that its answers are probabilities."""
 
     def careful(images: np.ndarray) -> np.ndarray:
         try:
@@ -134,10 +134,10 @@ def _careful(run: Callable[[np.ndarray], np.ndarray], path: Path) -> Callable[[n
 
 
 def _try(model: Deployed, path: Path) -> None:
-    """One black image, so that a model whose input or output is not what model.json says is refused before it labels anything.
+    """Predict one black image, to refuse a model whose input or output differs from model.json before it labels anything.
 
     Raises:
-        StoreError: it is not.
+        StoreError: it differs.
     """
     size, channels, classes = int(model.contract["size"]), int(model.contract["channels"]), len(model.classes)
     answer = model.run(np.zeros((1, size, size, channels), np.uint8))

@@ -1,4 +1,4 @@
-"""A model file -> a folder to deploy: the model in the formats that were asked for, its labels, its contract, and the proof.
+"""A model file -> a folder to deploy: the model in the requested formats, its labels, its contract, and the proof.
 
     exported/
       model.onnx  model-int8.onnx  model.tflite …     one file (or folder) a variant
@@ -9,7 +9,7 @@
       export.json     what each variant did in its own runtime, beside the original
       variants.svg    size, latency and accuracy of all in one picture
 
-What does not agree with the original is not in it. Everything is written beside the folder first.
+Files that disagree with the original are left out. Everything is first written next to the folder.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Limits:
-    """What a variant may take at most: milliseconds for one image, bytes on disk."""
+    """The limits of a variant: milliseconds for one image, bytes on disk."""
 
     latency: float | None = None
     size: float | None = None
@@ -55,7 +55,7 @@ class Limits:
         return self.latency is not None or self.size is not None
 
     def passed(self, proof: Proof) -> str | None:
-        """Which limit a variant exceeds, in half a sentence."""
+        """Which limit a variant exceeds, as a clause."""
         if self.latency is not None and proof.latency_ms["1"] > self.latency:
             return f"{proof.latency_ms['1']:.2f} ms are above {self.latency:g} ms"
         if self.size is not None and proof.bytes > self.size:
@@ -134,7 +134,7 @@ def export(
     `quantize` are precisions, each a variant: none (float32, the default), float16, int8. With `limits` and no `quantize`
     all that a format has are tried, and the one that keeps them with the best accuracy on the validation images is
     written, alone. `dataset` is the study's, for calibration and proof; without it the proof uses made-up images and
-    there is no int8; `missing` says why it is not to be had. Formats that fail are in the answer's `failed` and leave no file.
+    there is no int8; `missing` says why it is not available. Formats that fail are in the answer's `failed` and leave no file.
 
     Raises:
         ExportError: no variant could be written, or none keeps the limits; `out` stays as it was.
@@ -189,7 +189,7 @@ def _variant(kind: Format, quantize: str, given: tuple[Source, Reference], work:
             reason = refused(proof, method)
         except ExportError as error:
             reason = str(error)
-        except Exception as error:  # a converter raises whatever it stumbles over
+        except Exception as error:  # a converter may raise anything
             reason = f"its converter failed: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
         if reason is None:
             note = f"{path.name}: {method}, since with {kind.methods[quantize][0]} {why[0]}" if why else None
@@ -243,16 +243,16 @@ def _finish(exported: Exported, work: Path, card: Mapping[str, Any]) -> None:
             _remove(FORMATS[variant.format], work / variant.file)
         elif variant.format == "keras":
             modelfile.write_card(work / variant.file, card)
-    said = contract(exported, work, card)
-    _json(work / "model.json", said)
-    (work / README).write_text(readme(said), encoding="utf-8")
+    description = contract(exported, work, card)
+    _json(work / "model.json", description)
+    (work / README).write_text(readme(description), encoding="utf-8")
     _json(work / "export.json", exported.as_dict())
     (work / labels.FILE).write_bytes(labels.lines(card["classes"]).encode())
     (work / "variants.svg").write_text(picture.variants([variant.as_dict() for variant in exported.variants if variant.proof]), encoding="utf-8")
 
 
 def contract(exported: Exported, work: Path, card: Mapping[str, Any]) -> dict[str, Any]:
-    """What whoever runs a model must know: `model.json`."""
+    """The content of `model.json`: what a program that runs a model must know."""
     size, channels = int(card["size"]), int(card["channels"])
     models = []
     for variant in exported.kept:
@@ -310,7 +310,7 @@ def _remove(kind: Format, path: Path) -> None:
 
 @contextlib.contextmanager
 def _beside(out: Path) -> Iterator[Path]:
-    """A folder next to `out`, on the same disk, that is gone in the end."""
+    """A temporary folder next to `out`, on the same disk."""
     if why := address(out):
         raise StoreError(f"The folder cannot be written: {why}.")
     try:
@@ -327,7 +327,7 @@ def _beside(out: Path) -> Iterator[Path]:
 
 
 def _move(work: Path, out: Path, exported: Exported) -> None:
-    """Everything into place; what an earlier export left under a name that failed now is deleted, since nothing vouches for it."""
+    """Move everything into place. Delete what an earlier export left under the name of a variant that failed now: no proof covers it."""
     try:
         out.mkdir(exist_ok=True)
         for variant in exported.variants:

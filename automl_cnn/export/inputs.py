@@ -1,4 +1,4 @@
-"""Whatever a user calls images -> batches as the network was trained on them."""
+"""Images in any form -> batches like those that the network was trained on."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from automl_cnn.paths import address
 
 Image = str | Path | bytes | np.ndarray | Any  # Any: a PIL image
 Images = Image | Sequence[Image]
-MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"BM", b"RIFF", *tiff.BEGINNINGS, b"P5\n", b"P6\n")  # how the files that can be decoded begin
+MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"BM", b"RIFF", *tiff.BEGINNINGS, b"P5\n", b"P6\n")  # the first bytes of files that can be decoded
 DEEP = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")  # Pillow's modes of more than 8 bits
 
 
 def as_batches(images: Images, size: int, channels: int, batch: int, *, stored: int, levels: Levels = CONVENTION) -> Iterator[np.ndarray]:
     """uint8 arrays (at most `batch`, size, size, channels), decoded a batch at a time.
 
-    `stored` is the square, in pixels, at which training kept its images: they take the same road here,
-    file to `stored` to `size`, so that the network sees the very pixels it would have been trained on.
+    `stored` is the side, in pixels, of the squares that training kept: images are resized in the same steps
+    here, file to `stored` to `size`, so that the network sees exactly the pixels it would have been trained on.
     `levels` are those of the training images. An array (height, width, 1, 3 or 4) is one picture.
 
     Raises:
@@ -57,15 +57,15 @@ def as_batches(images: Images, size: int, channels: int, batch: int, *, stored: 
 
 
 def from_request(given: Any, *, paths: bool, served: bool | None = None) -> Images:
-    """What somebody sent, over HTTP or to an MLflow model, as `as_batches` takes it.
+    """The images of a request, over HTTP or to an MLflow model, as `as_batches` takes them.
 
     The limits of `limits` hold where the model is `served`, and by default where paths are not taken.
 
     Text is base64 of an image file, a data: URL or, where `paths` allows it, the path of one; nested lists are
-    arrays; of a mapping or a table (of pandas) the column `image` counts, or the only one.
+    arrays; a mapping or a pandas table has the images in the column `image`, or in its only column.
 
     Raises:
-        DataError: it is nothing of these, or too much for a request; the message says what was received.
+        DataError: it is none of these, or too much for a request; the message says what was received.
     """
     served = not paths if served is None else served
     if hasattr(given, "columns") and hasattr(given, "iloc"):
@@ -117,7 +117,7 @@ def _text(text: str, number: int, *, paths: bool) -> bytes | Path:
     try:
         if Path(text).is_file():
             return Path(text)
-    except (OSError, ValueError):  # too long for a path, or with a zero in it
+    except (OSError, ValueError):  # too long for a path, or it contains a null character
         pass
     raise DataError(f"Image {number} is neither a file nor an image file in base64 (JPEG, PNG, GIF, BMP, WebP or TIFF); received {shown}.")
 
@@ -135,7 +135,7 @@ def _stack(images: np.ndarray) -> np.ndarray:
 
 
 def _warn_of_black(given: np.ndarray, stack: np.ndarray, levels: Levels) -> None:
-    """The answers do not depend on what else is in a batch, so that a batch of another scale is pointed out, not rescaled."""
+    """Warn of a batch that seems to have another scale. It is not rescaled: an answer must not depend on the rest of its batch."""
     top = float(given.max())
     if given.dtype.kind != "b" and top > 0 and stack.max() <= 1:
         white = levels.of_array(given.dtype)[1]
@@ -174,8 +174,8 @@ def _pixels(image: Any, size: int, channels: int, levels: Levels) -> np.ndarray:
 def _array(image: Any) -> np.ndarray:
     """Nested lists, a tensor of any library or an array of objects as an array of numbers."""
     try:
-        found = np.asarray(image)
-        return np.asarray(found.tolist()) if found.dtype.kind == "O" else found
+        array = np.asarray(image)
+        return np.asarray(array.tolist()) if array.dtype.kind == "O" else array
     except ValueError:
         raise DataError("An image is a list with rows of unequal length: expected (height, width, channels).") from None
 
@@ -186,7 +186,7 @@ def _fit(images: np.ndarray, size: int, channels: int) -> np.ndarray:
 
 
 def _encoded(image: Any) -> bytes:
-    """A PIL image as a file without loss, so that it takes the road of files: orientation, colors and resizing alike."""
+    """A PIL image as a lossless file, so that it is read like a file: orientation, colors and resizing."""
     out = io.BytesIO()
     if image.mode in DEEP:
         image.save(out, "TIFF", exif=image.getexif())

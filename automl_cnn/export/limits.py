@@ -30,7 +30,7 @@ def check_amount(items: Sequence[Any]) -> None:
 
 
 def check_pixels(images: Sequence[Any]) -> None:
-    """Refuse more pixels than a request may have decoded. An image that cannot be used counts nothing here.
+    """Refuse more pixels than a request may have decoded. An image that cannot be used does not count here.
 
     Raises:
         DataError: they are too many.

@@ -22,7 +22,7 @@ PROBABILITIES = "probabilities"
 
 
 def core(model: Any, size: int, channels: int) -> Any:
-    """`model` without the layers of ours: float32 (n, size, size, channels) within 0..255 -> (n, classes). It shares the weights."""
+    """`model` without our own layers: float32 (n, size, size, channels) within 0..255 -> (n, classes). It shares the weights."""
     return _in_stock(model, keras.Input((size, size, channels), name="pixels"), {})
 
 
@@ -36,7 +36,7 @@ def _stock(known: dict[int, Any], layer: Any, *arguments: Any, **named: Any) -> 
     if isinstance(layer, StochasticDepth):
         return arguments[0]
     if isinstance(layer, Resize):
-        return layer.call(arguments[0])  # operations of Keras: nothing, where the images have that size
+        return layer.call(arguments[0])  # operations of Keras; they do nothing if the images have that size
     if isinstance(layer, Downsample):
         return _shrunk(layer, arguments[0])
     if isinstance(layer, LocalResponseNorm):
@@ -54,7 +54,7 @@ def _stock(known: dict[int, Any], layer: Any, *arguments: Any, **named: Any) -> 
 
 
 def _shrunk(layer: Any, x: Any) -> Any:
-    """The two products, with kernels in place of constants: converters take those for inputs."""
+    """The two products, with kernels in place of constants: converters treat constants as inputs."""
     for axis in (1, 2):
         product = keras.layers.Dense(layer.size, use_bias=False, trainable=False, dtype="float32", name=f"{layer.name}_axis_{axis}")
         given = int(x.shape[axis])
@@ -64,7 +64,7 @@ def _shrunk(layer: Any, x: Any) -> Any:
 
 
 def _normed(norm: Any, x: Any) -> Any:
-    """The sum over neighbouring channels is a convolution with a kernel of ones and zeros."""
+    """The sum over neighboring channels is a convolution with a kernel of ones and zeros."""
     place = np.arange(x.shape[-1])
     near = (np.abs(place[:, None] - place[None, :]) <= norm.size // 2).astype("float32")
     neighbours = keras.layers.Conv2D(len(place), 1, data_format="channels_last", use_bias=False, trainable=False, name=f"{norm.name}_neighbours")
@@ -83,13 +83,13 @@ def of_any_size(network: Any) -> Any:
 
 
 def of_one_size(network: Any) -> Any:
-    """`network` for uint8 images of its own size: for runtimes that want every shape beforehand."""
+    """`network` for uint8 images of its own size: for runtimes that need every shape in advance."""
     images = keras.Input(network.input_shape[1:], dtype="uint8", name=IMAGES)
     return keras.Model(images, network(keras.ops.cast(images, "float32"), training=False), name=network.name)
 
 
 def portable(network: Any) -> Any:
-    """`network` for uint8 images of any size, made of operations that other runtimes know too.
+    """`network` for uint8 images of any size, made of operations that other runtimes have too.
 
     TensorFlow's own antialiased resizing has no counterpart elsewhere; two matrix products have.
     """
@@ -99,7 +99,7 @@ def portable(network: Any) -> Any:
 
 
 class _Antialiased(keras.layers.Layer):
-    """Images of any size as `size` x `size` float32, each pixel the mean of those it covers, weighed by a triangle (as Pillow's BILINEAR)."""
+    """Images of any size as `size` x `size` float32, each pixel the mean of those it covers, weighted by a triangle (as Pillow's BILINEAR)."""
 
     def __init__(self, size: int, **kwargs: Any) -> None:
         super().__init__(autocast=False, dtype="float32", trainable=False, **kwargs)

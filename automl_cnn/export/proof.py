@@ -1,4 +1,4 @@
-"""Proof: what was written is run by its own runtime, in a process that knows nothing of this package, and must say what the original says.
+"""Proof: each file is run by its own runtime, in a process that cannot import this package, and must give the original's answers.
 
 proof = prove(formats.FORMATS["onnx"], Path("exported/model.onnx"), reference)
 refused(proof, "float32")                 # None, or why it must not be used
@@ -27,7 +27,7 @@ POINTS = 0.01  # accuracy that a quantized one may lose
 ALIKE = 0.9  # of the labels that it must keep in any case: with more changed, an accuracy that stays is luck
 LIKE = 0.99  # of the labels that a quantized one must keep where no accuracy is known
 BATCH = 32
-SINGLES = 8  # images that are also run alone: the answer must not depend on the rest of the batch
+SINGLES = 8  # images that are also run one by one: the answer must not depend on the rest of the batch
 LATENCIES = (1, 32)
 TIMEOUT = 900  # seconds
 FORBIDDEN = ("automl_cnn", "automl_cnn_plugins", "mlflow", "optuna", "sklearn")
@@ -36,10 +36,10 @@ ALSO_FORBIDDEN = {"onnx": ("keras", "tensorflow"), "litert": ("keras", "tensorfl
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """Images, and what the original network says of them.
+    """Images, and the original network's answers for them.
 
     `images` are uint8 (n, size, size, channels), of the validation split where `validation` is true, else of the test
-    split; `labels` are their classes, or None where nobody knows. `sized` are a few of another size.
+    split; `labels` are their classes, or None if they are unknown. `sized` are a few of another size.
     """
 
     images: np.ndarray
@@ -64,7 +64,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class Proof:
-    """What one file did, beside the original. Latencies are milliseconds for a batch of so many images, with all cores."""
+    """The results of one file, compared with the original. Latencies are milliseconds by batch size, with all cores."""
 
     images: int
     max_difference: float
@@ -72,7 +72,7 @@ class Proof:
     accuracy: float | None  # on the test images
     original_accuracy: float | None
     validation_accuracy: float | None
-    lost: float | None  # accuracy on the validation images; below 0 where some was won. The test images decide nothing.
+    lost: float | None  # accuracy on the validation images; negative if it gained some. The test images decide nothing.
     lost_images: int | None
     latency_ms: dict[str, float]
     loading_seconds: float
@@ -91,33 +91,33 @@ def prove(kind: Format, path: Path, reference: Reference, *, latencies: Sequence
         ExportError: it cannot be loaded or run there, or its answers are no probabilities.
     """
     sized = reference.sized if kind.any_size else reference.sized[:0]
-    found, told = run_bare(kind.name, path, reference.images, sized, latencies=latencies)
-    said = found["images"]
-    if said.shape != reference.probabilities.shape or not np.isfinite(said).all() or said.min() < -0.001 or said.max() > 1.001:
-        raise ExportError(f"{path.name} answers with numbers that are no probabilities: {said.shape}, expected {reference.probabilities.shape} within 0..1.")
-    pairs = [(said, reference.probabilities), (found["single"], said[:SINGLES])]
+    results, speed = run_bare(kind.name, path, reference.images, sized, latencies=latencies)
+    shares = results["images"]
+    if shares.shape != reference.probabilities.shape or not np.isfinite(shares).all() or shares.min() < -0.001 or shares.max() > 1.001:
+        raise ExportError(f"{path.name} answers with numbers that are no probabilities: {shares.shape}, expected {reference.probabilities.shape} within 0..1.")
+    pairs = [(shares, reference.probabilities), (results["single"], shares[:SINGLES])]
     if len(sized):
-        pairs.append((found["sized"], reference.sized_probabilities))
-    before, after = (reference.accuracy(answers, validation=True) for answers in (reference.probabilities, said))
+        pairs.append((results["sized"], reference.sized_probabilities))
+    before, after = (reference.accuracy(answers, validation=True) for answers in (reference.probabilities, shares))
     lost = None if before is None or after is None else before - after
     return Proof(
-        images=len(said),
+        images=len(shares),
         max_difference=max(float(np.abs(one - other).max()) for one, other in pairs),
-        same_labels=float(np.mean(said.argmax(axis=1) == reference.probabilities.argmax(axis=1))),
-        accuracy=reference.accuracy(said, validation=False),
+        same_labels=float(np.mean(shares.argmax(axis=1) == reference.probabilities.argmax(axis=1))),
+        accuracy=reference.accuracy(shares, validation=False),
         original_accuracy=reference.accuracy(reference.probabilities, validation=False),
-        validation_accuracy=reference.accuracy(said, validation=True),
+        validation_accuracy=reference.accuracy(shares, validation=True),
         lost=lost,
         lost_images=None if lost is None else round(lost * reference.validated),
-        latency_ms=told["latency_ms"],
-        loading_seconds=told["loading_seconds"],
+        latency_ms=speed["latency_ms"],
+        loading_seconds=speed["loading_seconds"],
         bytes=sum(part.stat().st_size for part in kind.parts(path)),
         versions=kind.versions,
     )
 
 
 def refused(proof: Proof, method: str) -> str | None:
-    """Why a file must not be used, in half a sentence; None where it may.
+    """Why a file must not be used, as a clause; None if it may.
 
     A float32 file must give the original's probabilities to within 0.0001 and every one of its labels; a smaller one may
     not lose more than one point of accuracy on the validation images (a single image may be lost where there are fewer than
@@ -141,7 +141,7 @@ def refused(proof: Proof, method: str) -> str | None:
 
 
 def run_bare(kind: str, path: Path, images: np.ndarray, sized: np.ndarray, *, latencies: Sequence[int] = ()) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """The answers of a model in a fresh process: by name as `runners` gives them, and what it says of its speed.
+    """The answers of a model in a fresh process: by name as `runners` gives them, and its speed.
 
     Raises:
         ExportError: the process failed; the message ends with its last line.
@@ -177,8 +177,8 @@ def run_bare(kind: str, path: Path, images: np.ndarray, sized: np.ndarray, *, la
             raise ExportError(f"{path.name} did not answer within {TIMEOUT} s in a process of its own.") from None
         if done.returncode != 0:
             raise ExportError(f"{path.name} cannot be run in a process of its own: {_last(done.stderr) or f'it ended with code {done.returncode}'}.")
-        with np.load(answers) as found:
-            return dict(found), json.loads(done.stdout.splitlines()[-1])
+        with np.load(answers) as arrays:
+            return dict(arrays), json.loads(done.stdout.splitlines()[-1])
 
 
 def _last(text: str) -> str:

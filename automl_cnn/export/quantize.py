@@ -1,9 +1,9 @@
-"""Smaller numbers: which images calibrate them, and what ONNX has no ready tool for.
+"""Quantization: the choice of calibration images, and the methods that ONNX has no ready tool for.
 
 - float16: weights stored in half the space and computed with in float32; the safe first step.
 - int8: weights and activations; a quarter of the space and, where the processor has instructions for it, faster.
   Jacob et al. 2018, Quantization and training of neural networks, https://arxiv.org/abs/1712.05877
-- int8 weights: for networks whose activations do not bear it; the space of int8, the speed of float.
+- int8 weights: for networks whose activations cannot be quantized; the space of int8, the speed of float.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def onnx_int8_weights(path: Path) -> None:
 
 
 def onnx_int8(path: Path, images: np.ndarray) -> None:
-    """Quantize an ONNX file with onnxruntime's own tool: weights by channel, activations by what `images` (uint8) bring about."""
+    """Quantize an ONNX file with onnxruntime's own tool: weights by channel, activations calibrated on `images` (uint8)."""
     import onnx
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -118,7 +118,7 @@ def onnx_int8(path: Path, images: np.ndarray) -> None:
 
 
 def _replace_weights(path: Path, change: Any) -> None:
-    """Put what `change(weight, name, users)` returns, tensors to store and a node that makes the weight of them, in place of each weight."""
+    """Replace each weight by what `change(weight, name, users)` returns: tensors to store, and a node that computes the weight from them."""
     import onnx
 
     model = onnx.load(path)
@@ -128,12 +128,12 @@ def _replace_weights(path: Path, change: Any) -> None:
     for tensor in graph.initializer:
         users = [node for node in graph.node if tensor.name in node.input]
         float32 = tensor.data_type == onnx.TensorProto.FLOAT and tensor.name not in used_within
-        found = change(onnx.numpy_helper.to_array(tensor), tensor.name, users) if float32 else None
-        if found is None:
+        replacement = change(onnx.numpy_helper.to_array(tensor), tensor.name, users) if float32 else None
+        if replacement is None:
             kept.append(tensor)
         else:
-            stored += found[0]
-            made.append(found[1])
+            stored += replacement[0]
+            made.append(replacement[1])
     nodes = [*made, *graph.node]
     del graph.initializer[:], graph.node[:]
     graph.initializer.extend([*kept, *stored])

@@ -66,7 +66,7 @@ PRECISION = {"float32": "", "float16": ", in half precision", "int8": ", in whol
 
 
 def readme(contract: Mapping[str, Any]) -> str:
-    """The README in Markdown, of what a `model.json` says."""
+    """The README in Markdown, from the content of a `model.json`."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     listed: Sequence[Mapping[str, Any]] = contract["models"]

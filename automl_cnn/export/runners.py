@@ -52,7 +52,7 @@ def saved_model(path: str) -> Runner:
 
 @contextlib.contextmanager
 def plain(path: str) -> Iterator[str]:
-    """A name for a folder that TensorFlow can open: it takes a path for a pattern, in which brackets and backslashes do not stand for themselves."""
+    """A name for a folder that TensorFlow can open: it treats a path as a pattern, in which brackets and backslashes are special."""
     whole = os.path.abspath(path)
     if not set(whole) & set(PATTERN) or os.name == "nt":
         yield path
@@ -96,7 +96,7 @@ def litert(path: str) -> Runner:
 
 
 def openvino(path: str) -> Runner:
-    """An `.xml` file with its `.bin` beside it; in float32, since some processors would take bfloat16 unasked."""
+    """An `.xml` file with its `.bin` beside it; in float32, since some processors would use bfloat16 by default."""
     import openvino as library
 
     compiled = library.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
@@ -107,7 +107,7 @@ RUNNERS: dict[str, Callable[[str], Runner]] = {run.__name__: run for run in (ker
 
 
 def answers(run: Runner, images: np.ndarray, batch: int) -> np.ndarray:
-    """Probabilities of all images, so many at a time; the last batch is smaller, as it will be in use."""
+    """Probabilities of all images, `batch` at a time; the last batch may be smaller, as in real use."""
     return np.concatenate([run(images[start : start + batch]) for start in range(0, len(images), batch)])
 
 
@@ -143,10 +143,10 @@ def main() -> None:
     began = time.perf_counter()
     run = RUNNERS[job["format"]](job["path"])
     loading = time.perf_counter() - began
-    found: dict[str, Any] = {"images": answers(run, images, job["batch"]), "single": answers(run, images[: job["singles"]], 1)}
+    results: dict[str, Any] = {"images": answers(run, images, job["batch"]), "single": answers(run, images[: job["singles"]], 1)}
     if len(sized):
-        found["sized"] = run(sized)
-    np.savez(job["answers"], **found)
+        results["sized"] = run(sized)
+    np.savez(job["answers"], **results)
     speed = {str(batch): 1000 * latency(run, np.resize(images, (batch, *images.shape[1:]))) for batch in job["latencies"]}
     print(json.dumps({"loading_seconds": loading, "latency_ms": speed}))
 

@@ -1,4 +1,4 @@
-"""The images that a proof is led with, and what the original says of them."""
+"""The images for a proof, and the original's answers for them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from automl_cnn.errors import DataError, StoreError
 from automl_cnn.export.proof import BATCH, Reference
 from automl_cnn.export.quantize import CALIBRATION, evenly
 
-IMAGES = 300  # of the validation split, and of the test split, to prove with
+IMAGES = 300  # of the validation split, and of the test split, for the proof
 NOISE = 64  # images made up where there are none
 OTHER_SIZE = 4  # images that are also tried at another size
 
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """A study's own images at the network's size, uint8: `pixels` with their `labels` to prove with, `calibration` for int8."""
+    """A study's own images at the network's size, uint8: `pixels` with their `labels` for the proof, `calibration` for int8."""
 
     pixels: np.ndarray
     labels: np.ndarray
@@ -29,7 +29,7 @@ class Samples:
 
 
 def samples(dataset: Dataset | None, size: int, notes: list[str], missing: str = "") -> Samples | None:
-    """Images of the study: to prove with, of the validation and the test split, and to calibrate with, of the training split.
+    """Images of the study: for the proof, from the validation and the test split; for calibration, from the training split.
 
     Where there are none, `missing` says why, and so does a note.
     """
@@ -51,7 +51,7 @@ def samples(dataset: Dataset | None, size: int, notes: list[str], missing: str =
 
 
 def reference_of(original: Any, size: int, channels: int, images: Samples | None) -> Reference:
-    """What the original network says of these images, or of made-up ones where there are none."""
+    """The original network's answers for these images, or for made-up ones if there are none."""
     given = images.pixels if images is not None else _made_up(size, channels)
     tall, wide = size + size // 3 + 3, 2 * size + 1
     sized = resize_array(given[:OTHER_SIZE], wide)[:, :tall]

@@ -1,4 +1,4 @@
-"""Files whose model could do more than compute: what they ask for is looked up before any runtime opens them."""
+"""Models that could do more than compute: their files are inspected before any runtime opens them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def require_harmless(folder: Path, *, vouched: bool) -> None:
     """Refuse a SavedModel that may read or write files: its graph is a program.
 
     `vouched` says whether a model.json has the right hash of its graph. That is no proof of where it comes from, so operations on
-    files are looked for too.
+    files are searched for too.
 
     Raises:
         StoreError: it is refused; the message says how to run it all the same.

@@ -92,9 +92,9 @@ def seal(path: Path) -> str:
     Raises:
         StoreError: the file cannot be read, or the folder cannot be written.
     """
-    found = digest(path)
-    atomic_write_text(sealed(path), f"{found}  {path.name}\n")
-    return found
+    checksum = digest(path)
+    atomic_write_text(sealed(path), f"{checksum}  {path.name}\n")
+    return checksum
 
 
 def unseal(path: Path) -> None:
@@ -108,17 +108,17 @@ def verify(path: Path) -> str | None:
     Raises:
         StoreError: it is missing, or not the file that the search left.
     """
-    found = digest(path)
+    checksum = digest(path)
     try:
         words = sealed(path).read_text(encoding="ascii").split()
     except FileNotFoundError:
         return f"{path} could not be checked: no SHA-256 is kept beside it ({sealed(path).name}), as the end of a search writes it."
     except (OSError, UnicodeDecodeError) as error:
         raise StoreError(f"The SHA-256 in {sealed(path)} cannot be read: {error}. Restore both files, or search again.") from None
-    if not words or words[0] != found:
+    if not words or words[0] != checksum:
         expected = words[0][:12] if words else "nothing"
         raise StoreError(
-            f"{path} is not the file that its search left: its SHA-256 begins with {found[:12]}, expected {expected} (from {sealed(path).name}). "
+            f"{path} is not the file that its search left: its SHA-256 begins with {checksum[:12]}, expected {expected} (from {sealed(path).name}). "
             "It was damaged, replaced or changed: restore it, or search again. If you changed it yourself, delete the .sha256 file."
         )
     return None

@@ -67,7 +67,7 @@ def cost(model_or_layers: keras.Model | Iterable[keras.layers.Layer]) -> Cost:
     """The exact cost of a built functional model, or of some of its layers.
 
     Raises:
-        PluginError: a layer's map has no fixed size, so that its cost cannot be told.
+        PluginError: a layer's map has no fixed size, so that its cost is unknown.
     """
     used = tuple(_used(model_or_layers.layers if isinstance(model_or_layers, keras.Model) else model_or_layers))
     costs = tuple(_layer(layer, uses) for layer, uses in used)

@@ -36,11 +36,11 @@ def ensemble(members: Sequence[keras.Model], shares: Sequence[float], names: Seq
     pixels = keras.Input((None, None, members[0].input_shape[-1]), name="pixels")
     images = Resize(common, name=RESIZE)(pixels)
     seen = {size: Downsample(size, name=f"downsample_{size}")(images) if size < common else images for size in sorted(set(sizes))}  # a larger one enlarges them
-    said = []
+    outputs = []
     for member, name, size in zip(members, names, sizes, strict=True):
         member.name = name
-        said.append(member(seen[size], training=False))
-    logits = LogMean(list(shares), name="classifier")(said)
+        outputs.append(member(seen[size], training=False))
+    logits = LogMean(list(shares), name="classifier")(outputs)
     return keras.Model(pixels, keras.layers.Softmax(dtype="float32", name="probabilities")(logits), name="ensemble")
 
 
@@ -51,8 +51,8 @@ def size_of(member: keras.Model) -> int:
 
 def _fitting(members: Sequence[keras.Model], shares: Sequence[float], names: Sequence[str]) -> None:
     if len(members) < 2 or len(members) != len(shares) or len(members) != len(set(names)):
-        told = f"{len(members)} networks, {len(shares)} shares and the names {', '.join(names)}"
-        raise ConfigError(f"An ensemble needs at least two networks, each with a share and a name of its own: received {told}.")
+        summary = f"{len(members)} networks, {len(shares)} shares and the names {', '.join(names)}"
+        raise ConfigError(f"An ensemble needs at least two networks, each with a share and a name of its own: received {summary}.")
     ends = {(member.input_shape[-1], member.output_shape[-1]) for member in members}
     if len(ends) > 1:
         raise ConfigError(f"The networks differ in channels and classes: received {sorted(ends)}, expected the same of all.")

@@ -1,4 +1,4 @@
-"""What a configuration would cost, told before anything is allocated."""
+"""What a configuration would cost, computed before anything is allocated."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def estimate(configuration: Configuration, registry: Registry, *, classes: int, channels: int) -> Cost:
     """The exact cost of the model that `from_configuration` would build, in milliseconds and without its memory.
 
-    The network is built with shapes and no weights. Afterwards Keras's session is cleared, which
+    The network is built with shapes and no weights. Afterward Keras's session is cleared, which
     only affects the names of layers built later.
 
     Raises:

@@ -2,8 +2,8 @@
 
     text = page(facts)          # facts: everything known, as plain data
 
-What is shown is decided in `view` (pure: facts in, frozen data out), how it looks in `page.html`, `style.css` and `script.js`.
-The charts are SVG of ours (`charts`): Plotly's only bundle is 4.8 MB of JavaScript, which a page to be mailed around should not weigh.
+`view` decides what is shown (pure: facts in, frozen data out); `page.html`, `style.css` and `script.js` decide how it looks.
+The charts are our own SVG (`charts`): Plotly's only bundle is 4.8 MB of JavaScript, too heavy for a page that people mail around.
 """
 
 from automl_cnn.report.parts import Page

@@ -1,7 +1,7 @@
-"""Charts as SVG text: no color in them but by class, so that the page's style decides, light and dark.
+"""Charts as SVG text. Their colors come from CSS classes only, so that the page's style decides them, light and dark.
 
-Whatever carries `data-tip` tells it on hover and focus (script.js) and, without scripts, by its <title>.
-Each has a role, a label that says what it shows, and lies beside a table with the same numbers.
+An element with `data-tip` shows it on hover and focus (script.js) and, without scripts, through its <title>.
+Each chart has a role and a label that describes it, and is next to a table with the same numbers.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Dot:
-    """A point that may be told about; `low` and `high` are its interval."""
+    """A point with a tooltip, `tip`; `low` and `high` are its interval."""
 
     x: float
     y: float
@@ -64,7 +64,7 @@ class _Axis:
         return round(self.start + share * (self.end - self.start), 1)
 
 
-def curves(  # noqa: PLR0917  # what is drawn, in the order it is said
+def curves(  # noqa: PLR0917  # what is drawn, in reading order
     label: str, lines: Sequence[Line], x_words: str, y_words: str, marks: Sequence[Mark] = (), gap: tuple[str, str, float] | None = None, *, unit: bool = False
 ) -> Markup:
     """Lines over epochs. `gap` shades between two lines, by name, from an x on; `unit` makes the y axis end at 0 and 1."""
@@ -102,7 +102,7 @@ def curves(  # noqa: PLR0917  # what is drawn, in the order it is said
 
 
 def _free_above(ys: Sequence[float], low: float, high: float) -> bool:
-    """Whether the upper part of a chart has fewer points than the lower: words are better there."""
+    """Whether the upper part of a chart has fewer points than the lower: words fit better there."""
     above = sum(y > high - (high - low) / 3 for y in ys)
     return above <= sum(y < low + (high - low) / 3 for y in ys)
 
@@ -150,7 +150,7 @@ def bars(label: str, values: Sequence[tuple[str, float]]) -> Markup:
 
 
 def reliability(label: str, series: Sequence[tuple[str, str, Sequence[tuple[float, float, int]]]]) -> Markup:
-    """Accuracy against confidence, (name, look, (confidence, accuracy, images)...) each; on the diagonal confidence is what it says."""
+    """Accuracy against confidence; each series is (name, look, points of (confidence, accuracy, images)). On the diagonal, both are equal."""
     across, up = _axes(0.0, 1.0, 0.0, 1.0)
     parts = [_frame(across, up, "confidence", "share right")]
     parts.append(Markup('<line class="diagonal" x1="{}" y1="{}" x2="{}" y2="{}"/>').format(across.at(0), up.at(0), across.at(1), up.at(1)))

@@ -20,7 +20,7 @@ SPLITS = (("train", "training"), ("val", "validation"), ("test", "test"))
 
 
 def confusion(facts: Facts) -> Confusion | None:
-    """What was taken for what: on the test images where they were counted, else on the validation images."""
+    """The confusion matrix: on the test images if they were counted, else on the validation images."""
     if facts.evidence is None:
         return None
     evidence = facts.evidence
@@ -43,14 +43,14 @@ def confusion(facts: Facts) -> Confusion | None:
 
 def per_class(matrix: Matrix, classes: Sequence[str]) -> tuple[tuple[str, int, str, str, str], ...]:
     """(class, images, recall, its 95 % interval, precision), the worst recall first."""
-    found = []
+    rows = []
     for row, line in enumerate(matrix):
-        total, said = sum(line), sum(other[row] for other in matrix)
+        total, answers = sum(line), sum(other[row] for other in matrix)
         low, high = wilson(line[row], total) if total else (0.0, 1.0)
         recall = line[row] / total if total else math.inf
         shown = (percent(recall, 0), f"{percent(low, 0)} to {percent(high, 0)}") if total else ("-", "")
-        found.append((recall, (classes[row], total, *shown, percent(line[row] / said, 0) if said else "-")))
-    return tuple(entry for _, entry in sorted(found, key=lambda item: item[0]))
+        rows.append((recall, (classes[row], total, *shown, percent(line[row] / answers, 0) if answers else "-")))
+    return tuple(entry for _, entry in sorted(rows, key=lambda item: item[0]))
 
 
 def believable(facts: Facts) -> Believable | None:
@@ -66,15 +66,15 @@ def believable(facts: Facts) -> Believable | None:
     off = {name: percent(_error(points)) for name, _, points in series}
     if cooled:
         lower = "less" if (evidence.temperature or 1) > 1 else "more"
-        said = (
+        sentence = (
             f"Before calibration the confidence was off by {off['before']} on average, now by {off[now]}: it is {lower} sure of itself than the "
             f"raw network (temperature {evidence.temperature:.2f}), and every label stays the same."
         )
     else:
-        told = "it was not calibrated" if evidence.temperature is None else "scaling it did not help images that the temperature was not fitted on"
-        said = f"The confidence is off by {off[now]} on average; {told}."
+        reason = "it was not calibrated" if evidence.temperature is None else "scaling it did not help images that the temperature was not fitted on"
+        sentence = f"The confidence is off by {off[now]} on average; {reason}."
     rows = tuple((name, count, percent(x), percent(y)) for name, _, points in series for x, y, count in points)
-    return Believable(charts.reliability(f"Reliability diagram on the validation images. {said}", series), said, rows, cooled)
+    return Believable(charts.reliability(f"Reliability diagram on the validation images. {sentence}", series), sentence, rows, cooled)
 
 
 def _error(points: Sequence[tuple[float, float, int]]) -> float:
@@ -107,11 +107,11 @@ def images(facts: Facts) -> Images:
     rows: list[tuple[str, int, int, int]] = list(zip(classes, *columns, strict=False))
     counts = sorted(rows, key=lambda row: row[1]) if len(rows) > LISTED else rows
     training = [row[1] for row in rows] or [0]
-    found = [("folder", str(data.get("folder") or data.get("name") or facts.settings.get("data", "not known")))]
+    entries = [("folder", str(data.get("folder") or data.get("name") or facts.settings.get("data", "not known")))]
     if "images" in data:
-        found += [("images", f"{int(data['images']):,}"), ("classes", f"{len(classes):,}")]
+        entries += [("images", f"{int(data['images']):,}"), ("classes", f"{len(classes):,}")]
     if splits:
-        found.append(
+        entries.append(
             (
                 "split",
                 ", ".join(
@@ -121,19 +121,19 @@ def images(facts: Facts) -> Images:
                 ),
             )
         )
-        found.append(("imbalance", f"the largest class has {max(training) / max(1, min(training)):.1f} times the training images of the smallest"))
+        entries.append(("imbalance", f"the largest class has {max(training) / max(1, min(training)):.1f} times the training images of the smallest"))
     if data.get("native"):
-        found.append(("size", f"{data['native']} px is the shorter side of half of them, or less"))
+        entries.append(("size", f"{data['native']} px is the shorter side of half of them, or less"))
     if "channels" in data:
-        found.append(("color", "gray" if data["channels"] == 1 else "color"))
+        entries.append(("color", "gray" if data["channels"] == 1 else "color"))
     if "duplicates" in data:
-        found.append(("exact copies", f"{int(data['duplicates']):,}"))
+        entries.append(("exact copies", f"{int(data['duplicates']):,}"))
     unreadable = len(facts.skipped) or int(data.get("skipped", 0))
-    found.append(("unreadable", f"{unreadable:,} left out"))
+    entries.append(("unreadable", f"{unreadable:,} left out"))
     if data.get("fingerprint"):
-        found.append(("fingerprint", str(data["fingerprint"])))
+        entries.append(("fingerprint", str(data["fingerprint"])))
     return Images(
-        facts=tuple(found),
+        facts=tuple(entries),
         counts=tuple(counts[:LISTED]),
         more=max(0, len(counts) - LISTED),
         skipped=facts.skipped[:SKIPPED],

@@ -33,8 +33,8 @@ def importances(trials: Sequence[Trial]) -> tuple[tuple[tuple[str, float], ...],
     if len({trial.score for trial in fair}) < 2:
         return (), "All trials scored the same, so no parameter mattered."
     shares = _shares(fair)
-    told = sorted(((name, share) for name, share in shares.items() if share > 0.005), key=lambda item: -item[1])[:SHOWN]
-    return tuple(told), f"By PED-ANOVA over {len(fair)} trials, promoted ones left out: what sets the better quarter apart. With so few, read it as a hint."
+    ranking = sorted(((name, share) for name, share in shares.items() if share > 0.005), key=lambda item: -item[1])[:SHOWN]
+    return tuple(ranking), f"By PED-ANOVA over {len(fair)} trials, promoted ones left out: what sets the better quarter apart. With so few, read it as a hint."
 
 
 def _shares(trials: Sequence[Trial]) -> dict[str, float]:
@@ -60,14 +60,14 @@ def _spaces(configurations: Sequence[Mapping[str, Scalar]]) -> dict[str, BaseDis
     from optuna.distributions import CategoricalDistribution, FloatDistribution
 
     names = dict.fromkeys(name for configuration in configurations for name in configuration)
-    found: dict[str, BaseDistribution] = {}
+    spaces: dict[str, BaseDistribution] = {}
     for name in names:
         seen = [configuration[name] for configuration in configurations if name in configuration]
         if len(set(map(str, seen))) < 2:
             continue
         if all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in seen):
             low, high = min(map(float, seen)), max(map(float, seen))
-            found[name] = FloatDistribution(low, high, log=low > 0 and math.log10(high / low) >= 1)
+            spaces[name] = FloatDistribution(low, high, log=low > 0 and math.log10(high / low) >= 1)
         else:
-            found[name] = CategoricalDistribution(tuple(dict.fromkeys(seen)))
-    return found
+            spaces[name] = CategoricalDistribution(tuple(dict.fromkeys(seen)))
+    return spaces

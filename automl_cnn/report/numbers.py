@@ -1,4 +1,4 @@
-"""Numbers and networks as one would say them, and as an axis marks them."""
+"""Numbers and networks as text, and as labels of an axis."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from automl_cnn.transfer import name_of
 
 
 def percent(share: float, digits: int = 1) -> str:
-    """0.9912 as `99.1 %`, in one piece."""
+    """0.9912 as `99.1 %`, without a line break inside."""
     return f"{100 * share:.{digits}f}\u00a0%"
 
 
 def ticks(low: float, high: float, count: int = 5, *, whole: bool = False) -> list[float]:
-    """Round numbers within low..high, at steps of 1, 2 or 5 times a power of ten; `whole` ones only where wished."""
+    """Round numbers within low..high, at steps of 1, 2 or 5 times a power of ten; whole numbers only if `whole`."""
     if not high > low:
         return [low]
     raw = (high - low) / count
@@ -29,10 +29,10 @@ def powers(low: float, high: float) -> list[float]:
     """Marks of a logarithmic axis: powers of ten, with 2 and 5 times them where there are few."""
     span = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for factors in ((1,), (1, 3), (1, 2, 5)):
-        found = [factor * 10.0**power for power in span for factor in factors if low <= factor * 10.0**power <= high]
-        if len(found) >= 3:
-            return found
-    return found
+        marks = [factor * 10.0**power for power in span for factor in factors if low <= factor * 10.0**power <= high]
+        if len(marks) >= 3:
+            return marks
+    return marks
 
 
 def figures(value: float) -> str:
@@ -44,7 +44,7 @@ def figures(value: float) -> str:
 
 
 def network(trial: Trial) -> str:
-    """The trial's network in a few words; `-` where its record is too old to tell."""
+    """The trial's network in a few words; `-` if its record is too old to name it."""
     try:
         name = name_of(trial.configuration)
     except KeyError:

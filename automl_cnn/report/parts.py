@@ -52,7 +52,7 @@ class Curves:
     charts: tuple[Markup, ...] = ()
     findings: tuple[Finding, ...] = ()
     note: str = ""
-    clean: bool = False  # whether training scores are those of the images as they are
+    clean: bool = False  # whether training scores are measured without augmentation and dropout
 
 
 @dataclass(frozen=True)
@@ -76,13 +76,13 @@ class Difference:
 
 @dataclass(frozen=True)
 class Confusion:
-    """What was taken for what. `rows` is empty where there are too many classes for a table, `chart` where there are few."""
+    """The confusion matrix. `rows` is empty if there are too many classes for a table, `chart` if there are few."""
 
     split: str
     classes: tuple[str, ...]
     rows: Matrix = ()
     chart: Markup = NOTHING
-    pairs: tuple[tuple[str, str, int, int], ...] = ()  # truth, said, times, of so many
+    pairs: tuple[tuple[str, str, int, int], ...] = ()  # true class, answer, count, images of the true class
     per_class: tuple[tuple[str, int, str, str, str], ...] = ()  # class, images, recall, its interval, precision
 
 
@@ -92,8 +92,8 @@ class Believable:
 
     chart: Markup
     sentence: str
-    rows: tuple[tuple[str, int, str, str], ...]  # which, images, confidence, right
-    compared: bool = False  # with what it was before calibration
+    rows: tuple[tuple[str, int, str, str], ...]  # series, images, confidence, accuracy
+    compared: bool = False  # with the confidence before calibration
 
 
 @dataclass(frozen=True)

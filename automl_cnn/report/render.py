@@ -21,5 +21,5 @@ def page(facts: Facts) -> str:
 
 
 def _part(name: str) -> Markup:
-    """A file of ours, as it is."""
+    """One of our own files, unchanged."""
     return Markup((resources.files("automl_cnn.report") / name).read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-// Tells what is under the pointer, or, with the arrow keys, what is next on a chart that has the focus.
+// Shows the tooltip of the mark under the pointer or, with the arrow keys, of the next mark on the focused chart.
 (() => {
   const tip = document.getElementById("tip");
   const show = (mark, x, y) => {

@@ -16,21 +16,21 @@ from automl_cnn.report.parts import Cost, Curves, Difference
 
 OTHERS = 6  # trials whose curves are shown beside the winner's
 VALIDATION = "validation"
-SIDES = 3  # trials on each side without which a difference is not told
+SIDES = 3  # trials on each side that a difference needs to be reported
 
 
 def curves(trial: Trial, facts: Facts, *, large: bool) -> Curves:
     """A trial's learning curves, with those of the trials it went on from before them; `large` adds the loss and words on the marks."""
     heading = f"trial {trial.number}: {network(trial)}"
-    found = facts.findings.get(trial.number, ())
+    findings = facts.findings.get(trial.number, ())
     points, marks, offset = _joined(trial, facts.trials, large=large)
     if len(points) < 2:
         read = "It was read off pretrained features in one go, or trained for one epoch: there is no curve."
-        return Curves(heading, (), found, read if trial.epochs else "It has no epochs.")
+        return Curves(heading, (), findings, read if trial.epochs else "It has no epochs.")
     if trial.best_epoch is not None:
         marks.append(charts.Mark(offset + trial.best_epoch, "best" if large else "", "best"))
-    marks += [charts.Mark(offset + finding.epoch, title(finding.kind), "found") for finding in found if finding.epoch is not None]
-    onset = next((offset + finding.epoch for finding in found if finding.kind.startswith("overfit") and finding.epoch is not None), None)
+    marks += [charts.Mark(offset + finding.epoch, title(finding.kind), "found") for finding in findings if finding.epoch is not None]
+    onset = next((offset + finding.epoch for finding in findings if finding.kind.startswith("overfit") and finding.epoch is not None), None)
     drawn = []
     for words, fields in {
         "accuracy": ("clean_accuracy", "accuracy", "val_accuracy"),
@@ -40,11 +40,11 @@ def curves(trial: Trial, facts: Facts, *, large: bool) -> Curves:
         label = f"{words.capitalize()} of trial {trial.number} over {len(points)} epochs; validation ends at {_last(lines[-1])}, training at {_last(lines[0])}"
         gap = (lines[0].name, VALIDATION, float(onset)) if onset is not None else None
         drawn.append(charts.curves(label, lines, "epoch", words, marks, gap, unit=words == "accuracy"))
-    return Curves(heading, tuple(drawn), found, clean=any(epoch.clean_accuracy is not None for _, epoch in points))
+    return Curves(heading, tuple(drawn), findings, clean=any(epoch.clean_accuracy is not None for _, epoch in points))
 
 
 def _joined(trial: Trial, trials: Sequence[Trial], *, large: bool) -> tuple[list[tuple[float, Epoch]], list[charts.Mark], int]:
-    """The epochs of a trial behind those of its ancestors, each up to its best one; where one begins; how many epochs lie before the last."""
+    """The epochs of a trial after those of its ancestors, each up to its best epoch; marks where trials meet; the number of epochs before the last trial."""
     points: list[tuple[float, Epoch]] = []
     marks: list[charts.Mark] = []
     offset = 0
@@ -58,7 +58,7 @@ def _joined(trial: Trial, trials: Sequence[Trial], *, large: bool) -> tuple[list
 
 
 def _lines(points: Sequence[tuple[float, Epoch]], fields: tuple[str, str, str], *, large: bool) -> list[charts.Line]:
-    """Training first, validation last. The training images as they are, where that was measured: augmentation and dropout make the batches harder."""
+    """Training first, validation last. Unchanged training images come first if they were measured: augmentation and dropout make the batches harder."""
     clean, own, held = (_points(points, name) for name in fields)
     lines = [charts.Line("training images as they are", "training", clean)] if clean else []
     if len(clean) < 2 or large:
@@ -85,7 +85,7 @@ def lineage(trial: Trial, trials: Sequence[Trial]) -> list[Trial]:
 
 
 def next_best(trials: Sequence[Trial], best: Trial | None) -> list[Trial]:
-    """The best trials after the winner that have curves, and are no earlier part of it or of one another."""
+    """The best trials after the winner that have curves and that no other trial continued."""
     parents = {trial.continue_from for trial in trials if trial.continue_from is not None}
     eligible = [trial for trial in trials if len(trial.epochs) > 1 and (best is None or trial.number != best.number) and trial.number not in parents]
     return sorted(eligible, key=lambda trial: (not trial.scored, -(trial.score or 0.0), trial.number))[:OTHERS]
@@ -93,7 +93,7 @@ def next_best(trials: Sequence[Trial], best: Trial | None) -> list[Trial]:
 
 def costs(facts: Facts, best: Trial | None) -> tuple[Cost, ...]:
     """The score against mult-adds, parameters and seconds, with the Pareto front of each."""
-    found = []
+    entries = []
     for field_name, words in (("mult_adds", "mult-adds for one image"), ("params", "parameters"), ("seconds", "seconds of training")):
         usable = [trial for trial in facts.trials if trial.scored and getattr(trial, field_name)]
         best_ones = front(usable, field_name)
@@ -111,17 +111,17 @@ def costs(facts: Facts, best: Trial | None) -> tuple[Cost, ...]:
         label = f"{facts.metric.replace('_', ' ').capitalize()} against {words} of {len(usable)} trials; {len(best_ones)} on the Pareto front"
         stairs = [(float(getattr(trial, field_name)), trial.score or 0.0) for trial in best_ones]
         if chart := charts.scatter(label, dots, stairs, words, facts.metric.replace("_", " ")):
-            found.append(Cost(words, chart))
-    return tuple(found)
+            entries.append(Cost(words, chart))
+    return tuple(entries)
 
 
 def front(trials: Sequence[Trial], cost: str) -> list[Trial]:
     """The Pareto front, cheapest first: trials that none beats at the same or a lower cost."""
-    found: list[Trial] = []
+    frontier: list[Trial] = []
     for trial in sorted((trial for trial in trials if trial.scored and getattr(trial, cost)), key=lambda trial: (getattr(trial, cost), -(trial.score or 0.0))):
-        if not found or (trial.score or 0.0) > (found[-1].score or 0.0):
-            found.append(trial)
-    return found
+        if not frontier or (trial.score or 0.0) > (frontier[-1].score or 0.0):
+            frontier.append(trial)
+    return frontier
 
 
 def effect(effect: Effect) -> tuple[str, int, str, str]:
@@ -134,16 +134,16 @@ def differences(trials: Sequence[Trial]) -> tuple[Difference, ...]:
     """For every switch, how much higher trials with it scored than those without, the largest first; promoted trials are left out."""
     fair = [trial for trial in trials if trial.scored and trial.continue_from is None and trial.score is not None]
     names = dict.fromkeys(name for trial in fair for name, given in trial.configuration.items() if isinstance(given, bool))
-    found: list[tuple[float, Difference]] = []
+    rows: list[tuple[float, Difference]] = []
     for name in names:
         sides = [[trial.score or 0.0 for trial in fair if trial.configuration.get(name) is given] for given in (True, False)]
         if min(map(len, sides)) < SIDES:
             continue
         mean, half = _welch(*sides)
         sure = abs(mean) > half
-        said = Difference(_switch(name), f"{len(sides[0])} with, {len(sides[1])} without", f"{mean:+.3f}", f"{mean - half:+.3f} to {mean + half:+.3f}", sure)
-        found.append((mean, said))
-    return tuple(said for _, said in sorted(found, key=lambda entry: (not entry[1].sure, -abs(entry[0]))))
+        row = Difference(_switch(name), f"{len(sides[0])} with, {len(sides[1])} without", f"{mean:+.3f}", f"{mean - half:+.3f} to {mean + half:+.3f}", sure)
+        rows.append((mean, row))
+    return tuple(row for _, row in sorted(rows, key=lambda entry: (not entry[1].sure, -abs(entry[0]))))
 
 
 def _welch(first: Sequence[float], second: Sequence[float]) -> tuple[float, float]:

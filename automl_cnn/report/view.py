@@ -1,4 +1,4 @@
-"""What a report shows: facts in, frozen data out. Nothing here knows HTML but the charts, which come as ready SVG."""
+"""What a report shows: facts in, frozen data out. Nothing here contains HTML except the charts, which are finished SVG."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def view(facts: Facts) -> Page:
     """What the report of these facts shows."""
     best = facts.winner
     board = _board(facts, best)
-    told, told_note = importances(facts.trials)
+    shares, shares_note = importances(facts.trials)
     return Page(
         title=facts.name,
         state=_state(facts),
@@ -53,9 +53,9 @@ def view(facts: Facts) -> Page:
         others=tuple(curves(trial, facts, large=False) for trial in next_best(facts.trials, best)),
         costs=costs(facts, best),
         front=tuple(row for row in board if row.trial in {trial.number for trial in front(facts.trials, "mult_adds")}),
-        important=charts.bars("How important each parameter was, as shares of one", told),
-        important_rows=told,
-        important_note=told_note,
+        important=charts.bars("How important each parameter was, as shares of one", shares),
+        important_rows=shares,
+        important_note=shares_note,
         effects=tuple(map(effect, facts.effects)),
         differences=differences(facts.trials),
         families=families(facts.trials),
@@ -88,9 +88,9 @@ def _verdict(facts: Facts) -> str:
         reasons = _failures(facts.trials)
         return f"No network could be trained{f': {reasons[0][0]}' if reasons else ' yet'}."
     resolution = f" at {best.configuration['resolution']} px" if "resolution" in best.configuration else ""
-    said = f"{network(best)}{resolution}, with {compact(best.params)} parameters,"
+    subject = f"{network(best)}{resolution}, with {compact(best.params)} parameters,"
     if facts.members:
-        said = f"{len(facts.members)} networks together, {facts.joined}, with {compact(best.params)} parameters in all,"
+        subject = f"{len(facts.members)} networks together, {facts.joined}, with {compact(best.params)} parameters in all,"
     score, span, where = _headline(facts, best)
     splits = ("test",) if where == "test" else scored_splits(best.folds)
     images = f"the {sum(sum(map(int, facts.data['splits'][split])) for split in splits):,} " if facts.data.get("splits") else ""
@@ -111,7 +111,7 @@ def _verdict(facts: Facts) -> str:
         if baseline is None
         else f"; always answering the most frequent class would give {percent(baseline) if facts.metric == 'accuracy' else f'{baseline:.3f}'}"
     )
-    return " ".join((f"{said} {reached}{always}.", *facts.caveats))
+    return " ".join((f"{subject} {reached}{always}.", *facts.caveats))
 
 
 def _headline(facts: Facts, best: Trial) -> tuple[float, tuple[float, float] | None, str]:
@@ -125,8 +125,8 @@ def _headline(facts: Facts, best: Trial) -> tuple[float, tuple[float, float] | N
 
 def _why(facts: Facts, best: Trial | None) -> str:
     """The main finding about the winner, in its own words."""
-    found = facts.findings.get(best.number, ()) if best else ()
-    return found[0].sentence if found else ""
+    findings = facts.findings.get(best.number, ()) if best else ()
+    return findings[0].sentence if findings else ""
 
 
 def _beside(facts: Facts) -> tuple[str, ...]:
@@ -189,7 +189,7 @@ def _board(facts: Facts, best: Trial | None) -> tuple[Row, ...]:
 
 
 def _row(trial: Trial, rank: str, facts: Facts, best: Trial | None) -> Row:
-    found = facts.findings.get(trial.number, ())
+    findings = facts.findings.get(trial.number, ())
     return Row(
         rank=rank,
         trial=trial.number,
@@ -203,8 +203,8 @@ def _row(trial: Trial, rank: str, facts: Facts, best: Trial | None) -> Row:
         margin="" if trial.interval is None else f"{trial.interval[0]:.3f} to {trial.interval[1]:.3f}",
         time=clock(trial.seconds),
         state=STATES[trial.state],
-        finding=title(found[0].kind) if found else "",
-        severity=found[0].severity if found else "",
+        finding=title(findings[0].kind) if findings else "",
+        severity=findings[0].severity if findings else "",
         reason=trial.failure or trial.reason,
         winner=best is not None and trial.number == best.number,
     )
@@ -223,7 +223,7 @@ def _configuration(configuration: Mapping[str, Scalar]) -> Pairs:
 
 
 def spelled(value: object) -> str:
-    """A configuration's value as one would say it: `on`, `0.00123`, `relu`."""
+    """A configuration's value as people write it: `on`, `0.00123`, `relu`."""
     if isinstance(value, bool):
         return "on" if value else "off"
     return f"{value:.3g}" if isinstance(value, float) else str(value)

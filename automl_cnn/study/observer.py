@@ -1,4 +1,4 @@
-"""Who watches a search: the terminal, a log, a test. It is told everything and decides nothing."""
+"""Who watches a search: the terminal, a log, a test. It receives every event and decides nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Observer(Protocol):
-    """Told what happens in a study, in this order; every method returns at once."""
+    """Receives what happens in a study, in this order; every method returns at once."""
 
     def note(self, text: str) -> None:
         """Something the user should know, at any time; also from within a signal handler."""
@@ -32,7 +32,7 @@ class Observer(Protocol):
         """A trial is about to be trained."""
 
     def event(self, number: int, event: Event) -> None:
-        """What the running trial told."""
+        """An event that the running trial reported."""
 
     def trial_finished(self, trial: Trial, trials: Sequence[Trial]) -> None:
         """A trial ended; `trials` are all so far, it included."""

@@ -34,18 +34,18 @@ class Parts:
 
     space: Space
     prices: Prices
-    found: plugins.Registry
+    registry: plugins.Registry
     store: Store
     largest_model: int | None = None
 
 
-def weights_of(found: plugins.Registry, config: StudyConfig, record: Record, executor: Executor, observer: Observer) -> Found:
+def weights_of(registry: plugins.Registry, config: StudyConfig, record: Record, executor: Executor, observer: Observer) -> Found:
     """The pretrained weights of the study, the same in every session of it, since they shape its space."""
     known = record.settings.get(WEIGHTS)
     if known is None:
         known = choose(
-            found,
-            found.only("architecture", config.architectures),
+            registry,
+            registry.only("architecture", config.architectures),
             config.pretrained,
             file=str(config.weights) if config.weights else None,
             fetch=executor.fetch,
@@ -55,10 +55,10 @@ def weights_of(found: plugins.Registry, config: StudyConfig, record: Record, exe
     return {architecture: tuple(names) for architecture, names in known.items()}
 
 
-def space_of(found: plugins.Registry, config: StudyConfig, dataset: Dataset, weights: Found, observer: Observer) -> Space:
+def space_of(registry: plugins.Registry, config: StudyConfig, dataset: Dataset, weights: Found, observer: Observer) -> Space:
     """The space that is searched."""
     return study_space(
-        found,
+        registry,
         native=dataset.native,
         images=len(dataset.rows("train")),
         max_resolution=config.max_resolution,
@@ -89,7 +89,13 @@ def planner_of(
         measure=parts.prices.latency,
     )
     sizing = Sizing(
-        parts.space, parts.prices.cost, len(dataset.rows("train")), top, limits, parts.prices.known.broken, smallest_inputs(parts.found, config.architectures)
+        parts.space,
+        parts.prices.cost,
+        len(dataset.rows("train")),
+        top,
+        limits,
+        parts.prices.known.broken,
+        smallest_inputs(parts.registry, config.architectures),
     )
     pure = dataclasses.replace(sizing, cost=parts.prices.known.cost, limits=dataclasses.replace(limits, measure=parts.prices.known.latency))
     if course is not None:

@@ -81,11 +81,11 @@ def run(
             f"A budget of {config.budget:g} s is shorter than Keras takes to start (about {SETUP:g} s, more on a slow machine): expect the majority class, "
             f"not a network. Raise --budget to {advice(config.budget, SETUP)} or more."
         )
-    found = plugins.load(config.plugins_dir, budget=config.budget)
-    for source, why in found.broken.items():
+    registry = plugins.load(config.plugins_dir, budget=config.budget)
+    for source, why in registry.broken.items():
         observer.note(f"Plugin left out: {source}: {why}")
     for kind in plugins.KINDS:
-        found.only(kind, getattr(config, f"{kind}s"))
+        registry.only(kind, getattr(config, f"{kind}s"))
     store = Store(config.store)
     checking = Checking(observer, started, config.budget)
     if dataset is None:  # before anything is started or written
@@ -95,13 +95,13 @@ def run(
     name = config.name or name_of(config, store)
     folder = store.study(name)
     with held(folder.lock, name), plainly(store), ending(Background(Tracker(store, name) if track else NullTracker())) as tracker:
-        result = _search(config, found, store, folder, observer=observer, tracker=tracker, started=started, images=images, checking=checking, course=course)
+        result = _search(config, registry, store, folder, observer=observer, tracker=tracker, started=started, images=images, checking=checking, course=course)
         return dataclasses.replace(result, notes=tuple(dict.fromkeys((*observer.texts, *result.caveats))))
 
 
 def _search(
     config: StudyConfig,
-    found: plugins.Registry,
+    registry: plugins.Registry,
     store: Store,
     folder: StudyFolder,
     *,
@@ -119,12 +119,12 @@ def _search(
         dataset, decode = _claimed(images, config, store, checking, claim)
         observer.data(dataset)
         config, dataset = _begun(config, record, dataset, folder, observer)
-        executor.configure(_setting(config, found, folder))
+        executor.configure(_setting(config, registry, folder))
         look_for_copies(record, dataset)
         observer.known(record.settings[DATA], config.scored_by)
         for text in unequal(record.settings[DATA], config.scored_by):
             observer.note(text)
-        space = space_of(found, config, dataset, weights_of(found, config, record, executor, observer), observer)
+        space = space_of(registry, config, dataset, weights_of(registry, config, record, executor, observer), observer)
         tracker.start({**json.loads(config.model_dump_json()), **(course.settings if course else {})}, record.settings[DATA])
         disk = Disk.of(store, folder, Path(dataset.array), config.max_disk)
         short = disk.lacks(0, 0)
@@ -132,7 +132,7 @@ def _search(
             raise StoreError(short)
         study = _Study(config, record, executor, tracker, observer, dataset, started, folder, disk, decode)
         prices = Prices(record, executor)
-        parts = Parts(space, prices, found, store, disk.largest_model)
+        parts = Parts(space, prices, registry, store, disk.largest_model)
         planner, study.sizing = planner_of(config, dataset, record, observer, parts=parts, course=course)
         result = study.search(planner, prices.measure)
         if course is not None:
@@ -172,7 +172,7 @@ def _begun(config: StudyConfig, record: Record, dataset: Dataset, folder: StudyF
     return config, dataset
 
 
-def _setting(config: StudyConfig, found: plugins.Registry, folder: StudyFolder) -> Setting:
+def _setting(config: StudyConfig, registry: plugins.Registry, folder: StudyFolder) -> Setting:
     """What the worker needs to know of the study."""
     return Setting(
         dataset=str(folder.manifest),
@@ -182,7 +182,7 @@ def _setting(config: StudyConfig, found: plugins.Registry, folder: StudyFolder) 
         plugins_dir=str(config.plugins_dir) if config.plugins_dir else None,
         checkpoints=str(folder.trials),
         weights=str(config.weights.resolve()) if config.weights else None,
-        broken=dict(found.broken),
+        broken=dict(registry.broken),
     )
 
 

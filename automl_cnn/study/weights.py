@@ -35,11 +35,11 @@ def choose(
         return {}
     entries = [(architecture, entry) for architecture in architectures for entry in _entries(registry, architecture)]
     if wanted == AUTO:
-        found: Found = {}
+        weights: Found = {}
         for architecture, entry in entries:
             if available(entry):
-                found[architecture] = (*found.get(architecture, ()), entry.name)
-        return found
+                weights[architecture] = (*weights.get(architecture, ()), entry.name)
+        return weights
     chosen = [(architecture, entry) for architecture, entry in entries if wanted in (entry.name, f"{architecture}/{entry.name}")]
     if not chosen:
         names = [entry.name for _, entry in entries]

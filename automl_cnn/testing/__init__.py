@@ -7,7 +7,7 @@
     def test_the_rules_are_kept(check):
         check()
 
-`checks_of` lists the checks of one plugin, `check_plugin` runs them all and tells what it found; so
+`checks_of` lists the checks of one plugin, `check_plugin` runs them all and reports the results; so
 does `automl-cnn plugins check FILE_OR_NAME`. Keras is imported when a check that needs it runs.
 """
 

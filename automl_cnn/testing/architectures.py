@@ -37,7 +37,7 @@ def builds_its_default(subject: Subject) -> None:
 @rule(after=(DEFAULT,))
 def builds_at_every_edge_of_its_space(subject: Subject) -> None:
     """Every edge of its space builds at `min_size`, narrow and shallow as well as wide and deep."""
-    failures = [(where, found) for where, found in _edges(subject) if not isinstance(found, Built)]
+    failures = [(where, result) for where, result in _edges(subject) if not isinstance(result, Built)]
     if failures:
         where, why = failures[0]
         more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
@@ -47,14 +47,14 @@ def builds_at_every_edge_of_its_space(subject: Subject) -> None:
 @rule(after=(DEFAULT,))
 def every_kernel_is_penalized(subject: Subject) -> None:
     """Every kernel asks for `net.penalty()`."""
-    for where, found in _edges(subject):
-        if not isinstance(found, Built):
+    for where, result in _edges(subject):
+        if not isinstance(result, Built):
             continue
-        bare = [kernel for kernel in found.kernels if not kernel.penalized]
+        bare = [kernel for kernel in result.kernels if not kernel.penalized]
         if bare:
             listed = ", ".join(f"{kernel.path} {kernel.shape}" for kernel in bare[:3])
             broken(
-                f"{len(bare)} of {len(found.kernels)} kernels without the penalty in {where}: {listed}",
+                f"{len(bare)} of {len(result.kernels)} kernels without the penalty in {where}: {listed}",
                 "net.penalty() on every kernel, else L1 and L2 cannot act on it",
                 "Build with automl_cnn.blocks, or pass kernel_regularizer=net.penalty() (depthwise_regularizer, pointwise_regularizer).",
             )
@@ -79,11 +79,11 @@ def the_depth_multiplier_deepens(subject: Subject) -> None:
     """The mult-adds grow with the depth multiplier, each time by about as much."""
     costs = _costs(subject)
     one, two, three = (costs[1.0, depth, 1] for depth in (1.0, 2.0, 3.0))
-    found = f"that depth 1, 2, 3 cost {one:,}, {two:,}, {three:,} mult-adds"
+    observation = f"that depth 1, 2, 3 cost {one:,}, {two:,}, {three:,} mult-adds"
     if not one < two < three:
-        broken(found, "more with each", "Repeat what is repeated net.depth(n) times: for _ in range(net.depth(1)).")
+        broken(observation, "more with each", "Repeat what is repeated net.depth(n) times: for _ in range(net.depth(1)).")
     if not STEADY[0] <= (three - two) / (two - one) <= STEADY[1]:
-        broken(found, "about the same increase each time", "Let net.depth(n) count repeats of blocks of equal cost, and apply it once.")
+        broken(observation, "about the same increase each time", "Let net.depth(n) count repeats of blocks of equal cost, and apply it once.")
 
 
 @rule(after=(DEFAULT,))
@@ -103,9 +103,9 @@ def the_resolution_counts(subject: Subject) -> None:
 @rule(after=(DEFAULT,))
 def the_kept_model_has_one_output(subject: Subject) -> None:
     """What is kept gives one row of probabilities; auxiliary classifiers are for training only."""
-    for where, found in _edges(subject):
-        if isinstance(found, Built) and found.outputs != ((None, CLASSES),):
-            broken(f"outputs of shapes {found.outputs} in {where}", f"one of shape (None, {CLASSES})", "Put further classifiers on with net.auxiliary.")
+    for where, result in _edges(subject):
+        if isinstance(result, Built) and result.outputs != ((None, CLASSES),):
+            broken(f"outputs of shapes {result.outputs} in {where}", f"one of shape (None, {CLASSES})", "Put further classifiers on with net.auxiliary.")
 
 
 @rule(after=(DEFAULT,))
@@ -153,7 +153,7 @@ def the_seed_decides_the_weights(subject: Subject) -> None:
         broken("two networks of one seed with different weights", "the same", do)
     drawn = [(one, two) for one, two in zip(first, other, strict=True) if one.size > 1 and np.ptp(one) > 0]
     same = [one.shape for one, two in drawn if not _unlike(one, two)]
-    if 2 * len(same) > len(drawn) - 1:  # but for the classifier, which is not the plugin's
+    if 2 * len(same) > len(drawn) - 1:  # except for the classifier, which is not the plugin's
         broken(f"{len(same)} of {len(drawn)} kernels that another seed leaves as they were", "other weights", do)
 
 
@@ -162,13 +162,13 @@ def one_step_of_training_reaches_every_weight(subject: Subject) -> None:
     """One step of training gives a finite loss, finite weights and a gradient for every trainable weight."""
     training = compiled(small(subject.plugin()), keras.optimizers.SGD(1e-3))
     images, labels = photos(4, subject.plugin.min_size), onehot(4)
-    with warnings.catch_warnings(record=True) as said:
+    with warnings.catch_warnings(record=True) as records:
         warnings.simplefilter("always")
         loss = training.train_on_batch(images, [labels] * len(training.outputs) if len(training.outputs) > 1 else labels)
     worst = float(np.max(np.asarray(loss)))
     if not math.isfinite(worst) or any(not np.isfinite(weights).all() for weights in numbers(training.variables)):
         broken(f"a loss of {worst} and weights that are not all finite", "finite numbers", "Normalize, or initialize with he_normal.")
-    missing = [str(one.message) for one in said if "Gradients do not exist" in str(one.message)]
+    missing = [str(one.message) for one in records if "Gradients do not exist" in str(one.message)]
     if missing:
         broken(missing[0].partition(" when ")[0], "a gradient for every trainable weight", "Remove stop_gradient, or make the weight not trainable.")
 
@@ -225,7 +225,7 @@ def only_known_classes(model: Any) -> None:
 
 def saved_difference(model: Any, images: np.ndarray) -> float:
     """The largest difference of a prediction after saving and loading in safe mode; infinite where one is not a number."""
-    import automl_cnn.layers  # noqa: F401  # registers the layers of ours
+    import automl_cnn.layers  # noqa: F401  # registers our own layers
 
     with tempfile.TemporaryDirectory(prefix="automl-cnn-check-") as folder:
         path = Path(folder) / "model.keras"
@@ -252,8 +252,8 @@ def _edges(subject: Subject) -> list[tuple[str, Built | str]]:
                     made.append((where, str(error)))
         return made
 
-    found: list[tuple[str, Built | str]] = subject.once("edges", make)
-    return found
+    edges: list[tuple[str, Built | str]] = subject.once("edges", make)
+    return edges
 
 
 def _costs(subject: Subject) -> dict[tuple[float, float, int], int]:
@@ -264,8 +264,8 @@ def _costs(subject: Subject) -> dict[tuple[float, float, int], int]:
         with shapeless():
             return {(w, d, r): shapes(subject.plugin(), size=r * _large(subject), width=w, depth=d).mult_adds for w, d, r in wanted}
 
-    found: dict[tuple[float, float, int], int] = subject.once("costs", make)
-    return found
+    costs: dict[tuple[float, float, int], int] = subject.once("costs", make)
+    return costs
 
 
 def _large(subject: Subject) -> int:

@@ -109,14 +109,14 @@ def is_found_by_name(subject: Subject) -> None:
     with tempfile.TemporaryDirectory(prefix="automl-cnn-check-") as folder, _as_it_was():
         copy = Path(folder) / (file.name.lstrip("_") or "plugin.py")
         shutil.copyfile(file, copy)
-        found = registry.load(Path(folder))
-        if str(copy) in found.broken:
+        plugins = registry.load(Path(folder))
+        if str(copy) in plugins.broken:
             broken(
-                f"that {file.name}, alone in a folder, does not load: {found.broken[str(copy)]}",
+                f"that {file.name}, alone in a folder, does not load: {plugins.broken[str(copy)]}",
                 "a plugin of one file, or an installed package with an entry point",
                 "Put what it needs into the file, or declare the entry point.",
             )
-        if plugin.name not in found.names(plugin.kind):
+        if plugin.name not in plugins.names(plugin.kind):
             broken(f"no plugin '{plugin.name}' in {file.name} when it is loaded alone", "the same class", "Define it at the top level of the file.")
 
 
@@ -130,7 +130,7 @@ RULES: tuple[Rule, ...] = (
 
 
 def _use(plugin: Plugin) -> None:
-    """Once what the search would do with it; that it fails is another rule's matter."""
+    """Do once what the search would do with it. Another rule checks whether that fails."""
     import numpy as np
 
     with contextlib.suppress(Exception):

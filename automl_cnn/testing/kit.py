@@ -28,7 +28,7 @@ OF_KIND: tuple[tuple[type[Plugin], tuple[Rule, ...]], ...] = (
 class Check:
     """One rule put to one plugin. Call it: it returns nothing, or raises `Broken`, an AssertionError.
 
-    `rule` is a sentence; a check tells nothing of its own while one of those named in `after` fails.
+    `rule` is a sentence; a check has no meaning of its own while a check named in `after` fails.
     """
 
     plugin: type[Plugin]
@@ -44,7 +44,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a check. `outcome` is "passed", "failed" or "not checked"; the message says why."""
+    """The result of a check. `outcome` is "passed", "failed" or "not checked"; the message says why."""
 
     name: str
     rule: str
@@ -87,7 +87,7 @@ class Report:
 
 
 def checks_of(plugin_class: type[Plugin]) -> list[Check]:
-    """The checks of a plugin, cheap ones first. Nothing runs yet; what is dear to build is shared among them.
+    """The checks of a plugin, cheap ones first. Nothing runs yet; what is expensive to build is shared among them.
 
     Raises:
         PluginError: it is no Architecture, Optimizer or Regularizer.
@@ -116,7 +116,7 @@ def check_plugin(plugin_class: type[Plugin]) -> Report:
     """
     checks = checks_of(plugin_class)
     backend.require()
-    keras.backend.backend()  # imported now, its seconds are no check's
+    keras.backend.backend()  # imported now, so that its seconds count for no check
     results: list[Result] = []
     lost: set[str] = set()
     for check in checks:

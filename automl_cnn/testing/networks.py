@@ -1,4 +1,4 @@
-"""Small networks to look at: with shapes and no weights where that will do."""
+"""Small networks to inspect: with shapes and no weights where that is enough."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _within: list[bool] = []  # whether a `shapeless` is open
 
 
 class Marker(Regularizer):
-    """A penalty that can be told from any other. Choose it in checks."""
+    """A penalty that differs from any other. Choose it in checks."""
 
     name = "conformance_marker"
 
@@ -76,7 +76,7 @@ def shapeless() -> Iterator[None]:
         _within.clear()
         if collecting:
             gc.enable()
-        keras.backend.clear_session()  # else Keras would initialize the weights at its next occasion
+        keras.backend.clear_session()  # else Keras would initialize the weights at the next opportunity
 
 
 def small(architecture: Architecture, *, seed: int = 0, regularizers: tuple[Regularizer, ...] = ()) -> Any:
@@ -100,12 +100,12 @@ def onehot(count: int) -> np.ndarray:
 
 
 def numbers(weights: Any) -> list[np.ndarray]:
-    """The weights' values, seed generators' states left out."""
+    """The weights' values, without the states of seed generators."""
     return [np.asarray(keras.ops.convert_to_numpy(weight)) for weight in weights if "float" in str(weight.dtype)]
 
 
 def predicted(model: Any, images: np.ndarray) -> np.ndarray:
-    """What the model says when it is called as exports call it: without `training=`."""
+    """The model's answers when it is called as exports call it: without `training=`."""
     return np.asarray(keras.ops.convert_to_numpy(model(keras.ops.convert_to_tensor(images))))
 
 

@@ -66,15 +66,15 @@ def its_layers_act_in_training_only(subject: Subject) -> None:
             made = getattr(subject.plugin(**point), hook)(given)
             where = f"{subject.at(point)}.{hook}"
             if not isinstance(made, keras.KerasTensor) or tuple(made.shape) != (None, *shape):
-                found = getattr(made, "shape", type(made).__name__)
-                broken(f"{found} from {where} of (None, {', '.join(map(str, shape))})", "a tensor of the same shape", "Return the layer's output.")
+                result = getattr(made, "shape", type(made).__name__)
+                broken(f"{result} from {where} of (None, {', '.join(map(str, shape))})", "a tensor of the same shape", "Return the layer's output.")
             if made is given:
                 continue
             values = np.random.default_rng(0).normal(size=(3, *shape)).astype(np.float32)
             model = keras.Model(given, made)
-            for told, passed in (("training=False", model(values, training=False)), ("no training=", model(values))):
+            for setting, passed in (("training=False", model(values, training=False)), ("no training=", model(values))):
                 if not np.allclose(keras.ops.convert_to_numpy(passed), values, atol=1e-6):
-                    broken(f"that {where} changes values with {told}", "nothing to change when predicting", "Do nothing unless `training` is true.")
+                    broken(f"that {where} changes values with {setting}", "nothing to change when predicting", "Do nothing unless `training` is true.")
             if not np.isfinite(keras.ops.convert_to_numpy(model(values, training=True))).all():
                 broken(f"infinite values from {where} in training", "finite ones", "Mind a rate of 1.")
 
@@ -98,10 +98,10 @@ def it_returns_optimizers_callbacks_and_a_verdict(subject: Subject) -> None:
         callbacks = plugin.callbacks()
         if not isinstance(callbacks, Sequence) or any(not isinstance(one, keras.callbacks.Callback) for one in callbacks):
             broken(f"{callbacks!r} from {subject.at(point)}.callbacks", "a sequence of keras.callbacks.Callback", "Return a list.")
-        for told, epochs in _histories():
+        for history, epochs in _histories():
             verdict = plugin.stop(epochs)
             if not isinstance(verdict, (bool, np.bool_)):
-                broken(f"{verdict!r} from {subject.at(point)}.stop after {told}", "True or False", "Return a comparison; mind an empty list.")
+                broken(f"{verdict!r} from {subject.at(point)}.stop after {history}", "True or False", "Return a comparison; mind an empty list.")
 
 
 @rule(after=("its_penalty_is_a_number", "its_layers_act_in_training_only", "it_returns_optimizers_callbacks_and_a_verdict"))
@@ -139,7 +139,7 @@ def _hooks(subject: Subject) -> list[str]:
 
 
 def _points(subject: Subject, hook: str) -> list[Point]:
-    """Where to look at a hook: nowhere if it is the base's."""
+    """The points at which to check a hook: none if it is the base's."""
     return [*subject.edges, *subject.mixed] if hook in _hooks(subject) else []
 
 

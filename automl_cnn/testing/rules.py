@@ -28,13 +28,13 @@ class Broken(AssertionError):
     """A plugin breaks a rule; the message says what was found, what was expected and what to do."""
 
 
-def broken(found: object, expected: str, do: str) -> NoReturn:
+def broken(observation: object, expected: str, do: str) -> NoReturn:
     """The rule is broken.
 
     Raises:
         Broken: always.
     """
-    raise Broken(f"Found {plainly(found)}. Expected {expected}. {do}")
+    raise Broken(f"Found {plainly(observation)}. Expected {expected}. {do}")
 
 
 def plainly(text: object) -> str:
@@ -45,7 +45,7 @@ def plainly(text: object) -> str:
 
 @dataclass
 class Subject:
-    """A plugin under test, with what its checks have in common. `memory` keeps what is dear to make."""
+    """A plugin under test, with what its checks have in common. `memory` keeps what is expensive to make."""
 
     plugin: type[Any]
     memory: dict[str, Any] = field(default_factory=dict)
@@ -90,7 +90,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule: `check` raises where `subject` breaks it. It tells nothing while one of `after` is broken."""
+    """One rule: `check` raises where `subject` breaks it. It has no meaning while one of `after` is broken."""
 
     name: str
     sentence: str

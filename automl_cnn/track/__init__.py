@@ -5,7 +5,7 @@
     tracker.trial(trial)                         # a run nested in it
     tracker.finish(result, model_file, example)  # registered as "flowers", alias "champion"
 
-The record of a study is elsewhere; what MLflow lacks, `rebuild` writes. MLflow is imported at the
+The record of a study is elsewhere; `rebuild` writes what MLflow lacks. MLflow is imported at the
 first use (about 5 s), and nowhere else in this package.
 """
 
@@ -32,7 +32,7 @@ class Tracking(Protocol):
         """The study begins, or goes on. Both mappings are JSON-ready."""
 
     def trial(self, trial: Trial) -> None:
-        """A trial ended. Telling it twice changes nothing."""
+        """A trial ended. A second call for the same trial changes nothing."""
 
     def finish(self, result: StudyResult, model_file: Path, example: np.ndarray) -> None:
         """The search ended; `example` is one image, (1, height, width, channels), uint8. It may return before that is written."""
@@ -51,7 +51,7 @@ class Tracking(Protocol):
 
 
 class NullTracker:
-    """Tells nobody; `automl-cnn search --no-mlflow`."""
+    """Does nothing; for `automl-cnn search --no-mlflow`."""
 
     def start(self, config: Mapping[str, Any], dataset_summary: Mapping[str, Any]) -> None:
         pass

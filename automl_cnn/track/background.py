@@ -18,8 +18,8 @@ from automl_cnn.records import StudyResult, Trial
 if TYPE_CHECKING:
     from automl_cnn.track import Tracking
 
-LONGEST = 60.0  # seconds that the registered model and the report may take to be written
-PATIENCE = 10.0  # seconds that whatever is left may take at the very end
+LONGEST = 60.0  # seconds allowed for writing the registered model and the report
+PATIENCE = 10.0  # seconds allowed for the remaining writes at the very end
 FAILED, KILLED = "FAILED", "KILLED"  # MLflow's words
 
 log = logging.getLogger("automl_cnn")
@@ -58,13 +58,13 @@ class Background:
         self._hand(lambda: self._tracker.end(status))
 
     def wait(self) -> None:
-        """Wait for what was handed over, a minute at most."""
+        """Wait for the calls handed over so far, a minute at most."""
         if self._last is not None and not self._closed and wait([self._last], LONGEST).not_done:
             self._closed = True
             log.warning("MLflow was not written within %.0f s. The search goes on without it; the next search on this study writes what is missing.", LONGEST)
 
     def close(self) -> None:
-        """Wait for what was handed over, a while at most; nothing more is taken."""
+        """Wait for the calls handed over so far, a limited time at most; accept no more."""
         if self._last is not None and not self._closed:
             wait([self._last], PATIENCE)
         self._closed = True
@@ -80,7 +80,7 @@ class Background:
             try:
                 if not self._closed:
                     call()
-            except BaseException as error:  # against the contract of a tracker: whoever waits must not wait for ever
+            except BaseException as error:  # this breaks the contract of a tracker, but a caller must not wait forever
                 log.warning("MLflow could not be written: %s: %s", type(error).__name__, error)
             finally:
                 done.set_result(None)

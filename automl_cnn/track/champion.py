@@ -69,7 +69,7 @@ def requirements() -> list[str]:
 
 
 def _signature() -> Any:
-    """What comes out. What goes in is not told, since MLflow would then take it in one form only; the model itself says what is wrong with it."""
+    """The output's schema. The input has none, since MLflow would then accept one form only; the model itself checks its input."""
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
     from mlflow.types.schema import Map
@@ -88,7 +88,7 @@ def _of_model(figures: dict[str, Any], model_id: str) -> list[Any]:
 
 
 def _reigning(client: Any, study: str) -> str | None:
-    """What the present champion was made of, or None."""
+    """The content tag of the current champion, or None."""
     from mlflow.exceptions import MlflowException
 
     try:

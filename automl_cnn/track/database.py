@@ -1,7 +1,7 @@
-"""MLflow's SQLite file, looked at without MLflow: whether it can be used, and what a move or a kill left wrong in it.
+"""MLflow's SQLite file, read without MLflow: whether it can be used, and repairs after a move or a kill.
 
-MLflow retries a database that cannot be opened for minutes, keeps absolute paths of its files, and calls a run
-RUNNING for ever where its process was killed.
+MLflow retries for minutes if a database cannot be opened, keeps absolute paths of its files, and leaves a run
+RUNNING forever if its process was killed.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def check(file: Path) -> None:
 
 
 def relocate(file: Path, artifacts: Path) -> None:
-    """Where the store was moved or copied: let MLflow's paths of its files lead into the folder `artifacts` of this store.
+    """After the store was moved or copied, make MLflow's file paths lead into the folder `artifacts` of this store.
 
     Only the locations that automl-cnn gave (`STORE/mlartifacts/STUDY`) are changed.
     """

@@ -24,7 +24,7 @@ from automl_cnn.track import database
 from automl_cnn.track.quiet import ENVIRONMENT
 
 HOST = "127.0.0.1"
-PAGE = "/#/experiments?workflowType=machine_learning"  # MLflow opens on its pages for chats otherwise
+PAGE = "/#/experiments?workflowType=machine_learning"  # otherwise MLflow opens its chat pages
 PATIENCE = 120.0  # seconds for the server to answer; a first start migrates the database
 PORTS_TRIED = 50
 
@@ -33,7 +33,7 @@ def serve(store: Store | Path, port: int = 5000, open_browser: bool = False, end
     """Show the studies of `store` in MLflow's UI until Ctrl-C; the exit code.
 
     Only this machine can reach it. Where `port` is busy, the next free one is taken; the address is printed.
-    `ended` says whether no search is at work on a study: what a kill left RUNNING there is KILLED first.
+    `ended` says whether no search works on a study: a run that a kill left RUNNING there is first marked KILLED.
 
     Raises:
         StoreError: the store holds nothing to show, no port is free, or the server does not start.
@@ -98,7 +98,7 @@ def free_port(first: int) -> int:
 def _await(server: subprocess.Popen[bytes], address: str, log: Path) -> None:
     """Until the server answers."""
     deadline = time.monotonic() + PATIENCE
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy has no business with this machine
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy for this machine
     while time.monotonic() < deadline:
         if server.poll() is not None:
             raise StoreError(f"The MLflow server ended at once (exit code {server.returncode}): {_last_line(log)} See {log}.")

@@ -39,7 +39,7 @@ log = logging.getLogger("automl_cnn")
 
 
 def _never_raises(method: Callable[Concatenate[Tracker, P], None]) -> Callable[Concatenate[Tracker, P], None]:
-    """Whatever goes wrong in the view: one warning, the search goes on, and nothing more is tried, since each attempt may wait for a lock."""
+    """After any error in the view, warn once and let the search go on. Nothing more is tried, since each attempt may wait for a lock."""
 
     @functools.wraps(method)
     def guarded(self: Tracker, /, *args: P.args, **kwargs: P.kwargs) -> None:
@@ -141,7 +141,7 @@ class Tracker:
         self._log(self._run, tags={"objectives": ", ".join(result.objectives), "front": ", ".join(map(str, result.front)), "mlflow.loggedArtifacts": tables})
 
     def _open(self) -> None:
-        """The study's run, found again or begun, and what is known of its trials."""
+        """Reopen or create the study's run, and read what MLflow knows about its trials."""
         if self._settings is None:
             raise RuntimeError("start was not called")
         uri = self.store.mlflow_uri
@@ -161,9 +161,9 @@ class Tracker:
             self._experiment = experiment.experiment_id
             if experiment.lifecycle_stage == "deleted":
                 client.restore_experiment(self._experiment)
-        found = client.search_runs([self._experiment], f"tags.`{STUDY_TAG}` = '{self.study}'", max_results=1)
-        run = found[0] if found else client.create_run(self._experiment, run_name=self.study, tags={STUDY_TAG: self.study, "mlflow.source.name": "automl-cnn"})
-        if found:
+        runs = client.search_runs([self._experiment], f"tags.`{STUDY_TAG}` = '{self.study}'", max_results=1)
+        run = runs[0] if runs else client.create_run(self._experiment, run_name=self.study, tags={STUDY_TAG: self.study, "mlflow.source.name": "automl-cnn"})
+        if runs:
             client.update_run(run.info.run_id, status="RUNNING")
         config, dataset = self._settings
         new = {key: value for key, value in config.items() if key not in run.data.params and value is not None}

@@ -57,13 +57,13 @@ def out_of_fold(labels: np.ndarray, logits: np.ndarray, groups: Sequence[int] | 
     return out
 
 
-def logits_of(model: keras.Model, images: np.ndarray, rows: np.ndarray, told: np.ndarray | None = None) -> np.ndarray:
+def logits_of(model: keras.Model, images: np.ndarray, rows: np.ndarray, probabilities: np.ndarray | None = None) -> np.ndarray:
     """What `model` says of `images[rows]` before the softmax, (rows, classes), but for a number added to all of an image's, which softmax does not see.
 
-    Where its probabilities were `told` already, and none of them is too small to take the logarithm of, it is not run.
+    Where its `probabilities` are given, and none of them is too small to take the logarithm of, it is not run.
     """
-    if told is not None and told.shape == (len(rows), model.output.shape[-1]) and told.min() > LEAST:
-        return np.log(told.astype(np.float64))
+    if probabilities is not None and probabilities.shape == (len(rows), model.output.shape[-1]) and probabilities.min() > LEAST:
+        return np.log(probabilities.astype(np.float64))
     return predict(keras.Model(model.input, model.get_layer(CLASSIFIER).output), images, rows)
 
 

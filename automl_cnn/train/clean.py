@@ -31,5 +31,5 @@ def clean() -> Iterator[None]:
 def _gradients() -> dict[str, Any]:
     """TensorFlow's table of gradients; empty with another backend, or where a version keeps it elsewhere."""
     ops = sys.modules.get("tensorflow.python.framework.ops")
-    found = getattr(getattr(ops, "gradient_registry", None), "_registry", None)
-    return found if isinstance(found, dict) else {}
+    table = getattr(getattr(ops, "gradient_registry", None), "_registry", None)
+    return table if isinstance(table, dict) else {}

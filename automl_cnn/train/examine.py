@@ -62,7 +62,7 @@ def examine(model: keras.Model, card: Mapping[str, Any], dataset: Dataset, proba
 
 
 def confusion(labels: np.ndarray, probabilities: np.ndarray) -> Matrix:
-    """Counts: a row a true class, a column what was said."""
+    """Counts: a row is a true class, a column a predicted one."""
     classes = probabilities.shape[1]
     counts = np.bincount(labels.astype(np.int64) * classes + probabilities.argmax(axis=1), minlength=classes * classes)
     return tuple(tuple(int(count) for count in row) for row in counts.reshape(classes, classes))
@@ -82,8 +82,8 @@ def _heated(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     return softmax(np.log(np.maximum(probabilities.astype(np.float64), LEAST)), 1 / temperature)
 
 
-def _heats(model: keras.Model, images: np.ndarray, rows: np.ndarray, said: np.ndarray) -> tuple[list[np.ndarray] | None, str]:
-    """For each image a map of what spoke for the answer, within 0..1; None and the reason where that cannot be told."""
+def _heats(model: keras.Model, images: np.ndarray, rows: np.ndarray, answers: np.ndarray) -> tuple[list[np.ndarray] | None, str]:
+    """For each image a map of what spoke for the answer, within 0..1; None and the reason where it cannot be computed."""
     if not len(rows):
         return [], ""
     if keras.backend.backend() != "tensorflow":
@@ -92,7 +92,7 @@ def _heats(model: keras.Model, images: np.ndarray, rows: np.ndarray, said: np.nd
         reader = _looking(model)
         if reader is None:
             return None, "Where the network looked (Grad-CAM) is not known: it has no feature map of more than one pixel."
-        return _maps(reader, np.asarray(images[rows], np.float32), said), ""
+        return _maps(reader, np.asarray(images[rows], np.float32), answers), ""
     except Exception as error:  # layers of a plugin may have no gradient; a report without heat maps is still one
         return None, f"Where the network looked (Grad-CAM) is not known: {type(error).__name__}: {' '.join(str(error).split())[:160]}."
 
@@ -141,8 +141,8 @@ def _last_map(model: keras.Model) -> tuple[keras.Model, Any, Any] | None:
         if len(shape) == 4 and not isinstance(layer, keras.layers.InputLayer) and layer.name != "resize" and 1 not in shape[1:3] and _learned(model, layer):
             return model, layer, model.get_layer(CLASSIFIER).output if CLASSIFIER in names else model.output
     for layer in model.layers:
-        if isinstance(layer, keras.Model) and (found := _last_map(layer)) is not None:
-            return found
+        if isinstance(layer, keras.Model) and (result := _last_map(layer)) is not None:
+            return result
     return None
 
 

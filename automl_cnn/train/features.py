@@ -92,10 +92,10 @@ class Features:
         shape = (len(self.dataset), sum(self.widths))
         path = Path(self.dataset.array).with_name(f"{Path(self.dataset.array).stem.rpartition('-')[0]}-{self._key(look, resolution)}.npy")
         with suppress(OSError, ValueError):
-            found = np.load(path, mmap_mode="r+")
-            if found.shape == shape and found.dtype == np.float16:
+            array = np.load(path, mmap_mode="r+")
+            if array.shape == shape and array.dtype == np.float16:
                 os.utime(path)
-                return np.asarray(found)
+                return np.asarray(array)
         part = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
         try:
             arrays.trim(path.parent, arrays.LIMIT_BYTES - 2 * int(np.prod(shape)), keep=path)

@@ -45,7 +45,7 @@ class Compared:
         return contrast
 
     def table(self, *measures: Measure) -> pd.DataFrame:
-        """A row for each network: means over the seeds, with half of the 95 % interval where it is not nothing."""
+        """A row for each network: means over the seeds, with half of the 95 % interval if it is not zero."""
         import pandas as pd
 
         chosen: tuple[Measure, ...] = measures or ("accuracy", "train_accuracy", "params", "mult_adds", "seconds")

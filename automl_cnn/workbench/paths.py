@@ -1,4 +1,4 @@
-"""The ways of several optimizers over the loss of one network."""
+"""The paths of several optimizers over the loss of one network."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Paths:
-    """The ways of several optimizers over the loss of one network, in the plane that holds most of them.
+    """The paths of several optimizers over the loss of one network, in the plane that contains most of their variation.
 
     `paths` has points (steps, 2) for each optimizer, `losses` the training loss at each; `grid` is the loss over the plane at `xs` and `ys`.
     """
@@ -60,7 +60,7 @@ def loss_paths(
     seed: int = 0,
     points: int = 21,
 ) -> Paths:
-    """Let several optimizers take `steps` from the same weights, and draw their ways in the plane of the two directions in which they differ most.
+    """Let several optimizers take `steps` from the same weights, and draw their paths in the plane of the two directions in which they differ most.
 
     The loss is measured on one fixed batch of at most 256 training images, with batch norms as while training. Choose a small network: all weights of all
     steps are kept in memory.

@@ -1,4 +1,4 @@
-"""Keras' own archive, of stock classes only: to train on, or to serve where Keras is at home. Loads without automl-cnn, in safe mode."""
+"""Keras' own archive, of stock classes only: to train on, or to serve where Keras is installed. Loads without automl-cnn, in safe mode."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ def write(source: Source, path: Path, method: str) -> None:
     from automl_cnn.export.network import PROBABILITIES, of_one_size
 
     model = of_one_size(source.network)
-    exported(keras.Model(model.inputs[0], {PROBABILITIES: model.outputs[0]}), path, "litert", **_options(source, method))  # so that its signature says so
+    exported(keras.Model(model.inputs[0], {PROBABILITIES: model.outputs[0]}), path, "litert", **_options(source, method))  # so that its signature has this name
 
 
 def _options(source: Source, method: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ def write(source: Source, path: Path, method: str) -> None:
 
 
 def convert(model: Any, source: Source, path: Path, method: str) -> None:
-    """Write `model`, which takes uint8 images, to `path`; `source` has what calibrates it."""
+    """Write `model`, which takes uint8 images, to `path`; `source` has the calibration images."""
     from automl_cnn.export import quantize
 
     exported(model, path, "onnx", opset_version=OPSET)

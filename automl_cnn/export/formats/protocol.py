@@ -29,7 +29,7 @@ class Source:
 
     network: Any
     calibration: np.ndarray | None = None
-    missing: str = ""  # why there are no calibration images, where that is known
+    missing: str = ""  # why there are no calibration images, if that is known
 
     @property
     def images(self) -> np.ndarray:
@@ -52,7 +52,7 @@ class Format:
 
     `methods` says for each quantization how it is done: the ways to try in turn, the best first, each a
     word that `write(source, path, method)` knows. `modules` must be importable to write and run it; the `extra` of
-    this package installs them. `instead` is what to use where a network cannot be written so.
+    this package installs them. `instead` is what to use if a network cannot be written in this format.
     """
 
     name: str
@@ -106,10 +106,10 @@ class Format:
     @property
     def versions(self) -> dict[str, str]:
         """The versions of what writes and runs it, as installed."""
-        found = {}
+        versions = {}
         for name in self.distributions:
             try:
-                found[name] = importlib.metadata.version(name)
+                versions[name] = importlib.metadata.version(name)
             except importlib.metadata.PackageNotFoundError:
                 continue
-        return found
+        return versions

@@ -10,7 +10,7 @@ from typing import Any
 
 
 def exported(model: Any, path: Path, format_: str, **options: Any) -> None:
-    """`model.export` without its talk; the input is called `images`."""
+    """`model.export` without its log output; the input is called `images`."""
     import keras
 
     from automl_cnn.export.network import IMAGES

@@ -2,7 +2,7 @@
 "use strict";
 
 const SHOWN = 5;
-const ONE = 2 ** 22; // weights are whole numbers of which so many make one, as in Pillow, so that sums are rounded alike
+const ONE = 2 ** 22; // weights are integers in units of 1 / ONE, as in Pillow, so that sums are rounded alike
 
 // Gzip in base64 -> bytes.
 async function unpacked(text) {
@@ -17,10 +17,10 @@ function weights(from, to) {
   return Array.from({ length: to }, (_, place) => {
     const centre = (place + 0.5) * scale;
     const first = Math.max(0, Math.trunc(centre - support + 0.5)), last = Math.min(from, Math.trunc(centre + support + 0.5));
-    const found = [];
-    for (let at = first; at < last; at++) found.push(Math.max(0, 1 - Math.abs((at - centre + 0.5) * slope)));
-    const total = found.reduce((sum, one) => sum + one, 0);
-    return [first, found.map((one) => Math.floor(0.5 + one / total * ONE))];
+    const shares = [];
+    for (let at = first; at < last; at++) shares.push(Math.max(0, 1 - Math.abs((at - centre + 0.5) * slope)));
+    const total = shares.reduce((sum, one) => sum + one, 0);
+    return [first, shares.map((one) => Math.floor(0.5 + one / total * ONE))];
   });
 }
 
@@ -32,27 +32,27 @@ function resized(pixels, width, height, depth, size) {
 }
 
 function across(pixels, width, height, depth, size) {
-  const found = new Uint8ClampedArray(height * size * depth);
+  const result = new Uint8ClampedArray(height * size * depth);
   weights(width, size).forEach(([first, share], x) => {
     for (let y = 0; y < height; y++) for (let c = 0; c < depth; c++) {
       let sum = ONE / 2;
       for (let at = 0; at < share.length; at++) sum += share[at] * pixels[(y * width + first + at) * depth + c];
-      found[(y * size + x) * depth + c] = Math.floor(sum / ONE);
+      result[(y * size + x) * depth + c] = Math.floor(sum / ONE);
     }
   });
-  return found;
+  return result;
 }
 
 function down(pixels, width, height, depth, size) {
-  const found = new Uint8ClampedArray(size * width * depth);
+  const result = new Uint8ClampedArray(size * width * depth);
   weights(height, size).forEach(([first, share], y) => {
     for (let x = 0; x < width; x++) for (let c = 0; c < depth; c++) {
       let sum = ONE / 2;
       for (let at = 0; at < share.length; at++) sum += share[at] * pixels[((first + at) * width + x) * depth + c];
-      found[(y * width + x) * depth + c] = Math.floor(sum / ONE);
+      result[(y * width + x) * depth + c] = Math.floor(sum / ONE);
     }
   });
-  return found;
+  return result;
 }
 
 // What the canvas has (red, green, blue, opacity) -> red, green, blue.
@@ -60,7 +60,7 @@ function opaque(pixels) {
   return Uint8ClampedArray.from({ length: pixels.length / 4 * 3 }, (_, at) => pixels[Math.floor(at / 3) * 4 + at % 3]);
 }
 
-// Red, green, blue -> grey.
+// Red, green, blue -> gray.
 function grey(pixels) {
   return Uint8ClampedArray.from({ length: pixels.length / 3 }, (_, at) => (pixels[3 * at] * 19595 + pixels[3 * at + 1] * 38470 + pixels[3 * at + 2] * 7471 + 32768) >> 16);
 }

@@ -21,12 +21,12 @@ VERSION = "1.30.0"
 INTEGRITY = "sha512-q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="  # of that version, as npm has it
 GLUE = "dist/ort.wasm.bundle.min.mjs"
 WASM = "dist/ort-wasm-simd-threaded.wasm"
-SECONDS = 600  # that a download of 33 MB may take
+SECONDS = 600  # time limit for a download of 33 MB
 
 
 @dataclass(frozen=True)
 class Runtime:
-    """A JavaScript module and the WebAssembly that it runs; `note` says so where it is not the version that was tested."""
+    """A JavaScript module and the WebAssembly that it runs; `note` says so if it is not the tested version."""
 
     version: str
     glue: bytes
@@ -69,9 +69,9 @@ def _fetched() -> Runtime:
         archives = list(Path(folder).glob("*.tgz"))
         if len(archives) != 1:
             raise ExportError(f"npm left no archive of {PACKAGE}@{VERSION}. Pack it by hand (npm pack {PACKAGE}@{VERSION}) and pass the archive.")
-        found = integrity(archives[0])
-        if found != INTEGRITY:
-            raise ExportError(f"What npm fetched as {PACKAGE}@{VERSION} is not what was pinned: expected {INTEGRITY}, received {found}. It was not used.")
+        digest = integrity(archives[0])
+        if digest != INTEGRITY:
+            raise ExportError(f"What npm fetched as {PACKAGE}@{VERSION} is not what was pinned: expected {INTEGRITY}, received {digest}. It was not used.")
         return _packed(archives[0])
 
 

@@ -1,4 +1,4 @@
-"""The page's files: ours as they are, the network and the runtime as scripts that hold them in base64."""
+"""The page's files: our own unchanged, the network and the runtime as scripts that contain them in base64."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def write(exported: Path, runtime: Runtime, model: str = "model.onnx") -> Path:
                 (work / name).write_bytes((resources.files(__package__) / name).read_bytes())
             (work / "model.js").write_text(f"window.MODEL = {_script(about)};\nwindow.NETWORK = {_packed(network)};\n", encoding="utf-8")
             text = f"window.GLUE = {_packed(runtime.glue)};\nwindow.WASM = {_packed(runtime.wasm)};\n"
-            (work / "runtime.js").write_text(f"// onnxruntime-web {runtime.version}, MIT licence, packed: see page.js\n{text}", encoding="utf-8")
+            (work / "runtime.js").write_text(f"// onnxruntime-web {runtime.version}, MIT license, packed: see page.js\n{text}", encoding="utf-8")
             target = exported / FOLDER
             shutil.rmtree(target, ignore_errors=True)
             work.chmod(0o755)

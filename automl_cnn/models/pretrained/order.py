@@ -16,19 +16,19 @@ def in_order(model: keras.Model) -> list[Any]:
 
     `model.layers` goes by depth, where one layer of padding more on a branch changes the order.
     """
-    found: list[Any] = []
+    layers: list[Any] = []
     seen: set[tuple[int, int]] = set()
     stack: list[tuple[Any, int, bool]] = [(*tensor._keras_history[:2], False) for tensor in reversed(model.outputs)]
     while stack:
         layer, use, done = stack.pop()
         if done:
-            if layer not in found and getattr(layer, "weights", None):
-                found.append(layer)
+            if layer not in layers and getattr(layer, "weights", None):
+                layers.append(layer)
         elif (id(layer), use) not in seen:
             seen.add((id(layer), use))
             stack.append((layer, use, True))
             stack.extend((*tensor._keras_history[:2], False) for tensor in reversed(layer._inbound_nodes[use].input_tensors))
-    return [layer for layer in found if not isinstance(layer, keras.layers.Normalization)]  # preprocessing, which is ours
+    return [layer for layer in layers if not isinstance(layer, keras.layers.Normalization)]  # preprocessing, which is ours
 
 
 def items_of(model: keras.Model) -> list[Item]:

@@ -69,8 +69,8 @@ def find(entry: Pretrained) -> Path | None:
         return file if file.is_file() else None
     spec = importlib.util.find_spec(source.name)
     folders = spec.submodule_search_locations if spec else None
-    found = (path for folder in folders or () for path in sorted(Path(folder).glob(source.pattern)) if path.is_file())
-    return next(found, None)
+    files = (path for folder in folders or () for path in sorted(Path(folder).glob(source.pattern)) if path.is_file())
+    return next(files, None)
 
 
 def what_to_install(entry: Pretrained) -> str:

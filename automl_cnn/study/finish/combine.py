@@ -47,36 +47,36 @@ class Combination:
 def combine(
     metric: Metric,
     labels: np.ndarray,
-    said: Mapping[int, np.ndarray],
+    probabilities: Mapping[int, np.ndarray],
     best: int,
     *,
     allowed: Callable[[Sequence[int]], bool] = lambda numbers: True,
 ) -> Combination | None:
     """The networks that are better together than `best` alone by more than chance; None where there are none.
 
-    `said` are the probabilities (images, classes) of the validation images by trial, `best` among them; `allowed`
-    says whether so many trials together keep the user's limits.
+    `probabilities` holds those of the validation images (images, classes) by trial, `best` among them; `allowed`
+    says whether the given trials together keep the user's limits.
     """
-    if len(said) < 2 or best not in said:
+    if len(probabilities) < 2 or best not in probabilities:
         return None
-    found = _picked(metric, labels, said, best, allowed)
-    if found is None or not better(metric, labels, mean(said, found.picks), said[best], tries=attempts(len(said))):
+    combination = _picked(metric, labels, probabilities, best, allowed)
+    if combination is None or not better(metric, labels, mean(probabilities, combination.picks), probabilities[best], tries=attempts(len(probabilities))):
         return None
-    return found
+    return combination
 
 
 def attempts(networks: int) -> int:
-    """How many tries the choice among so many networks counts as."""
+    """How many tries the choice among `networks` networks counts as."""
     return networks - 1
 
 
-def mean(said: Mapping[int, np.ndarray], picks: Mapping[int, int]) -> np.ndarray:
+def mean(probabilities: Mapping[int, np.ndarray], picks: Mapping[int, int]) -> np.ndarray:
     """The mean of the picked trials' probabilities."""
-    return np.asarray(sum(count * said[number].astype(np.float64) for number, count in picks.items()) / sum(picks.values()))
+    return np.asarray(sum(count * probabilities[number].astype(np.float64) for number, count in picks.items()) / sum(picks.values()))
 
 
 def better(metric: Metric, labels: np.ndarray, together: np.ndarray, alone: np.ndarray, *, tries: int, seed: int = 0) -> bool:
-    """Whether probabilities `together` beat those `alone` on the same images by more than chance, the best of so many tries."""
+    """Whether probabilities `together` beat those `alone` on the same images by more than chance, as the best of `tries` tries."""
     if metrics.score(metric, labels, together) <= metrics.score(metric, labels, alone):
         return False
     return _drawn_no_better(metric, labels, together, alone, seed) <= DOUBT / max(1, tries) * DRAWS
@@ -93,21 +93,23 @@ def _drawn_no_better(metric: Metric, labels: np.ndarray, together: np.ndarray, a
     return sum(int(np.sum(ahead(block) <= behind(block) + ROUNDING)) for block in draws(len(labels), DRAWS, seed))
 
 
-def _picked(metric: Metric, labels: np.ndarray, said: Mapping[int, np.ndarray], best: int, allowed: Callable[[Sequence[int]], bool]) -> Combination | None:
+def _picked(
+    metric: Metric, labels: np.ndarray, probabilities: Mapping[int, np.ndarray], best: int, allowed: Callable[[Sequence[int]], bool]
+) -> Combination | None:
     """The picks with the highest score, of equals the lowest loss; None where that is the best alone."""
-    picks, total = {best: 1}, said[best].astype(np.float64)
+    picks, total = {best: 1}, probabilities[best].astype(np.float64)
     standing = _worth(metric, labels, total)
-    found: Combination | None = None
+    combination: Combination | None = None
     for count in range(1, ROUNDS):
-        options = [number for number in said if number in picks or (len(picks) < DISTINCT and allowed([*picks, number]))]
-        worth = {number: _worth(metric, labels, (total + said[number]) / (count + 1)) for number in sorted(options)}
+        options = [number for number in probabilities if number in picks or (len(picks) < DISTINCT and allowed([*picks, number]))]
+        worth = {number: _worth(metric, labels, (total + probabilities[number]) / (count + 1)) for number in sorted(options)}
         chosen = max(worth, key=worth.__getitem__)
         picks = {**picks, chosen: picks.get(chosen, 0) + 1}
-        total = total + said[chosen]
+        total = total + probabilities[chosen]
         if len(picks) > 1 and worth[chosen] > standing:
             standing = worth[chosen]
-            found = Combination(picks, standing[0], -standing[1])
-    return found
+            combination = Combination(picks, standing[0], -standing[1])
+    return combination
 
 
 def _worth(metric: Metric, labels: np.ndarray, probabilities: np.ndarray) -> tuple[float, float]:

@@ -17,7 +17,7 @@ Scores = Callable[[np.ndarray], np.ndarray]  # (draws, images) -> (draws,)
 
 
 def draws(images: int, number: int, seed: int = 0) -> Iterator[np.ndarray]:
-    """So many draws of `images` images with replacement, in blocks (some draws, images)."""
+    """`number` draws of `images` images with replacement, in blocks (some draws, images)."""
     rng = np.random.default_rng(seed)
     block = max(1, AT_ONCE // images)
     for start in range(0, number, block):

@@ -47,15 +47,15 @@ class Ensembles:
     groups: np.ndarray | None = None  # of the validation images: the same number for versions of one photo
 
     def put(self, trials: Sequence[Trial], seconds: float) -> None:
-        """Put an ensemble in the best model's place, if one is better by more than chance, keeps the limits and can be made in so many seconds.
+        """Put an ensemble in the best model's place, if one is better by more than chance, keeps the limits and can be made within `seconds`.
 
         Nothing happens where it stands there already.
         """
-        best, said = incumbent(tuple(trials)), self._said(trials)
-        found = self._found(trials, said)
-        if best is None or found is None or members_of(self.model_files.best) == shares(found):
+        best, probabilities = incumbent(tuple(trials)), self._said(trials)
+        combination = self._found(trials, probabilities)
+        if best is None or combination is None or members_of(self.model_files.best) == shares(combination):
             return
-        members = [trials[number] for number in found.picks]
+        members = [trials[number] for number in combination.picks]
         if price(members, len(self.labels)) > seconds:
             named = ", ".join(str(trial.number) for trial in members)
             self.observer.note(f"Trials {named} answer better together than the best alone, but no time was left to make one model of them: raise --budget.")
@@ -63,7 +63,7 @@ class Ensembles:
         self.observer.finishing(f"making one model of {len(members)} networks that are better together")
         part = self.model_files.best.with_name(PART)
         try:
-            self._make(best, found, said, part)
+            self._make(best, combination, probabilities, part)
         except TrialError as error:
             self.observer.note(f"The best networks could not be made one model: {error}")
         finally:
@@ -71,8 +71,8 @@ class Ensembles:
 
     def foreseen(self, trials: Sequence[Trial]) -> float:
         """Seconds that the finish would take longer, were the search to end now: none where the best alone would stand."""
-        found = self._found(trials, self._said(trials))
-        return 0.0 if found is None else price([trials[number] for number in found.picks], len(self.labels))
+        combination = self._found(trials, self._said(trials))
+        return 0.0 if combination is None else price([trials[number] for number in combination.picks], len(self.labels))
 
     def take_apart(self, trials: Sequence[Trial]) -> None:
         """Put the best network alone in its place again, where an ensemble stands and the network's checkpoint is still there."""
@@ -80,16 +80,20 @@ class Ensembles:
         if best is not None and members_of(self.model_files.best) and self.model_files.checkpoint(best.number).exists():
             self.model_files._promote(best)
 
-    def _found(self, trials: Sequence[Trial], said: Mapping[int, np.ndarray]) -> Combination | None:
+    def _found(self, trials: Sequence[Trial], probabilities: Mapping[int, np.ndarray]) -> Combination | None:
         best = incumbent(tuple(trials))
         if best is None:
             return None
-        return combine(self.metric, self.labels, said, best.number, allowed=lambda numbers: self._allowed([trials[number] for number in numbers]))
+        return combine(self.metric, self.labels, probabilities, best.number, allowed=lambda numbers: self._allowed([trials[number] for number in numbers]))
 
     def _said(self, trials: Sequence[Trial]) -> dict[int, np.ndarray]:
         """The probabilities of the validation images, by trial, of the networks that are still there."""
         read = {number: predictions.recall(self.model_files.checkpoint(number)) for number in sorted(kept(trials))}
-        return {number: said for number, said in read.items() if said is not None and said.shape == (len(self.labels), self.classes)}
+        return {
+            number: probabilities
+            for number, probabilities in read.items()
+            if probabilities is not None and probabilities.shape == (len(self.labels), self.classes)
+        }
 
     def _allowed(self, members: Sequence[Trial]) -> bool:
         """Whether their sum keeps the limits."""
@@ -101,33 +105,33 @@ class Ensembles:
             return False
         return limits.latency is None or limits.measure is None or sum(limits.measure(trial.configuration) for trial in members) <= limits.latency
 
-    def _make(self, best: Trial, found: Combination, said: Mapping[int, np.ndarray], part: Path) -> None:
+    def _make(self, best: Trial, combination: Combination, probabilities: Mapping[int, np.ndarray], part: Path) -> None:
         """What is made must keep what was promised: judged once more by its own answers, at its own size on disk."""
-        files = {number: str(self.model_files.checkpoint(number)) for number in found.picks}
-        made = self.executor.ensemble(Recipe(files, found.weights, str(part)))
-        if not better(self.metric, self.labels, made.probabilities, said[best.number], tries=attempts(len(said))):
+        files = {number: str(self.model_files.checkpoint(number)) for number in combination.picks}
+        made = self.executor.ensemble(Recipe(files, combination.weights, str(part)))
+        if not better(self.metric, self.labels, made.probabilities, probabilities[best.number], tries=attempts(len(probabilities))):
             return
         if self.limits.bytes is not None and part.stat().st_size > self.limits.bytes:
             return
         predictions.keep(part, made.probabilities)
-        write_card(part, {**self.model_files.card(best), **self._card(found, made)})
+        write_card(part, {**self.model_files.card(best), **self._card(combination, made)})
         unseal(self.model_files.best)
         part.replace(self.model_files.best)
 
-    def _card(self, found: Combination, made: Joint) -> dict[str, Any]:
+    def _card(self, combination: Combination, made: Joint) -> dict[str, Any]:
         return {
             "size": made.size,
             "params": made.cost.params,
             "mult_adds": made.cost.mult_adds,
             "val_score": metrics.score(self.metric, self.labels, made.probabilities),
             "val_interval": metrics.interval(self.metric, self.labels, made.probabilities, groups=() if self.groups is None else self.groups),
-            MEMBERS: shares(found),
+            MEMBERS: shares(combination),
         }
 
 
-def shares(found: Combination) -> dict[str, float]:
+def shares(combination: Combination) -> dict[str, float]:
     """Each trial's share, as the card keeps it."""
-    return {str(number): round(share, 6) for number, share in found.weights.items()}
+    return {str(number): round(share, 6) for number, share in combination.weights.items()}
 
 
 def members_of(model: Path) -> dict[str, float]:
@@ -150,5 +154,5 @@ def together(costs: Any) -> NetCost:
 
 
 def price(members: Sequence[Trial], images: int) -> float:
-    """Seconds, about, that the finish takes longer by making and using one model of these trials; so many images in a split."""
+    """About how many seconds the finish takes longer by making and using one model of these trials; `images` is their number in a split."""
     return sum(READ * LOADED * (trial.setup or 0.0) + LOOKED * images / (FORWARD * (trial.images_per_second or 1e9)) for trial in members)

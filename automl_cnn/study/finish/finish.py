@@ -287,8 +287,8 @@ class Finish:
         file = self.model_files.checkpoint(number)
         majority.write(file, self.dataset)
         truth = self.dataset.labels[self.dataset.rows("val")]
-        said = majority.answers(self.dataset, len(truth))
-        score, span = metrics.score(self.config.scored_by, truth, said), metrics.interval(self.config.scored_by, truth, said)
+        answers = majority.answers(self.dataset, len(truth))
+        score, span = metrics.score(self.config.scored_by, truth, answers), metrics.interval(self.config.scored_by, truth, answers)
         self.record.finish(number, Finished(State.COMPLETE, score, checkpoint=str(file), interval=span))
         trials = self.record.trials
         self.model_files.put(trials)
@@ -300,8 +300,8 @@ class Finish:
     def _test_of_majority(self) -> TestScore:
         """The one test score of the majority class, for which no pixel is needed."""
         truth = self.dataset.labels[self.dataset.rows("test")]
-        said, metric = majority.answers(self.dataset, len(truth)), self.config.scored_by
-        return TestScore(metrics.score(metric, truth, said), metrics.interval(metric, truth, said), majority.confusion(self.dataset, truth))
+        answers, metric = majority.answers(self.dataset, len(truth)), self.config.scored_by
+        return TestScore(metrics.score(metric, truth, answers), metrics.interval(metric, truth, answers), majority.confusion(self.dataset, truth))
 
     def _baseline(self) -> float:
         """What answering the most frequent class every time would score on the validation images."""

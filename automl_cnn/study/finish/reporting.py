@@ -64,10 +64,10 @@ def kept(study: Overview) -> Evidence | None:
     """What was found out about the best model, unless it is of an earlier one."""
     best = study.best
     try:
-        found = Evidence.load(study.folder.folder / EVIDENCE)
+        evidence = Evidence.load(study.folder.folder / EVIDENCE)
     except StoreError:
         return None
-    return found if found is not None and best is not None and found.trial == best.number else None
+    return evidence if evidence is not None and best is not None and evidence.trial == best.number else None
 
 
 def look(study: Overview) -> tuple[Evidence | None, str]:
@@ -90,15 +90,15 @@ def look(study: Overview) -> tuple[Evidence | None, str]:
                 checkpoints=str(folder.folder / "trials"),
             )
         )
-        found = executor.examine(str(folder.judged))
+        evidence = executor.examine(str(folder.judged))
     except TrialError as error:
         return None, f"The winner's mistakes could not be looked at: {error}"
     finally:
         executor.close()
-    if found.trial != best.number:
-        return None, f"The model in {folder.model} is of trial {found.trial}, not of the best one, {best.number}: go on with the study to put that right."
-    found.save(folder.folder / EVIDENCE)
-    return found, ""
+    if evidence.trial != best.number:
+        return None, f"The model in {folder.model} is of trial {evidence.trial}, not of the best one, {best.number}: go on with the study to put that right."
+    evidence.save(folder.folder / EVIDENCE)
+    return evidence, ""
 
 
 def conclude(study: Overview, store: Store, evidence: Evidence | None, without: str) -> tuple[Path, ...]:
@@ -130,35 +130,35 @@ def write(known: Facts, folder: StudyFolder, out: Path | None = None) -> Path:
 def findings(trials: Sequence[Trial], data: Mapping[str, Any], metric: str) -> Mapping[int, tuple[Finding, ...]]:
     """What the diagnosis says of each trial, the main finding first; nothing where it cannot say anything."""
     context = Context.of(data, metric, trials)
-    found: dict[int, tuple[Finding, ...]] = {}
+    diagnoses: dict[int, tuple[Finding, ...]] = {}
     for trial in trials:
         try:
-            found[trial.number] = tuple(diagnose(trial, context))
+            diagnoses[trial.number] = tuple(diagnose(trial, context))
         except Exception as error:  # a report without findings is still one
             log.warning("Trial %d could not be diagnosed: %s: %s", trial.number, type(error).__name__, error)
-    return {number: told for number, told in found.items() if told}
+    return {number: diagnosis for number, diagnosis in diagnoses.items() if diagnosis}
 
 
 def hashes(study: Overview) -> Mapping[str, str]:
     """What tells whether images and model are still the same."""
-    found = {"images (fingerprint)": str(study.data["fingerprint"])} if study.data.get("fingerprint") else {}
+    digests = {"images (fingerprint)": str(study.data["fingerprint"])} if study.data.get("fingerprint") else {}
     try:
         with study.folder.model.open("rb") as file:
-            found["model.keras (sha256)"] = hashlib.file_digest(file, "sha256").hexdigest()
+            digests["model.keras (sha256)"] = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         pass
-    return found
+    return digests
 
 
 def versions() -> Mapping[str, str]:
     """The packages that took part, each at its version."""
-    found = {}
+    packages = {}
     for package in VERSIONS:
         try:
-            found[package] = importlib.metadata.version(package)
+            packages[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return packages
 
 
 def _scanned(folder: StudyFolder) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:

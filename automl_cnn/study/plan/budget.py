@@ -52,7 +52,7 @@ class Budget:
         return float("inf") if self.total is None else max(0.0, self.total - SETUP - self.reserve) - self.final
 
     def defaults(self, available: int) -> int:
-        """How many of so many defaults there is time for."""
+        """How many of the `available` defaults there is time for."""
         if self.total is None:
             return available
         return min(available, max(LEAST_DEFAULTS, int(self.searching / SLICE) - PROPOSALS))
@@ -79,7 +79,7 @@ def evenly(left: float, share: float, building: float) -> float:
 
 
 def finishing(best: Trial | None, images: int, ready: float | None) -> float:
-    """Seconds that the finish takes: on a machine that was `ready` for its first trial after so many, with so many images to score by the best network."""
+    """Seconds that the finish takes: on a machine that was `ready` for its first trial after that many, with `images` images to score by the best network."""
     slower = max(1.0, (ready or SETUP) / SETUP)
     speed = (best.images_per_second or 0.0) * (1.0 if is_probe(best.configuration) else FORWARD) if best is not None else 0.0
     return FINISH * slower + (max(0.0, images / speed - COMMON_SCORING) if speed else 0.0)

@@ -15,7 +15,7 @@ ARCHIVE_PER_KERNEL = 2_048
 
 @dataclass(frozen=True)
 class Limits:
-    """Upper limits on one network; None where there is none. `latency` is in milliseconds for one image, told by `measure`."""
+    """Upper limits on one network; None where there is none. `latency` is in milliseconds for one image; `measure` returns it."""
 
     params: int | None = None
     mult_adds: int | None = None

@@ -21,7 +21,7 @@ from automl_cnn.space import Choice, Configuration, Float, Parameter, Scalar, Sp
 from automl_cnn.transfer import FINETUNE, MIRROR, MODES, MOST_SIZES, MOST_STAGES, NONE, PRETRAINED, PROBE, RATE, SIZES, STAGES
 
 RESOLUTIONS = (16, 24, 32, 48, 64, 96, 128, 160, 192, 224, 256, 320, 384, 448, 512)
-THUMBNAIL = 32  # px; below it photos are not told apart
+THUMBNAIL = 32  # px; below it photos cannot be distinguished
 WIDTHS = (0.25, 0.35, 0.5, 0.75, 1.0, 1.4)
 DEPTHS = (0.5, 0.75, 1.0, 1.4)
 BATCH_SIZES = (16, 32, 64, 128)

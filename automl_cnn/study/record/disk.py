@@ -81,7 +81,7 @@ class Disk:
         return None if self.limit is None else max(1, (self.limit - self.images) // CHECKPOINTS)
 
     def lacks(self, model: int, images: int) -> str | None:
-        """Why a trial with a model of `model` bytes, and so many bytes of images to be resized for it, has no room; None if it has."""
+        """Why a trial with a model of `model` bytes, and `images` bytes of images to be resized for it, has no room; None if it has."""
         needed = COPIES * model + images + MARGIN
         free = free_bytes(self.folder.folder)
         if free < needed:

@@ -74,13 +74,13 @@ class Record:
         """
         if not journal.exists():
             return {}
-        found: dict[str, Record] = {}
+        records: dict[str, Record] = {}
         with _opening(journal):
             storage = JournalStorage(JournalFileBackend(str(journal), lock_obj=JournalLock(journal)))
             for name in optuna.get_all_study_names(storage):
-                record = found[name] = cls.__new__(cls)
+                record = records[name] = cls.__new__(cls)
                 record._attach(storage, optuna.load_study(study_name=name, storage=storage))
-        return found
+        return records
 
     @staticmethod
     def delete(journal: Path, study: str) -> None:
@@ -164,7 +164,7 @@ class Record:
         return number
 
     def event(self, number: int, event: Started | Epoch) -> None:
-        """What the running trial told."""
+        """Record an event that the running trial reported."""
         trial_id = self._ids[number]
         if isinstance(event, Started):
             for key, value in dataclasses.asdict(event.cost).items():

@@ -41,5 +41,5 @@ class Times:
                 self._within[-1] += whole
 
     def add(self, what: str, seconds: float) -> None:
-        """So many seconds more."""
+        """Add `seconds` to what was spent on `what`."""
         self.spent[what] = self.spent.get(what, 0.0) + seconds

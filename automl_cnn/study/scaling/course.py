@@ -20,7 +20,7 @@ from automl_cnn.study.scaling.results import report, write
 
 @dataclass
 class Scale:
-    """The course of a session that scales: hand it to `automl_cnn.study.run`. `planner` and what it concluded are there afterwards."""
+    """The course of a session that scales: hand it to `automl_cnn.study.run`. Afterward, `planner` and its conclusions are set."""
 
     asked: Plan
     planner: ScalePlanner | None = None

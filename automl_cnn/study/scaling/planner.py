@@ -32,7 +32,7 @@ MOST_PHI = 6.0  # where only limits say how far to scale; the paper's B7
 USUAL_PHI = 2.0  # where nothing does
 FINE = 0.25  # of phi, to which limits are used up; steps nearer to the last one are not trained
 SPARE = 0.75  # of the time, which is planned with
-DEEPER = 1.3  # scaled networks take about so many times longer to build than the baseline
+DEEPER = 1.3  # scaled networks take about this many times as long to build as the baseline
 LEAST_SECONDS = 6.0
 UNHURRIED_EPOCHS = 30  # where no budget is set
 HOPELESS_FROM = 5  # tenths of a training
@@ -165,9 +165,9 @@ class ScalePlanner(Planner):
         given = {"architecture": self.plan.architecture, **self.plan.given}
         sizes = {name: value for name, value in given.items() if name in ("resolution", "width", "depth")}
         rest = {name: value for name, value in given.items() if name not in sizes}
-        found = self.sizing.default(rest, (), self._seconds(budget, rest))
-        roomy = [size for size in self.sizing.resolutions(found) if size <= int(found["resolution"]) and self._grows(size)]
-        return {**found, **({"resolution": max(roomy)} if roomy else {}), **sizes}
+        default = self.sizing.default(rest, (), self._seconds(budget, rest))
+        roomy = [size for size in self.sizing.resolutions(default) if size <= int(default["resolution"]) and self._grows(size)]
+        return {**default, **({"resolution": max(roomy)} if roomy else {}), **sizes}
 
     def _grows(self, size: int) -> bool:
         """Whether what the images hold leaves a network of this resolution room to grow as the paper's would."""
@@ -247,7 +247,7 @@ class ScalePlanner(Planner):
         return max(1, self.sizing.cost(configuration).mult_adds)
 
     def _affordable(self, configuration: Configuration, fidelity: Fidelity, done: Sequence[Trial], budget: Budget) -> bool:
-        """Whether so many epochs fit into what is left; a training that would be cut short compares with no other."""
+        """Whether the epochs of `fidelity` fit into what is left; a training that would be cut short compares with no other."""
         if not done or math.isinf(budget.left):
             return True
         paid = self.sizing.cost(configuration)
@@ -255,7 +255,7 @@ class ScalePlanner(Planner):
         return setup(done, paid.kernels) + fidelity.epochs * epoch <= budget.left
 
     def _seconds(self, budget: Budget, given: Mapping[str, Scalar]) -> float | None:
-        """Seconds of training for the baseline, such that all that is planned, which costs so many times more, fits too."""
+        """Seconds of training for the baseline, such that all that is planned, which costs several times more, fits too."""
         if budget.total is None:
             return None
         reach = self.plan.reach
@@ -274,7 +274,7 @@ def trainings(done: Sequence[Trial], configuration: Configuration) -> tuple[Tria
 
 def gain(before: Sequence[Trial], after: Sequence[Trial]) -> tuple[float, float]:
     """By how much the mean score rose from the trainings of one network to another's, seed by seed, and the standard deviation of that."""
-    pairs = [found for found in (difference(one, other) for one, other in zip(before, after, strict=False)) if found is not None]
+    pairs = [pair for pair in (difference(one, other) for one, other in zip(before, after, strict=False)) if pair is not None]
     if not pairs:
         return 0.0, math.inf
     rises = [rise for rise, _ in pairs]
@@ -286,9 +286,9 @@ def gain(before: Sequence[Trial], after: Sequence[Trial]) -> tuple[float, float]
 
 def coefficients(journal: Path, fingerprint: str) -> dict[str, Coefficients]:
     """What scale studies found on the same images, by architecture."""
-    found = {}
+    scales = {}
     for record in Record.all(journal).values():
         kept = record.settings.get(FOUND)
         if kept and record.settings.get(FINGERPRINT) == fingerprint:
-            found[str(kept["architecture"])] = Coefficients(kept["alpha"], kept["beta"], kept["gamma"])
-    return found
+            scales[str(kept["architecture"])] = Coefficients(kept["alpha"], kept["beta"], kept["gamma"])
+    return scales

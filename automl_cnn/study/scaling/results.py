@@ -154,43 +154,43 @@ def _verdict(ways: Sequence[Row], by_name: dict[str, tuple[Trial, ...]]) -> str:
     rise, spread = gain(by_name[rival.name], by_name["compound"])
     margin = f"{abs(rise):.3f} ± {Z95 * spread:.3f}"
     if abs(rise) <= Z95 * spread:
-        told = f"compound scaling and {rival.name} alone cannot be told apart here ({compound.score:.3f} and {rival.score:.3f}, apart by {margin})"
+        outcome = f"compound scaling and {rival.name} alone cannot be told apart here ({compound.score:.3f} and {rival.score:.3f}, apart by {margin})"
     elif rise > 0:
-        told = f"compound scaling wins: it scores {margin} more than {rival.name} alone, the next best"
+        outcome = f"compound scaling wins: it scores {margin} more than {rival.name} alone, the next best"
     else:
-        told = f"{rival.name} alone wins: it scores {margin} more than compound scaling"
+        outcome = f"{rival.name} alone wins: it scores {margin} more than compound scaling"
     dearest, cheapest = max(row.actual for row in ways), min(row.actual for row in ways)
     fair = "" if dearest / cheapest < 1 + OFF else f"; their real mult-adds differ, {cheapest:.1f} to {dearest:.1f} times the baseline's"
-    return f"At {compound.actual:.1f} times the baseline's mult-adds, {told}{fair}."
+    return f"At {compound.actual:.1f} times the baseline's mult-adds, {outcome}{fair}."
 
 
-def write(found: ScaleReport, folder: Path) -> tuple[Path, ...]:
+def write(result: ScaleReport, folder: Path) -> tuple[Path, ...]:
     """`scale.json`, `scale.csv` and, where Plotly is installed, `scale.html`, in a folder."""
     files = [folder / "scale.json", folder / "scale.csv"]
-    atomic_write_text(files[0], json.dumps(found.as_dict(), indent=2))
+    atomic_write_text(files[0], json.dumps(result.as_dict(), indent=2))
     out = io.StringIO()
     heads = [field.name for field in dataclasses.fields(Row) if field.name != "interval"]
     table = csv.writer(out, lineterminator="\n")
     table.writerow(["part", *heads, "low", "high"])
-    for part, row in found.rows:
+    for part, row in result.rows:
         low, high = row.interval or ("", "")
         table.writerow([part, *(getattr(row, head) for head in heads), low, high])
     atomic_write_text(files[1], out.getvalue())
-    page = _plot(found)
+    page = _plot(result)
     if page is not None:
         files.append(folder / "scale.html")
         atomic_write_text(files[-1], page)
     return tuple(files)
 
 
-def _plot(found: ScaleReport) -> str | None:
+def _plot(result: ScaleReport) -> str | None:
     """Score by mult-adds, with intervals, as a page of its own; None without Plotly."""
     try:
         import plotly.graph_objects as go  # type: ignore[import-not-found,import-untyped,unused-ignore]  # optional
     except ImportError:
         return None
     figure = go.Figure()
-    for name, rows in (("compound", (found.baseline, *found.steps)), ("grid", found.grid), ("one dimension", found.ways[:-1])):
+    for name, rows in (("compound", (result.baseline, *result.steps)), ("grid", result.grid), ("one dimension", result.ways[:-1])):
         known = [row for row in rows if row.score is not None]
         up, down = ([abs(row.interval[side] - (row.score or 0.0)) if row.interval else 0.0 for row in known] for side in (1, 0))
         figure.add_scatter(
@@ -201,5 +201,5 @@ def _plot(found: ScaleReport) -> str | None:
             mode="lines+markers" if name == "compound" else "markers",
             error_y={"type": "data", "array": up, "arrayminus": down},
         )
-    figure.update_layout(title=f"{found.architecture}, scaled", xaxis={"title": "mult-adds", "type": "log"}, yaxis={"title": "validation score"})
+    figure.update_layout(title=f"{result.architecture}, scaled", xaxis={"title": "mult-adds", "type": "log"}, yaxis={"title": "validation score"})
     return str(figure.to_html(include_plotlyjs=True, full_html=True))

@@ -35,7 +35,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What can be said of studies side by side. Without warnings their scores compare; `split` says which: test or val."""
+    """What a comparison of studies shows. Without warnings their scores compare; `split` says which: test or val."""
 
     warnings: tuple[str, ...]
     split: str
@@ -99,24 +99,24 @@ def _folds(study: Overview) -> int:
 
 def _warnings(studies: Sequence[Overview], split: str) -> list[str]:
     """Why the scores do not compare, a sentence each."""
-    found = []
+    sentences = []
     prints = [study.data.get("fingerprint") for study in studies]
     if None in prints:
         unknown = ", ".join(study.name for study, given in zip(studies, prints, strict=True) if given is None)
-        found.append(f"It is not known on which images these studies worked: {unknown}.")
+        sentences.append(f"It is not known on which images these studies worked: {unknown}.")
     if len(set(prints) - {None}) > 1:
-        found.append("The images differ.")
+        sentences.append("The images differ.")
     for key in SPLIT:
         values = [study.settings.get(key) for study in studies]
         if len(set(values)) > 1:
-            found.append(f"The images were split differently: {key} is {_each(values)}.")
+            sentences.append(f"The images were split differently: {key} is {_each(values)}.")
     metrics = [study.metric for study in studies]
     if len(set(metrics)) > 1:
-        found.append(f"The metrics differ: {_each(metrics)}.")
+        sentences.append(f"The metrics differ: {_each(metrics)}.")
     kinds = list(dict.fromkeys(kind(_folds(study)) for study in studies if study.best))
     if split == "val" and len(kinds) > 1:
-        found.append(UNLIKE.format(kinds=" and by ".join(kinds)))
-    return found
+        sentences.append(UNLIKE.format(kinds=" and by ".join(kinds)))
+    return sentences
 
 
 def _each(values: Sequence[object]) -> str:

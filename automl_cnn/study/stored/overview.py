@@ -237,8 +237,8 @@ def overviews(store: Store) -> tuple[Overview, ...]:
         StoreError: the record cannot be read.
     """
     records = Record.all(store.journal)
-    found = [_overview(store, name, records.get(name)) for name in dict.fromkeys((*store.studies, *records))]
-    return tuple(sorted(found, key=lambda study: study.touched, reverse=True))
+    studies = [_overview(store, name, records.get(name)) for name in dict.fromkeys((*store.studies, *records))]
+    return tuple(sorted(studies, key=lambda study: study.touched, reverse=True))
 
 
 def overview(store: Store, name: str) -> Overview:

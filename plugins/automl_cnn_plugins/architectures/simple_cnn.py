@@ -7,8 +7,8 @@ from automl_cnn.plugin import Architecture, Choice, Int, Story
 class SimpleCNN(Architecture):
     """Convolutions and pooling, nothing else. The fastest to train: choose it for small images, first looks and lessons.
 
-    `kernel` is the shape of every layer behind the first 3x3. From C to C channels it costs so many
-    weights per C² (and so many mult-adds per pixel):
+    `kernel` is the shape of every layer behind the first 3x3. From C to C channels it costs this many
+    weights per C² (and as many mult-adds per pixel):
 
         3x3        9         the standard
         5x5        25        sees 5x5; two 3x3 layers do, for 18

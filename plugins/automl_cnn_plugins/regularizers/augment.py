@@ -11,12 +11,12 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 class Augment(Regularizer):
-    """Random flips, shifts, zooms, rotations and colours of the training images. The strongest single help below 10,000 photos.
+    """Random flips, shifts, zooms, rotations and colors of the training images. The strongest single help below 10,000 photos.
 
     Each image is drawn once, through one affine map with bilinear sampling; what comes in from
     beyond the border is its mirror image. Labels stay as they are: choose `flip="none"` where left
     and right matter (digits, signs, text), "both" where there is no up (microscopes, satellites),
-    and a small `colour` where colour is what tells the classes apart.
+    and a small `colour` where color is what tells the classes apart.
 
     `shift` and `zoom` are the largest shares of the image's side, `rotation` is in degrees, `colour`
     is the largest relative change of brightness, contrast and saturation (gray images have no
@@ -55,7 +55,7 @@ class Augment(Regularizer):
 
 
 def _affine(count, *, flip_x, flip_y, shift, zoom, rotation, size, rng):
-    """`count` 2x3 matrices from places in the new image to places in the old, both in pixels from the centre."""
+    """`count` 2x3 matrices from places in the new image to places in the old, both in pixels from the center."""
     angle = rng.uniform(-rotation, rotation, count)
     scale = (1 + zoom) ** rng.uniform(-1, 1, count)
     mirror_x = np.where(rng.random(count) < 0.5 * flip_x, -1.0, 1.0)

@@ -31,7 +31,7 @@ class CutMix(Regularizer):
 
 
 def _span(length, side, rng):
-    """(count, length) of bool: the pixels of a line that a rectangle covers, `side` of it long, its centre anywhere."""
+    """(count, length) of bool: the pixels of a line that a rectangle covers, `side` of it long, its center anywhere."""
     centre, half = rng.integers(0, length, len(side)), np.floor(length * side / 2)
     places = np.arange(length)
     return (places >= (centre - half)[:, None]) & (places < (centre + half)[:, None])

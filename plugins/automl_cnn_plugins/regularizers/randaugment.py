@@ -9,15 +9,15 @@ GRAY = 128  # what comes in from beyond the border
 
 
 class RandAugment(Regularizer):
-    """Each training image goes through `operations` random ones out of fourteen, of colour and of shape, at one `magnitude`.
+    """Each training image goes through `operations` random ones out of fourteen, of color and of shape, at one `magnitude`.
 
     Choose it beyond `augment` when a longer training still overfits: it is stronger, and two numbers
     are all there is to choose. No operation flips an image, so labels stay right for digits and text;
-    still, do without it where colour or brightness is what tells the classes apart. Larger networks
-    and more images bear more of both.
+    still, do without it where color or brightness is what tells the classes apart. Larger networks
+    and more images tolerate more of both.
 
     The fourteen are the paper's: identity, autocontrast, equalize, rotate, solarize, posterize,
-    colour, contrast, brightness, sharpness, and shears and translations along x and y. `magnitude` 10 is
+    color, contrast, brightness, sharpness, and shears and translations along x and y. `magnitude` 10 is
     30 degrees, shears by 0.3, translations by 0.45 of the side, enhancements by a factor of 0.1 or
     1.9, posterizing to 4 bits and solarizing everything. Cubuk et al. 2020, https://arxiv.org/abs/1909.13719
     """
@@ -41,7 +41,7 @@ class RandAugment(Regularizer):
 
 
 def _moved(image, *, a=1.0, b=0.0, c=0.0, d=1.0, x=0.0, y=0.0):
-    """Through the 2x2 map (a, b; c, d) about the centre from new places to old ones, and by (x, y) pixels."""
+    """Through the 2x2 map (a, b; c, d) about the center from new places to old ones, and by (x, y) pixels."""
     width, height = image.size
     matrix = (a, b, x + (width - a * width - b * height) / 2, c, d, y + (height - c * width - d * height) / 2)
     return image.transform(image.size, Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR, fillcolor=(GRAY,) * len(image.getbands()))

@@ -7,7 +7,7 @@ class SpatialDropout(Regularizer):
     """Sets whole channels to zero while training, at the end of each block (in a residual block, of its branch).
 
     Choose it where the convolutions themselves overfit: single values, which `dropout` would take,
-    are told by their neighbours. Batch norm bears little of it: keep `rate` low.
+    can be inferred from their neighbors. Batch norm tolerates little of it: keep `rate` low.
 
     Tompson et al. 2015, https://arxiv.org/abs/1411.4280
     """

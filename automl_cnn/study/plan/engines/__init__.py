@@ -30,7 +30,7 @@ def require(config: StudyConfig) -> None:
 
 
 def engine_for(config: StudyConfig, space: Space) -> Engine:
-    """The engine that the settings name, with nothing told yet.
+    """The engine that the settings name, without any trials yet.
 
     Raises:
         ConfigError: as `require`.

@@ -75,5 +75,5 @@ def nearest(space: Space, name: str, value: Scalar) -> Scalar:
     domain = space[name].domain
     if not isinstance(domain, Choice) or domain.contains(value) or isinstance(value, (str, bool)):
         return value
-    found: Scalar = min(domain.options, key=lambda option: abs(math.log(float(option) / float(value))))
-    return found
+    choice: Scalar = min(domain.options, key=lambda option: abs(math.log(float(option) / float(value))))
+    return choice

@@ -1,6 +1,6 @@
 """KerasTuner as an engine: its oracles over the declared space, to compare with or to go on with what one is used to.
 
-An oracle lives in memory and is told every trial anew when a study goes on. It is built at the first
+An oracle lives in memory and receives every trial again when a study resumes. It is built at the first
 proposal, since importing KerasTuner imports Keras and its backend into this process, which takes about ten
 seconds and 0.6 GB; nobody pays that without `--engine keras-tuner`, nor before the defaults were tried.
 """
@@ -29,11 +29,11 @@ class KerasTunerEngine:
 
     random: every value by chance. bayesian: a Gaussian process after eight trials; good with few numeric
     parameters. hyperband: many short trainings, the better half of them again for twice as long, up to a whole
-    one (Li et al. 2018, https://arxiv.org/abs/1603.06560); each begins anew, since checkpoints of losers are
+    one (Li et al. 2018, https://arxiv.org/abs/1603.06560); each starts over, since checkpoints of losers are
     deleted. grid: every combination in order, defaults first, ten values of each range: for spaces cut down to a
     few parameters.
 
-    random and bayesian are told of everybody's trials, hyperband and grid of their own only, which have a place in
+    random and bayesian learn from everybody's trials, hyperband and grid only from their own, which have a place in
     their plans. A failed trial counts as tried, and to the Gaussian process as the worst so far.
     """
 
@@ -45,7 +45,7 @@ class KerasTunerEngine:
         self.seed = seed
         self.sampler = sampler
         self._oracle: Any = None
-        self._waiting: list[Trial] = []  # told, but not yet to the oracle
+        self._waiting: list[Trial] = []  # reported to this engine, but not yet to the oracle
         self._told = 0
         self._own = 0
         self._refused = 0  # proposals since the last trial (of the oracle's own, where it has a plan) that were not trained
@@ -77,7 +77,7 @@ class KerasTunerEngine:
         self._refused += 1
 
     def report(self, id: int, step: int, value: float) -> bool:
-        """True: an oracle is told of a trial when it has ended."""
+        """True: an oracle learns of a trial only when it has ended."""
         return True
 
     def tell(self, trial: Trial) -> None:
@@ -144,8 +144,8 @@ class KerasTunerEngine:
 
     def _reseed(self) -> int:
         """Random numbers by the seed, the number of trials and of refused proposals alone; KerasTuner takes 0 for no seed."""
-        told = self._own if self.sampler in IN_ORDER else self._told
-        seed = 1 + seed_of(self.seed, told, self._refused) % (2**32 - 1)
+        trials = self._own if self.sampler in IN_ORDER else self._told
+        seed = 1 + seed_of(self.seed, trials, self._refused) % (2**32 - 1)
         self._oracle.reseed(seed)
         return seed
 

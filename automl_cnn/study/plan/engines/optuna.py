@@ -28,13 +28,13 @@ from automl_cnn.study.plan.engines.protocol import Proposal, seed_of
 
 STARTUP = 8  # trials after which the model, not chance, proposes
 WARMUP = 3  # tenths of a training within which nothing is called hopeless
-MOST_WORDS = 3  # changes told by name
-CHANGED = 0.25  # the share of the best configuration's parameters that a variation draws anew
+MOST_WORDS = 3  # changes named one by one
+CHANGED = 0.25  # the share of the best configuration's parameters that a variation draws again
 KEPT_SHARE = 40.0  # percent of the rivals that a trial must not fall behind
 LEAST_RIVALS = 3  # how many others a trial must be compared with before it may be called hopeless
 POPULATION = 10  # of the genetic samplers; Optuna's own default of 50 is more than most studies try
 WHOLE = 10  # tenths, the steps that pruners count in
-HALVING = 2  # of the trials that reach a rung (2, 4, 8 tenths) one in so many goes on
+HALVING = 2  # of the trials that reach a rung (2, 4, 8 tenths) one in HALVING goes on
 THIRDS = 3  # the same for Hyperband's brackets, whose first rungs are at 1, 3 and 9 tenths
 
 NAME = "automl-cnn"  # of the studies in memory; Hyperband draws a trial's bracket from it and the trial's number
@@ -64,7 +64,7 @@ class OptunaEngine:
     hyperband: a third at 1, 3, 9 tenths, for a part of the trials only from the second or third of these on
     (Li et al. 2018, https://arxiv.org/abs/1603.06560). none: every trial is trained to its end.
 
-    A failed trial is told as the worst there is, so that the sampler avoids what it tried, unless it was
+    A failed trial is reported as the worst there is, so that the sampler avoids what it tried, unless it was
     interrupted through no fault of its own.
     """
 
@@ -122,7 +122,7 @@ class OptunaEngine:
         self._told, self._refused = self._told + 1, 0
         goes_on = trial.continue_from is not None  # trained before: a fresh trial is no rival of its first epochs
         pruned = failed or trial.state is State.PRUNED  # a pruned trial without a single value is the worst there is
-        told = create_trial(
+        entry = create_trial(
             state=TrialState.PRUNED if pruned else TrialState.COMPLETE,
             values=None if pruned else values,
             params=dict(trial.configuration),
@@ -130,8 +130,8 @@ class OptunaEngine:
             intermediate_values={} if failed or self.objectives or goes_on else {epoch.tenth: epoch.score for epoch in trial.epochs},
         )
         if self._shadow is not None:
-            told.system_attrs = self._marked(self._shadow, told)
-        self._known.append(told)
+            entry.system_attrs = self._marked(self._shadow, entry)
+        self._known.append(entry)
         if not pruned:
             self._scored.append(trial)
 
@@ -146,7 +146,7 @@ class OptunaEngine:
     def _study(self, sampler: str, seed: int) -> optuna.Study:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            directions = [StudyDirection.MAXIMIZE] * max(1, len(self.objectives))  # costs are told with a minus sign
+            directions = [StudyDirection.MAXIMIZE] * max(1, len(self.objectives))  # costs are reported with a minus sign
             return optuna.create_study(study_name=NAME, directions=directions, sampler=_sampler(sampler, seed), pruner=_pruner(self.pruner))
 
     def _suggested(self, trial: optuna.Trial) -> dict[str, Scalar]:
@@ -156,18 +156,18 @@ class OptunaEngine:
                 configuration[parameter.name] = _suggest(trial, parameter.name, parameter.domain)
         return configuration
 
-    def _marked(self, shadow: optuna.Study, told: FrozenTrial) -> dict[str, Any]:
+    def _marked(self, shadow: optuna.Study, entry: FrozenTrial) -> dict[str, Any]:
         """What sampler and pruner note on a trial as it passes them (its generation, its rungs), had from living it again."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            shadow.enqueue_trial(told.params)
+            shadow.enqueue_trial(entry.params)
             again = shadow.ask()
             _ = again.relative_params  # the sampler is at work only when it is asked for values, which this trial has
             self._suggested(again)
-            for step, value in sorted(told.intermediate_values.items()):
+            for step, value in sorted(entry.intermediate_values.items()):
                 again.report(value, step)
                 again.should_prune()
-            shadow.tell(again, told.values, state=told.state)
+            shadow.tell(again, entry.values, state=entry.state)
         return {key: value for key, value in shadow.get_trials(deepcopy=False)[-1].system_attrs.items() if key != "fixed_params"}
 
     def _reason(self) -> str:
@@ -211,7 +211,7 @@ def _pruner(name: str) -> BasePruner:
 
 
 def variation(space: Space, configuration: Configuration, rng: random.Random) -> dict[str, Scalar]:
-    """The configuration with about a quarter of its parameters drawn anew, at least one; the architecture stays.
+    """The configuration with about a quarter of its parameters drawn again, at least one; the architecture stays.
 
     With few trials to learn from, a step away from what works beats a leap into a large space.
     """

@@ -47,7 +47,7 @@ conditions.ALL_CLASSES["Unless"] = Unless  # an oracle copies its space by way o
 
 
 class _Told:
-    """What is common to our oracles: they keep nothing on disk, are seeded anew for every proposal, and take trials of others."""
+    """What is common to our oracles: they keep nothing on disk, are reseeded for every proposal, and take trials of others."""
 
     given: dict[str, Any] | None = None  # the values of somebody else's trial
 

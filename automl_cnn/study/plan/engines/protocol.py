@@ -23,9 +23,9 @@ class Proposal:
     share: float = 1.0
 
 
-def seed_of(study: int, told: int, refused: int) -> int:
+def seed_of(study: int, trials: int, refused: int) -> int:
     """The seed of a proposal: by the study's, the number of trials, and that of the proposals refused since the last one."""
-    return study * 1_000_003 + told * 7919 + refused * 104_729
+    return study * 1_000_003 + trials * 7919 + refused * 104_729
 
 
 class Engine(Protocol):

@@ -17,7 +17,7 @@ from automl_cnn.study.plan.stages.sizing import Sizing
 from automl_cnn.transfer import is_probe
 
 STAGE = "promotion"
-ETA = 3  # a rung has so many times the seconds of the one below, and takes one in so many of its trials
+ETA = 3  # a rung has ETA times the seconds of the one below, and takes one in ETA of its trials
 LEAST_PEERS = 2 * ETA  # out of fewer, being the best says little
 CHECKPOINTS = 4  # of trials that may yet be trained on
 

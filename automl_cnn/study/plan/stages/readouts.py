@@ -24,7 +24,7 @@ KINDS = (Readout(2, MOST_STAGES, True), Readout(2, MOST_STAGES, False))
 
 @dataclass(frozen=True)
 class Readouts:
-    """The best plain probe, read in the dearest way that is affordable; one for each of the weights that were probed."""
+    """The best plain probe, read in the most expensive way that is affordable; one for each of the weights that were probed."""
 
     sizing: Sizing
 
@@ -39,7 +39,7 @@ class Readouts:
         return None
 
     def _chosen(self, probe: Trial, now: Situation) -> dict[str, Scalar] | None:
-        """The dearest readout that time and limits allow. Its costs are asked for a few only: what is dearer than one that breaks a limit breaks it too."""
+        """The most expensive readout that time and limits allow. Few costs are computed: what costs more than one that breaks a limit breaks it too."""
         spare = SHARE * now.budget.left
         ladder = self._ladder(probe)
         affordable = [configuration for configuration in ladder[:-1] if self._seconds(configuration, probe, now) <= spare]
@@ -49,7 +49,7 @@ class Readouts:
         return ladder[-1] if ladder and now.budget.left >= LEAST and self.sizing.allowed(ladder[-1]) else None
 
     def _ladder(self, probe: Trial) -> list[dict[str, Scalar]]:
-        """Readouts of a probe's network, the dearest first; none where the space has no readouts.
+        """Readouts of a probe's network, the most expensive first; none where the space has no readouts.
 
         At the same cost, two sizes are ahead of one that is larger, and mirroring is worth less than either. Last, the plain probe's own size from more
         stages: what the probe has read costs nothing, and of a large set as many images are read as time allows.

@@ -1,4 +1,4 @@
-"""Compound scaling of the best network, towards the end of a search.
+"""Compound scaling of the best network, toward the end of a search.
 
 Tan and Le 2019, EfficientNet, https://arxiv.org/abs/1905.11946
 """

@@ -1,4 +1,4 @@
-"""What a stage is told, and what it answers."""
+"""What a stage receives, and what it returns."""
 
 from __future__ import annotations
 

@@ -15,8 +15,8 @@ from automl_cnn.transfer import is_probe, weights_of
 
 PACE = 1.6e11  # mult-adds trained per second, times kernels, before anything was measured (two cores, no GPU): many small layers train slower
 SETUP_PER_KERNEL = 0.35  # seconds of building and compiling for each layer with a kernel, before anything was measured
-WANTED_EPOCHS = 14  # a default is made as large as still leaves so many epochs
-LEAST_EPOCHS = 7  # a proposal that cannot have so many is made smaller
+WANTED_EPOCHS = 14  # a default is made as large as possible while it still gets this many epochs
+LEAST_EPOCHS = 7  # a proposal that cannot get this many is made smaller
 EARLY_STRIDE_FROM = (64, 128)  # px of the input; as in models.net, which is not to be imported here
 DEFAULT_SIZES = (16, 24, 32, 48, 64, 96, 128, 160, 224)  # px
 BALANCE = (96, 0.5)  # resolution and width that suit each other when a default is made smaller
@@ -47,7 +47,7 @@ class Sizing:
     least: Mapping[str, int] = field(default_factory=dict)
 
     def default(self, given: dict[str, Scalar], done: Sequence[Trial], seconds: float | None) -> dict[str, Scalar]:
-        """The default at the resolution and width that so many seconds afford; the smallest where none is affordable."""
+        """The default at the resolution and width that `seconds` afford; the smallest where none is affordable."""
         small = self.small(given)
         affordable = self.affordable(small, done, seconds, WANTED_EPOCHS)
         known: dict[int, float] = {int(small["resolution"]): self._wide(small).mult_adds}
@@ -102,7 +102,7 @@ class Sizing:
         return self.space.defaults({**given, "resolution": size[0], **width})
 
     def _paid(self, size: tuple[int, float], known: Mapping[int, float], *, strides: bool) -> float:
-        """Mult-adds at a resolution and width, told by those at full width of the resolutions that were built: building each would take long.
+        """Mult-adds at a resolution and width, inferred from those at full width of the resolutions that were built: building each would take long.
 
         Most networks thin larger images out by early `strides`; those with pretrained weights do not, nor those whose known costs say otherwise.
         """
@@ -115,7 +115,7 @@ class Sizing:
         return known[near] * (law(resolution) / law(near)) ** 2 * width**2
 
     def allowed(self, configuration: Configuration) -> bool:
-        """Whether it keeps the limits; told by its cost, before training."""
+        """Whether it keeps the limits, judged by its cost before training."""
         return self.limits.none or self.limits.broken(configuration, self.cost(configuration)) is None
 
     def small(self, given: dict[str, Scalar]) -> dict[str, Scalar]:
@@ -131,7 +131,7 @@ class Sizing:
         return tuple(size for size in sizes if size >= TRANSFER_LEAST) or tuple(sizes)
 
     def affordable(self, configuration: Configuration, done: Sequence[Trial], seconds: float | None, scratch: float) -> float:
-        """Mult-adds of a network that has enough epochs in so many seconds (`scratch` of them where it begins with nothing), on the least of the images."""
+        """Mult-adds of a network that has enough epochs within `seconds` (`scratch` of them where it begins with nothing), on the least of the images."""
         if seconds is None:
             return math.inf
         passed = self.images * self.least_share(configuration) * wanted_epochs(configuration, scratch)
@@ -142,7 +142,7 @@ class Sizing:
         return 1.0 if is_probe(configuration) else min(1.0, max(LEAST_SHARE, ENOUGH_IMAGES / self.images))
 
     def share(self, configuration: Configuration, done: Sequence[Trial], seconds: float | None) -> float:
-        """The share of the training images that is passed through several times in so many seconds: the fidelity of large sets.
+        """The share of the training images that is passed through several times within `seconds`: the fidelity of large sets.
 
         On small sets it is 1, and never so small that fewer than `ENOUGH_IMAGES` are left. A probe passes through all of them once.
         """
@@ -164,12 +164,12 @@ class Sizing:
         return setup(done, self._wide(configuration).kernels)
 
     def epochs(self, configuration: Configuration, done: Sequence[Trial], number: float, share: float = 1.0) -> float:
-        """Seconds of so many epochs on a share of the images, building it included."""
+        """Seconds of `number` epochs on a share of the images, building it included."""
         kernels = self._wide(configuration).kernels
         return setup(done, kernels) + number * share * self.images * self.estimate(configuration) / pace(done, str(configuration["architecture"]), kernels)
 
     def wanted(self, configuration: Configuration, done: Sequence[Trial], seconds: float | None) -> float:
-        """Seconds that should be left for a trial of so many, to be worth beginning."""
+        """Seconds that should be left to make a trial of `seconds` worth beginning."""
         return 0.0 if seconds is None else LEAST_PART * seconds + self.setup(configuration, done)
 
     def options(self, name: str) -> tuple[Any, ...]:
@@ -203,15 +203,15 @@ def wanted_epochs(configuration: Configuration, scratch: float) -> float:
 
 
 def setup(done: Sequence[Trial], kernels: int) -> float:
-    """Seconds that building and compiling a network of so many kernels takes: by the trials so far, else a guess."""
+    """Seconds that building and compiling a network of `kernels` kernels takes: by the trials so far, else a guess."""
     measured = [trial.setup / trial.kernels for trial in done if trial.setup and trial.kernels and not is_probe(trial.configuration)]
     return kernels * (statistics.median(measured) if measured else SETUP_PER_KERNEL)
 
 
 def pace(done: Sequence[Trial], architecture: str, kernels: int) -> float:
-    """Mult-adds trained per second by an architecture of so many kernels.
+    """Mult-adds trained per second by an architecture of `kernels` kernels.
 
-    Its own trials tell, else the slowest of the others', corrected for the number of kernels, else a guess.
+    Its own trials decide, else the slowest of the others', corrected for the number of kernels, else a guess.
     """
     measured = [
         (trial.mult_adds * trial.images_per_second / (READING if is_probe(trial.configuration) else 1.0), trial)

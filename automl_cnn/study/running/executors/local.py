@@ -77,8 +77,8 @@ class LocalExecutor:
         return taken
 
     def calibrate(self, model: str) -> Calibration:
-        found: Calibration = self._answer("calibrate", model)
-        return found
+        calibration: Calibration = self._answer("calibrate", model)
+        return calibration
 
     def fetch(self, architecture: str, weights: str) -> None:
         self._answer("fetch", (architecture, weights))
@@ -88,8 +88,8 @@ class LocalExecutor:
         return answer
 
     def examine(self, model: str, patience: Callable[[], float] | None = None) -> Evidence:
-        found: Evidence = self._answer("examine", model, patience)
-        return found
+        evidence: Evidence = self._answer("examine", model, patience)
+        return evidence
 
     def ensemble(self, recipe: Recipe) -> Joint:
         made: Joint = self._answer("ensemble", recipe)

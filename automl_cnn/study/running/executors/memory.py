@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 
 SHARE = 0.25  # of the memory there is
-GROWTH = 512 * 2**20  # bytes beyond what it held after its first trial: a worker that is large from the start would be no smaller anew
+GROWTH = 512 * 2**20  # bytes beyond what it held after its first trial: restarting a worker that is large from the start would not make it smaller
 LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")  # of a container, version 2 and 1
 
 
@@ -20,10 +20,10 @@ def outgrown(first: int | None, now: int | None, total: int) -> bool:
 def held(pid: int) -> int | None:
     """Bytes of memory that a process alone holds: resident, without the files it only maps. None where it is gone."""
     try:
-        found = psutil.Process(pid).memory_info()
+        memory = psutil.Process(pid).memory_info()
     except psutil.Error:
         return None
-    return int(found.rss - getattr(found, "shared", 0))
+    return int(memory.rss - getattr(memory, "shared", 0))
 
 
 def total(limits: tuple[str, ...] = LIMITS) -> int:

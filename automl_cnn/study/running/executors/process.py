@@ -18,7 +18,7 @@ from automl_cnn.study.running.executors import memory
 from automl_cnn.study.running.executors.lastwords import last_words
 
 START_SECONDS = 180.0  # how long a worker may take to import Keras
-LEAVE_SECONDS = 5.0  # how long one that was told to end may take
+LEAVE_SECONDS = 5.0  # how long a worker that was asked to end may take
 DIE_SECONDS = 30.0  # how long one that is gone may take to be gone (it may be writing a core file)
 POLL = 0.2
 
@@ -107,15 +107,15 @@ class WorkerProcess:
 
         Raises:
             EOFError: it is gone.
-            TimeoutError: it said nothing for so many seconds, and was ended.
+            TimeoutError: it sent nothing for `silence` seconds, and was ended.
         """
         if self._connection is None:
             raise EOFError
-        heard = time.monotonic()
+        start = time.monotonic()
         while not self._connection.poll(POLL):
             if self._process.poll() is not None and not self._connection.poll(0):
                 raise EOFError
-            if time.monotonic() - heard > silence:
+            if time.monotonic() - start > silence:
                 self._process.kill()
                 raise TimeoutError(f"no sign of life for {silence:.0f} s, so its worker was ended")
         answer: tuple[str, Any] = self._connection.recv()

@@ -1,4 +1,4 @@
-"""What an executor is: it trains what it is told, somewhere else, and says what happens."""
+"""What an executor is: it trains the jobs it receives, somewhere else, and reports what happens."""
 
 from __future__ import annotations
 

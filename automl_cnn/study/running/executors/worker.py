@@ -1,4 +1,4 @@
-"""The worker process: imports Keras once, then trains what it is told until it is closed.
+"""The worker process: imports Keras once, then trains the jobs it receives until it is closed.
 
 Started as `python -m automl_cnn.study.running.executors.worker`, with the address and the key of a
 connection as two lines on standard input. It ends when the connection does, so that it never outlives the search.
@@ -148,18 +148,18 @@ class Worker:
         file, rows = Path(model), self._dataset.rows("val")
         card, network = read_card(file), self._network(model)
         logits = logits_of(network, pixels(self._dataset, int(card["size"])), rows, predictions.recall(file))
-        found = calibrate(network, logits, self._dataset.labels[rows], self._dataset.groups_of("val"))
+        calibration = calibrate(network, logits, self._dataset.labels[rows], self._dataset.groups_of("val"))
         self._scored = None  # until it is in the file, it is not the file's
         part = file.with_name(f".calibrated-{os.getpid()}.keras")
         try:
             network.save(part)
-            write_card(part, {**card, "temperature": found.temperature})
+            write_card(part, {**card, "temperature": calibration.temperature})
             unseal(file)
             part.replace(file)
         finally:
             part.unlink(missing_ok=True)
-        self._scored, self._known = (model, network), softmax(logits, found.temperature)
-        return found
+        self._scored, self._known = (model, network), softmax(logits, calibration.temperature)
+        return calibration
 
     def _fetch(self, payload: tuple[str, str]) -> None:
         from automl_cnn.models import pretrained
