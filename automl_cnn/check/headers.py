@@ -21,6 +21,8 @@ EXTENSIONS = {
     "BMP": {"bmp", "dib"},
     "TIFF": {"tif", "tiff"},
     "WEBP": {"webp"},
+    "AVIF": {"avif", "avifs"},
+    "HEIF": {"heic", "heif", "hif"},
     "PPM": {"ppm", "pgm", "pbm", "pnm"},
 }
 ASPECT, SIZE = 0.05, 0.1  # the least spread of the logarithms of width / height and of the side

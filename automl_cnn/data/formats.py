@@ -12,11 +12,14 @@ from typing import BinaryIO
 
 from PIL import BmpImagePlugin, GifImagePlugin, ImageFile, JpegImagePlugin, PngImagePlugin, PpmImagePlugin, TiffImagePlugin, WebPImagePlugin
 
-from automl_cnn.data import guard, tiff
+from automl_cnn.data import guard, kinds, tiff
 from automl_cnn.errors import DataError
 
-NAMES = "JPEG, PNG, GIF, BMP, WebP, TIFF or PPM"
+NAMES = "JPEG, PNG, GIF, BMP, WebP, TIFF, AVIF or PPM"
 _ARRANGED = frozenset({"unknown pixel mode", "unknown data organization", "Invalid value for samples per pixel"})  # Pillow's words
+AVIF = frozenset({b"avif", b"avis"})
+HEIF = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
+_LONGEST_BOX = 256  # bytes of the first box of an ISO media file
 _HEAD = 30  # bytes, as many as a WebP file needs to tell its size
 _BEGINNINGS: tuple[tuple[bytes, type[ImageFile.ImageFile]], ...] = (
     (b"\xff\xd8\xff", JpegImagePlugin.JpegImageFile),
@@ -40,6 +43,8 @@ def opened(file: BinaryIO, pixels: int) -> ImageFile.ImageFile:
     """
     head = file.read(_HEAD)
     file.seek(0)
+    if head[4:8] == b"ftyp" and (brands := _brands(file, head)) & (AVIF | HEIF):
+        return _iso(file, brands, pixels)
     decoder = next((decoder for beginning, decoder in _BEGINNINGS if head.startswith(beginning)), None)
     if decoder is None or (decoder is WebPImagePlugin.WebPImageFile and head[8:12] != b"WEBP"):
         raise DataError(f"the file is no {NAMES} image")
@@ -53,6 +58,31 @@ def opened(file: BinaryIO, pixels: int) -> ImageFile.ImageFile:
         tiff.check(layout, pixels)
         return _tiff(file, layout)
     return decoder(file)
+
+
+def _brands(file: BinaryIO, head: bytes) -> set[bytes]:
+    """What the first box of an ISO media file says it is; the file is at its start again afterward."""
+    box = file.read(min(int.from_bytes(head[:4], "big"), _LONGEST_BOX))
+    file.seek(0)
+    return {box[8:12], *(box[start : start + 4] for start in range(16, len(box) - 3, 4))}
+
+
+def _iso(file: BinaryIO, brands: set[bytes], pixels: int) -> ImageFile.ImageFile:
+    """An AVIF or HEIF image, where there is a decoder for it."""
+    if brands & AVIF:
+        if not kinds.AVIF:
+            raise DataError("the file is an AVIF image, which this version of Pillow cannot decode; install a newer one, or convert it to JPEG or PNG")
+        from PIL import AvifImagePlugin
+
+        image: ImageFile.ImageFile = AvifImagePlugin.AvifImageFile(file)
+    else:
+        if not kinds.HEIF:
+            raise DataError("the file is a HEIC image: convert it to JPEG or PNG, or install its decoder (pip install pillow-heif)")
+        from pillow_heif.as_plugin import HeifImageFile  # type: ignore[import-not-found]  # an optional package
+
+        image = HeifImageFile(file)
+    guard.check_size(*image.size, pixels)
+    return image
 
 
 def _tiff(file: BinaryIO, layout: tiff.Layout) -> ImageFile.ImageFile:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import os
 import stat
 from pathlib import Path
 
+from PIL import features
+
 from automl_cnn.paths import because
 
-SUFFIXES = frozenset({
+AVIF = bool(features.check("avif"))  # whether Pillow was built with its decoder
+HEIF = importlib.util.find_spec("pillow_heif") is not None  # whether the package with the decoder is installed
+_OPTIONAL = frozenset({*((".avif", ".avifs") if AVIF else ()), *((".heic", ".heif", ".hif") if HEIF else ())})
+SUFFIXES = _OPTIONAL | frozenset({
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".jfi", ".pjpeg", ".pjp", ".mpo"),
     *(".png", ".apng", ".gif", ".bmp", ".dib", ".webp", ".tif", ".tiff"),
     *(".ppm", ".pgm", ".pbm", ".pnm"),
@@ -40,7 +46,7 @@ _UNREAD = {
     "": """txt csv tsv json jsonl xml yaml yml toml md rst html htm css js py ipynb pdf doc docx xls xlsx log db
            sqlite ini cfg npy npz pkl h5 hdf5 parquet tfrecord""",
 }
-HINTS = {f".{suffix}": hint for hint, suffixes in _UNREAD.items() for suffix in suffixes.split()}
+HINTS = {f".{suffix}": hint for hint, suffixes in _UNREAD.items() for suffix in suffixes.split() if f".{suffix}" not in _OPTIONAL}
 _MISNAMED = frozenset({".heic", ".heif", ".avif"})  # phones and chat programs give these names to JPEG files too
 _BITMAP_HEADERS = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
 _BEGINNING = 18  # bytes that tell a format

@@ -96,6 +96,7 @@ def _animated(rng: np.random.Generator) -> Iterator[tuple[str, bytes]]:
     for mode in ("RGB", "RGBA"):
         for lossless in (False, True):
             yield f"webp {mode} {'lossless' if lossless else 'lossy'}", saved(picture(rng, mode), "WEBP", lossless=lossless, exif=exif(8))
+        yield f"avif {mode}", saved(picture(rng, mode), "AVIF", quality=60, speed=10, exif=exif(6))
         yield f"webp {mode} animated", saved(picture(rng, mode), "WEBP", save_all=True, append_images=[picture(rng, mode)], icc_profile=rng.bytes(300))
 
 

@@ -136,11 +136,11 @@ def test_everything_left_out_is_counted_by_extension_with_advice(tmp_path):
     make(
         tmp_path,
         *(f"cat/{number}.HEIC" for number in range(50)),
-        *("cat/1.avif", "dog/x.nef", "dog/x.mp4", "dog/notes.txt", "notes.txt", "dog/x.zip", "cat/no extension", "dog/Mr. Smith"),
+        *("cat/1.jxl", "dog/x.nef", "dog/x.mp4", "dog/notes.txt", "notes.txt", "dog/x.zip", "cat/no extension", "dog/Mr. Smith"),
         *("cat/1.png", "dog/1.png", "cat/Thumbs.db", "dog/desktop.ini", "dog/.DS_Store", "dog/@eaDir/thumb.jpg"),
     )
     (note,) = scan(tmp_path).notes
-    assert note.startswith("58 files are not images of a supported format and were left out: 50 .heic, 1 .avif (convert them to JPEG or PNG)")
+    assert note.startswith("58 files are not images of a supported format and were left out: 50 .heic, 1 .jxl (convert them to JPEG or PNG)")
     for part in ("1 .nef (camera raw", "1 .mp4 (videos", "1 .zip (archives", "2 .txt", "2 with no extension"):
         assert part in note
 
