@@ -36,6 +36,7 @@ NAMES = {  # what a column may be called, in small letters
     "weight": ("weight", "sample_weight"),
 }
 MOST = 2 << 30  # bytes of a table
+NO_SPLIT = "none"  # in place of a split, of an image that is left out: as `split.csv` has it
 _SHOWN = 5
 _ABOVE = "Put the table above the images, with paths relative to its folder."
 
@@ -220,9 +221,12 @@ def _labeled(table: Path, rows: Sequence[_Row], base: Path) -> tuple[dict[str, s
     """By path, its label; the rows that have one, each path once; and notes."""
     labels: dict[str, str] = {}
     lines: dict[str, int] = {}
-    kept, without, twice = [], Counter[str](), 0
+    kept, without, twice, aside = [], Counter[str](), 0, 0
     for row in rows:
         path = _within(table, row, base)
+        if row.split.casefold() == NO_SPLIT:
+            aside += 1
+            continue
         if not row.label:
             without[row.split or "none"] += 1
             continue
@@ -239,6 +243,8 @@ def _labeled(table: Path, rows: Sequence[_Row], base: Path) -> tuple[dict[str, s
     if without:
         count = sum(without.values())
         notes.append(f"{many(count, 'row')} of {table.name} without a label {'was' if count == 1 else 'were'} left out: such images can only be predicted.")
+    if aside:
+        notes.append(f"{many(aside, 'row')} of {table.name} {'was' if aside == 1 else 'were'} left out: {'its' if aside == 1 else 'their'} split is 'none'.")
     if twice:
         notes.append(f"{many(twice, 'row')} of {table.name} {'repeats' if twice == 1 else 'repeat'} another.")
     return labels, kept, notes

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,9 @@ import pytest
 from PIL import Image
 
 from automl_cnn.data import dataset_of, read
+from automl_cnn.data.assemble import Splitting
 from automl_cnn.data.inputs import scan_input
+from automl_cnn.data.listing import write_splits
 from automl_cnn.data.tables import scan_table
 from automl_cnn.errors import ConfigError, DataError
 
@@ -142,3 +145,20 @@ def test_images_within_a_parquet_file_are_read(tmp_path, wrap):
     rows[3]["image"] = None
     with pytest.raises(DataError, match=r"Line 4 of .* has no image"):
         scan_input(written(tmp_path, rows, "parquet"), cache=tmp_path / "cache")
+
+
+def test_a_split_that_was_written_is_read_again(tmp_path):
+    rng = np.random.default_rng(0)
+    for number in range(24):
+        path = tmp_path / "pets" / ("cat" if number % 2 else "dog") / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 255, (24, 24, 3), dtype=np.uint8)).save(path)
+    shutil.copy(tmp_path / "pets" / "cat" / "1.png", tmp_path / "pets" / "dog" / "torn.png")
+    cache = tmp_path / "cache"
+    first = dataset_of(read(tmp_path / "pets", cache), cache, Splitting(seed=3))
+    write_splits(first, tmp_path / "pets" / "split.csv")
+    again = dataset_of(read(scan_input(tmp_path / "pets" / "split.csv", cache=cache), cache), cache)
+    assert dict(zip(again.paths, again.splits.tolist(), strict=True)) == {
+        path: split for path, split in zip(first.paths, first.splits.tolist(), strict=True) if split >= 0
+    }
+    assert any("2 rows of split.csv were left out" in note for note in again.notes)
