@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from automl_cnn.quantities import compact
 COLORS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb")  # Paul Tol's, which color-blind people can distinguish
 MARKERS = "osD^vPX"
 PANEL, HEIGHT, DPI = 4.6, 3.6, 120
+LETTER, FREE = 0.075, 12  # inches that a letter of a longer name takes, beyond as many as a panel has room for
 
 
 def plot(results: Results, file: Path) -> Path:
@@ -21,9 +22,10 @@ def plot(results: Results, file: Path) -> Path:
     from matplotlib.figure import Figure
 
     names = list(dict.fromkeys(asked.name for asked in results.comparison.sets if any(row.set == asked.name for row in results.rows)))
-    lines = len(results.comparison.points) > 1 or _varied_images(results, names)
+    lines = any(len(_networks(results, name, series)) > 1 for name in names for series in results.comparison.series)
     rows = max(1, len(results.comparison.series))
-    figure = Figure(figsize=(PANEL * max(1, len(names)) + 0.6, HEIGHT if lines else max(1.8, 0.42 * rows + 1.2)), layout="constrained")
+    labels = 0.0 if lines else LETTER * max(0, max(map(len, results.comparison.series)) - FREE)
+    figure = Figure(figsize=((PANEL + labels) * max(1, len(names)) + 0.6, HEIGHT if lines else max(1.8, 0.42 * rows + 1.2)), layout="constrained")
     panels = figure.subplots(1, max(1, len(names)), squeeze=False)[0]
     for panel, name in zip(panels, names, strict=False):
         (_lines if lines else _dots)(panel, results, name)
@@ -35,10 +37,6 @@ def plot(results: Results, file: Path) -> Path:
     figure.suptitle(results.comparison.title, fontsize=12, fontweight="bold")
     figure.savefig(file, dpi=DPI)
     return file
-
-
-def _varied_images(results: Results, names: Sequence[str]) -> bool:
-    return any(len({asked.train for asked in results.comparison.sets if asked.name == name}) > 1 for name in names)
 
 
 def _networks(results: Results, name: str, series: str) -> list[Network]:
@@ -79,10 +77,14 @@ def _lines(panel: Any, results: Results, name: str) -> None:
 
 
 def _dots(panel: Any, results: Results, name: str) -> None:
-    """A dot for each of the compared."""
+    """A dot for each of the compared, with its number of images where that differs."""
     first = results.comparison.measures[0]
+    images = {network.series: network.images.train for network in results.comparison.networks if network.images.name == name}
+    several = len(set(images.values())) > 1
     scores = {network.series: _measured(results, network, first) for network in results.comparison.networks if network.images.name == name}
-    dots(panel, {series: score for series, score in scores.items() if score is not None}, first, reference=results.comparison.reference)
+    named = {series: f"{series} ({images[series]:,})" if several and images[series] else series for series in scores}
+    shown = {named[series]: score for series, score in scores.items() if score is not None}
+    dots(panel, shown, first, reference=named.get(results.comparison.reference))
 
 
 def dots(panel: Any, scores: Mapping[str, Score], measure: Measure, *, reference: str | None = None) -> None:

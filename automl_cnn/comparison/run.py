@@ -86,6 +86,7 @@ def write(results: Results) -> tuple[Path, ...]:
 
     folder = results.comparison.folder
     results.write(folder / files.FILE)
+    results = files.read(results.comparison, folder / files.FILE)  # its figures are rounded: plot and table are those of the file
     written = [folder / files.FILE, plot(results, folder / PLOT)]
     if update(results, folder / README):
         written.append(folder / README)
