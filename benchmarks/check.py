@@ -203,7 +203,7 @@ def labels(folder: Path, work: Path) -> Iterator[tuple[object, ...]]:
     labels = dataset.labels[features.rows].copy()
     wrong = rng.permutation(len(labels))[: round(FLIPPED * len(labels))]
     labels[wrong] = (labels[wrong] + 1 + rng.integers(classes - 1, size=len(wrong))) % classes
-    answers = held_out(features.plain, labels, classes, dataset.photos(features.rows))
+    answers = held_out(features.both, labels, classes, dataset.photos(features.rows))
     assert answers is not None
     auc = roc_auc_score(np.isin(np.arange(len(labels)), wrong), suspicion(answers, labels))
     named = {one.row for one in suspects(answers, labels)}

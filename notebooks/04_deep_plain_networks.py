@@ -35,6 +35,9 @@ workbench.lines(errors, "weighted layers", "training error (lower is better)")
 # trained at all. With shortcuts, depth does no harm. Without, the deepest network is far behind after the same number of epochs. Batch norm is in both, so
 # it is not the size of the gradients alone: the plain network's loss is harder to descend.
 #
+# The small residual network is slow to begin with: each branch starts at zero (the scale of its last batch norm does), so that the network starts as one of
+# two layers and grows from there. A short training of a shallow network has no use for that; a deep one does not train without it.
+#
 # `automl-cnn study degradation` goes to 56 layers.
 #
 # ## Exercises

@@ -19,13 +19,13 @@ for ratio in (16, 8, 4):
     print(f"1/{ratio:<2}: {100 * (paid.params / without.params - 1):+5.1f} % parameters, {100 * (paid.mult_adds / without.mult_adds - 1):+5.2f} % mult-adds")
 
 # %%
-images = workbench.images(train=some(400), size=SIZE)
+images = workbench.images(train=some(300), size=SIZE)
 networks = {
     "without": ResNet(variant=18),
     "squeeze 1/4": ResNet(variant=18, squeeze_ratio=4),
     "wider instead": {"network": ResNet(variant=18), "width": 1.02 * WIDTH},
 }
-compared = workbench.compare(networks, images, seeds=seeds(2), **{"epochs": epochs(8), "size": SIZE, "width": WIDTH})
+compared = workbench.compare(networks, images, seeds=seeds(2), **{"epochs": epochs(6), "size": SIZE, "width": WIDTH})
 compared.table("accuracy", "train_accuracy", "params", "mult_adds")
 
 # %%

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import numpy as np
 
-from automl_cnn.train.regression import ENOUGH, FOLDS, regress
+from automl_cnn.train.regression import ENOUGH, FOLDS, Regression, regress
+
+REPEATS = 3  # times that few images are folded, each time otherwise: one fold's luck is averaged out
 
 
 def held_out(features: np.ndarray, labels: np.ndarray, classes: int, groups: np.ndarray | None) -> np.ndarray | None:
     """Probabilities (n, classes) for `features` (n, channels), each row by a regression fitted on other folds; None where there are too few images.
 
-    Versions of one photo (equal `groups`) stay in one fold. The strength of the penalty is chosen on at most `ENOUGH` images.
+    Versions of one photo (equal `groups`) stay in one fold. The strength of the penalty is chosen on at most `ENOUGH` images; of that
+    many or fewer, the mean over several ways to fold them is taken.
     """
     if len(np.unique(labels)) < 2:
         return None
     first = regress(features, labels, classes, balanced=False, seed=0, groups=groups)
     if not first.folds:
         return None
-    answers = np.full((len(labels), classes), 1.0 / classes)
     if len(labels) <= ENOUGH and len(first.held_rows) == len(labels):
-        answers[first.held_rows] = first.held_out
-        return answers
+        others = (regress(features, labels, classes, balanced=False, seed=seed, groups=groups) for seed in range(1, REPEATS))
+        return np.asarray(np.mean([_answers(one) for one in (first, *others)], axis=0))
+    answers = np.full((len(labels), classes), 1.0 / classes)
     keys = np.arange(len(labels)) if groups is None else groups
     different = np.unique(keys)
     fold_of = dict(zip(different.tolist(), np.random.default_rng(0).integers(FOLDS, size=len(different)).tolist(), strict=True))
@@ -29,4 +32,11 @@ def held_out(features: np.ndarray, labels: np.ndarray, classes: int, groups: np.
         held = folds == fold
         if held.any() and len(np.unique(labels[~held])) > 1:
             answers[held] = regress(features[~held], labels[~held], classes, balanced=False, seed=0, strength=first.strength).probabilities(features[held])
+    return answers
+
+
+def _answers(regression: Regression) -> np.ndarray:
+    """The probabilities of the held-out images, in the order of the images."""
+    answers = np.empty_like(regression.held_out)
+    answers[regression.held_rows] = regression.held_out
     return answers

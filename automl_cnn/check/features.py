@@ -28,6 +28,11 @@ class Read:
     last: slice
     network: str
 
+    @property
+    def both(self) -> np.ndarray:
+        """The mean of an image and its mirror image: what does not depend on the side."""
+        return np.asarray((self.plain + self.mirrored) / 2)
+
 
 def smallest(registry: Registry) -> tuple[type[Architecture], Pretrained] | None:
     """The pretrained network of the smallest images among those whose weights are on this machine; None where there are none."""

@@ -162,7 +162,7 @@ def _labels(dataset: Dataset, features: Read, unchecked: list[str]) -> list[Prob
     from automl_cnn.check.answers import held_out
 
     labels = dataset.labels[features.rows]
-    probabilities = held_out(features.plain, labels, len(dataset.classes), dataset.photos(features.rows))
+    probabilities = held_out(features.both, labels, len(dataset.classes), dataset.photos(features.rows))
     if probabilities is None:
         unchecked.append("labels: too few images of a class to hold some out")
         return []

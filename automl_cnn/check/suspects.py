@@ -1,7 +1,7 @@
 """Labels that may be wrong, images that belong to no class, and classes that are hard to tell apart: by a regression on frozen features.
 
 Each image is answered by a regression that did not learn from it. Confident learning (Northcutt et al. 2021, https://arxiv.org/abs/1911.00068) then takes
-a label for suspect where another class is more likely than that class usually is for its own images.
+a label for suspect where another class is more likely than that class usually is for its own images, or far more likely than the label.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from automl_cnn.check.extremes import far, ranked
 from automl_cnn.check.problem import Case, Problem, many, verb
 from automl_cnn.metrics import wilson
 
-LEAST_MARGIN = 0.0  # the other class must be more likely than the label by this much
+CLEAR = 0.5  # by how much another class is more likely than the label where that alone is enough
 ALONE = 4.0  # spreads of the distance to the nearest images of its class, beyond which an image stands alone
 NEIGHBORS = 5
 CONFUSED = 0.1  # share of a class that is taken for another, from which on (at the lower end of its interval) the two are named
@@ -36,10 +36,10 @@ def suspects(probabilities: np.ndarray, labels: np.ndarray) -> list[Suspect]:
     classes = probabilities.shape[1]
     own = probabilities[np.arange(len(labels)), labels]
     usual = np.array([own[labels == label].mean() if np.any(labels == label) else np.inf for label in range(classes)])
-    sure = np.where(probabilities >= usual, probabilities, -1.0)
-    likely = sure.argmax(axis=1)
+    likely = probabilities.argmax(axis=1)
     margin = probabilities[np.arange(len(labels)), likely] - own
-    rows = np.flatnonzero((sure.max(axis=1) > 0) & (likely != labels) & (margin > LEAST_MARGIN))
+    sure = probabilities[np.arange(len(labels)), likely] >= usual[likely]
+    rows = np.flatnonzero((likely != labels) & (sure | (margin > CLEAR)))
     return [Suspect(int(row), int(likely[row]), float(margin[row])) for row in rows[np.argsort(-margin[rows], kind="stable")]]
 
 
