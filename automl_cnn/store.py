@@ -26,6 +26,7 @@ from automl_cnn.places import JOURNAL, STUDIES, is_study_name, sqlite_url, study
 from automl_cnn.text import readable
 
 MODEL = "model.keras"
+CACHE = "cache"
 SCORED = "scored.keras"
 MLFLOW_DB = "mlflow.db"
 
@@ -143,7 +144,12 @@ class Store:
     @property
     def cache(self) -> Path:
         """The folder of decoded images."""
-        return writable(self.root / "cache")
+        return writable(self.cache_place)
+
+    @property
+    def cache_place(self) -> Path:
+        """Where `cache` lies; asking for it creates nothing."""
+        return self.root / CACHE
 
     @property
     def studies(self) -> tuple[str, ...]:

@@ -73,7 +73,7 @@ def check(
             plugins = None
             say(f"No network looks at the images: {error}")
     with _progress() as report:
-        checked = checks.check(data, places.cache, plugins, seed=seed, seconds=limit, columns=columns, report=report)
+        checked = checks.check(data, places.cache_place, plugins, seed=seed, seconds=limit, columns=columns, report=report)
     place = page.write(checked, out or places.root / "checks" / f"{page.name_of(checked)}.html")
     if fix is not None:
         from automl_cnn.check import fixes

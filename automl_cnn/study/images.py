@@ -30,7 +30,7 @@ def scanned(data: Path, store: Store, *, columns: str | None = None, labels: Pat
         DataError: the folder's layout; a line of the table or of the list cannot be used.
         ConfigError: `columns` are not there.
     """
-    files = scan_input(data, cache=store.cache, columns=columns, skip=[store.root], listed=listed)
+    files = scan_input(data, cache=store.cache_place, columns=columns, skip=[store.root], listed=listed)
     return files if labels is None else corrected(files, corrections(labels), labels)
 
 
