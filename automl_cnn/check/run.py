@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -77,20 +78,25 @@ def check(
     problems.sort(key=lambda problem: (ORDER.index(problem.severity), -problem.count))
     return Checked(
         dataset.folder,
-        {
-            "images": len(dataset),
-            "classes": {name: int(np.sum(dataset.labels == number)) for number, name in enumerate(dataset.classes)},
-            "splits": {name: sum(1 for one in given if one == name) for name in ("train", "val", "test") if name in given},
-            **headers.facts_of(header_list),
-            "seen_by_network": 0 if features is None else len(features.rows),
-            "network": "" if features is None else features.network,
-            "notes": list(dataset.notes),
-        },
+        _facts(dataset, given, header_list, features),
         tuple(problems),
         tuple(unchecked),
         time.monotonic() - began,
         pictures_of(dataset, problems),
     )
+
+
+def _facts(dataset: Dataset, given: Sequence[str | None], known: Sequence[Header], features: Read | None) -> dict[str, Any]:
+    """The folder in figures, by name."""
+    return {
+        "images": len(dataset),
+        "classes": {name: int(np.sum(dataset.labels == number)) for number, name in enumerate(dataset.classes)},
+        "splits": {name: sum(1 for one in given if one == name) for name in ("train", "val", "test") if name in given},
+        **headers.facts_of(known),
+        "seen_by_network": 0 if features is None else len(features.rows),
+        "network": "" if features is None else features.network,
+        "notes": list(dataset.notes),
+    }
 
 
 def _files(source: Source, dataset: Dataset) -> list[Problem]:

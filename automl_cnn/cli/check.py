@@ -81,13 +81,18 @@ def check(
         listed = fixes.write(checked, fix)
     if as_json:
         write_json({**checked.as_dict(), "page": str(place)})
-        return
+    else:
+        _show(checked, place, None if fix is None else f"{fix} ({plural(listed, 'image')})")
+
+
+def _show(checked: Checked, place: Path, listed: str | None) -> None:
+    """Print everything; `place` is the page, `listed` the list to edit."""
     screen = console()
     for part in _parts(checked):
         screen.print(part, soft_wrap=isinstance(part, Text))
     screen.print(Text(f"page        {place}"), soft_wrap=True)
-    if fix is not None:
-        screen.print(Text(f"to edit     {fix} ({plural(listed, 'image')})"), soft_wrap=True)
+    if listed is not None:
+        screen.print(Text(f"to edit     {listed}"), soft_wrap=True)
 
 
 def _seconds(text: str) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -56,27 +56,16 @@ def assemble(
     """
     labels = np.array([label for _, label, _ in files], np.int32)
     given = [name for _, _, name in files]
-    seen = defaultdict[str, set[int]](set)
-    fingerprint = hashlib.blake2b(digest_size=16)
-    for (path, label, _), digest in zip(files, digests, strict=True):
-        seen[digest].add(label)
-        fingerprint.update(line_of(path, digest, label))
-    if decoded.levels != CONVENTION:  # the same bytes at other levels are another data set: a model of one misreads the other
-        fingerprint.update(line_of("levels", decoded.levels.as_dict()))
+    fingerprint = _fingerprint(files, digests, decoded)
     detailed = decoded.native >= alike.LEAST_SIDE  # smaller pictures, stored a little enlarged, look alike by chance
     stored = None if not detailed else arrays.recall(array, (len(files), decoded.side, decoded.side, decoded.channels))
-    pairs = array.parent / f"{fingerprint.hexdigest()[:24]}-{decoded.side}.alike{GROUPING}.json"
+    pairs = array.parent / f"{fingerprint[:24]}-{decoded.side}.alike{GROUPING}.json"
     groups = groups_of([path for path, _, _ in files], labels, digests, stored, kept=pairs, more=families)
     aside = _doubtful(labels, digests, given, len(classes))
     splits = _split(labels, digests, given, splitting, classes=classes, keys=groups.keys, aside=aside, together=bool(families))
     notes = (*notes, *groups.notes)
-    if spread := torn(labels, groups.keys, given, splits):
-        few = ", ".join(f"{classes[label]} ({photos})" for label, photos in spread.items())
-        notes = (*notes, f"Too few different photos to keep versions of one photo in one split: {few}. Their scores are too good; add photos of them.")
-    if twice := sum(len(mine) > 1 for mine in seen.values()):
-        done = f"; {'both' if len(aside) == 2 else f'all {len(aside):,}'} files were left out" if len(aside) else ""
-        words = f"{twice:,} image{'s appear' if twice != 1 else ' appears'}, byte for byte, under several classes"
-        notes = (*notes, f"{words}: at least one of the labels is wrong{done}.")
+    notes = (*notes, *_on_torn(torn(labels, groups.keys, given, splits), classes))
+    notes = (*notes, *_on_doubtful(labels, digests, len(aside)))
     why = dict.fromkeys(aside.tolist(), "the same bytes are in another class")
     if splitting.drop_leaks:
         leaking, note = _leaking(labels, splits, given, groups.keys, classes)
@@ -92,10 +81,10 @@ def assemble(
         paths=tuple(path for path, _, _ in files),
         labels=labels,
         splits=splits,
-        fingerprint=fingerprint.hexdigest(),
+        fingerprint=fingerprint,
         array=str(array.resolve()),
         skipped=tuple(Skipped(readable(path), readable(reason)) for path, reason in sorted([*decoded.bad.items(), *refused])),
-        duplicates=len(digests) - len(seen),
+        duplicates=len(digests) - len(set(digests)),
         notes=tuple(map(readable, notes)),
         native=decoded.native,
         levels=decoded.levels,
@@ -105,6 +94,37 @@ def assemble(
         own_test="test" in given,
     )
     return replace(made, notes=(*notes, *leaks({COPIES: made.copied("val"), COPIES_TEST: made.copied("test")})))
+
+
+def _fingerprint(files: Sequence[tuple[str, int, str | None]], digests: Sequence[str], decoded: Decoded) -> str:
+    """What changes with any path, label or byte."""
+    fingerprint = hashlib.blake2b(digest_size=16)
+    for (path, label, _), digest in zip(files, digests, strict=True):
+        fingerprint.update(line_of(path, digest, label))
+    if decoded.levels != CONVENTION:  # the same bytes at other levels are another data set: a model of one misreads the other
+        fingerprint.update(line_of("levels", decoded.levels.as_dict()))
+    return fingerprint.hexdigest()
+
+
+def _on_torn(spread: Mapping[int, int], classes: Sequence[str]) -> tuple[str, ...]:
+    """A note on the classes whose versions of one photo lie in several splits; `spread` has the photos of each."""
+    if not spread:
+        return ()
+    few = ", ".join(f"{classes[label]} ({photos})" for label, photos in spread.items())
+    return (f"Too few different photos to keep versions of one photo in one split: {few}. Their scores are too good; add photos of them.",)
+
+
+def _on_doubtful(labels: np.ndarray, digests: Sequence[str], aside: int) -> tuple[str, ...]:
+    """A note on files with the same bytes under several classes, of which `aside` were left out."""
+    classes_of = defaultdict[str, set[int]](set)
+    for label, digest in zip(labels, digests, strict=True):
+        classes_of[digest].add(int(label))
+    twice = sum(len(mine) > 1 for mine in classes_of.values())
+    if not twice:
+        return ()
+    done = f"; {'both' if aside == 2 else f'all {aside:,}'} files were left out" if aside else ""
+    words = f"{twice:,} image{'s appear' if twice != 1 else ' appears'}, byte for byte, under several classes"
+    return (f"{words}: at least one of the labels is wrong{done}.",)
 
 
 def _doubtful(labels: np.ndarray, digests: Sequence[str], given: Sequence[str | None], classes: int) -> np.ndarray:
