@@ -7,13 +7,12 @@ the same features, but never the same details.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from automl_cnn.check.problem import Case, Problem, many, verb
+from automl_cnn.check.problem import Case, Problem, Severity, many, verb
 from automl_cnn.data import alike
 from automl_cnn.data.names import Components
 
@@ -24,20 +23,12 @@ BLOCK = 1024
 
 @dataclass(frozen=True)
 class Pair:
-    """Two rows that show one photo; `details` is the correlation of their fine details, 1 for exact copies."""
+    """Two rows that show one photo; `details` is the correlation of their fine details, None where the split knows them by their names or pixels."""
 
     one: int
     other: int
-    details: float
+    details: float | None = None
     mirrored: bool = False
-
-
-def exact(digests: Sequence[str]) -> list[list[int]]:
-    """The rows of files with the same bytes, two or more each."""
-    rows = defaultdict[str, list[int]](list)
-    for row, digest in enumerate(digests):
-        rows[digest].append(row)
-    return [family for family in rows.values() if len(family) > 1]
 
 
 def near(features: np.ndarray, mirrored: np.ndarray, images: np.ndarray) -> list[Pair]:
@@ -96,7 +87,7 @@ def problems_of(
     for pair in pairs:
         joined.join([pair.one, pair.other])
     families = joined.families()
-    details = _details(same, pairs)
+    details = _details(families, same, pairs)
     conflicts = [family for family in families if len({int(labels[row]) for row in family}) > 1]
     leaks = [family for family in families if len({_side(given[row]) for row in family}) > 1]
     problems = []
@@ -104,41 +95,30 @@ def problems_of(
         problems.append(_conflict(paths, labels, classes, conflicts, details))
     if leaks:
         problems.append(_leak(paths, given, leaks, details))
-    plain = [family for family in families if family not in conflicts]
-    exact_ones = [list(family) for family in same if len({int(labels[row]) for row in family}) == 1]
-    altered = [family for family in plain if any(row not in equal for row in family)]
-    if exact_ones:
-        extra = sum(len(family) for family in exact_ones) - len(exact_ones)
-        problems.append(
-            Problem(
-                "copies",
-                "note",
-                f"{many(extra, 'file')} {verb(extra, 'is an exact copy', 'are exact copies')} of another of the same class ({many(len(exact_ones), 'group')}).",
-                "It keeps copies in one split, so that no score is made of them.",
-                "Delete the copies: they give their photo more weight than the others.",
-                extra,
-                tuple(_case(paths, family, details) for family in exact_ones),
-            )
-        )
+    exact = [family for family in same if len({int(labels[row]) for row in family}) == 1]
+    altered = [family for family in families if len({int(labels[row]) for row in family}) == 1 and any(row not in equal for row in family)]
+    if exact:
+        words, advice = ("file is an exact copy", "files are exact copies"), "Delete the copies: they give their photo more weight than the others."
+        problems.append(_within("copies", "note", words, advice, _cases(paths, exact, details)))
     if altered:
-        extra = sum(len(family) for family in altered) - len(altered)
-        problems.append(
-            Problem(
-                "near_copies",
-                "warning",
-                f"{many(extra)} {verb(extra, 'is an altered version', 'are altered versions')} of another of the same class ({many(len(altered), 'group')}).",
-                "It keeps versions of one photo in one split.",
-                "Look at some of them. If they are augmented copies, search the originals alone: the search augments by itself.",
-                extra,
-                tuple(_case(paths, family, details) for family in altered),
-            )
-        )
+        words = ("image is an altered version", "images are altered versions")
+        advice = "Look at some of them. If they are augmented copies, search the originals alone: the search augments by itself."
+        problems.append(_within("near_copies", "warning", words, advice, _cases(paths, altered, details)))
     return problems
 
 
-def _conflict(
-    paths: Sequence[str], labels: np.ndarray, classes: Sequence[str], families: Sequence[Sequence[int]], details: dict[tuple[int, int], str]
-) -> Problem:
+def _within(kind: str, severity: Severity, words: tuple[str, str], advice: str, cases: tuple[Case, ...]) -> Problem:
+    """Copies of one class, a case for each photo."""
+    extra = sum(len(case.others) for case in cases)
+    sentence = f"{extra:,} {verb(extra, *words)} of another of the same class ({many(len(cases), 'group')})."
+    return Problem(kind, severity, sentence, "It keeps versions of one photo in one split.", advice, extra, cases)
+
+
+def _cases(paths: Sequence[str], families: Sequence[Sequence[int]], details: dict[int, str]) -> tuple[Case, ...]:
+    return tuple(_case(paths, family, details) for family in families)
+
+
+def _conflict(paths: Sequence[str], labels: np.ndarray, classes: Sequence[str], families: Sequence[Sequence[int]], details: dict[int, str]) -> Problem:
     cases = []
     for family in families:
         names = " and ".join(f"'{classes[label]}'" for label in sorted({int(labels[row]) for row in family}))
@@ -147,14 +127,14 @@ def _conflict(
         "conflict",
         "error",
         f"{many(len(families), 'photo')} {verb(len(families), 'lies', 'lie')} in several classes: at least one label of each is wrong.",
-        "It leaves all versions of such a photo out.",
-        "Delete the wrong ones.",
+        "It leaves files with the same bytes out, unless a class would keep too few. Altered versions are used as they are labeled.",
+        "Delete the wrong ones, or exclude them with `--fix FILE` and `search --labels FILE`.",
         sum(len(family) for family in families),
         tuple(cases),
     )
 
 
-def _leak(paths: Sequence[str], given: Sequence[str | None], families: Sequence[Sequence[int]], details: dict[tuple[int, int], str]) -> Problem:
+def _leak(paths: Sequence[str], given: Sequence[str | None], families: Sequence[Sequence[int]], details: dict[int, str]) -> Problem:
     cases, leaked = [], 0
     for family in families:
         sides = sorted({_side(given[row]) for row in family})
@@ -175,13 +155,18 @@ def _side(split: str | None) -> str:
     return split or "train"
 
 
-def _details(same: Sequence[Sequence[int]], pairs: Sequence[Pair]) -> dict[tuple[int, int], str]:
-    known = {(pair.one, pair.other): "mirrored" if pair.mirrored else f"details alike by {pair.details:.2f}" for pair in pairs}
-    return known | {(family[0], row): "byte for byte" for family in same for row in family[1:]}
+def _details(families: Sequence[Sequence[int]], same: Sequence[Sequence[int]], pairs: Sequence[Pair]) -> dict[int, str]:
+    """By the first row of a family, how its versions are alike; "" where they differ in that or it is not known."""
+    first = {row: family[0] for family in families for row in family}
+    words: dict[int, set[str]] = {}
+    for pair in pairs:
+        if pair.details is not None:
+            words.setdefault(first[pair.one], set()).add("mirrored" if pair.mirrored else f"details alike by {pair.details:.2f}")
+    for family in same:
+        words.setdefault(first[family[0]], set()).add("byte for byte")
+    return {row: next(iter(texts)) if len(texts) == 1 else "" for row, texts in words.items()}
 
 
-def _case(paths: Sequence[str], family: Sequence[int], details: dict[tuple[int, int], str], words: str = "") -> Case:
+def _case(paths: Sequence[str], family: Sequence[int], details: dict[int, str], words: str = "") -> Case:
     first, *others = family
-    how = sorted({text for (one, other), text in details.items() if one in family and other in family})
-    detail = ", ".join([*([words] if words else []), *(how[:1] if len(how) == 1 else [])])
-    return Case(paths[first], detail, tuple(paths[row] for row in others), row=int(first))
+    return Case(paths[first], ", ".join(filter(None, (words, details.get(first, "")))), tuple(paths[row] for row in others), row=int(first))

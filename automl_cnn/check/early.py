@@ -6,8 +6,6 @@ from automl_cnn.check import headers, names
 from automl_cnn.data import Dataset, Source
 from automl_cnn.data.grouping import by_camera, by_name
 
-KINDS = ("groups", "shortcut")
-
 
 def remarks(source: Source, dataset: Dataset, group_by: str | None) -> tuple[str, ...]:
     """A sentence for each such problem; groups that the user named (`group_by`) are none."""
@@ -15,7 +13,8 @@ def remarks(source: Source, dataset: Dataset, group_by: str | None) -> tuple[str
     read = [header for header in known if header is not None]
     if len(read) < len(known):
         return ()
-    problems = headers.problems_of(dataset.paths, dataset.labels, dataset.classes, read)
+    shortcut = headers.gives_away(dataset.labels, dataset.classes, read)
+    problems = [shortcut] if shortcut is not None else []
     if group_by is None:
         problems += names.problems_of(dataset.paths, [by_name(dataset.paths, dataset.labels.tolist()), by_camera(read)])
-    return tuple(f"{problem.sentence} {problem.advice}" for problem in problems if problem.kind in KINDS)
+    return tuple(f"{problem.sentence} {problem.advice}" for problem in problems)

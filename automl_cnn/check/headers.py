@@ -29,6 +29,7 @@ ASPECT, SIZE = 0.05, 0.1  # the least spread of the logarithms of width / height
 TWICE = float(np.log(2))  # by which factor a shape or a size must differ at least to be odd
 GIVES_AWAY = 0.5  # of the mistakes that one answer for all makes, the share that a property avoids, from which on it gives the class away
 LEAST = 20  # images without which a property proves nothing
+NAMED = 4  # values that are named
 BATCH = 8  # images of one value without which it is not counted
 
 
@@ -47,7 +48,7 @@ def facts_of(headers: Sequence[Header]) -> dict[str, Any]:
 
 def problems_of(paths: Sequence[str], labels: np.ndarray, classes: Sequence[str], headers: Sequence[Header]) -> list[Problem]:
     """What is odd about the files of these images, from their headers alone."""
-    every = [_extensions(paths, headers), _shapes(paths, headers), _sizes(paths, headers), _modes(paths, headers), _gives_away(labels, classes, headers)]
+    every = [_extensions(paths, headers), _shapes(paths, headers), _sizes(paths, headers), _modes(paths, headers), gives_away(labels, classes, headers)]
     return [problem for problem in every if problem is not None]
 
 
@@ -88,7 +89,7 @@ def _shapes(paths: Sequence[str], headers: Sequence[Header]) -> Problem | None:
         "They are squashed to a square, as all others.",
         "Crop them, or leave them out if they show something else.",
         len(rows),
-        tuple(Case(paths[row], f"{headers[row].width}x{headers[row].height} px", row=row) for row in rows),
+        _sized(paths, headers, rows),
     )
 
 
@@ -108,8 +109,12 @@ def _sizes(paths: Sequence[str], headers: Sequence[Header]) -> Problem | None:
         "All are brought to one size; the small ones are enlarged and stay blurred.",
         "See whether they come from another source, or are thumbnails.",
         len(rows),
-        tuple(Case(paths[row], f"{headers[row].width}x{headers[row].height} px", row=row) for row in rows),
+        _sized(paths, headers, rows),
     )
+
+
+def _sized(paths: Sequence[str], headers: Sequence[Header], rows: Sequence[int]) -> tuple[Case, ...]:
+    return tuple(Case(paths[row], f"{headers[row].width}x{headers[row].height} px", row=row) for row in rows)
 
 
 def _modes(paths: Sequence[str], headers: Sequence[Header]) -> Problem | None:
@@ -129,7 +134,7 @@ def _modes(paths: Sequence[str], headers: Sequence[Header]) -> Problem | None:
     )
 
 
-def _gives_away(labels: np.ndarray, classes: Sequence[str], headers: Sequence[Header]) -> Problem | None:
+def gives_away(labels: np.ndarray, classes: Sequence[str], headers: Sequence[Header]) -> Problem | None:
     """A property of the files from which the class can be guessed: a network may learn it in place of what the images show."""
     if len(labels) < LEAST:
         return None
@@ -139,11 +144,14 @@ def _gives_away(labels: np.ndarray, classes: Sequence[str], headers: Sequence[He
         "the size in pixels": [f"{header.width}x{header.height}" for header in headers],
         "the camera": [header.camera for header in headers],
     }
-    best, share, values = max(((name, _avoided(labels, given), given) for name, given in properties.items()), key=lambda entry: entry[1])
+    tables = {name: _table(labels, values) for name, values in properties.items()}
+    best, share = max(((name, _avoided(counts)) for name, (_, counts) in tables.items()), key=lambda entry: entry[1])
     if share < GIVES_AWAY:
         return None
-    telling = [(value, count) for value, count in Counter(values).most_common() if count >= BATCH][:4]
-    some = "; ".join(f"{_shown(best, value)}: {_most(labels, values, value, classes)}" for value, _ in telling)
+    values, counts = tables[best]
+    telling = [place for place in np.argsort(-counts.sum(axis=1), kind="stable")[:NAMED] if counts[place].sum() >= BATCH]
+    shares = counts / counts.sum(axis=1, keepdims=True)
+    some = "; ".join(f"{_shown(best, values[place])}: {shares[place].max():.0%} '{classes[int(shares[place].argmax())]}'" for place in telling)
     return Problem(
         "shortcut",
         "warning",
@@ -154,28 +162,25 @@ def _gives_away(labels: np.ndarray, classes: Sequence[str], headers: Sequence[He
     )
 
 
-def _avoided(labels: np.ndarray, values: Sequence[str]) -> float:
-    """How many of the mistakes of one answer for all the best answer for each value avoids, each image judged by the others."""
-    counts = np.bincount(labels)
-    mistakes = len(labels) - counts.max()
-    if not mistakes or len(set(values)) < 2:
+def _table(labels: np.ndarray, values: Sequence[str]) -> tuple[list[str], np.ndarray]:
+    """The different values, and how many images of each class have each, (values, classes)."""
+    different, place = np.unique(np.array(values), return_inverse=True)
+    counts = np.zeros((len(different), int(labels.max()) + 1), int)
+    np.add.at(counts, (place, labels), 1)
+    return different.tolist(), counts
+
+
+def _avoided(counts: np.ndarray) -> float:
+    """How many of the mistakes of one answer for all the best answer for each value avoids, each image judged by the others; `counts` are (values, classes)."""
+    whole = counts.sum(axis=0)
+    mistakes = int(whole.sum() - whole.max())
+    if not mistakes or len(counts) < 2:
         return 0.0
-    right = 0
-    for value in set(values):
-        mine = labels[[other == value for other in values]]
-        own = np.bincount(mine, minlength=len(counts))
-        if len(mine) < BATCH:
-            right += int(np.sum(mine == counts.argmax()))
-            continue
-        top = int(own.argmax())
-        second = int(np.partition(own, -2)[-2]) if len(own) > 1 else 0
-        right += int(own[top]) if own[top] - 1 >= second else 0
-    return float((right - counts.max()) / mistakes)
-
-
-def _most(labels: np.ndarray, values: Sequence[str], value: str, classes: Sequence[str]) -> str:
-    mine = np.bincount(labels[[other == value for other in values]], minlength=len(classes))
-    return f"{mine.max() / mine.sum():.0%} '{classes[int(mine.argmax())]}'"
+    ordered = np.sort(counts, axis=1)
+    second = ordered[:, -2] if counts.shape[1] > 1 else 0
+    own = np.where(ordered[:, -1] - 1 >= second, ordered[:, -1], 0)
+    right = np.where(counts.sum(axis=1) < BATCH, counts[:, int(whole.argmax())], own)
+    return float((right.sum() - whole.max()) / mistakes)
 
 
 def _shown(name: str, value: str) -> str:

@@ -17,9 +17,11 @@ from automl_cnn.check.problem import ORDER, Case, Checked, Problem, many, verb
 from automl_cnn.data import Dataset, Source, dataset_of, pixels, read
 from automl_cnn.data.assemble import Splitting
 from automl_cnn.data.grouping import by_camera, by_name
+from automl_cnn.data.groups import same_bytes
 from automl_cnn.data.header import Header
 from automl_cnn.data.inputs import scan_input
 from automl_cnn.errors import AutomlCnnError
+from automl_cnn.metrics import suited
 from automl_cnn.registry import Registry
 
 FEW, UNEQUAL = 20, 3.0  # images of a class below which it is small, and largest over smallest class from which on they are unequal
@@ -64,7 +66,7 @@ def check(
     problems += names.problems_of(dataset.paths, [by_name(dataset.paths, dataset.labels.tolist()), by_camera(header_list)])
     unchecked: list[str] = []
     features = _features(dataset, registry, seconds, tell, unchecked)
-    same, pairs = copies.exact(digests), _related(dataset)
+    same, pairs = same_bytes(digests), _related(dataset)
     if features is not None:
         if len(features.rows) > MOST_PAIRS:
             unchecked.append(f"altered copies: more than {MOST_PAIRS:,} images")
@@ -139,8 +141,8 @@ def _classes(dataset: Dataset) -> list[Problem]:
                 "unequal",
                 "note",
                 f"The classes are unequal: {counts.max():,} images of '{most}', {counts.min():,} of '{least}'.",
-                "It weights the classes in training, and chooses models by balanced accuracy.",
-                "Nothing, unless real photos are as unequal and only the share of right answers counts: then --metric accuracy.",
+                f"It weights the classes in training, and chooses models by {suited(counts).replace('_', ' ')}; --metric changes that.",
+                "Add images of the small classes, if you can.",
                 int(counts.sum()),
             )
         )
@@ -150,7 +152,7 @@ def _classes(dataset: Dataset) -> list[Problem]:
 def _features(dataset: Dataset, registry: Registry | None, seconds: float | None, tell: Report, unchecked: list[str]) -> Read | None:
     skipped = "labels, outliers and altered copies across classes"
     if registry is None:
-        unchecked.append(f"{skipped}: --quick was given")
+        unchecked.append(f"{skipped}: no network looked at the images")
         return None
     try:
         features = read_features(dataset, registry, seconds, lambda done, of: tell("looking with a frozen network", done, of))
@@ -182,6 +184,6 @@ def _related(dataset: Dataset) -> list[copies.Pair]:
     pairs = []
     for row, group in enumerate(dataset.groups):
         if group in first:
-            pairs.append(copies.Pair(first[group], row, 1.0))
+            pairs.append(copies.Pair(first[group], row))
         first.setdefault(group, row)
     return pairs

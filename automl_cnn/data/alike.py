@@ -78,19 +78,11 @@ def verified(gray: np.ndarray, rows: np.ndarray, others: np.ndarray, flip: np.nd
     """
     still = np.zeros((len(rows), 2), np.float32)
     blocks = [slice(start, start + BLOCK) for start in range(0, len(rows), BLOCK)]
-    parts = list(arrays.in_threads(lambda part: _verified(gray, rows[part], others[part], flip[part], still[part]), blocks))
-    if not parts:
-        return rows, others, np.zeros(0), flip
-    one, other, details, mirrored = (np.concatenate(values) for values in zip(*parts, strict=True))
-    return one, other, details, mirrored
-
-
-def _verified(gray: np.ndarray, rows: np.ndarray, others: np.ndarray, flip: np.ndarray, still: np.ndarray) -> tuple[np.ndarray, ...]:
-    turned = dict(zip(zip(rows.tolist(), others.tolist(), strict=True), flip.tolist(), strict=True))
-    one, other, details = _compare(gray, (rows, others, flip, still))
-    sure = details >= SURE
-    one, other, details = one[sure], other[sure], details[sure]
-    return one, other, details, np.array([turned[pair] for pair in zip(one.tolist(), other.tolist(), strict=True)], bool)
+    parts = list(arrays.in_threads(lambda part: (part.start, *_kept(gray, (rows[part], others[part], flip[part], still[part]))), blocks))
+    kept = np.concatenate([start + places for start, places, _ in parts]) if parts else np.zeros(0, int)
+    details = np.concatenate([match for _, _, match in parts]) if parts else np.zeros(0)
+    kept, details = kept[details >= SURE], details[details >= SURE]
+    return rows[kept], others[kept], details, flip[kept]
 
 
 def _bound(own: tuple[np.ndarray, np.ndarray, int], strange: tuple[np.ndarray, np.ndarray, int]) -> float:
@@ -161,6 +153,13 @@ def _near(thumbs: np.ndarray, rows: np.ndarray, others: np.ndarray, labels: np.n
 
 
 def _compare(gray: np.ndarray, near: _Near) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rows, others, _, _ = near
+    kept, details = _kept(gray, near)
+    return rows[kept], others[kept], details
+
+
+def _kept(gray: np.ndarray, near: _Near) -> tuple[np.ndarray, np.ndarray]:
+    """The places of the pairs that look alike, and the correlation of their details."""
     rows, others, flip, shift = near
     given, other = gray[rows], gray[others]
     other = np.where(flip[:, None, None], other[:, :, ::-1], other)
@@ -170,12 +169,12 @@ def _compare(gray: np.ndarray, near: _Near) -> tuple[np.ndarray, np.ndarray, np.
     maps = _aligned(_smoothed(low), _smoothed(other_low), maps)
     match, cover, _ = _compared(low, other_low, maps)
     left = (match >= ROUGHLY) & (_shared(cover, maps) >= OVERLAP)
-    rows, others, given, other = rows[left], others[left], given[left], other[left]
+    given, other = given[left], other[left]
     maps = _aligned(_smoothed(given), _smoothed(other), maps[left])
     match, cover, _ = _compared(given, other, maps)
     details, _, contrast = _compared(given - _smoothed(_smoothed(given)), other - _smoothed(_smoothed(other)), maps)
     same = (match >= WHOLE) & (contrast >= CONTRAST) & (_shared(cover, maps) >= OVERLAP)
-    return rows[same], others[same], details[same]
+    return np.flatnonzero(left)[same], details[same]
 
 
 def _aligned(given: np.ndarray, other: np.ndarray, maps: np.ndarray) -> np.ndarray:

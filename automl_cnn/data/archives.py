@@ -7,7 +7,6 @@ a hundred times its size.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import secrets
 import shutil
@@ -19,15 +18,14 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from automl_cnn.data import arrays, kinds, tables
+from automl_cnn.data import kinds, tables
+from automl_cnn.data import unpacked as store
 from automl_cnn.errors import DataError, StoreError
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 RATIO, FREE = 100, 1 << 30  # an archive may unpack to this many times its size, or to a gigabyte
 MOST_FILES = 5_000_000
 CHUNK = 1 << 20
-FOLDER = "unpacked"
-_MARK = ".complete"
 
 
 @dataclass(frozen=True)
@@ -55,35 +53,13 @@ def unpacked(archive: Path, cache: Path) -> Path:
         StoreError: `cache` cannot be written.
     """
     try:
-        place = cache / FOLDER / _digest(archive)
-        if not (place / _MARK).exists():
+        place = store.place_of(archive, cache)
+        if not store.is_complete(place):
             _unpack(archive, place)
-            trim(cache, arrays.LIMIT_BYTES, place)
-        os.utime(place / _MARK)
+            store.used(place, cache)
     except OSError as error:
         raise StoreError(f"{archive} cannot be unpacked to {cache}: {error.strerror or error}. Free some space there, or choose another --store.") from None
     return _inner(place)
-
-
-def trim(cache: Path, limit_bytes: int, keep: Path) -> None:
-    """Delete what was unpacked from the archives used least recently, until the rest fits; never `keep`."""
-    used: list[tuple[float, int, Path]] = []
-    for place in (cache / FOLDER).glob("*"):
-        mark = place / _MARK
-        if place.is_dir() and mark.exists():
-            used.append((mark.stat().st_mtime, sum(file.stat().st_size for file in place.rglob("*") if file.is_file()), place))
-    total = sum(size for _, size, _ in used)
-    for _, size, place in sorted(used):
-        if total <= limit_bytes:
-            break
-        if place != keep:
-            shutil.rmtree(place, ignore_errors=True)
-            total -= size
-
-
-def _digest(archive: Path) -> str:
-    with archive.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=12)).hexdigest()
 
 
 def _unpack(archive: Path, place: Path) -> None:
@@ -100,12 +76,12 @@ def _unpack(archive: Path, place: Path) -> None:
                     continue
                 target.parent.mkdir(parents=True, exist_ok=True)
                 allowed -= _copy(archive, member, target, allowed)
-        (part / _MARK).touch()
+        (part / store.MARK).touch()
         with contextlib.suppress(FileExistsError, OSError):  # another process was faster
             part.rename(place)
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    if not (place / _MARK).exists():
+    if not store.is_complete(place):
         raise StoreError(f"{place} is there, but not complete: delete it, and try again.")
 
 
@@ -164,7 +140,7 @@ def _copy(archive: Path, member: _Member, target: Path, allowed: int) -> int:
 def _inner(place: Path) -> Path:
     """The folder itself, or the one within where there is nothing else."""
     while True:
-        entries = [entry for entry in place.iterdir() if entry.name != _MARK]
+        entries = [entry for entry in place.iterdir() if entry.name != store.MARK]
         if len(entries) != 1 or not entries[0].is_dir():
             return place
         place = entries[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from automl_cnn.data import alike, arrays
 from automl_cnn.data.dataset import Dataset, Skipped
 from automl_cnn.data.decoded import Decoded, line_of
 from automl_cnn.data.groups import VERSION as GROUPING
-from automl_cnn.data.groups import groups_of
+from automl_cnn.data.groups import groups_of, same_bytes
 from automl_cnn.data.layout import many
 from automl_cnn.data.levels import CONVENTION
 from automl_cnn.data.split import LEAST_EACH, NOWHERE, SPLITS, TRAIN, split, torn
@@ -116,10 +115,7 @@ def _on_torn(spread: Mapping[int, int], classes: Sequence[str]) -> tuple[str, ..
 
 def _on_doubtful(labels: np.ndarray, digests: Sequence[str], aside: int) -> tuple[str, ...]:
     """A note on files with the same bytes under several classes, of which `aside` were left out."""
-    classes_of = defaultdict[str, set[int]](set)
-    for label, digest in zip(labels, digests, strict=True):
-        classes_of[digest].add(int(label))
-    twice = sum(len(mine) > 1 for mine in classes_of.values())
+    twice = len(torn_labels(labels, digests))
     if not twice:
         return ()
     done = f"; {'both' if aside == 2 else f'all {aside:,}'} files were left out" if aside else ""
@@ -127,12 +123,15 @@ def _on_doubtful(labels: np.ndarray, digests: Sequence[str], aside: int) -> tupl
     return (f"{words}: at least one of the labels is wrong{done}.",)
 
 
+def torn_labels(labels: np.ndarray, digests: Sequence[str]) -> list[list[int]]:
+    """The rows of files with the same bytes under several classes."""
+    return [family for family in same_bytes(digests) if len({int(labels[row]) for row in family}) > 1]
+
+
 def _doubtful(labels: np.ndarray, digests: Sequence[str], given: Sequence[str | None], classes: int) -> np.ndarray:
     """The rows of files with the same bytes under several classes: nobody knows which label is right. None where a class would keep too few images."""
-    classes_of = defaultdict[str, set[int]](set)
-    for label, digest in zip(labels, digests, strict=True):
-        classes_of[digest].add(int(label))
-    doubtful = np.array([len(classes_of[digest]) > 1 for digest in digests], bool)
+    doubtful = np.zeros(len(labels), bool)
+    doubtful[[row for family in torn_labels(labels, digests) for row in family]] = True
     for side in {name or "train" for name in given}:
         mine = np.array([(name or "train") == side for name in given], bool)
         left = np.bincount(labels[mine & ~doubtful], minlength=classes)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from automl_cnn.data import kinds
+from automl_cnn.data import kinds, unpacked
 from automl_cnn.data.dataset import write_atomically
 from automl_cnn.errors import DataError, StoreError
 
-FOLDER = "unpacked"
 _BEGINNINGS = {b"\xff\xd8\xff": ".jpg", b"\x89PNG": ".png", b"GIF8": ".gif", b"BM": ".bmp", b"RIFF": ".webp", b"II*\0": ".tif", b"MM\0*": ".tif"}
 
 Rows = Iterator[tuple[int, Mapping[str, Any]]]
@@ -33,8 +31,8 @@ def written(table: Path, rows: Rows, column: str, cache: Path | None) -> tuple[P
         return table.parent, rows
     if cache is None:
         raise DataError(f"The table {table} holds its images as bytes: expected paths here.")
-    place = cache / FOLDER / _digest(table)
-    return place, _files(table, rows, column, place)
+    place = unpacked.place_of(table, cache)
+    return place, _files(table, rows, column, place, cache)
 
 
 def content_of(value: object) -> bytes | None:
@@ -43,7 +41,7 @@ def content_of(value: object) -> bytes | None:
     return bytes(given) if isinstance(given, (bytes, bytearray)) else None
 
 
-def _files(table: Path, rows: Rows, column: str, place: Path) -> Rows:
+def _files(table: Path, rows: Rows, column: str, place: Path, cache: Path) -> Rows:
     for line, row in rows:
         value = row.get(column)
         content = content_of(value)
@@ -56,14 +54,10 @@ def _files(table: Path, rows: Rows, column: str, place: Path) -> Rows:
         except OSError as error:
             raise StoreError(f"The images of {table} cannot be written to {place}: {error.strerror}. Free some space there.") from None
         yield line, {**row, column: name}
+    unpacked.used(place, cache)
 
 
 def _suffix(value: object, content: bytes) -> str:
     path = value.get("path") if isinstance(value, Mapping) else None
     stated = PurePosixPath(str(path)).suffix.lower() if path else ""
     return stated if stated in kinds.SUFFIXES else next((suffix for begin, suffix in _BEGINNINGS.items() if content.startswith(begin)), ".jpg")
-
-
-def _digest(table: Path) -> str:
-    with table.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=12)).hexdigest()

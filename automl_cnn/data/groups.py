@@ -45,10 +45,7 @@ def groups_of(
     `more` are rows that belong together for another reason. Pairs of similar pixels are kept in the file `kept`, since they take the longest.
     """
     joined = Components(range(len(paths)))
-    equal = defaultdict[str, list[int]](list)
-    for row, digest in enumerate(digests):
-        equal[digest].append(row)
-    for rows in equal.values():
+    for rows in same_bytes(digests):
         joined.join(rows)
     for family in families(paths, [int(label) for label in labels], digests):
         joined.join(family)
@@ -59,13 +56,21 @@ def groups_of(
         for pair in _pairs(images, labels, kept):
             joined.join(pair)
     versions = _keys(joined, digests)
-    related = len(paths) - len(set(versions)) - (len(paths) - len(equal))
+    related = len(paths) - len(set(versions)) - (len(paths) - len(set(digests)))
     for related_rows in more:
         joined.join(list(related_rows))
     keys = _keys(joined, digests) if more else versions
     if related:
         notes = (*notes, f"{related:,} image{'s look' if related != 1 else ' looks'} like an altered version of another, by name or by its pixels.")
     return Groups(tuple(keys), notes)
+
+
+def same_bytes(digests: Sequence[str]) -> list[list[int]]:
+    """The rows of files with the same digest, two or more each."""
+    rows = defaultdict[str, list[int]](list)
+    for row, digest in enumerate(digests):
+        rows[digest].append(row)
+    return [family for family in rows.values() if len(family) > 1]
 
 
 def _keys(joined: Components, digests: Sequence[str]) -> list[str]:

@@ -16,7 +16,7 @@ from automl_cnn.transfer import is_probe
 
 @dataclass(frozen=True)
 class Context:
-    """The study around a trial; what is not known is None, and findings that need it are left out.
+    """The study around a trial; unknown values are None, and findings that need them are left out.
 
     `majority` is the accuracy of always answering the most frequent class, `baseline` its score in the study's metric, `probe` the
     score of the best logistic regression on pretrained features. `copies` and `copies_test` are the shares of the validation and test

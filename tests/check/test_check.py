@@ -44,7 +44,7 @@ def test_a_clean_folder_has_no_problem(folder, tmp_path):
     assert checked.problems == ()
     assert checked.facts["images"] == 48
     assert checked.facts["classes"] == {"cat": 24, "dog": 24}
-    assert "--quick" in checked.unchecked[0]
+    assert "no network looked" in checked.unchecked[0]
     assert "No problem was seen" in page.html(checked)
 
 

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from automl_cnn.check.copies import Pair, exact, near, problems_of
+from automl_cnn.check.copies import Pair, near, problems_of
+from automl_cnn.data import alike
+from automl_cnn.data.groups import same_bytes
 
 SIDE = 96
 
@@ -62,7 +64,7 @@ def problems(labels, given, *, same=(), pairs=()):
 
 
 def test_exact_copies_are_the_rows_of_equal_digests():
-    assert exact(["a", "b", "a", "c", "b", "a"]) == [[0, 2, 5], [1, 4]]
+    assert same_bytes(["a", "b", "a", "c", "b", "a"]) == [[0, 2, 5], [1, 4]]
 
 
 def test_copies_of_one_class_are_a_remark_and_altered_ones_a_warning():
@@ -85,3 +87,15 @@ def test_a_photo_on_two_sides_of_the_users_split_is_a_leak():
     assert found["leak"].count == 1
     assert "test and train" in found["leak"].cases[0].detail
     assert "leak" not in problems([0, 0, 0, 1, 1, 1], given, pairs=[Pair(4, 5, 0.95)])
+
+
+def test_how_versions_are_alike_is_named_only_where_it_is_known():
+    found = problems([0, 0, 0, 1, 1, 1], [None] * 6, pairs=[Pair(0, 1), Pair(3, 4, 0.95, mirrored=True)])
+    assert [case.detail for case in found["near_copies"].cases] == ["", "mirrored"]
+
+
+def test_a_pair_that_is_asked_for_both_ways_is_named_the_way_it_fits():
+    images = np.stack([np.asarray(photo(1)), np.asarray(ALTER["mirrored"](photo(1)))])
+    gray = alike.grays(images)
+    rows, others, _, mirrored = alike.verified(gray, np.array([0, 0]), np.array([1, 1]), np.array([True, False]))
+    assert (rows.tolist(), others.tolist(), mirrored.tolist()) == ([0], [1], [True])

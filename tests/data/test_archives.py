@@ -6,8 +6,9 @@ import zipfile
 
 import pytest
 
-from automl_cnn.data.archives import trim, unpacked
+from automl_cnn.data.archives import unpacked
 from automl_cnn.data.inputs import scan_input
+from automl_cnn.data.unpacked import used
 from automl_cnn.errors import DataError
 
 FILES = {f"pets/{name}/{number}.png": b"pixels" for name in ("cat", "dog") for number in range(3)} | {
@@ -96,6 +97,6 @@ def test_what_is_damaged_is_one_sentence(tmp_path, name):
 def test_what_was_unpacked_long_ago_gives_way(tmp_path):
     old = unpacked(zipped(tmp_path, FILES), tmp_path / "cache")
     new = unpacked(zipped(tmp_path, {**FILES, "pets/cat/9.png": bytes(5000)}), tmp_path / "cache")
-    trim(tmp_path / "cache", 100, keep=new.parent)
+    used(new.parent, tmp_path / "cache", 100)
     assert not old.exists()
     assert (new / "cat" / "9.png").exists()

@@ -60,7 +60,7 @@ def test_a_search_has_many_steps_to_be_killed_at():
 @drawn
 @given(st.lists(st.integers(1, 300), max_size=4))
 def test_a_search_killed_between_any_two_steps_ends_as_if_it_had_not_been(after):
-    """`after` so many steps of each session, it is killed; the last session is left alone."""
+    """Kill each session after a drawn number of steps, except the last one."""
     with folder() as place:
         for limit in [*after, None]:
             steps = itertools.count(1)
@@ -85,7 +85,7 @@ FATES = st.sampled_from([None, *((f"it failed ({cause.value})", cause) for cause
 @drawn
 @given(st.lists(FATES, min_size=1, max_size=30), st.sampled_from([30.0, 120.0, 600.0]), st.integers(0, 200))
 def test_whatever_fails_a_search_ends_within_its_budget(fates, total, interrupted):
-    """`fates` of the trials, in turn; the user interrupts after so many epochs, if it comes to that."""
+    """The trials meet their `fates` in turn; the user interrupts after the given number of epochs."""
     turn, epochs = itertools.cycle(fates), itertools.count(1)
     with folder() as place:
         study = Study(place, total=total, sampler="random", fails=lambda configuration: next(turn))
