@@ -99,7 +99,7 @@ def problems_of(
     altered = [family for family in families if len({int(labels[row]) for row in family}) == 1 and any(row not in equal for row in family)]
     if exact:
         words, advice = ("file is an exact copy", "files are exact copies"), "Delete the copies: they give their photo more weight than the others."
-        problems.append(_within("copies", "note", words, advice, _cases(paths, exact, details)))
+        problems.append(_within("copies", "note", words, advice, _cases(paths, exact, dict.fromkeys((family[0] for family in exact), "byte for byte"))))
     if altered:
         words = ("image is an altered version", "images are altered versions")
         advice = "Look at some of them. If they are augmented copies, search the originals alone: the search augments by itself."
