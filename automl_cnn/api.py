@@ -50,7 +50,13 @@ def held(data: Any, config: StudyConfig, store: Store) -> Dataset:
     Raises:
         DataError: they cannot be used, or a setting is for files alone.
     """
-    shares: dict[str, Any] = {"seed": config.seed, "val_share": config.val_share, "test_share": config.test_share, "max_size": config.max_resolution}
+    shares: dict[str, Any] = {
+        "seed": config.seed,
+        "val_share": config.val_share,
+        "test_share": config.test_share,
+        "max_size": config.max_resolution,
+        "fit": config.fit,
+    }
     files = inmemory.files_of(data, config.columns) if inmemory.is_frame(data) else None
     if files is not None:
         return prepare(files, store.cache, **shares, max_pixels=config.max_pixels, group_by=config.group_by, drop_leaks=config.drop_leaks)

@@ -16,6 +16,7 @@ from automl_cnn.flags import DATA, DEPLOY, ENGINE, LIMITS, SPACE, Flag
 from automl_cnn.places import moved, store_of, store_path
 
 Metric = Literal["accuracy", "balanced_accuracy", "f1", "auc"]
+Fit = Literal["squash", "pad", "crop"]  # as in automl_cnn.data.fit
 METRICS: tuple[Metric, ...] = ("accuracy", "balanced_accuracy", "f1", "auc")
 AUTOMATIC = (
     "Default: accuracy; balanced_accuracy where always answering the most frequent class gets half-way from chance to 1 "
@@ -151,6 +152,15 @@ class StudyConfig(BaseModel):
             identity=True,
         ),
     ] = None
+    fit: Annotated[
+        Fit,
+        Flag(
+            "How photos become square. squash: both sides are resized, so that shapes change; pad: between gray bars; crop: the square in the middle.",
+            DATA,
+            identity=True,
+            shows=False,
+        ),
+    ] = "squash"
     drop_leaks: Annotated[
         bool, Flag("Leave training images out that a validation or test image of the folder is a version of.", DATA, bool, identity=True, shows=False)
     ] = False

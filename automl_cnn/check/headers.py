@@ -86,7 +86,7 @@ def _shapes(paths: Sequence[str], headers: Sequence[Header]) -> Problem | None:
         "shape",
         "warning",
         f"{many(len(rows))} {verb(len(rows), 'is', 'are')} of another shape than the rest: much wider or much taller.",
-        "They are squashed to a square, as all others.",
+        "They are squashed to a square, as all others; --fit pad or --fit crop keeps shapes.",
         "Crop them, or leave them out if they show something else.",
         len(rows),
         _sized(paths, headers, rows),

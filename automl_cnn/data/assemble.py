@@ -87,6 +87,7 @@ def assemble(
         notes=tuple(map(readable, notes)),
         native=decoded.native,
         levels=decoded.levels,
+        fit=decoded.fit,
         groups=groups.numbers,
         given=tuple(side for side in SPLITS if side in given),
         aside=tuple(sorted(why.items())),
@@ -102,6 +103,8 @@ def _fingerprint(files: Sequence[tuple[str, int, str | None]], digests: Sequence
         fingerprint.update(line_of(path, digest, label))
     if decoded.levels != CONVENTION:  # the same bytes at other levels are another data set: a model of one misreads the other
         fingerprint.update(line_of("levels", decoded.levels.as_dict()))
+    if decoded.fit != "squash":
+        fingerprint.update(line_of("fit", decoded.fit))
     return fingerprint.hexdigest()
 
 

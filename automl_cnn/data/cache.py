@@ -15,6 +15,7 @@ from automl_cnn.data.assemble import PLAIN, Splitting, assemble
 from automl_cnn.data.dataset import Dataset
 from automl_cnn.data.decode import resize_array
 from automl_cnn.data.decoded import Decoded, Probe, Report, key_of, notes_on_bands, path_of, side_for
+from automl_cnn.data.fit import Fit
 from automl_cnn.data.grouping import Grouping, grouped
 from automl_cnn.data.labels import in_order, labels_of
 from automl_cnn.data.levels import CONVENTION, Scale, levels_of_arrays
@@ -37,6 +38,7 @@ def prepare(
     progress: Report | None = None,
     group_by: str | None = None,
     drop_leaks: bool = False,
+    fit: Fit = "squash",
 ) -> Dataset:
     """Scan, check, split and decode a folder of images (see `scan` for its layout, `split` for the shares), or one that was scanned before.
 
@@ -44,13 +46,13 @@ def prepare(
     in `cache`, a folder that is kept under `limit_bytes` by deleting what was not used for longest.
     Files that cannot be read, or that have more than `max_pixels` (`guard.limit`), are listed in `skipped`. `progress` is given (done, of how many);
     each file counts twice. `group_by` (`auto` or a pattern, see `grouping.grouped`) keeps groups on one side of every split; with `drop_leaks`, training images
-    that validation or test images of the folder are versions of are left out.
+    that validation or test images of the folder are versions of are left out. `fit` says how photos become square (see `fit.squared`).
 
     Raises:
         DataError: the folder's layout, too few readable images in a class.
         StoreError: `cache` cannot be written.
     """
-    source = read(folder, cache, max_size=max_size, max_pixels=max_pixels, limit_bytes=limit_bytes, progress=progress)
+    source = read(folder, cache, max_size=max_size, max_pixels=max_pixels, limit_bytes=limit_bytes, progress=progress, fit=fit)
     return dataset_of(source, cache, Splitting(seed, val_share, test_share, drop_leaks), group_by)
 
 
@@ -77,11 +79,12 @@ def read(
     max_pixels: float | None = None,
     limit_bytes: int = arrays.LIMIT_BYTES,
     progress: Report | None = None,
+    fit: Fit = "squash",
 ) -> Source:
     """The first half of `prepare`: scan, look at each header, decode. It raises as `prepare` does."""
     files = folder if isinstance(folder, Scan) else scan(Path(folder))
     report = progress or (lambda done, of: None)
-    probes, key, decoded = steady.read(files, Path(cache), max_size=max_size, limit_bytes=limit_bytes, report=report, max_pixels=max_pixels)
+    probes, key, decoded = steady.read(files, Path(cache), max_size=max_size, limit_bytes=limit_bytes, report=report, max_pixels=max_pixels, fit=fit)
     report(2 * len(files.files), 2 * len(files.files))
     return Source(files, probes, key, decoded)
 
@@ -130,12 +133,13 @@ def prepare_arrays(
     max_size: int = 288,
     limit_bytes: int = arrays.LIMIT_BYTES,
     progress: Report | None = None,
+    fit: Fit = "squash",
 ) -> Dataset:
     """Check, split and store images that are already in memory; the paths are their row numbers.
 
     `images` is anything that `pictures` takes, `labels` one hashable value per image. `scale` states the values that
     are black and white; without it `levels_of_arrays` decides for all of them together. Images of different sizes are
-    stored at the median of their shorter sides. Classes are named str(label), in the labels' own order where they have one.
+    stored at the median of their shorter sides; `fit` says how they become square. Classes are named str(label), in the labels' own order where they have one.
 
     Raises:
         DataError: images and labels do not fit together, a label is missing (None or NaN), two labels
@@ -149,13 +153,13 @@ def prepare_arrays(
     levels = CONVENTION.stated(scale).for_files() if scale is not None else levels_of_arrays([given] if isinstance(given, np.ndarray) else given)
     stack = bytes_of(given, levels)
     digests = [hashlib.blake2b(str(picture.shape).encode() + picture.tobytes(), digest_size=16).hexdigest() for picture in stack]
-    key = key_of([("", digest) for digest in digests], max_size)
+    key = key_of([("", digest) for digest in digests], max_size, fit=fit)
     native = int(np.median([min(picture.shape[:2]) for picture in stack]))
-    decoded = Decoded(side_for(native, max_size), int(stack[0].shape[2]), native, {}, levels)
+    decoded = Decoded(side_for(native, max_size), int(stack[0].shape[2]), native, {}, levels, fit=fit)
     path, shape = path_of(Path(cache), key, decoded.side), (len(stack), decoded.side, decoded.side, decoded.channels)
     report = progress or (lambda done, of: None)
     if arrays.recall(path, shape) is None:
-        arrays.write(path, shape, _resized(stack, decoded.side, report), limit_bytes)
+        arrays.write(path, shape, _resized(stack, decoded.side, report, fit), limit_bytes)
     report(len(stack), len(stack))
     return assemble(
         name="arrays",
@@ -198,13 +202,13 @@ def pixels(dataset: Dataset, size: int, *, limit_bytes: int = arrays.LIMIT_BYTES
     return images
 
 
-def _resized(images: np.ndarray | Sequence[np.ndarray], size: int, report: Report | None = None) -> Iterator[np.ndarray]:
+def _resized(images: np.ndarray | Sequence[np.ndarray], size: int, report: Report | None = None, fit: Fit = "squash") -> Iterator[np.ndarray]:
     starts = range(0, len(images), arrays.CHUNK)
     done = 0
 
     def some(start: int) -> np.ndarray:
         block = images[start : start + arrays.CHUNK]
-        return resize_array(np.asarray(block), size) if isinstance(block, np.ndarray) else np.concatenate([square(image, size) for image in block])
+        return resize_array(np.asarray(block), size, fit) if isinstance(block, np.ndarray) else np.concatenate([square(image, size, fit) for image in block])
 
     for block in arrays.in_threads(some, starts):
         done += len(block)

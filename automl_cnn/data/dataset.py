@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from automl_cnn.data.fit import Fit
 from automl_cnn.data.levels import CONVENTION, Levels
 from automl_cnn.data.place import found_array, kept_array
 from automl_cnn.data.split import SPLITS
@@ -52,6 +53,7 @@ class Dataset:
     notes: tuple[str, ...] = ()
     native: int = 0
     levels: Levels = CONVENTION  # black and white in the sources that the images came from
+    fit: Fit = "squash"  # how photos that are not square were made so
     groups: tuple[int, ...] = ()  # a number for each image, the same for all versions of one photo; empty where that is not known
     given: tuple[str, ...] = ()  # the splits that the folder came with; the others were drawn
     aside: tuple[tuple[int, str], ...] = ()  # rows that belong to no split, and why
@@ -108,7 +110,7 @@ class Dataset:
         try:
             values: dict[str, Any] = json.loads(Path(path).read_bytes())
             values["levels"] = Levels.from_dict(values.get("levels"))  # an older file does not state them
-            values = {"groups": (), "given": (), "aside": (), "own_test": False, **values}  # files of earlier versions have none
+            values = {"fit": "squash", "groups": (), "given": (), "aside": (), "own_test": False, **values}  # files of earlier versions have none
             values = {field.name: tuple(value) if isinstance(value := values[field.name], list) else value for field in fields(cls)}
             values["labels"] = np.array(values["labels"], np.int32)
             values["splits"] = np.array(values["splits"], np.int8)

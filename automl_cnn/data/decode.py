@@ -1,8 +1,8 @@
 """One image file, or its bytes -> a square array of bytes.
 
 Everything that turns pictures into pixels goes through here, at training and at prediction, so
-that both see the same: upright, on white where transparent, squashed to a square with
-antialiasing. JPEG files are decoded at the smallest scale that suffices (2-3 times faster).
+that both see the same: upright, on white where transparent, made square as the data set states (`fit`),
+with antialiasing. JPEG files are decoded at the smallest scale that suffices (2-3 times faster).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image, ImageFile
 
 from automl_cnn.data import bands, deep, formats, guard, quiet, regular
+from automl_cnn.data.fit import Fit, squared
 from automl_cnn.data.header import Header, origin
 from automl_cnn.data.levels import BYTE, CONVENTION, SLACK, Levels, span
 from automl_cnn.errors import ConfigError, DataError
@@ -36,24 +37,28 @@ _UPRIGHT = {
 }
 
 
-def open_image(source: Path | bytes, size: int, channels: int, levels: Levels = CONVENTION, *, max_pixels: float | None = None) -> np.ndarray:
+def open_image(
+    source: Path | bytes, size: int, channels: int, levels: Levels = CONVENTION, *, fit: Fit = "squash", max_pixels: float | None = None
+) -> np.ndarray:
     """The image as uint8 (size, size, channels), channels being 1 (gray) or 3 (RGB).
 
     The first frame of an animation; turned upright as its EXIF data say; transparent parts on white;
-    files of more than 8 bits at the levels of their data set; both sides resized independently.
+    files of more than 8 bits at the levels of their data set; made square by `fit` (see `fit.squared`), then resized.
     At most `max_pixels` are decoded (see `guard.limit`).
 
     Raises:
         DataError: it is no image of a known format, damaged, too small (a side under 4 px), too large or
             outside the levels; the message is one sentence that tells which.
     """
-    return read_image(source, size, channels, levels, max_pixels=max_pixels)[0]
+    return read_image(source, size, channels, levels, fit=fit, max_pixels=max_pixels)[0]
 
 
-def read_image(source: Path | bytes, size: int, channels: int, levels: Levels = CONVENTION, *, max_pixels: float | None = None) -> tuple[np.ndarray, int]:
+def read_image(
+    source: Path | bytes, size: int, channels: int, levels: Levels = CONVENTION, *, fit: Fit = "squash", max_pixels: float | None = None
+) -> tuple[np.ndarray, int]:
     """As `open_image`, and of a file with bands that are left out how many are used (else 0)."""
     with _decoding(source, size, guard.limit(max_pixels)) as (image, again, used):
-        return _square(image, size, channels, again, levels), used
+        return _square(_picture(image, size, again, levels), size, channels, fit), used
 
 
 def probe(source: bytes | BinaryIO, *, max_pixels: float | None = None) -> tuple[int, bool]:
@@ -101,14 +106,14 @@ def span_of(source: Path | bytes, *, max_pixels: float | None = None) -> deep.Sp
         return deep.span_of(image, again) if deep.kind_of(image) else None
 
 
-def resize_array(images: np.ndarray, size: int) -> np.ndarray:
-    """`images`, uint8 (n, height, width, 1 or 3), as uint8 (n, size, size, channels), antialiased."""
+def resize_array(images: np.ndarray, size: int, fit: Fit = "squash") -> np.ndarray:
+    """`images`, uint8 (n, height, width, 1 or 3), as uint8 (n, size, size, channels), made square by `fit`, antialiased."""
     if images.shape[1:3] == (size, size):
         return np.ascontiguousarray(images)
     out = np.empty((len(images), size, size, images.shape[3]), np.uint8)
     for row, pixels in enumerate(images):
         image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else np.ascontiguousarray(pixels))
-        out[row] = _array(image.resize((size, size), Image.Resampling.BILINEAR))
+        out[row] = _array(squared(image, size, fit).resize((size, size), Image.Resampling.BILINEAR))
     return out
 
 
@@ -222,11 +227,18 @@ def _is_gray(image: Image.Image) -> bool:
     return image.mode in GRAY_MODES
 
 
-def _square(image: Image.Image, size: int, channels: int, again: Callable[[], Image.Image], levels: Levels) -> np.ndarray:
+def _picture(image: Image.Image, size: int, again: Callable[[], Image.Image], levels: Levels) -> tuple[Image.Image, Image.Transpose | None]:
+    """The image in one of the modes L, RGB and RGBA, no smaller than `size` needs, and how it is to be turned."""
     image.draft(None, (size, size))  # None: keep the colors; only JPEG listens
     plain = deep.picture_of(image, again, levels) if deep.kind_of(image) else _plain(image)
-    turn = _UPRIGHT.get(_orientation(image))
-    plain = plain.resize((size, size), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    return plain, _UPRIGHT.get(_orientation(image))
+
+
+def _square(picture: tuple[Image.Image, Image.Transpose | None], size: int, channels: int, fit: Fit) -> np.ndarray:
+    plain, turn = picture
+    if fit != "squash" and turn is not None:  # the middle of an odd number of pixels lies on one side of it
+        plain, turn = plain.transpose(turn), None
+    plain = squared(plain, size, fit).resize((size, size), Image.Resampling.BILINEAR, reducing_gap=2.0)
     if plain.mode == "RGBA":
         white = Image.new("RGBA", plain.size, "white")
         plain = Image.alpha_composite(white, plain)

@@ -15,6 +15,7 @@ from automl_cnn.data import arrays, guard, regular
 from automl_cnn.data.dataset import write_atomically
 from automl_cnn.data.decode import VERSION, header_of, read_image, span_of
 from automl_cnn.data.deep import Span, levels_of_files, may_be_deep
+from automl_cnn.data.fit import Fit
 from automl_cnn.data.header import Header
 from automl_cnn.data.levels import CONVENTION, Levels
 from automl_cnn.data.scan import Scan
@@ -46,6 +47,7 @@ class Decoded:
     levels: Levels = CONVENTION
     notes: tuple[str, ...] = ()  # on the levels
     bands: dict[str, int] = field(default_factory=dict)  # path -> how many of its bands are used, where it has more
+    fit: Fit = "squash"
 
 
 class ChangedError(Exception):
@@ -87,6 +89,7 @@ def decode(
     limit_bytes: int,
     report: Report,
     max_pixels: float | None = None,
+    fit: Fit = "squash",
 ) -> Decoded:
     """Decode every usable file of `scan` into one array in `cache`, in the order of the files.
 
@@ -102,7 +105,7 @@ def decode(
     side = side_for(native, max_size)
     channels = 1 if all(result.gray for _, result in good) else 3
     levels, notes = levels_of_files([result.span for _, result in good if result.span is not None])
-    read = partial(_read, scan.folder, side=side, channels=channels, levels=levels, max_pixels=max_pixels)
+    read = partial(_read, scan.folder, side=side, channels=channels, levels=levels, fit=fit, max_pixels=max_pixels)
     bands: dict[str, int] = {}
     changed: list[str] = []
 
@@ -124,12 +127,14 @@ def decode(
         arrays.write(path_of(cache, key, side), (len(good), side, side, channels), blocks(), limit_bytes)
     if len(bad) == len(paths):
         raise DataError(f"None of the {len(paths)} images in {scan.folder} can be used. The first, {paths[0]}: {bad[paths[0]]}.")
-    decoded = Decoded(side, channels, native, bad, levels, notes, bands)
+    decoded = Decoded(side, channels, native, bad, levels, notes, bands, fit)
     write_atomically(cache / f"{key}.json", json.dumps({**asdict(decoded), "levels": levels.as_dict()}).encode())
     return decoded
 
 
-def _read(folder: Path, item: tuple[str, Probe], *, side: int, channels: int, levels: Levels, max_pixels: float | None) -> tuple[np.ndarray, int] | str | None:
+def _read(
+    folder: Path, item: tuple[str, Probe], *, side: int, channels: int, levels: Levels, fit: Fit, max_pixels: float | None
+) -> tuple[np.ndarray, int] | str | None:
     """One image and how many of its bands were used; or why it cannot be used; or None where it is not what it was."""
     path, result = item
     limit = guard.file_limit(guard.limit(max_pixels))
@@ -139,7 +144,7 @@ def _read(folder: Path, item: tuple[str, Probe], *, side: int, channels: int, le
             if regular.digest_of(content) != result.digest:
                 return None
             try:
-                return read_image(content, side, channels, levels, max_pixels=max_pixels)
+                return read_image(content, side, channels, levels, fit=fit, max_pixels=max_pixels)
             except DataError as error:
                 return str(error)
     except (DataError, OSError):  # it could be read before
@@ -174,9 +179,11 @@ def side_for(native: int, max_size: int) -> int:
     return max(8, min(-(-native // 8) * 8, max_size // 8 * 8))
 
 
-def key_of(contents: Iterable[tuple[str, str]], max_size: int, max_pixels: float | None = None) -> str:
+def key_of(contents: Iterable[tuple[str, str]], max_size: int, max_pixels: float | None = None, fit: Fit = "squash") -> str:
     """A name for the pixels of these (path, digest) pairs, in this order."""
     digest = hashlib.blake2b(f"{VERSION} {max_size} {guard.limit(max_pixels)}\n".encode(), digest_size=12)
+    if fit != "squash":
+        digest.update(line_of("fit", fit))
     for path, content in contents:
         digest.update(line_of(path, content))
     return digest.hexdigest()

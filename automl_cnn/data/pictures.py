@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from automl_cnn.data.decode import as_uint8, resize_array
+from automl_cnn.data.fit import Fit
 from automl_cnn.data.levels import Levels
 from automl_cnn.errors import DataError
 
@@ -73,9 +74,9 @@ def in_channels(images: np.ndarray, channels: int) -> np.ndarray:
     return np.repeat(images, 3, axis=3) if channels == 3 else np.rint(images @ GRAY).astype(np.uint8)[..., None]
 
 
-def square(image: np.ndarray, size: int) -> np.ndarray:
+def square(image: np.ndarray, size: int, fit: Fit = "squash") -> np.ndarray:
     """uint8 (height, width, channels) as (1, size, size, channels)."""
-    return resize_array(image[None], size)
+    return resize_array(image[None], size, fit)
 
 
 def _named(array: np.ndarray, number: int, levels: Levels) -> np.ndarray:

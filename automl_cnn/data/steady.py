@@ -7,6 +7,7 @@ from pathlib import Path
 
 from automl_cnn.data import arrays
 from automl_cnn.data.decoded import ChangedError, Decoded, Probe, Report, decode, key_of, look, recall
+from automl_cnn.data.fit import Fit
 from automl_cnn.data.scan import Scan
 from automl_cnn.errors import DataError
 
@@ -14,7 +15,9 @@ ROUNDS = 5
 CHANGED = Probe("changed", reason="the file changed while it was read")  # the digest of no file, so that it is read again the next time
 
 
-def read(scanned: Scan, cache: Path, *, max_size: int, limit_bytes: int, report: Report, max_pixels: float | None = None) -> tuple[list[Probe], str, Decoded]:
+def read(
+    scanned: Scan, cache: Path, *, max_size: int, limit_bytes: int, report: Report, max_pixels: float | None = None, fit: Fit = "squash"
+) -> tuple[list[Probe], str, Decoded]:
     """The probes of all files, the key of their pixels in `cache`, and what decoding them showed.
 
     A file that changes twice is left out.
@@ -30,11 +33,13 @@ def read(scanned: Scan, cache: Path, *, max_size: int, limit_bytes: int, report:
         report(len(probes), 2 * len(paths))
     changed: set[str] = set()
     for _ in range(ROUNDS):
-        key = key_of(((path, probe.digest) for path, probe in zip(paths, probes, strict=True)), max_size, max_pixels)
+        key = key_of(((path, probe.digest) for path, probe in zip(paths, probes, strict=True)), max_size, max_pixels, fit)
         decoded = recall(cache, key, len(probes))
         try:
             if decoded is None:
-                decoded = decode(scanned, probes, cache=cache, key=key, max_size=max_size, limit_bytes=limit_bytes, report=report, max_pixels=max_pixels)
+                decoded = decode(
+                    scanned, probes, cache=cache, key=key, max_size=max_size, limit_bytes=limit_bytes, report=report, max_pixels=max_pixels, fit=fit
+                )
             return probes, key, decoded
         except ChangedError as error:
             again = set(error.paths)

@@ -137,7 +137,9 @@ class Classifier:
 
         parts: list[np.ndarray] = []
         levels = self.levels.stated(scale)
-        for batch in as_batches(images, self.size, self.channels, BATCH, stored=int(self.card.get("stored", self.size)), levels=levels):
+        for batch in as_batches(
+            images, self.size, self.channels, BATCH, stored=int(self.card.get("stored", self.size)), levels=levels, fit=self.card.get("fit", "squash")
+        ):
             missing = BATCH - len(batch) if parts else 0  # a last batch of another shape would trace the model again
             padded = np.concatenate([batch, np.zeros((missing, *batch.shape[1:]), batch.dtype)]) if missing else batch
             with keras_settings.standard():

@@ -52,7 +52,12 @@ class Deployed:
         """
         size, channels = int(self.contract["size"]), int(self.contract["channels"])
         levels = Levels.from_dict(self.contract.get("levels")).stated(scale)
-        parts = [self.run(batch) for batch in as_batches(images, size, channels, BATCH, stored=int(self.contract.get("stored", size)), levels=levels)]
+        parts = [
+            self.run(batch)
+            for batch in as_batches(
+                images, size, channels, BATCH, stored=int(self.contract.get("stored", size)), levels=levels, fit=self.contract.get("fit", "squash")
+            )
+        ]
         if not parts:
             raise DataError("There are no images to predict: received an empty list.")
         return np.concatenate(parts)

@@ -25,6 +25,7 @@ from typing import Any
 
 from automl_cnn import keras_settings
 from automl_cnn.data import Dataset, Levels
+from automl_cnn.data.fit import GRAY, Fit
 from automl_cnn.errors import ExportError, StoreError, did_you_mean
 from automl_cnn.export import card as model_card
 from automl_cnn.export import labels, picture
@@ -36,6 +37,11 @@ from automl_cnn.judged import not_new, refit_of
 from automl_cnn.modelfile import file as modelfile
 from automl_cnn.paths import address
 
+SQUARE = {
+    "squash": "Both sides to {size} px independently of each other",
+    "pad": f"To a square of the longer side first, the photo in the middle between bars of gray ({GRAY} of 255); then both sides to {{size}} px",
+    "crop": "Only the square in the middle; both of its sides to {size} px",
+}
 TO_BYTES = (
     "levels holds (black, white) for each kind of source, as the training images had them. Files of 8 bits are 0 to 255. Other values become bytes "
     "before resizing: round(255 * (value - black) / (white - black)), clipped to 0..255."
@@ -154,8 +160,9 @@ def export(
 
     size, channels = int(card["size"]), int(card["channels"])
     with keras_settings.standard():
-        reference = reference_of(original, size, channels, images)
-        source = Source(core(original, size, channels), None if images is None else images.calibration, missing)
+        fit: Fit = card.get("fit", "squash")
+        reference = reference_of(original, size, channels, images, fit=fit)
+        source = Source(core(original, size, channels), None if images is None else images.calibration, missing, fit)
     with keras_settings.standard(), _beside(out) as work:
         variants = tuple(_variant(FORMATS[name], wanted, (source, reference), work, say) for name, wanted in _wanted(names, quantize, limits, images))
         variants = _chosen(variants, limits)
@@ -277,7 +284,8 @@ def contract(exported: Exported, work: Path, card: Mapping[str, Any]) -> dict[st
         "channels": "RGB" if channels == 3 else "gray",
         "range": [0, 255],
         "resized_inside_to": size,
-        "resize": f"Both sides to {size} px independently of each other, antialiased (triangle filter, as Pillow's BILINEAR): inside the model where "
+        "fit": card.get("fit", "squash"),
+        "resize": f"{SQUARE[card.get('fit', 'squash')].format(size=size)}, antialiased (triangle filter, as Pillow's BILINEAR): inside the model where "
         f"any_size is true, else before it. Photos upright first (EXIF), transparent ones on white.{_road(card, size)}",
     }
     returned = {

@@ -16,6 +16,7 @@ import numpy as np
 
 from automl_cnn.data import tiff
 from automl_cnn.data.decode import as_uint8, open_image, resize_array
+from automl_cnn.data.fit import Fit
 from automl_cnn.data.levels import CONVENTION, Levels
 from automl_cnn.data.pictures import COLUMN, in_channels, plain
 from automl_cnn.errors import DataError
@@ -28,12 +29,12 @@ MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"BM", b"RIFF", *tiff.BEGINNI
 DEEP = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")  # Pillow's modes of more than 8 bits
 
 
-def as_batches(images: Images, size: int, channels: int, batch: int, *, stored: int, levels: Levels = CONVENTION) -> Iterator[np.ndarray]:
+def as_batches(images: Images, size: int, channels: int, batch: int, *, stored: int, levels: Levels = CONVENTION, fit: Fit = "squash") -> Iterator[np.ndarray]:
     """uint8 arrays (at most `batch`, size, size, channels), decoded a batch at a time.
 
     `stored` is the side, in pixels, of the squares that training kept: images are resized in the same steps
     here, file to `stored` to `size`, so that the network sees exactly the pixels it would have been trained on.
-    `levels` are those of the training images. An array (height, width, 1, 3 or 4) is one picture.
+    `levels` and `fit` are those of the training images. An array (height, width, 1, 3 or 4) is one picture.
 
     Raises:
         DataError: an image cannot be used; the message names it.
@@ -45,9 +46,9 @@ def as_batches(images: Images, size: int, channels: int, batch: int, *, stored: 
         stack = as_uint8(_stack(listed), levels)
         _warn_of_black(listed, stack, levels)
         for start in range(0, len(stack), batch):
-            yield resize_array(_fit(stack[start : start + batch], stored, channels), size)
+            yield resize_array(_sized(stack[start : start + batch], stored, channels, fit), size)
         return
-    read = partial(_pixels, size=stored, channels=channels, levels=levels)
+    read = partial(_pixels, size=stored, channels=channels, levels=levels, fit=fit)
     with ThreadPoolExecutor() as pool:
         ahead: list[Future[np.ndarray]] = []
         for start in range(0, len(listed) + batch, batch):  # one more round than there are batches: while one is predicted, the next is decoded
@@ -151,21 +152,21 @@ def _is_pillow(image: Any) -> bool:
     return hasattr(image, "getbands")
 
 
-def _pixels(image: Any, size: int, channels: int, levels: Levels) -> np.ndarray:
+def _pixels(image: Any, size: int, channels: int, levels: Levels, fit: Fit) -> np.ndarray:
     """One image, uint8 (size, size, channels)."""
     if not _is_one(image) and (isinstance(image, (list, tuple)) or hasattr(image, "__array__")):
         image = _array(image)
     if isinstance(image, np.ndarray):
         if image.ndim not in (2, 3):
             raise DataError(f"An image has the shape {image.shape}: expected (height, width) or (height, width, channels).")
-        return np.asarray(_fit(as_uint8(image[None], levels), size, channels)[0])
+        return np.asarray(_sized(as_uint8(image[None], levels), size, channels, fit)[0])
     if not _is_one(image):
         raise DataError(f"{type(image).__name__} is no image: expected a path, encoded bytes, a PIL image or a NumPy array.")
     if isinstance(image, (str, Path)) and (why := address(image)):
         raise DataError(f"{why}.")
     source = Path(image) if isinstance(image, (str, Path)) else _encoded(image) if _is_pillow(image) else bytes(image)
     try:
-        return open_image(source, size, channels, levels)
+        return open_image(source, size, channels, levels, fit=fit)
     except DataError as error:
         name = source if isinstance(source, Path) else f"an image of {len(source)} bytes"
         raise DataError(f"{name} cannot be used: {error}.") from None
@@ -180,9 +181,9 @@ def _array(image: Any) -> np.ndarray:
         raise DataError("An image is a list with rows of unequal length: expected (height, width, channels).") from None
 
 
-def _fit(images: np.ndarray, size: int, channels: int) -> np.ndarray:
+def _sized(images: np.ndarray, size: int, channels: int, fit: Fit) -> np.ndarray:
     """uint8 (n, any height, any width, 1 or 3) as (n, size, size, channels)."""
-    return resize_array(in_channels(images, channels), size)
+    return resize_array(in_channels(images, channels), size, fit)
 
 
 def _encoded(image: Any) -> bytes:

@@ -15,6 +15,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from automl_cnn.data.fit import GRAY, Fit
 from automl_cnn.layers import Downsample, LocalResponseNorm, LogMean, Mirror, Resize, StochasticDepth, triangles
 
 IMAGES = "images"
@@ -73,12 +74,21 @@ def _normed(norm: Any, x: Any) -> Any:
     return x * keras.ops.exp(-norm.beta * keras.ops.log(total))
 
 
-def of_any_size(network: Any) -> Any:
-    """`network` (of `core`) for uint8 images of any size, in Keras alone: what a `.keras` file holds."""
+def of_any_size(network: Any, fit: Fit = "squash") -> Any:
+    """`network` (of `core`) for uint8 images of any size, made square by `fit`, in Keras alone: what a `.keras` file holds."""
     _, height, width, channels = network.input_shape
     images = keras.Input((None, None, channels), dtype="uint8", name=IMAGES)
     pixels = keras.ops.cast(images, "float32")
-    pixels = keras.ops.image.resize(pixels, (height, width), interpolation="bilinear", antialias=True, data_format="channels_last")
+    pixels = keras.ops.image.resize(
+        pixels,
+        (height, width),
+        interpolation="bilinear",
+        antialias=True,
+        crop_to_aspect_ratio=fit == "crop",
+        pad_to_aspect_ratio=fit == "pad",
+        fill_value=float(GRAY),
+        data_format="channels_last",
+    )
     return keras.Model(images, network(pixels, training=False), name=network.name)
 
 
@@ -88,22 +98,25 @@ def of_one_size(network: Any) -> Any:
     return keras.Model(images, network(keras.ops.cast(images, "float32"), training=False), name=network.name)
 
 
-def portable(network: Any) -> Any:
-    """`network` for uint8 images of any size, made of operations that other runtimes have too.
+def portable(network: Any, fit: Fit = "squash") -> Any:
+    """`network` for uint8 images of any size, made square by `fit`, in operations that other runtimes have too.
 
     TensorFlow's own antialiased resizing has no counterpart elsewhere; two matrix products have.
     """
     _, height, _, channels = network.input_shape
     images = keras.Input((None, None, channels), dtype="uint8", name=IMAGES)
-    return keras.Model(images, network(_Antialiased(height, name="resize")(images), training=False), name=network.name)
+    return keras.Model(images, network(_Antialiased(height, fit, name="resize")(images), training=False), name=network.name)
 
 
 class _Antialiased(keras.layers.Layer):
-    """Images of any size as `size` x `size` float32, each pixel the mean of those it covers, weighted by a triangle (as Pillow's BILINEAR)."""
+    """Images of any size as `size` x `size` float32, each pixel the mean of those it covers, weighted by a triangle (as Pillow's BILINEAR).
 
-    def __init__(self, size: int, **kwargs: Any) -> None:
+    Padding needs no larger image: where a new pixel lies in a bar, the weights of the given ones add up to less than one, and gray is the rest.
+    """
+
+    def __init__(self, size: int, fit: Fit, **kwargs: Any) -> None:
         super().__init__(autocast=False, dtype="float32", trainable=False, **kwargs)
-        self.size = size
+        self.size, self.fit = size, fit
 
     def call(self, images: Any) -> Any:
         import tensorflow as tf
@@ -112,9 +125,13 @@ class _Antialiased(keras.layers.Layer):
         height, width = tf.shape(pixels)[1], tf.shape(pixels)[2]
 
         def resized() -> Any:
-            channels_first = tf.transpose(pixels, [0, 3, 1, 2])
-            tall = tf.matmul(_weights(height, self.size), channels_first)
-            return tf.transpose(tf.matmul(tall, _weights(width, self.size), transpose_b=True), [0, 2, 3, 1])
+            side = {"squash": None, "pad": tf.maximum(height, width), "crop": tf.minimum(height, width)}[self.fit]
+            down, across = (_weights(given, self.size, given if side is None else side) for given in (height, width))
+            made = tf.transpose(tf.matmul(tf.matmul(down, tf.transpose(pixels, [0, 3, 1, 2])), across, transpose_b=True), [0, 2, 3, 1])
+            if self.fit != "pad":
+                return made
+            covered = tf.reduce_sum(down, axis=1)[:, None] * tf.reduce_sum(across, axis=1)[None, :]
+            return made + float(GRAY) * (1.0 - covered)[None, :, :, None]
 
         fits = tf.logical_and(tf.equal(height, self.size), tf.equal(width, self.size))
         return tf.ensure_shape(tf.cond(fits, lambda: pixels, resized), (None, self.size, self.size, images.shape[3]))
@@ -123,12 +140,17 @@ class _Antialiased(keras.layers.Layer):
         return (shape[0], self.size, self.size, shape[3])
 
 
-def _weights(given: Any, size: int) -> Any:
-    """float32 (size, given): how much each given pixel counts in each of the `size` new ones."""
+def _weights(given: Any, size: int, side: Any) -> Any:
+    """float32 (size, given): how much each given pixel counts in each of the `size` new ones, which cover the `side` pixels in the middle of the given."""
     import tensorflow as tf
 
-    scale = tf.cast(given, tf.float32) / size
-    centres = (tf.range(size, dtype=tf.float32) + 0.5) * scale
-    places = tf.cast(tf.range(given), tf.float32) + 0.5
-    shares = tf.maximum(0.0, 1.0 - tf.abs(places[None, :] - centres[:, None]) / tf.maximum(scale, 1.0))
-    return shares / tf.reduce_sum(shares, axis=1, keepdims=True)
+    scale = tf.cast(side, tf.float32) / size
+    centers = (tf.range(size, dtype=tf.float32) + 0.5) * scale
+    places = tf.cast(tf.range(side), tf.float32) + 0.5
+    shares = tf.maximum(0.0, 1.0 - tf.abs(places[None, :] - centers[:, None]) / tf.maximum(scale, 1.0))
+    shares /= tf.reduce_sum(shares, axis=1, keepdims=True)
+    if side is given:
+        return shares
+    bar, margin = tf.maximum(side - given, 0) // 2, tf.maximum(given - side, 0)  # pixels in front of the given ones, and given ones that are not covered
+    inside = shares[:, bar : bar + tf.minimum(given, side)]
+    return tf.pad(inside, [[0, 0], [margin // 2, margin - margin // 2]])

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from automl_cnn.data.fit import GRAY
 from automl_cnn.data.levels import CONVENTION, Levels
 from automl_cnn.export.card import plain
 from automl_cnn.export.web import runtime
@@ -81,6 +82,8 @@ def readme(contract: Mapping[str, Any]) -> str:
         channels=int(contract["channels"]),
         models=models,
         deep=_deep(contract),
+        fit=contract.get("fit", "squash"),
+        bars=GRAY,
         many=len(models) > 1,
         refit=refit.sentence if refit else "",
         onnx=next((entry["file"] for entry in listed if entry["format"] == "onnx"), None),

@@ -9,6 +9,7 @@ import numpy as np
 
 from automl_cnn.data import Dataset, pixels, resize_array
 from automl_cnn.data.dataset import SplitName
+from automl_cnn.data.fit import GRAY, Fit
 from automl_cnn.errors import DataError, StoreError
 from automl_cnn.export.proof import BATCH, Reference
 from automl_cnn.export.quantize import CALIBRATION, evenly
@@ -50,23 +51,34 @@ def samples(dataset: Dataset | None, size: int, notes: list[str], missing: str =
     return Samples(np.asarray(stored[rows]), dataset.labels[rows], np.arange(len(rows)) < len(val), np.asarray(stored[train]))
 
 
-def reference_of(original: Any, size: int, channels: int, images: Samples | None) -> Reference:
-    """The original network's answers for these images, or for made-up ones if there are none."""
+def reference_of(original: Any, size: int, channels: int, images: Samples | None, *, fit: Fit = "squash") -> Reference:
+    """The original network's answers for these images, or for made-up ones if there are none; those of another size are made square by `fit`."""
     given = images.pixels if images is not None else _made_up(size, channels)
     tall, wide = size + size // 3 + 3, 2 * size + 1
+    tall += (wide - tall) % 2 if fit != "squash" else 0  # Keras pads a side by one pixel less where the bars are unequal
     sized = resize_array(given[:OTHER_SIZE], wide)[:, :tall]
     return Reference(
         images=given,
         probabilities=_said(original, given),
         sized=sized,
-        sized_probabilities=_said(original, resized(sized, size)),
+        sized_probabilities=_said(original, resized(sized, size, fit)),
         labels=None if images is None else images.labels,
         validation=None if images is None else images.validation,
     )
 
 
-def resized(images: np.ndarray, size: int) -> np.ndarray:
-    """float32 (n, size, size, channels): antialiased as Pillow does, without its rounding to whole numbers."""
+def resized(images: np.ndarray, size: int, fit: Fit = "squash") -> np.ndarray:
+    """float32 (n, size, size, channels): made square by `fit`, and antialiased as Pillow does, without its rounding to whole numbers."""
+    height, width = images.shape[1:3]
+    if fit == "crop":
+        side = min(height, width)
+        top, left = (height - side) // 2, (width - side) // 2
+        images = images[:, top : top + side, left : left + side]
+    elif fit == "pad":
+        side = max(height, width)
+        top, left = (side - height) // 2, (side - width) // 2
+        bars = ((0, 0), (top, side - height - top), (left, side - width - left), (0, 0))
+        images = np.pad(images, bars, constant_values=GRAY)
     tall, wide = (_shares(side, size) for side in images.shape[1:3])
     return np.asarray(np.einsum("oh,nhwc,pw->nopc", tall, images.astype(np.float64), wide, optimize=True), np.float32)
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StrictStr, ValidationError
 
+from automl_cnn.data.fit import Fit
 from automl_cnn.data.levels import Levels
 from automl_cnn.errors import AutomlCnnError, StoreError
 from automl_cnn.quantities import bytes_, shown
@@ -75,6 +76,7 @@ class Card(BaseModel):
     stored: Side | None = None
     temperature: Annotated[Number, Field(gt=0)] | None = None
     levels: dict[str, Any] | None = None
+    fit: Fit = "squash"
     study: Text | None = None
     trial: StrictInt | None = None
     metric: Text | None = None

@@ -36,7 +36,7 @@ def scanned(data: Path, store: Store, *, columns: str | None = None, labels: Pat
 
 def prepared(images: Scan, config: StudyConfig, store: Store, checking: Checking) -> Dataset:
     """The images decoded and split, with remarks on what shows without a look at them."""
-    source = read(images, store.cache, max_size=config.max_resolution, max_pixels=config.max_pixels, progress=checking.images)
+    source = read(images, store.cache, max_size=config.max_resolution, max_pixels=config.max_pixels, progress=checking.images, fit=config.fit)
     dataset = dataset_of(source, store.cache, Splitting(config.seed, config.val_share, config.test_share, config.drop_leaks), config.group_by)
     return dataclasses.replace(dataset, notes=(*dataset.notes, *remarks(source, dataset, config.group_by)))
 

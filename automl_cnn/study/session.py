@@ -291,6 +291,7 @@ class _Study:
             "stored": self.dataset.side,
             "channels": self.dataset.channels,
             "levels": self.dataset.levels.as_dict(),
+            "fit": self.dataset.fit,
             "metric": self.config.scored_by,
             "study": self.folder.name,
             "trial": trial.number,

@@ -84,6 +84,22 @@ def test_stock_keras_says_what_our_layers_say(network, dataset):
         np.testing.assert_allclose(build(stock).predict_on_batch(photos), shrunk, atol=1e-5)
 
 
+@pytest.mark.parametrize("fit", ["pad", "crop"])
+def test_photos_become_square_inside_of_the_model_as_outside_of_it(network, fit):
+    from automl_cnn.data.decode import resize_array
+    from automl_cnn.export.network import core, of_any_size, portable
+
+    stock = core(network, 12, 3)
+    draw = np.random.default_rng(4)
+    for height, width in ((40, 22), (17, 31), (9, 30), (12, 18)):
+        photos = draw.integers(0, 256, (2, height, width, 3), dtype=np.uint8)
+        assert np.abs(resized(photos, 12, fit) - resize_array(photos, 12, fit)).max() <= 1.5  # which rounds twice
+        expected = network.predict_on_batch(resized(photos, 12, fit))
+        np.testing.assert_allclose(portable(stock, fit).predict_on_batch(photos), expected, atol=1e-5)
+        if (height - width) % 2 == 0:
+            np.testing.assert_allclose(of_any_size(stock, fit).predict_on_batch(photos), expected, atol=1e-5)
+
+
 @pytest.fixture(scope="module")
 def joined():
     """An ensemble of two untrained networks of different sizes, with every layer of ours."""
@@ -118,13 +134,13 @@ def test_an_ensemble_is_stock_keras_too(joined, dataset):
     assert "automl_cnn" not in of_any_size(stock).to_json()
 
 
-def exported_to_all(model, size, dataset, place):
+def exported_to_all(model, size, dataset, place, **more):
     """Save the model with a card and export it to every format, in each of which it must give the same labels."""
     from automl_cnn.modelfile import file as modelfile
 
     path = place / "model.keras"
     model.save(path)
-    modelfile.write_card(path, {"classes": ["blue", "green", "red"], "size": size, "stored": size, "channels": 3, "trial": 1, "temperature": 1.0})
+    modelfile.write_card(path, {"classes": ["blue", "green", "red"], "size": size, "stored": size, "channels": 3, "trial": 1, "temperature": 1.0, **more})
     modelfile.seal(path)
     done = folder.export(path, place / "out", names=tuple(FORMATS), dataset=dataset)
     assert [(variant.format, variant.failure) for variant in done.variants] == [(name, None) for name in FORMATS]
@@ -135,6 +151,15 @@ def exported_to_all(model, size, dataset, place):
 def test_an_ensemble_is_exported_to_every_format(joined, dataset, needs, tmp_path):
     needs("onnx", "litert", "openvino")
     exported_to_all(joined, 12, dataset, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fit", ["pad", "crop"])
+def test_each_way_to_make_photos_square_is_exported_to_every_format(network, dataset, needs, tmp_path, fit):
+    needs("onnx", "litert", "openvino")
+    exported_to_all(network, 12, dataset, tmp_path, fit=fit)
+    contract = json.loads((tmp_path / "out" / "model.json").read_text())
+    assert contract["fit"] == contract["input"]["fit"] == fit
 
 
 @pytest.mark.slow
@@ -198,6 +223,7 @@ def test_the_folder_says_how_to_use_what_is_in_it(exported):
         "layout": "NHWC",
         "channels": "RGB",
         "range": [0, 255],
+        "fit": "squash",
         "resized_inside_to": 12,
         "resize": "",
     }

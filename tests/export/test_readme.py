@@ -87,6 +87,19 @@ def test_the_python_programs_read_deep_files_at_the_levels_of_the_model(tmp_path
     assert "levels" not in readme(models("onnx"))
 
 
+@pytest.mark.parametrize("fit", ["squash", "pad", "crop"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_python_programs_make_photos_square_as_the_model_does(tmp_path, fit, channels):
+    contract = {**models("onnx"), "channels": channels, "fit": fit}
+    (program,) = blocks(readme(contract), "python")
+    read = program[program.index("def classify") : program.index("    shares =")].replace("def classify", "def read") + "    return pixels\n"
+    names = {"np": np, "Image": Image, "ImageOps": ImageOps, "about": contract}
+    exec(read, names)
+    path = tmp_path / "photo.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (21, 40, 3), dtype=np.uint8)).save(path)
+    assert np.abs(names["read"](path).astype(int) - open_image(path, 16, channels, fit=fit)[None]).max() <= 1
+
+
 @pytest.mark.slow
 def test_so_do_those_with_tensorflow_and_keras(model_file, dataset, photos, tmp_path):
     folder.export(model_file, tmp_path / "out", names=("keras", "saved_model"), dataset=dataset)

@@ -162,13 +162,23 @@ def photo(width: int, height: int, seed: int, kind: str = "PNG") -> bytes:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize(("width", "height", "stored", "size"), [(200, 130, 64, 64), (90, 301, 96, 32), (20, 16, 24, 48), (32, 32, 32, 32)])
-def test_the_browser_makes_the_pixels_that_training_made(exported, chromium, channels, width, height, stored, size):
+@pytest.mark.parametrize(
+    ("width", "height", "stored", "size", "fit"),
+    [
+        (200, 130, 64, 64, "squash"),
+        (90, 301, 96, 32, "squash"),
+        (20, 16, 24, 48, "squash"),
+        (32, 32, 32, 32, "squash"),
+        (199, 130, 64, 32, "crop"),
+        (60, 101, 64, 64, "pad"),
+    ],
+)
+def test_the_browser_makes_the_pixels_that_training_made(exported, chromium, channels, width, height, stored, size, fit):
     chromium.open(web.write(exported, web.Runtime("1", b"glue", b"wasm")))
     content = photo(width, height, width)
-    about = json.dumps({"channels": channels, "stored": stored, "size": size})
+    about = json.dumps({"channels": channels, "stored": stored, "size": size, "fit": fit})
     seen = np.array(chromium.run(f"(async () => Array.from(await pixelsOf({file(content)}, {about})))()")).reshape(size, size, channels)
-    np.testing.assert_array_equal(seen, resize_array(open_image(content, stored, channels)[None], size)[0])
+    np.testing.assert_array_equal(seen, resize_array(open_image(content, stored, channels, fit=fit)[None], size)[0])
 
 
 @pytest.mark.slow

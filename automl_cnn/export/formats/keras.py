@@ -11,7 +11,7 @@ def write(source: Source, path: Path, method: str) -> None:
     """Write `path`, a `.keras` file."""
     from automl_cnn.export.network import of_any_size
 
-    of_any_size(source.network).save(path)
+    of_any_size(source.network, source.fit).save(path)
 
 
 FORMAT = Format(

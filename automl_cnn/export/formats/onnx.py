@@ -15,7 +15,7 @@ def write(source: Source, path: Path, method: str) -> None:
     """Write `path`, an `.onnx` file."""
     from automl_cnn.export.network import portable
 
-    convert(portable(source.network), source, path, method)
+    convert(portable(source.network, source.fit), source, path, method)
 
 
 def convert(model: Any, source: Source, path: Path, method: str) -> None:

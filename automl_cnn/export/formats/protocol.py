@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from automl_cnn.data.fit import Fit
 from automl_cnn.errors import ExportError
 from automl_cnn.export import runners
 
@@ -30,6 +31,7 @@ class Source:
     network: Any
     calibration: np.ndarray | None = None
     missing: str = ""  # why there are no calibration images, if that is known
+    fit: Fit = "squash"  # how images of another shape become square
 
     @property
     def images(self) -> np.ndarray:

@@ -17,7 +17,7 @@ def write(source: Source, path: Path, method: str) -> None:
 
     from automl_cnn.export.network import IMAGES, PROBABILITIES, portable
 
-    model = portable(source.network)
+    model = portable(source.network, source.fit)
     module = tf.Module()
     module.weights = [variable.value for variable in model.variables]
 

@@ -72,17 +72,28 @@ async function refuseDeep(file, levels) {
     throw new Error(`this PNG has 16 bits, and the model reads them as ${levels.deep_files.join(" to ")}, which a browser cannot do. Use automl-cnn predict.`);
 }
 
-// A file -> uint8 (1, size, size, channels): upright, on white, squashed to a square by the way that training took.
+// The size of the canvas for a photo, and where on it the photo begins: all of the photo, or a square that it fills or lies in.
+function placed({ width, height }, fit) {
+  if (!fit || fit === "squash") return [width, height, 0, 0];
+  const side = fit === "pad" ? Math.max(width, height) : Math.min(width, height);
+  const start = (given) => fit === "pad" ? Math.floor((side - given) / 2) : -Math.floor((given - side) / 2);
+  return [side, side, start(width), start(height)];
+}
+
+// A file -> uint8 (1, size, size, channels): upright, on white, made square and resized by the way that training took.
 async function pixelsOf(file, about) {
   await refuseDeep(file, about.levels);
   const picture = await createImageBitmap(file, { imageOrientation: "from-image" });
-  const canvas = new OffscreenCanvas(picture.width, picture.height);
+  const [width, height, left, top] = placed(picture, about.fit);
+  const canvas = new OffscreenCanvas(width, height);
   const pen = canvas.getContext("2d", { willReadFrequently: true });
+  pen.fillStyle = "rgb(128, 128, 128)";
+  pen.fillRect(0, 0, width, height);
   pen.fillStyle = "white";
-  pen.fillRect(0, 0, canvas.width, canvas.height);
-  pen.drawImage(picture, 0, 0);
-  const seen = opaque(pen.getImageData(0, 0, canvas.width, canvas.height).data);
-  const small = resized(seen, canvas.width, canvas.height, 3, about.stored);
+  pen.fillRect(left, top, picture.width, picture.height);
+  pen.drawImage(picture, left, top);
+  const seen = opaque(pen.getImageData(0, 0, width, height).data);
+  const small = resized(seen, width, height, 3, about.stored);
   const stored = about.channels === 1 ? grey(small) : small;
   return new Uint8Array(resized(stored, about.stored, about.stored, about.channels, about.size));
 }

@@ -32,7 +32,7 @@ def write(exported: Path, runtime: Runtime, model: str = "model.onnx") -> Path:
     except OSError as error:
         raise ExportError(f"There is no {exported / model} ({error.strerror}), which the page needs. Export it with: --format onnx") from None
     about = {key: contract.get(key) for key in ("study", "classes", "size", "channels")} | {"stored": contract.get("stored", contract["size"])}
-    about |= {"levels": contract["levels"]} if "levels" in contract else {}
+    about |= {key: contract[key] for key in ("levels", "fit") if key in contract}
     try:
         work = Path(tempfile.mkdtemp(dir=exported, prefix=".web-"))
         try:

@@ -51,7 +51,7 @@ def images_of(folder: StudyFolder, data: Path | None = None) -> Dataset:
     size = settings.get("max_resolution", StudyConfig.model_fields["max_resolution"].default)
     labels = paths.read(settings["labels"]) if settings.get("labels") else None
     files = scan_input(place, cache=Store(root).cache, columns=settings.get("columns") if place.is_file() else None)
-    again = prepare(files if labels is None else corrected(files, corrections(labels), labels), Store(root).cache, max_size=size, **shares)
+    again = prepare(files if labels is None else corrected(files, corrections(labels), labels), Store(root).cache, max_size=size, fit=dataset.fit, **shares)
     if again.fingerprint != dataset.fingerprint or (again.side, len(again)) != (dataset.side, len(dataset)):
         raise DataError(f"The images in {place} are not those of the study '{folder.name}': they were changed since, or are others. {_WHERE}")
     dataset = dataclasses.replace(dataset, array=again.array, folder=again.folder)  # the splits stay those that the study was made with

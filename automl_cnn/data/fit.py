@@ -1,0 +1,31 @@
+"""How a photo that is not square becomes square, before it is resized."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from PIL import Image
+
+Fit = Literal["squash", "pad", "crop"]
+FITS: tuple[Fit, ...] = ("squash", "pad", "crop")
+GRAY = 128  # of the bars that pad a photo: in the middle of the range, as far from black as from white
+COARSE = 3  # a photo is first shrunk to this many times the final size, so that the bars of a panorama take no memory
+
+
+def squared(image: Image.Image, size: int, fit: Fit) -> Image.Image:
+    """A photo in mode L, RGB or RGBA, ready to be resized to `size` on both sides.
+
+    squash: as it is, so that its shape changes. pad: between gray bars, so that nothing is lost and nothing is distorted. crop: the square in its middle.
+    """
+    if fit == "squash" or image.width == image.height:
+        return image
+    if fit == "crop":
+        side = min(image.size)
+        left, top = (image.width - side) // 2, (image.height - side) // 2
+        return image.crop((left, top, left + side, top + side))
+    factor = max(image.size) // (COARSE * size)
+    image = image.reduce(factor) if factor > 1 else image
+    side, bands = max(image.size), len(image.getbands())
+    square = Image.new(image.mode, (side, side), GRAY if bands == 1 else (GRAY, GRAY, GRAY, 255)[:bands])
+    square.paste(image, ((side - image.width) // 2, (side - image.height) // 2))
+    return square
