@@ -52,8 +52,12 @@ def check(
     began = time.monotonic()
     tell = report or (lambda what, done, of: None)
     source = read(
-        scan_input(folder, cache=cache, columns=columns), cache, max_pixels=max_pixels, progress=lambda done, of: tell("reading the images", done, of)
+        scan_input(folder, cache=cache, columns=columns, listed=lambda count: tell(f"listing the files, {count:,} so far", 0, 1)),
+        cache,
+        max_pixels=max_pixels,
+        progress=lambda done, of: tell("reading the images", done, of),
     )
+    tell("grouping versions of one photo", 0, 1)
     dataset = dataset_of(source, cache, Splitting(seed))
     good = source.good
     known = [source.probes[row].header for row in good]

@@ -7,23 +7,39 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 
+from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
+
 from automl_cnn.backend import require
 from automl_cnn.cli.console import Screen, Text
 
 __all__ = ["loading", "require"]
 
+PATIENCE = 3.0  # seconds after which they are shown
+
+
+class _Seconds(ProgressColumn):
+    """How long it has taken so far."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.elapsed:.0f} s" if task.elapsed is not None and task.elapsed >= PATIENCE else "", style="dim")
+
 
 @contextlib.contextmanager
 def loading(words: str) -> Iterator[Callable[[str], None]]:
-    """Show a spinner on a terminal, and hide TensorFlow's startup messages, which no setting turns off. Yield a function that changes the text."""
+    """Show a spinner and the seconds so far on a terminal, and hide TensorFlow's startup messages, which no setting turns off.
+
+    Yield a function that changes the text. The seconds count on while one step takes long, so that a long step does not look like a hang.
+    """
     sys.stderr.flush()
     encoding, errors = sys.stderr.encoding or "utf-8", sys.stderr.errors or "backslashreplace"
     with os.fdopen(os.dup(2), "w", encoding=encoding, errors=errors) as real, open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 2)
         try:
             screen = Screen(file=real)
-            with screen.status(Text(words)) if screen.is_terminal else contextlib.nullcontext() as status:
-                yield lambda words: status.update(Text(words)) if status is not None else None
+            columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), _Seconds())
+            with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as shown:
+                task = shown.add_task(words)
+                yield lambda words: shown.update(task, description=words)
         finally:
             sys.stderr.flush()
             os.dup2(real.fileno(), 2)

@@ -128,7 +128,8 @@ def _on_doubtful(labels: np.ndarray, digests: Sequence[str], aside: int) -> tupl
 
 def torn_labels(labels: np.ndarray, digests: Sequence[str]) -> list[list[int]]:
     """The rows of files with the same bytes under several classes."""
-    return [family for family in same_bytes(digests) if len({int(labels[row]) for row in family}) > 1]
+    classes = labels.tolist()
+    return [family for family in same_bytes(digests) if len({classes[row] for row in family}) > 1]
 
 
 def _doubtful(labels: np.ndarray, digests: Sequence[str], given: Sequence[str | None], classes: int) -> np.ndarray:

@@ -36,6 +36,9 @@ COPIED = re.compile(
 BRACKETED = re.compile(r"^(?P<stem>.*\d.*?)[ _]?\(\d+\)$")  # `download (3)` is another picture of the same name: without a digit, it is no one photo's name
 ROBOFLOW = re.compile(rf"^(?P<stem>.+)_{EXTENSION}\.rf\.[0-9a-z]{{16,}}$")
 AUGMENTOR = re.compile(rf"^(?:.*?_original_)?(?P<stem>.+?)\.{EXTENSION}_[0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}$")
+MARKED = re.compile(  # what every name has that one of the patterns above matches: looked for first, since few names have it
+    rf"{MARKS}|copy|copie|kopie|copia|edit|bearbeitet|modifi|~\d|\(\d+\)|deg$|°$|[ _\-](?:90|180|270)$|\.{EXTENSION}_|_{EXTENSION}\.rf\."
+)
 KERAS = re.compile(r"^(?P<prefix>.*?)_(?P<row>0|[1-9]\d*)_(?P<random>0|[1-9]\d{0,6})$")
 LEAST_KERAS, LEAST_RANDOM = 6, 1000  # files of a class, and the largest random number among them
 
@@ -97,6 +100,8 @@ def _ancestors(name: str) -> Iterator[str]:
 
 def _shorter(name: str) -> Iterator[tuple[str, bool]]:
     """A name with one mark less, and whether the mark alone shows that it is a version of something."""
+    if not MARKED.search(name):
+        return
     for pattern in (ROBOFLOW, AUGMENTOR):
         if match := pattern.match(name):
             yield _bare(match["stem"]), True

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 
 import numpy as np
 
@@ -50,8 +51,7 @@ def split(  # noqa: PLR0917  # the order of the sentence: these labels, of these
     out = np.array([SPLITS[name or "train"] for name in given], np.int8)
     present = {name for name in given if name}
     shares = {code: share for name, code, share in (("test", TEST, test_share), ("val", VAL, val_share)) if name not in present}
-    free = _free(labels, out, digests if keys is None else keys, seed) if shares else {}
-    ways = [free] if keys is None or not shares else [free, _free(labels, out, keys, seed, within=True), _free(labels, out, digests, seed)]
+    ways = _ways(labels, out, digests, keys, seed) if shares else (lambda: {},)
     scarce: list[Scarce] = []
     if together and shares and keys is not None:
         for code, rows in across(labels, _whole(out, keys, seed), shares, int(labels.max(initial=-1)) + 1).items():
@@ -63,7 +63,7 @@ def split(  # noqa: PLR0917  # the order of the sentence: these labels, of these
         name = str(label) if classes is None else classes[label]
         mine = labels == label
         for groups in ways:
-            shuffled = [rows for _, rows in sorted(groups.get(label, []))]
+            shuffled = [rows for _, rows in sorted(groups().get(label, []))]
             stays = int(np.sum(mine & (out == TRAIN))) - sum(map(len, shuffled))
             enough = len(shuffled) >= len(shares) and len(shuffled) + (stays > 0) >= 1 + len(shares)
             if enough:
@@ -92,19 +92,34 @@ def torn(labels: Sequence[int] | np.ndarray, keys: Sequence[str], given: Sequenc
     return {label: len(mine) for label, mine in sorted(photos.items()) if any(len(codes[key]) > 1 for key in mine)}
 
 
+def _ways(
+    labels: np.ndarray, out: np.ndarray, digests: Sequence[str], keys: Sequence[str] | None, seed: int
+) -> tuple[Callable[[], dict[int, list[tuple[bytes, Group]]]], ...]:
+    """What may be carved, the best way first; each is worked out when it is asked for, since most classes need the first alone."""
+    given = out.copy()
+    if keys is None:
+        return (cache(lambda: _free(labels, given, digests, seed)),)
+    return (
+        cache(lambda: _free(labels, given, keys, seed)),
+        cache(lambda: _free(labels, given, keys, seed, within=True)),
+        cache(lambda: _free(labels, given, digests, seed)),
+    )
+
+
 def _free(labels: np.ndarray, out: np.ndarray, keys: Sequence[str], seed: int, *, within: bool = False) -> dict[int, list[tuple[bytes, Group]]]:
     """By class, the groups that may be moved out of train, each with a number that follows from its key and the seed.
 
     Those with an image in another split stay in train, unless only images `within` train count.
     """
+    classes, trains = labels.tolist(), (out == TRAIN).tolist()
     groups = defaultdict[str, Group](list)
     for row, key in enumerate(keys):
-        if not within or out[row] == TRAIN:
+        if not within or trains[row]:
             groups[key].append(row)
     free = defaultdict[int, list[tuple[bytes, Group]]](list)
     for key, rows in groups.items():
-        if all(out[row] == TRAIN for row in rows) and len({int(labels[row]) for row in rows}) == 1:
-            free[int(labels[rows[0]])].append((_place(key, seed), rows))
+        if all(trains[row] for row in rows) and len({classes[row] for row in rows}) == 1:
+            free[classes[rows[0]]].append((_place(key, seed), rows))
     return free
 
 

@@ -1,5 +1,10 @@
-import pytest
+import re
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from automl_cnn.data import names as rules
 from automl_cnn.data.names import families, stem_of
 
 HASH = "0f3ab54c1d2e3f4a5b6c7d8e9f0a1b2c"
@@ -91,3 +96,15 @@ def test_folders_that_each_count_from_one_are_not_compared():
 def test_stem():
     assert stem_of("photo03_flip_rot90.jpg") == "photo03"
     assert stem_of("IMG_0001.jpg") == "img_0001"
+
+
+PARTS = ["photo", "img", "7", "03", "cat", "_", "-", " ", ".", "aug", "hflip", "rot", "90", "270", "15deg", "30°", "copy", "kopie", "of", "edited", "(2)", "~1"]
+PARTS += ["_jpg.rf." + HASH, f".png_{UUID}a", "greyscale", "original", "modifié", "noise", "x"]
+
+
+@given(st.lists(st.sampled_from(PARTS), min_size=1, max_size=6).map("".join))
+def test_the_quick_look_at_a_name_hides_no_mark(name):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rules, "MARKED", re.compile(""))
+        every = list(rules._shorter(name))
+    assert list(rules._shorter(name)) == every
