@@ -197,6 +197,11 @@ class StudyConfig(BaseModel):
     max_mult_adds: Annotated[Count | None, Flag("The multiply-accumulates for an image at most: 300M.", DEPLOY, identity=True)] = None
     max_size: Annotated[Size | None, Flag("The model file's size at most: 5MB.", DEPLOY, identity=True)] = None
     max_latency: Annotated[Milliseconds | None, Flag("The time for one image at most, on this machine: 20ms.", DEPLOY, identity=True)] = None
+    folds: Annotated[
+        Whole | None,
+        Field(ge=3, le=20),
+        Flag("Cross-validate the winner's recipe over every image, for sets so small that one test split says little: 5.", DATA, int),
+    ] = None
     ensemble: Annotated[Literal["auto", "off"], Flag("auto or off: one model of up to three networks, where they are better together.", DEPLOY)] = "auto"
     refit: Annotated[
         Literal["auto", "all", "train", "off"],

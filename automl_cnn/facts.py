@@ -8,9 +8,9 @@ from typing import Any
 
 from automl_cnn.caveats import COPIES_TEST
 from automl_cnn.evidence import Evidence
-from automl_cnn.judged import ahead, refit_of
+from automl_cnn.judged import ahead, folds_of, refit_of
 from automl_cnn.pareto import winner
-from automl_cnn.records import Finding, Refit, Trial
+from automl_cnn.records import Finding, Folds, Refit, Trial
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,12 @@ class Facts:
         """How the best trial's recipe was trained on more images, if that was tried."""
         best, result = self.winner, self.result or {}
         return refit_of(result.get("refit")) if best is not None and result.get("trial") == best.number else None
+
+    @property
+    def cross_validation(self) -> Folds | None:
+        """The best trial's recipe over every image, if folds were asked for."""
+        best, result = self.winner, self.result or {}
+        return folds_of(result.get("cross_validation")) if best is not None and result.get("trial") == best.number else None
 
     @property
     def ahead(self) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from automl_cnn.quantities import compact
 from automl_cnn.ranking import chance
-from automl_cnn.records import Refit, Trial, words_of
+from automl_cnn.records import Folds, Refit, Trial, words_of
 
 TINY = 1e-9
 HELD_OUT = "validation images"
@@ -72,3 +72,12 @@ def refit_of(values: Mapping[str, Any] | None) -> Refit | None:
         return None
     known = {field.name for field in dataclasses.fields(Refit)}
     return Refit(**{name: value for name, value in values.items() if name in known})
+
+
+def folds_of(values: Mapping[str, Any] | None) -> Folds | None:
+    """A `Folds` from a stored result; None where there was none."""
+    if not values:
+        return None
+    known = {field.name for field in dataclasses.fields(Folds)}
+    kept: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items() if name in known}
+    return Folds(**kept)

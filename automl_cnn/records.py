@@ -7,6 +7,7 @@ yields events: `Started`, `Progress`, `Epoch` and, last, `Finished`.
 from __future__ import annotations
 
 import dataclasses
+import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -303,6 +304,38 @@ def words_of(splits: tuple[str, ...] | list[str]) -> str:
 
 
 @dataclass(frozen=True)
+class Folds:
+    """The winner's recipe, cross-validated: `wanted` folds were asked for, `scores` are those of the folds that were answered.
+
+    `score` and its 95 % `interval` are of the answers to all `images` together. Each was given by a network that had not seen the image, nor was it chosen by
+    it; the configuration was, so that the score is a little too good. `note` says why there are fewer folds, or none.
+    """
+
+    wanted: int
+    scores: tuple[float, ...] = ()
+    images: int = 0
+    score: float | None = None
+    interval: tuple[float, float] | None = None
+    note: str = ""
+
+    @property
+    def spread(self) -> float:
+        """The standard deviation of the folds' scores; 0 of fewer than two."""
+        return statistics.stdev(self.scores) if len(self.scores) > 1 else 0.0
+
+    @property
+    def sentence(self) -> str:
+        """The scores of the folds, and what is to be known of them."""
+        done = len(self.scores)
+        if self.score is None or self.interval is None:
+            return f"not cross-validated: {self.note}"
+        folds = f"{done} fold{'s' if done != 1 else ''}" if done == self.wanted else f"{done} of {self.wanted} folds"
+        each = f"mean {statistics.mean(self.scores):.3f}, standard deviation {self.spread:.3f}, from {min(self.scores):.3f} to {max(self.scores):.3f}"
+        why = f"; {self.note}" if self.note else ""
+        return f"{self.score:.3f} ({self.interval[0]:.3f} to {self.interval[1]:.3f}) over {self.images:,} images in {folds}: {each}{why}"
+
+
+@dataclass(frozen=True)
 class StudyResult:
     """The result of a search; `automl-cnn search --json` prints it."""
 
@@ -327,6 +360,7 @@ class StudyResult:
     objectives: tuple[str, ...] = ()  # the metric, then costs, where there are several
     front: tuple[int, ...] = ()  # the trials that none beats in all objectives at once, the highest score first
     folds: int = 0  # of the cross-validation that gave `val_score`; 0: it is the score on the validation images
+    cross_validation: Folds | None = None  # where `folds` were asked for
     refit: Refit | None = None  # how the delivered model was trained on more images than the scored one; None where that was switched off
     tested: int = 1  # how many of the study's winners, this one included, were scored on the test images so far
     winner_found_at: float | None = None  # seconds from the beginning of the study until the winning trial was finished
@@ -339,6 +373,7 @@ class StudyResult:
         values = {name: getattr(self, name) for name in names}
         values["calibration"] = dataclasses.asdict(self.calibration) if self.calibration is not None else None
         values["refit"] = dataclasses.asdict(self.refit) if self.refit is not None else None
+        values["cross_validation"] = dataclasses.asdict(self.cross_validation) if self.cross_validation is not None else None
         values["front"] = self.table
         return {name: dict(value) if isinstance(value, Mapping) else value for name, value in values.items()}
 

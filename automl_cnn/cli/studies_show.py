@@ -74,6 +74,8 @@ def _facts(study: Overview) -> list[Text]:
         facts += [fact("winner", network), fact("validation", f"{study.metric} {with_interval(best.score or 0.0, best.interval)}{crossed(best.folds)}")]
     if study.test:
         facts.append(fact("test", f"{study.metric} {with_interval(*study.test)}", "bold green"))
+    if study.cross_validation is not None:
+        facts.append(fact("folds", study.cross_validation.sentence))
     if study.refit is not None:
         facts.append(fact("refit", study.refit.sentence))
     facts += [fact("warning", text, "yellow") for text in study.caveats]

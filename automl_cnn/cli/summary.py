@@ -54,6 +54,8 @@ def _parts(result: StudyResult, store: Path, width: int, *, mlflow: bool, known:
     if result.test_score is not None:
         unseen = "" if any("test images are copies" in text for text in result.caveats) else f", on images {looked_at(result.tested)}"
         parts.append(fact("test", f"{result.metric} {with_interval(result.test_score, result.test_interval)}{unseen}", "bold green"))
+    if result.cross_validation is not None:
+        parts.append(fact("folds", result.cross_validation.sentence))
     if result.refit is not None:
         parts.append(fact("refit", result.refit.sentence))
     if result.members:

@@ -102,6 +102,9 @@ def _scores(facts: Facts, best: Trial) -> str:
         rows.append(("test, scored once, at the end", _count(facts, "test"), f"{result['test_score']:.3f}", _span(result.get("test_interval"))))
     count = _count(facts, *scored_splits(best.folds))
     rows.append((f"{_where(best.folds)}, by which it was chosen", count, f"{best.score or 0:.3f}", _span(best.interval)))
+    every = facts.cross_validation
+    if every is not None and every.score is not None:
+        rows.append((f"every image, the recipe in {len(every.scores)} folds", f"{every.images:,}", f"{every.score:.3f}", _span(every.interval)))
     if result.get("baseline") is not None:
         rows.append(("always the most frequent class, validation", _count(facts, "val"), f"{result['baseline']:.3f}", ""))
     warnings = "".join(f"\n\n**{plain(text)}**" for text in facts.caveats)

@@ -178,6 +178,10 @@ def _tiles(facts: Facts) -> tuple[Tile, ...]:
                 f"{best.interval[0]:.3f} to {best.interval[1]:.3f}" if best.interval else "",
             )
         )
+    every = facts.cross_validation
+    if every is not None and every.score is not None and every.interval is not None:
+        spread = f"{every.interval[0]:.3f} to {every.interval[1]:.3f}; folds ± {every.spread:.3f}"
+        tiles.append(Tile(f"{facts.metric.replace('_', ' ')}, {len(every.scores)} folds over every image", f"{every.score:.3f}", spread))
     tiles += [Tile("parameters", compact(best.params)), Tile("mult-adds", compact(best.mult_adds), "for one image")]
     failed = sum(trial.state is State.FAILED for trial in facts.trials)
     tiles += [Tile("trials", str(len(facts.trials)), f"{failed} failed" if failed else "none failed"), Tile("time", clock(facts.seconds))]

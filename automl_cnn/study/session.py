@@ -204,6 +204,7 @@ class _Study:
     used_before: float = 0.0
     times: Times = dataclasses.field(default_factory=Times)
     finish_seconds: float = FINISH  # that the finish is expected to take
+    folds_seconds: float = 0.0  # beside it, for cross-validating the winner
     refit_seconds: float = 0.0  # beside it, for training the winner's recipe on every image
     ensemble_seconds: float = 0.0  # beside it, for making one model of several
 
@@ -274,6 +275,7 @@ class _Study:
         self.model_files.put(trials)
         ending = self.ending
         self.ensemble_seconds = ending.foreseen(trials)
+        self.folds_seconds = 0.0 if self.sizing is None else ending.folds.foreseen(best, self.times.spent.get(READY))
         self.refit_seconds = 0.0 if self.sizing is None else ending.refits.foreseen(best, self.times.spent.get(READY))
 
     def budget(self) -> Budget:
@@ -281,7 +283,7 @@ class _Study:
             self.config.budget,
             self.used_before + elapsed.now() - self.started,
             self.config.trials,
-            self.finish_seconds + self.ensemble_seconds + self.refit_seconds,
+            self.finish_seconds + self.ensemble_seconds + self.folds_seconds + self.refit_seconds,
         )
 
     def card(self, trial: Trial) -> dict[str, Any]:

@@ -16,10 +16,10 @@ from typing import Any
 from automl_cnn import paths
 from automl_cnn.config import METRICS, StudyConfig, read_toml, seconds, study_config
 from automl_cnn.errors import ConfigError, DataError, StoreError, did_you_mean
-from automl_cnn.judged import refit_of
+from automl_cnn.judged import folds_of, refit_of
 from automl_cnn.pareto import front, winner
 from automl_cnn.places import is_study_name, moved
-from automl_cnn.records import Refit, State, Trial
+from automl_cnn.records import Folds, Refit, State, Trial
 from automl_cnn.store import Store, StudyFolder
 from automl_cnn.study.record.disk import STOPPED
 from automl_cnn.study.record.lock import holder
@@ -98,6 +98,12 @@ class Overview:
         """How the best trial's recipe was trained on more images; None where the model in its place is the scored one and nothing else was tried."""
         best, result = self.best, self.result
         return refit_of(result.get("refit")) if best is not None and result is not None and result["trial"] == best.number else None
+
+    @property
+    def cross_validation(self) -> Folds | None:
+        """The best trial's recipe over every image; None where no folds were asked for."""
+        best, result = self.best, self.result
+        return folds_of(result.get("cross_validation")) if best is not None and result is not None and result["trial"] == best.number else None
 
     @property
     def caveats(self) -> tuple[str, ...]:

@@ -88,6 +88,22 @@ class Refitted:
     loss_before: float
 
 
+@dataclass(frozen=True)
+class FoldJob:
+    """The recipe of trial `number`, to be trained without each of `some` of `folds`.
+
+    `seconds` limits a network's training, `strength` is a readout's penalty.
+    """
+
+    number: int
+    configuration: Configuration
+    some: tuple[int, ...]
+    folds: int
+    epochs: int = 1
+    seconds: float | None = None
+    strength: float | None = None
+
+
 class Executor(Protocol):
     """Runs one job at a time in a process that may die without harm."""
 
@@ -148,6 +164,13 @@ class Executor(Protocol):
 
         Raises:
             TrialError: it was stopped, diverged, or a file cannot be read.
+        """
+
+    def fold(self, job: FoldJob, patience: Callable[[], float] | None = None) -> list[tuple[np.ndarray, np.ndarray]]:
+        """For each fold, the rows of its images, and the probabilities (images, classes) that a network which has not seen them gives.
+
+        Raises:
+            TrialError: it was stopped, or diverged.
         """
 
     def close(self) -> None:

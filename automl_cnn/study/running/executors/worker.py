@@ -25,7 +25,7 @@ from automl_cnn.evidence import Evidence
 from automl_cnn.records import Calibration, Event, Finished, Job, NetCost
 from automl_cnn.space import Configuration
 from automl_cnn.study.record.disk import chain, is_full
-from automl_cnn.study.running.executors.protocol import Joint, Recipe, RefitJob, Refitted, Setting, TestScore
+from automl_cnn.study.running.executors.protocol import FoldJob, Joint, Recipe, RefitJob, Refitted, Setting, TestScore
 
 if TYPE_CHECKING:
     import numpy as np
@@ -240,6 +240,24 @@ class Worker:
         temperature = float(read_card(Path(job.model)).get("temperature", 1.0))
         compared = refit(spec, self._network(job.model), temperature, self._dataset, self._registry, strength=job.strength, emit=self._emit, seen=self._seen)
         return Refitted(*compared.figures())
+
+    def _fold(self, job: FoldJob) -> list[tuple[np.ndarray, np.ndarray]]:
+        from automl_cnn.records import Fidelity
+        from automl_cnn.train import TrialSpec
+        from automl_cnn.train.folds import Some, answered
+
+        setting = self._ready()
+        spec = TrialSpec(
+            number=job.number,
+            configuration=job.configuration,
+            fidelity=Fidelity(job.epochs, job.seconds),
+            metric=setting.metric,
+            class_weights=setting.class_weights,
+            seed=seed_of(setting.seed, job.number),
+            checkpoint=str(Path(setting.checkpoints) / f".fold-{job.some[0]}.keras"),
+            weights=setting.weights,
+        )
+        return answered(spec, self._dataset, Some(job.some, job.folds, job.strength), self._registry, self._emit)
 
     def _emit(self, event: Event) -> bool:
         self._connection.send(("event", event))

@@ -1,0 +1,84 @@
+"""A recipe trained again without one fold of the images, which it then answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from automl_cnn import transfer
+from automl_cnn.data import Dataset
+from automl_cnn.data.folds import dealt, with_fold
+from automl_cnn.models import pretrained
+from automl_cnn.models.choose import pretrained_of
+from automl_cnn.registry import Registry
+from automl_cnn.train import probe
+from automl_cnn.train.clean import clean
+from automl_cnn.train.reading import read_out
+from automl_cnn.train.spec import Emit, TrialSpec
+from automl_cnn.train.trial import Training
+from automl_cnn.train.watch import predict
+
+
+@dataclass(frozen=True)
+class Some:
+    """Some `numbers` of `folds`, counted from 0; `strength` is the penalty of a readout."""
+
+    numbers: Sequence[int]
+    folds: int
+    strength: float | None = None
+
+
+Answers = tuple[np.ndarray, np.ndarray]  # the rows of a fold's images, and the probabilities (images, classes) of a network that has not seen them
+
+
+def answered(spec: TrialSpec, dataset: Dataset, some: Some, registry: Registry, emit: Emit) -> list[Answers]:
+    """The answers for the images of each of these folds, by a network that was trained from the beginning without them.
+
+    The images of the next fold choose its epoch, so that those of this one choose nothing. Which image is in which fold follows from the images. The frozen
+    network of a readout is built once for all folds, and reads no image twice.
+
+    Raises:
+        TrialError: the training diverged, or was stopped.
+    """
+    of_image = dealt(dataset, some.folds, 0)
+    if transfer.is_probe(spec.configuration):
+        return _regressed(spec, dataset, some, of_image, registry=registry, emit=emit)
+    return [_trained(spec, with_fold(dataset, of_image, number), registry, emit) for number in some.numbers]
+
+
+def _trained(spec: TrialSpec, dataset: Dataset, registry: Registry, emit: Emit) -> Answers:
+    began, held = time.monotonic(), dataset.rows("test")
+    with clean():
+        keras.utils.set_random_seed(spec.seed)
+        training = Training(spec, dataset, registry, emit, began=began)
+        try:
+            training.run()
+        finally:
+            Path(spec.checkpoint).unlink(missing_ok=True)
+        return held, predict(training.net.model, training.images, held)
+
+
+def _regressed(spec: TrialSpec, dataset: Dataset, some: Some, of_image: np.ndarray, *, registry: Registry, emit: Emit) -> list[Answers]:
+    """What a readout that was fitted on all other folds says of each."""
+    answers = []
+    with clean():
+        keras.utils.set_random_seed(spec.seed)
+        training = Training(spec, dataset, registry, emit, began=time.monotonic())
+        entry = pretrained_of(spec.configuration, registry)
+        assert entry is not None  # a readout has one
+        pretrained.load(training.net.body, entry, file=Path(spec.weights) if spec.weights else None)
+        rows = np.flatnonzero(of_image >= 0)
+        features = read_out(training, rows, len(rows), probe.Stopwatch()).features
+        for number in some.numbers:
+            held = of_image[rows] == number
+            labels, photos = dataset.labels[rows[~held]], dataset.photos(rows[~held])
+            regression = probe.fit(
+                training.net.model, features[~held], labels, balanced=training.balanced, seed=spec.seed, groups=photos, strength=some.strength
+            )
+            answers.append((rows[held], regression.probabilities(features[held])))
+    return answers

@@ -1,0 +1,152 @@
+"""`--folds K`: the winner's recipe over every image, in the time there is, told apart from what could not be done."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from session_fakes import FakeWorker, search
+from test_refits import NETWORK, READOUT
+
+from automl_cnn.config import study_config
+from automl_cnn.data import prepare_arrays
+from automl_cnn.data.folds import dealt, possible, with_fold
+from automl_cnn.errors import ConfigError, TrialError
+from automl_cnn.judged import folds_of
+from automl_cnn.records import Folds
+from automl_cnn.study.finish.folds import SHARE, CrossValidation
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    images = np.random.default_rng(0).integers(0, 256, (60, 8, 8, 3), np.uint8)
+    return prepare_arrays(images, [0, 1] * 30, tmp_path_factory.mktemp("cache"))
+
+
+class Answers:
+    """An executor that is right for all images but one of each fold."""
+
+    def __init__(self, dataset, fails=()):
+        self.dataset, self.fails, self.jobs = dataset, fails, []
+
+    def fold(self, job, patience=None):
+        self.jobs.append(job)
+        if set(job.some) & set(self.fails):
+            raise TrialError("the training diverged")
+        return [self.answers(number, job.folds) for number in job.some]
+
+    def answers(self, number, folds):
+        rows = with_fold(self.dataset, dealt(self.dataset, folds, 0), number).rows("test")
+        right = np.eye(2)[self.dataset.labels[rows]]
+        right[0] = right[0, ::-1]
+        return rows, right
+
+
+def crossed(dataset, executor, left=1e9, **settings):
+    settings = {"data": "x", "trials": 3, "folds": 5, **settings}
+    return CrossValidation(study_config(settings), dataset, executor, lambda: left)
+
+
+def test_every_image_is_answered_once_by_a_network_that_neither_learned_from_it_nor_was_chosen_by_it(dataset):
+    of_image = dealt(dataset, 5, 0)
+    assert set(of_image) == set(range(5))
+    answered = []
+    for fold in range(5):
+        mine = with_fold(dataset, of_image, fold)
+        answered += mine.rows("test").tolist()
+        assert set(mine.counts("test")) == set(mine.counts("val")) == {6}
+        assert not set(mine.rows("test")) & {*mine.rows("train"), *mine.rows("val")}
+    assert sorted(answered) == list(range(60))
+
+
+def test_versions_of_one_photo_and_what_was_set_aside_stay_where_they_belong(dataset):
+    groups = tuple(row // 4 for row in range(60))
+    labels = np.array([row // 4 % 2 for row in range(60)], np.int32)
+    splits = dataset.splits.copy()
+    splits[:4] = -1
+    grouped = dataclasses.replace(dataset, groups=groups, labels=labels, splits=splits)
+    of_image = dealt(grouped, 3, 0)
+    assert (of_image[:4] == -1).all()
+    assert (with_fold(grouped, of_image, 0).splits[:4] == -1).all()
+    assert all(len(set(of_image[row : row + 4])) == 1 for row in range(0, 60, 4))
+    assert possible(grouped) == 7
+
+
+def test_all_folds_together_give_the_score(dataset):
+    worker = Answers(dataset)
+    made = crossed(dataset, worker).make(NETWORK, 1, lambda text: None)
+    assert made.images == 60
+    assert made.score == pytest.approx(55 / 60)
+    assert made.scores == pytest.approx([11 / 12] * 5)
+    assert made.spread == 0
+    assert made.interval[0] < made.score < made.interval[1]
+    assert [job.some for job in worker.jobs] == [(number,) for number in range(5)]
+    assert {job.epochs for job in worker.jobs} == {10}
+    assert "over 60 images in 5 folds: mean 0.917, standard deviation 0.000" in made.sentence
+    assert folds_of(json.loads(json.dumps(dataclasses.asdict(made)))) == made
+
+
+def test_a_readout_keeps_its_penalty_and_is_built_once(dataset):
+    worker = Answers(dataset)
+    crossed(dataset, worker, budget="1m", trials=None, left=30.0).make(READOUT, 1, lambda text: None)
+    assert [(job.strength, job.seconds, job.some) for job in worker.jobs] == [(0.3, None, (0, 1, 2, 3, 4))]
+
+
+def test_where_time_runs_out_the_folds_that_were_done_are_told(dataset):
+    worker = Answers(dataset)
+    left = iter([100.0, 100.0, 5.0])
+    cut = CrossValidation(study_config({"data": "x", "budget": "5m", "folds": 5}), dataset, worker, lambda: next(left))
+    made = cut.make(dataclasses.replace(NETWORK, seconds=20.0), 1, lambda text: None)
+    assert len(made.scores) == 2
+    assert "in 2 of 5 folds" in made.sentence
+    assert made.sentence.endswith("no time was left (fold 3)")
+    none = crossed(dataset, worker, budget="5m", trials=None, left=1.0).make(dataclasses.replace(NETWORK, seconds=20.0), 1, lambda text: None)
+    assert none.sentence == "not cross-validated: no time was left (fold 1)"
+
+
+def test_a_fold_that_fails_ends_it_with_its_reason(dataset):
+    made = crossed(dataset, Answers(dataset, fails=(3,))).make(NETWORK, 1, lambda text: None)
+    assert len(made.scores) == 3
+    assert made.note == "the training diverged (fold 4)"
+
+
+def test_what_cannot_be_done_says_why(dataset):
+    few = dataclasses.replace(dataset, labels=np.array([0] * 58 + [1] * 2, np.int32))
+    assert "a class has only 2 different images" in crossed(few, Answers(few)).make(NETWORK, 1, lambda text: None).sentence
+    assert "an ensemble is not cross-validated" in crossed(dataset, Answers(dataset)).make(NETWORK, 2, lambda text: None).sentence
+    some = dataclasses.replace(dataset, labels=np.array([0] * 56 + [1] * 4, np.int32))
+    made = crossed(some, Answers(some)).make(NETWORK, 1, lambda text: None)
+    assert "in 4 of 5 folds" in made.sentence
+    assert "a class has only 4 different images" in made.sentence
+    assert crossed(dataset, Answers(dataset), folds=None).make(NETWORK, 1, lambda text: None) is None
+    with pytest.raises(ConfigError, match="folds: received 2"):
+        study_config({"data": "x", "folds": 2})
+
+
+def test_its_time_is_set_aside(dataset):
+    slow = dataclasses.replace(NETWORK, seconds=10.0)
+    assert crossed(dataset, None, budget="10m", trials=None).foreseen(slow) == 50.0
+    assert crossed(dataset, None, budget="1m", trials=None).foreseen(slow) == SHARE * 60
+    assert crossed(dataset, None, budget="10m", trials=None, folds=None).foreseen(slow) == 0
+    assert crossed(dataset, None).foreseen(slow) == 0
+
+
+def test_a_search_tells_it_and_does_it_once(tmp_path, monkeypatch):
+    asked = []
+
+    def fold(self, job, patience=None):
+        asked.extend(job.some)
+        return [(np.arange(number, 40, job.folds), np.tile([0.6, 0.4], (10, 1))) for number in job.some]
+
+    monkeypatch.setattr(FakeWorker, "fold", fold, raising=False)
+    result, _, _ = search(tmp_path, monkeypatch, folds=4)
+    assert asked == [0, 1, 2, 3]
+    assert result.cross_validation.images == 40
+    assert result.cross_validation.score == 0.5
+    assert result.as_dict()["cross_validation"]["wanted"] == 4
+    (card,) = (path.read_text() for path in (tmp_path / "store").rglob("model_card.md"))
+    assert "every image, the recipe in 4 folds" in card
+    again, _, _ = search(tmp_path, monkeypatch, folds=4)
+    assert asked == [0, 1, 2, 3]
+    assert again.cross_validation == result.cross_validation
+    assert isinstance(again.cross_validation, Folds)
