@@ -1,23 +1,23 @@
 """Images that show one photo: exact copies, and versions that were resized, compressed again, cropped, mirrored or brightened.
 
-Candidates are the nearest neighbors by the features of a frozen network, of the image and of its mirror image; perceptual hashes find almost no crops.
-Each candidate is then brought to cover the other and compared by its fine details (`automl_cnn.data.alike`), since two photos of one thing may have nearly
-the same features, but never the same details.
+Candidates are the nearest neighbors by the features of a frozen network, of the image, of its mirror image and of its middle, which a crop shows; perceptual
+hashes find almost no crops. Each candidate is then brought to cover the other and compared by its fine details (`automl_cnn.data.closer`), since two photos of
+one thing may have nearly the same features, but never the same details.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from automl_cnn.check.problem import Case, Problem, Severity, many, verb
-from automl_cnn.data import alike
+from automl_cnn.data import alike, closer
 from automl_cnn.data.names import Components
 
 NEAREST = 3  # neighbors of each image that are looked at
-CLOSE = 0.8  # of the median distance to the nearest neighbor: copies are nearer than that
+MOST = 40_000  # candidates that are compared, the nearest ones: a minute or two of one core
 BLOCK = 1024
 
 
@@ -31,45 +31,55 @@ class Pair:
     mirrored: bool = False
 
 
-def near(features: np.ndarray, mirrored: np.ndarray, images: np.ndarray) -> list[Pair]:
+def near(features: np.ndarray, mirrored: np.ndarray, images: np.ndarray, middles: np.ndarray | None = None) -> list[Pair]:
     """Pairs of versions of one photo among `images` (uint8, n x side x side x channels), of whatever class.
 
-    `features` and `mirrored` (n, channels) are what a frozen network says of each image and of its mirror image. Nothing where the images are too small
-    to have details.
+    `features`, `mirrored` and `middles` (n, channels) are what a frozen network says of each image, of its mirror image and of its middle. Nothing where the
+    images are too small to have details.
     """
     if len(images) < 2 or images.shape[1] < alike.LEAST_SIDE:
         return []
-    gray = alike.grays(images)
-    one, other, flip = _candidates(features, mirrored)
-    rows, others, details, flips = alike.verified(gray, one, other, flip)
-    return [Pair(int(row), int(mate), float(match), bool(turned)) for row, mate, match, turned in zip(rows, others, details, flips, strict=True)]
+    rows, others, details, flips = closer.verified(closer.Views(images), *_candidates(features, mirrored, middles))
+    pairs: dict[tuple[int, int], Pair] = {}
+    for row, view, match, turned in zip(rows.tolist(), others.tolist(), details.tolist(), flips.tolist(), strict=True):
+        low, high = sorted((row, view % len(images)))
+        if (low, high) not in pairs or (pairs[low, high].details or 0.0) < match:
+            pairs[low, high] = Pair(low, high, match, turned)
+    return [pairs[key] for key in sorted(pairs)]
 
 
-def _candidates(features: np.ndarray, mirrored: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rows, other rows and whether the other is to be mirrored: close neighbors, each pair once."""
+def _candidates(features: np.ndarray, mirrored: np.ndarray, middles: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows, other views and whether the other is to be mirrored: the nearest neighbors. View n + i is the middle of image i.
+
+    Alignment succeeds more often from a crop to its photo than the other way, so that both are tried.
+    """
+    count = len(features)
     mean, deviation = features.mean(axis=0), features.std(axis=0) + 1e-3
     plain, turned = (_unit((np.asarray(given, np.float32) - mean) / deviation) for given in (features, mirrored))
+    ways = [(False, 0, plain), (True, 0, turned)]
+    if middles is not None:
+        ways.append((False, count, _unit((np.asarray(middles, np.float32) - mean) / deviation)))
     pairs: dict[tuple[int, int, bool], float] = {}
-    nearest = []
-    for flip, others in ((False, plain), (True, turned)):
-        for start in range(0, len(plain), BLOCK):
-            likeness = plain[start : start + BLOCK] @ others.T
-            here = np.arange(len(likeness))
-            likeness[here, start + here] = -np.inf
-            count = min(NEAREST, likeness.shape[1] - 1)
-            chosen = np.argpartition(-likeness, count - 1, axis=1)[:, :count]
-            distances = np.sqrt(np.maximum(0.0, 2 - 2 * np.take_along_axis(likeness, chosen, axis=1)))
-            if not flip:
-                nearest.append(distances.min(axis=1))
-            for row, mates in enumerate(chosen):
-                for place, mate in enumerate(mates):
-                    low, high = sorted((start + row, int(mate)))
-                    key = (low, high, flip)
-                    pairs[key] = min(pairs.get(key, np.inf), float(distances[row, place]))
-    limit = CLOSE * float(np.median(np.concatenate(nearest)))
-    kept = sorted(key for key, distance in pairs.items() if distance <= limit)
-    rows, others, flips = (np.array([key[part] for key in kept]) for part in range(3))
-    return rows.astype(int), others.astype(int), flips.astype(bool)
+    for flip, offset, others in ways:
+        for row, mate, likeness in _nearest(plain, others):
+            both = [(row, mate + offset), (mate, row)] if not offset and not flip else [(min(row, mate), max(row, mate))] if flip else [(row, mate + offset)]
+            for one, other in both:
+                pairs[one, other, flip] = max(pairs.get((one, other, flip), -1.0), likeness)
+    kept = sorted(sorted(pairs, key=lambda key: -pairs[key])[:MOST])
+    rows, views, flips = (np.array([key[part] for key in kept]) for part in range(3))
+    return rows.astype(int), views.astype(int), flips.astype(bool)
+
+
+def _nearest(plain: np.ndarray, others: np.ndarray) -> Iterator[tuple[int, int, float]]:
+    """For each row of `plain` the rows of `others` that are most like it, other than itself, and how much they are."""
+    for start in range(0, len(plain), BLOCK):
+        likeness = plain[start : start + BLOCK] @ others.T
+        here = np.arange(len(likeness))
+        likeness[here, start + here] = -np.inf
+        count = min(NEAREST, likeness.shape[1] - 1)
+        chosen = np.argpartition(-likeness, count - 1, axis=1)[:, :count]
+        for row, mates in enumerate(chosen.tolist()):
+            yield from ((start + row, mate, float(likeness[row, mate])) for mate in mates)
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:

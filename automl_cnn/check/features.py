@@ -8,25 +8,31 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from automl_cnn.data import Dataset
+from automl_cnn.data import Dataset, pixels
+from automl_cnn.data.closer import middles
 from automl_cnn.errors import PluginError
 from automl_cnn.models.pretrained import available
 from automl_cnn.plugin import Architecture, Pretrained
 from automl_cnn.registry import Registry
 from automl_cnn.space import Scalar
 
+BLOCK = 256  # images whose middles are in memory at once
 SIDE = 160  # px: a size that searches read at as well
 
 
 @dataclass(frozen=True)
 class Read:
-    """Of the images in `rows`: what the network's last stages say, `plain` and `mirrored` (images, channels); `last` is where its last stage lies."""
+    """Of the images in `rows`: what the network's last stages say, `plain` and `mirrored` (images, channels); `last` is where its last stage lies.
+
+    `middles` is what it says of their middles, None where there was no time for it.
+    """
 
     rows: np.ndarray
     plain: np.ndarray
     mirrored: np.ndarray
     last: slice
     network: str
+    middles: np.ndarray | None = None
 
     @property
     def both(self) -> np.ndarray:
@@ -77,8 +83,14 @@ def read(dataset: Dataset, registry: Registry, seconds: float | None, report: Ca
         return seconds is None or time.monotonic() - began < seconds
 
     looks = (Look(SIDE), Look(SIDE, True))
-    values, count = Features(dataset, network.reader, entry).read(looks, SIDE, order, watching)
+    features = Features(dataset, network.reader, entry)
+    values, count = features.read(looks, SIDE, order, watching)
     rows = order[:count]
     back = np.argsort(rows)
     plain, mirrored = (values[look][back] for look in looks)
-    return Read(rows[back], plain, mirrored, Features.columns(network.reader, 1), f"{plugin.name} ({entry.name}) at {SIDE} px")
+    rows = rows[back]
+    images = pixels(dataset, SIDE)
+    blocks = (middles(images[rows[start : start + BLOCK]]) for start in range(0, count, BLOCK))
+    zoomed = features.of(blocks, lambda done: watching(done, count)) if watching(0, count) else None
+    known = f"{plugin.name} ({entry.name}) at {SIDE} px"
+    return Read(rows, plain, mirrored, Features.columns(network.reader, 1), known, zoomed if zoomed is not None and len(zoomed) == count else None)

@@ -75,9 +75,16 @@ def check(
         if len(features.rows) > MOST_PAIRS:
             unchecked.append(f"altered copies: more than {MOST_PAIRS:,} images")
         else:
+            if features.middles is None:
+                unchecked.append("crops of less than nine tenths: the time was up (--time)")
             tell("comparing images", 0, 1)
             small = pixels(dataset, min(dataset.side, SIDE))
-            local = copies.near(features.plain[:, features.last], features.mirrored[:, features.last], small[features.rows])
+            local = copies.near(
+                features.plain[:, features.last],
+                features.mirrored[:, features.last],
+                small[features.rows],
+                None if features.middles is None else features.middles[:, features.last],
+            )
             pairs += [copies.Pair(int(features.rows[pair.one]), int(features.rows[pair.other]), pair.details, pair.mirrored) for pair in local]
         problems += _labels(dataset, features, unchecked)
     problems += copies.problems_of(dataset.paths, dataset.labels, dataset.classes, given, same=same, pairs=pairs)

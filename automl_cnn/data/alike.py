@@ -28,7 +28,6 @@ STEPS = {COARSE: 8, FINE: 6}
 ROUGHLY = 0.88  # correlation at 16 px from which a pair is looked at more closely: nine of ten other pairs stay below
 WHOLE = 0.92  # correlation at 32 px of one photo
 BOUNDS = (0.8, 0.85, 0.9, 0.95)  # correlations of the details from which on it is one photo; of 10,000 pairs of other photos three have 0.8
-SURE = 0.85  # correlation of the details from which on a pair that is near by other evidence is one photo
 CROWDS = ((0.1, 2), (0.2, 10))  # widths below the bound in which at most this multiple of the pairs above it may lie
 SAMPLE, STRANGERS = 256, 0.2  # images compared with other classes, and how many may be alike there, as a share of those alike within their class
 SCENE = 20  # images of one class that may be one photo, even if they are most of the class
@@ -38,7 +37,7 @@ LEAST_OVERLAP = 0.3  # share that must be covered in any case
 BLOCK = 256
 
 _Group = tuple[np.ndarray, np.ndarray, np.ndarray | None]  # rows, those they are compared with, and all labels if only other classes count
-_Near = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # rows, other rows, whether mirrored, by how much shifted (of half a side)
+Near = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # rows, other rows, whether mirrored, by how much shifted (of half a side)
 
 
 def too_many(images: int) -> bool:
@@ -55,7 +54,7 @@ def pairs(images: np.ndarray, labels: np.ndarray) -> list[tuple[int, int]]:
         return []
     labels = np.asarray(labels)
     gray = grays(images)
-    thumbs = _shrunk(gray, THUMB)
+    thumbs = shrunk(gray, THUMB)
     every = np.arange(len(gray))
     classes = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     one, other, details = _matched(gray, thumbs, [(rows, rows, None) for rows in classes])
@@ -69,20 +68,6 @@ def pairs(images: np.ndarray, labels: np.ndarray) -> list[tuple[int, int]]:
 def grays(images: np.ndarray) -> np.ndarray:
     """Images (uint8, n x side x side x channels) as gray ones of `FINE` px, float32."""
     return np.concatenate(list(arrays.in_threads(lambda start: _gray(images[start : start + BLOCK]), range(0, len(images), BLOCK))))
-
-
-def verified(gray: np.ndarray, rows: np.ndarray, others: np.ndarray, flip: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Which of the given pairs show one photo, whatever their classes: rows, other rows, the correlation of their details, whether mirrored.
-
-    `flip` says of which pairs the other image is to be mirrored. The surest bound is asked for, since no other pairs are there to set it by.
-    """
-    still = np.zeros((len(rows), 2), np.float32)
-    blocks = [slice(start, start + BLOCK) for start in range(0, len(rows), BLOCK)]
-    parts = list(arrays.in_threads(lambda part: (part.start, *_kept(gray, (rows[part], others[part], flip[part], still[part]))), blocks))
-    kept = np.concatenate([start + places for start, places, _ in parts]) if parts else np.zeros(0, int)
-    details = np.concatenate([match for _, _, match in parts]) if parts else np.zeros(0)
-    kept, details = kept[details >= SURE], details[details >= SURE]
-    return rows[kept], others[kept], details, flip[kept]
 
 
 def _bound(own: tuple[np.ndarray, np.ndarray, int], strange: tuple[np.ndarray, np.ndarray, int]) -> float:
@@ -124,7 +109,7 @@ def _matched(gray: np.ndarray, thumbs: np.ndarray, groups: Sequence[_Group]) -> 
     return np.concatenate(rows), np.concatenate(others), np.concatenate(details)
 
 
-def _near(thumbs: np.ndarray, rows: np.ndarray, others: np.ndarray, labels: np.ndarray | None) -> Iterator[_Near]:
+def _near(thumbs: np.ndarray, rows: np.ndarray, others: np.ndarray, labels: np.ndarray | None) -> Iterator[Near]:
     """For each of `rows` the nearest of `others`, in blocks. With `labels`, those of other classes."""
     most, margin = min(NEAREST, len(others) - 1), THUMB - WINDOW
     if most < 1:
@@ -152,29 +137,29 @@ def _near(thumbs: np.ndarray, rows: np.ndarray, others: np.ndarray, labels: np.n
         yield block[one], others[other], moved[:, 0].astype(bool), shift.astype(np.float32)
 
 
-def _compare(gray: np.ndarray, near: _Near) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _compare(gray: np.ndarray, near: Near) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     rows, others, _, _ = near
-    kept, details = _kept(gray, near)
-    return rows[kept], others[kept], details
+    places, details, _ = kept(gray, near)
+    return rows[places], others[places], details
 
 
-def _kept(gray: np.ndarray, near: _Near) -> tuple[np.ndarray, np.ndarray]:
-    """The places of the pairs that look alike, and the correlation of their details."""
+def kept(gray: np.ndarray, near: Near) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The places of the pairs that look alike, the correlation of their details, and the affine maps by which the other covers the first."""
     rows, others, flip, shift = near
     given, other = gray[rows], gray[others]
     other = np.where(flip[:, None, None], other[:, :, ::-1], other)
     maps = np.tile(np.eye(3, dtype=np.float32), (len(rows), 1, 1))
     maps[:, :2, 2] = shift
-    low, other_low = _shrunk(given, COARSE), _shrunk(other, COARSE)
-    maps = _aligned(_smoothed(low), _smoothed(other_low), maps)
+    low, other_low = shrunk(given, COARSE), shrunk(other, COARSE)
+    maps = _aligned(smoothed(low), smoothed(other_low), maps)
     match, cover, _ = _compared(low, other_low, maps)
     left = (match >= ROUGHLY) & (_shared(cover, maps) >= OVERLAP)
     given, other = given[left], other[left]
-    maps = _aligned(_smoothed(given), _smoothed(other), maps[left])
+    maps = _aligned(smoothed(given), smoothed(other), maps[left])
     match, cover, _ = _compared(given, other, maps)
-    details, _, contrast = _compared(given - _smoothed(_smoothed(given)), other - _smoothed(_smoothed(other)), maps)
+    details, _, contrast = _compared(given - smoothed(smoothed(given)), other - smoothed(smoothed(other)), maps)
     same = (match >= WHOLE) & (contrast >= CONTRAST) & (_shared(cover, maps) >= OVERLAP)
-    return np.flatnonzero(left)[same], details[same]
+    return np.flatnonzero(left)[same], details[same], maps[same]
 
 
 def _aligned(given: np.ndarray, other: np.ndarray, maps: np.ndarray) -> np.ndarray:
@@ -243,14 +228,14 @@ def _flat(images: np.ndarray) -> np.ndarray:
     return images.reshape(len(images), images.shape[1] * images.shape[2])
 
 
-def _smoothed(images: np.ndarray) -> np.ndarray:
+def smoothed(images: np.ndarray) -> np.ndarray:
     """Blurred by about a pixel."""
     padded = np.pad(images, ((0, 0), (1, 1), (1, 1)), mode="edge")
     rows = padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]
     return np.asarray((rows[:, :, :-2] + 2 * rows[:, :, 1:-1] + rows[:, :, 2:]) / 16, np.float32)
 
 
-def _shrunk(images: np.ndarray, side: int) -> np.ndarray:
+def shrunk(images: np.ndarray, side: int) -> np.ndarray:
     """Square images at fewer pixels, by areas."""
     edges = np.linspace(0, images.shape[1], side + 1)
     weights = np.clip(np.minimum(edges[1:, None], np.arange(1, images.shape[1] + 1)) - np.maximum(edges[:-1, None], np.arange(images.shape[1])), 0, None)

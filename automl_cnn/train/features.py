@@ -9,7 +9,7 @@ import contextlib
 import hashlib
 import os
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,28 @@ class Features:
         if missing:
             done = self._compute(missing, resolution, rows, kept, watching)
         return {look: np.asarray(kept[look][rows[:done]], np.float32) for look in looks}, done
+
+    def of(self, blocks: Iterable[np.ndarray], watching: Callable[[int], bool] | None = None) -> np.ndarray:
+        """All stages' averages, float32 (images, channels), of other images than the data set's: uint8 (n, side, side, channels) in blocks. None is kept.
+
+        Fewer where `watching`, which is given the number of images so far, ends it.
+        """
+        reader: keras.Model | None = None
+        parts: list[np.ndarray] = []
+        done = 0
+        for block in blocks:
+            side = block.shape[1]
+            if reader is None:
+                given = keras.Input(block.shape[1:], dtype="uint8")
+                reader = keras.Model(given, self._joined(folded(self.body), given, Look(side), side))
+            for start in range(0, len(block), BATCH):
+                some = block[start : start + BATCH]
+                made = reader.predict_on_batch(np.resize(some, (BATCH, *some.shape[1:])))  # always of one shape, as above
+                parts.append(keras.ops.convert_to_numpy(made)[: len(some)].astype(np.float32))
+                done += len(some)
+                if watching is not None and not watching(done):
+                    return np.concatenate(parts)
+        return np.concatenate(parts)
 
     @staticmethod
     def columns(body: keras.Model, stages: int) -> slice:

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from automl_cnn.check.copies import Pair, near, problems_of
-from automl_cnn.data import alike
+from automl_cnn.data import alike, closer
 from automl_cnn.data.groups import same_bytes
 
 SIDE = 96
@@ -42,6 +42,23 @@ def test_an_altered_copy_is_found_whatever_its_class(how):
     pairs = near(plain, mirrored, images)
     assert [(pair.one, pair.other) for pair in pairs] == [(4, 30)]
     assert pairs[0].mirrored == (how == "mirrored")
+
+
+@pytest.mark.parametrize("box", [(10, 10, 86, 86), (0, 4, 80, 84), (15, 15, 91, 91), (2, 20, 74, 92)])
+def test_a_crop_is_known_by_the_middle_of_its_photo(box):
+    images = np.stack([np.asarray(image) for image in [*map(photo, range(30)), photo(4).crop(box).resize((SIDE, SIDE))]])
+    rng = np.random.default_rng(0)
+    plain, mirrored, middles = (rng.normal(size=(31, 32)).astype(np.float32) for _ in range(3))
+    middles[4] = plain[30] + 0.1 * rng.normal(size=32)
+    assert [(pair.one, pair.other, pair.mirrored) for pair in near(plain, mirrored, images, middles)] == [(4, 30, False)]
+
+
+def test_details_are_compared_at_one_scale():
+    """At the few pixels of the alignment, a photo and a part of it have unlike details."""
+    images = np.stack([np.asarray(photo(2)), np.asarray(photo(2).crop((4, 4, 82, 82)).resize((SIDE, SIDE)))])
+    _, roughly, maps = alike.kept(alike.grays(images), (np.array([1]), np.array([0]), np.zeros(1, bool), np.zeros((1, 2), np.float32)))
+    views = closer.Views(images)
+    assert roughly[0] < 0.95 < 0.99 < closer._drawn(views.large(1, False), views.large(0, False), maps[0])
 
 
 def test_features_alone_prove_nothing():
@@ -96,6 +113,5 @@ def test_how_versions_are_alike_is_named_only_where_it_is_known():
 
 def test_a_pair_that_is_asked_for_both_ways_is_named_the_way_it_fits():
     images = np.stack([np.asarray(photo(1)), np.asarray(ALTER["mirrored"](photo(1)))])
-    gray = alike.grays(images)
-    rows, others, _, mirrored = alike.verified(gray, np.array([0, 0]), np.array([1, 1]), np.array([True, False]))
+    rows, others, _, mirrored = closer.verified(closer.Views(images), np.array([0, 0]), np.array([1, 1]), np.array([True, False]))
     assert (rows.tolist(), others.tolist(), mirrored.tolist()) == ([0], [1], [True])
