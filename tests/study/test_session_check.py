@@ -13,6 +13,8 @@ from automl_cnn.problems import Checked, Problem
 from automl_cnn.store import Store
 from automl_cnn.study import images as study_images
 from automl_cnn.study import notes
+from automl_cnn.study.finish import reporting
+from automl_cnn.study.stored.overview import overview
 
 MATERIAL = SimpleNamespace(dataset=SimpleNamespace(fingerprint="f"))
 
@@ -118,6 +120,21 @@ def test_what_there_was_no_time_for_is_said(tmp_path, monkeypatch, folder):
     _, observer, _ = search(tmp_path, monkeypatch, data=folder)
     (line,) = [note for note in observer.notes if "no time to check" in note]
     assert line.endswith("; copies; brightness and sharpness of 41 images.")
+
+
+def test_the_report_has_it_while_the_images_are_the_same(tmp_path, monkeypatch, folder):
+    search(tmp_path, monkeypatch, data=folder)
+    store, place = Store(tmp_path / "store"), study(tmp_path)
+    assert "What may be wrong with them" in place.report.read_text()
+    known = overview(store, "s")
+    assert reporting.facts(known, store).checked.of("blank") is not None
+    for change in ('"fingerprint": "', "no json "):
+        text = place.check.read_text()
+        place.check.write_text(text.replace('"fingerprint": "', change + "0", 1) if change.startswith('"') else change)
+        assert reporting.facts(known, store).checked is None
+    place.check.unlink()
+    assert reporting.facts(known, store).checked is None
+    assert "What may be wrong with them" not in reporting.write(reporting.facts(known, store), place).read_text()
 
 
 @pytest.mark.parametrize(("share", "lines"), [(0.5, 1), (0.0, 2)])
