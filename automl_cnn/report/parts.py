@@ -130,7 +130,7 @@ class Trouble:
     pictured: tuple[Sample, ...] = ()
     listed: Pairs = ()  # file, what is odd about it
     rest: str = ""  # how many more there are
-    above: int = 0  # how many are shown among the winner's mistakes
+    above: str = ""  # which are shown among the winner's mistakes
 
 
 @dataclass(frozen=True)

@@ -111,5 +111,12 @@ def _doubts(facts: Facts, problem: Problem, doubted: tuple[Mistake, ...]) -> Tro
             for one in pictured
         ),
         rest=f"and {rest:,} more" if rest else "",
-        above=len(doubted) - len(others),
+        above=_above(len(doubted) - len(others), len(doubted)),
     )
+
+
+def _above(shown: int, of: int) -> str:
+    """Which of the suspects are shown elsewhere."""
+    if shown == of:
+        return "It is" if of == 1 else "All are"
+    return f"{shown} of them {verb(shown, 'is', 'are')}" if shown else ""

@@ -1,5 +1,7 @@
 """The section about what was wrong with the images."""
 
+import dataclasses
+
 import pytest
 from report_fakes import checked, evidence, jpeg, problem, study
 
@@ -65,8 +67,18 @@ def test_suspects_that_its_mistakes_show_are_not_shown_again():
     assert trouble.sentence.startswith("The winner doubts 3 labels of the 23 validation images")
     assert [sample.words for sample in trouble.pictured] == ["tulip/2.jpg"]
     assert "labeled 'tulip', looks like 'daisy'" in trouble.pictured[0].detail
-    assert (trouble.above, trouble.rest) == (1, "and 1 more")
+    assert (trouble.above, trouble.rest) == ("1 of them is", "and 1 more")
     assert 'shown among <a href="#mistakes">' in page(study(checked=checked(), evidence=given))
+
+
+@pytest.mark.parametrize(("number", "words"), [(1, "It is shown among"), (2, "All are shown among")])
+def test_suspects_that_are_all_shown_elsewhere_have_no_pictures_here(number, words):
+    wrong = tuple(Mistake(f"rose/{one}.jpg", 1, 0, 0.93, 0.02, jpeg()) for one in range(number))
+    given = evidence(1, mistakes=wrong, suspects=tuple(dataclasses.replace(one, picture="") for one in wrong))
+    text = page(study(checked=checked(), evidence=given))
+    assert words in text
+    assert "; the others:" not in text
+    assert text.count("rose/0.jpg") == 2, "as an alternative text and a caption"
 
 
 @pytest.mark.parametrize(("suspects", "words"), [((), True), (None, False)])
