@@ -50,6 +50,7 @@ class Evidence:
     raw: tuple[Bin, ...] = ()
     mistakes: tuple[Mistake, ...] = ()
     test_confusion: Matrix = ()
+    suspects: tuple[Mistake, ...] | None = None  # labels that may be wrong, the most suspect first; None where nobody looked
     note: str = ""  # what could not be done, in a sentence
 
     def save(self, path: Path) -> None:
@@ -81,8 +82,9 @@ class Evidence:
         """From what JSON makes of it."""
         known = {field.name for field in dataclasses.fields(cls)}
         given = {key: value for key, value in values.items() if key in known}
-        for key, kind in (("bins", Bin), ("raw", Bin), ("mistakes", Mistake)):
-            given[key] = tuple(kind(**entry) for entry in given.get(key, ()))
+        for key, kind in (("bins", Bin), ("raw", Bin), ("mistakes", Mistake), ("suspects", Mistake)):
+            if given.get(key) is not None:
+                given[key] = tuple(kind(**entry) for entry in given[key])
         for key in ("confusion", "test_confusion"):
             given[key] = tuple(tuple(int(count) for count in row) for row in given.get(key, ()))
         return cls(**given)

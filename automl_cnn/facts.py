@@ -10,6 +10,7 @@ from automl_cnn.caveats import COPIES_TEST
 from automl_cnn.evidence import Evidence
 from automl_cnn.judged import ahead, folds_of, refit_of
 from automl_cnn.pareto import winner
+from automl_cnn.problems import Checked
 from automl_cnn.records import Finding, Folds, Refit, Trial
 
 
@@ -36,6 +37,7 @@ class Facts:
     data: Mapping[str, Any] = field(default_factory=dict)
     skipped: tuple[tuple[str, str], ...] = ()  # path, reason
     notes: tuple[str, ...] = ()  # about the images
+    checked: Checked | None = None  # what was wrong with them, as far as it shows without a network
     trials: tuple[Trial, ...] = ()
     result: Mapping[str, Any] | None = None
     seconds: float = 0.0

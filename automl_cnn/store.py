@@ -4,7 +4,7 @@
       optuna.journal          the record of every study
       mlflow.db  mlartifacts/ the view of it in MLflow
       cache/                  decoded images
-      studies/NAME/           study.toml, split.csv, report.html, worker.log, best/model.keras, trials/,
+      studies/NAME/           study.toml, split.csv, check.json, report.html, worker.log, best/model.keras, trials/,
                               running.lock and reserve.bin while a search is at work
 
 Folders come into being when they are asked for, so that a look into a store that does not exist
@@ -94,6 +94,11 @@ class StudyFolder:
     def splits(self) -> Path:
         """The same as a table: path, class, group, split and why."""
         return self.folder / "split.csv"
+
+    @property
+    def check(self) -> Path:
+        """What was checked of the images before the search, and what was wrong."""
+        return self.folder / "check.json"
 
     @property
     def reserve(self) -> Path:

@@ -7,14 +7,14 @@ one thing may have nearly the same features, but never the same details.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from automl_cnn.check.problem import Case, Problem, Severity, many, verb
 from automl_cnn.data import alike, closer
 from automl_cnn.data.names import Components
+from automl_cnn.problems import Case, Problem, Severity, many, verb
 
 NEAREST = 3  # neighbors of each image that are looked at
 MOST = 40_000  # candidates that are compared, the nearest ones: a minute or two of one core
@@ -87,33 +87,45 @@ def _unit(rows: np.ndarray) -> np.ndarray:
 
 
 def problems_of(
-    paths: Sequence[str], labels: np.ndarray, classes: Sequence[str], given: Sequence[str | None], *, same: Sequence[Sequence[int]], pairs: Sequence[Pair]
+    paths: Sequence[str],
+    labels: np.ndarray,
+    classes: Sequence[str],
+    given: Sequence[str | None],
+    *,
+    same: Sequence[Sequence[int]],
+    pairs: Sequence[Pair],
+    aside: Collection[int] = (),
 ) -> list[Problem]:
-    """What copies do to labels and splits: `same` are the exact ones, `pairs` the altered ones, `given` the split that the user chose for each image."""
+    """What copies do to labels and splits: `same` are the exact ones, `pairs` the altered ones, `given` the split that the user chose for each image.
+
+    The rows `aside` are in no split, so that nothing leaks from them.
+    """
     joined = Components(range(len(paths)))
     for family in same:
         joined.join(list(family))
-    equal = {row for family in same for row in family}
+    first = {row: family[0] for family in same for row in family}
     for pair in pairs:
         joined.join([pair.one, pair.other])
     families = joined.families()
     details = _details(families, same, pairs)
     conflicts = [family for family in families if len({int(labels[row]) for row in family}) > 1]
-    leaks = [family for family in families if len({_side(given[row]) for row in family}) > 1]
+    used = [[row for row in family if row not in aside] for family in families]
+    leaks = [family for family in used if len({_side(given[row]) for row in family}) > 1]
     problems = []
     if conflicts:
         problems.append(_conflict(paths, labels, classes, conflicts, details))
     if leaks:
         problems.append(_leak(paths, given, leaks, details))
     exact = [family for family in same if len({int(labels[row]) for row in family}) == 1]
-    altered = [family for family in families if len({int(labels[row]) for row in family}) == 1 and any(row not in equal for row in family)]
+    unlike = [[row for row in family if first.get(row, row) == row] for family in families if len({int(labels[row]) for row in family}) == 1]
+    altered = [family for family in unlike if len(family) > 1]
     if exact:
         words, advice = ("file is an exact copy", "files are exact copies"), "Delete the copies: they give their photo more weight than the others."
         problems.append(_within("copies", "note", words, advice, _cases(paths, exact, dict.fromkeys((family[0] for family in exact), "byte for byte"))))
     if altered:
         words = ("image is an altered version", "images are altered versions")
         advice = "Look at some of them. If they are augmented copies, search the originals alone: the search augments by itself."
-        problems.append(_within("near_copies", "warning", words, advice, _cases(paths, altered, details)))
+        problems.append(_within("near_copies", "warning", words, advice, _cases(paths, altered, _details(altered, (), pairs))))
     return problems
 
 
@@ -138,7 +150,7 @@ def _conflict(paths: Sequence[str], labels: np.ndarray, classes: Sequence[str], 
         "error",
         f"{many(len(families), 'photo')} {verb(len(families), 'lies', 'lie')} in several classes: at least one label of each is wrong.",
         "It leaves files with the same bytes out, unless a class would keep too few. Altered versions are used as they are labeled.",
-        "Delete the wrong ones, or exclude them with `--fix FILE` and `search --labels FILE`.",
+        "Delete the wrong ones, or exclude them with `check --fix FILE` and `search --labels FILE`.",
         sum(len(family) for family in families),
         tuple(cases),
     )
@@ -170,7 +182,7 @@ def _details(families: Sequence[Sequence[int]], same: Sequence[Sequence[int]], p
     first = {row: family[0] for family in families for row in family}
     words: dict[int, set[str]] = {}
     for pair in pairs:
-        if pair.details is not None:
+        if pair.details is not None and pair.one in first:
             words.setdefault(first[pair.one], set()).add("mirrored" if pair.mirrored else f"details alike by {pair.details:.2f}")
     for family in same:
         words.setdefault(first[family[0]], set()).add("byte for byte")

@@ -1,20 +1,61 @@
-"""What every search looks at before it starts, in well under a second: what makes scores too good and shows without a pixel."""
+"""What every search looks at before it starts: all of the check that needs no network, within seconds."""
 
 from __future__ import annotations
 
-from automl_cnn.check import headers, names
-from automl_cnn.data import Dataset, Source
-from automl_cnn.data.grouping import by_camera, by_name
+from collections.abc import Callable
+
+from automl_cnn import elapsed
+from automl_cnn.check import looks
+from automl_cnn.check.material import Material
+from automl_cnn.check.pictures import Album, pictures_of
+from automl_cnn.data import pixels
+from automl_cnn.problems import NO_TIME, Checked, Problem, in_order, many
+
+BY_NETWORK = "labels, outliers and altered copies across classes"
+HEADERS = "sizes, shapes and formats"
+WITHOUT_NETWORK = f"{BY_NETWORK}: no network looked at the images"
+ALBUM = Album(shown=6, others=1, side=80, most=48)  # for a section of a report
 
 
-def remarks(source: Source, dataset: Dataset, group_by: str | None) -> tuple[str, ...]:
-    """A sentence for each such problem; groups that the user named (`group_by`) are none."""
-    known = [source.probes[row].header for row in source.good]
-    read = [header for header in known if header is not None]
-    if len(read) < len(known):
-        return ()
-    shortcut = headers.gives_away(dataset.labels, dataset.classes, read)
-    problems = [shortcut] if shortcut is not None else []
-    if group_by is None:
-        problems += names.problems_of(dataset.paths, [by_name(dataset.paths, dataset.labels.tolist()), by_camera(read)])
-    return tuple(f"{problem.sentence} {problem.advice}" for problem in problems)
+def early(material: Material, seconds: float, now: Callable[[], float] = elapsed.now) -> Checked:
+    """The check in about `seconds` at most; `unchecked` names what there was no time for. See `automl_cnn.problems` for what comes back."""
+    began = now()
+
+    def goes_on() -> bool:
+        return now() - began < seconds
+
+    problems, unchecked = material.counted(), []
+    steps = [("groups in the names", material.of_names), ("copies", material.of_copies)]
+    if material.headers:
+        steps.insert(0, (HEADERS, material.of_headers))
+    else:
+        unchecked.append(f"{HEADERS}: the images came without files")
+    for name, step in steps:
+        if goes_on():
+            problems += step()
+        else:
+            unchecked.append(f"{name}: {NO_TIME}")
+    if material.grouped:
+        unchecked.append("altered copies: they cannot be told from the groups that were named")
+    elif not material.digests:
+        unchecked.append("altered copies: the images came without files")
+    problems += _looks(material, goes_on, unchecked)
+    problems = in_order(problems)
+    dataset = material.dataset
+    return Checked(
+        dataset.folder,
+        material.facts,
+        tuple(problems),
+        (*unchecked, WITHOUT_NETWORK),
+        now() - began,
+        pictures_of(dataset, problems, ALBUM),
+        dataset.fingerprint,
+    )
+
+
+def _looks(material: Material, goes_on: Callable[[], bool], unchecked: list[str]) -> list[Problem]:
+    dataset = material.dataset
+    seen = looks.looks_of(pixels(dataset, dataset.side), goes_on)
+    if missed := len(dataset) - len(seen.rows):
+        unchecked.append(f"brightness and sharpness of {many(missed)}: {NO_TIME}")
+    return looks.problems_of(dataset.paths, seen)

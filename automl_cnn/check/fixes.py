@@ -6,8 +6,8 @@ import csv
 import io
 from pathlib import Path
 
-from automl_cnn.check.problem import Checked
 from automl_cnn.data.corrections import COLUMNS
+from automl_cnn.problems import Checked
 from automl_cnn.store import atomic_write_text
 
 LISTED = ("conflict", "label", "blank", "outlier")  # kinds of problems that a person decides image by image

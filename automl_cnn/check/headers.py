@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from automl_cnn.check.extremes import far, ranked
-from automl_cnn.check.problem import Case, Problem, many, verb
 from automl_cnn.data.header import Header
+from automl_cnn.problems import Case, Problem, many, verb
 
 EXTENSIONS = {
     "JPEG": {"jpg", "jpeg", "jpe", "jfif"},
@@ -86,8 +86,8 @@ def _shapes(paths: Sequence[str], headers: Sequence[Header]) -> Problem | None:
         "shape",
         "warning",
         f"{many(len(rows))} {verb(len(rows), 'is', 'are')} of another shape than the rest: much wider or much taller.",
-        "They are squashed to a square, as all others; --fit pad or --fit crop keeps shapes.",
-        "Crop them, or leave them out if they show something else.",
+        f"It squashes {verb(len(rows), 'it', 'them')} to a square, as all others, unless --fit keeps shapes.",
+        f"Crop {verb(len(rows), 'it', 'them')}, or leave {verb(len(rows), 'it out if it shows', 'them out if they show')} something else.",
         len(rows),
         _sized(paths, headers, rows),
     )

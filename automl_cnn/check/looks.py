@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from automl_cnn.check.extremes import far, ranked
-from automl_cnn.check.problem import Case, Problem, Severity, many, verb
 from automl_cnn.data import arrays
+from automl_cnn.problems import Case, Problem, Severity, many, verb
 
 BLOCK = 64
 EMPTY, BLANK = 1.0, 2.5  # gray levels' deviation below which nothing is to be seen, and below which nothing is where the other images have far more
@@ -20,40 +20,59 @@ LEVELS, SHARP = 8.0, 0.08  # the least spreads of gray levels, and of the logari
 
 @dataclass(frozen=True)
 class Looks:
-    """Of each image: the gray levels that 5 and 95 % of its pixels stay below, their deviation, and how fine its edges are (logarithm)."""
+    """Of the images in `rows`: the gray levels that 5 and 95 % of the pixels stay below, their deviation, and how fine the edges are (logarithm)."""
 
+    rows: np.ndarray
     low: np.ndarray
     high: np.ndarray
     deviation: np.ndarray
     sharpness: np.ndarray
 
 
-def looks_of(images: np.ndarray) -> Looks:
-    """Of images uint8 (n, side, side, channels), a block at a time on all cores."""
-    blocks = list(arrays.in_threads(lambda start: _block(np.asarray(images[start : start + BLOCK])), range(0, len(images), BLOCK)))
-    return Looks(*(np.concatenate(parts) if parts else np.zeros(0) for parts in zip(*blocks, strict=True)))
+def looks_of(images: np.ndarray, goes_on: Callable[[], bool] = lambda: True) -> Looks:
+    """Of images uint8 (n, side, side, channels), a block at a time on all cores; of some of them, drawn at random, where `goes_on` ends it."""
+
+    def block(start: int) -> tuple[np.ndarray, ...] | None:
+        return (np.arange(start, min(start + BLOCK, len(images))), *_block(np.asarray(images[start : start + BLOCK]))) if goes_on() else None
+
+    starts = np.random.default_rng(0).permutation(np.arange(0, len(images), BLOCK))
+    blocks = [made for made in arrays.in_threads(block, starts.tolist()) if made is not None]
+    if not blocks:
+        return Looks(np.zeros(0, int), *(np.zeros(0) for _ in range(4)))
+    parts = [np.concatenate(part) for part in zip(*blocks, strict=True)]
+    order = np.argsort(parts[0])
+    return Looks(*(part[order] for part in parts))
 
 
 def problems_of(paths: Sequence[str], looks: Looks) -> list[Problem]:
-    """Blank, dark, bright and blurred images; an image is named once."""
+    """Blank, dark, bright and blurred images; an image is named once. `paths` are those of all images."""
+    if not len(looks.rows):
+        return []
     contrast = np.log(looks.deviation + 0.1)
     blank = (looks.deviation < EMPTY) | ((looks.deviation < BLANK) & far(contrast, below=True, least=CONTRAST))
     dark = ~blank & (looks.high < DARK) & far(looks.high, below=True, least=LEVELS, sure=3.0)
     bright = ~blank & (looks.low > BRIGHT) & far(looks.low, below=False, least=LEVELS, sure=3.0)
     clear = ~(blank | dark | bright)
-    blurred = np.zeros(len(paths), bool)
+    blurred = np.zeros(len(looks.rows), bool)
     blurred[clear] = far(looks.sharpness[clear], below=True, least=SHARP)
     high, low, deviation = looks.high, looks.low, looks.deviation
     kinds = (
-        _Kind("blank", "error", "blank", "Leave them out: there is nothing to learn from.", blank, deviation, "gray levels differ by {:.1f}", deviation),
+        _Kind("blank", "error", "blank", "Leave {them} out: there is nothing to learn from.", blank, deviation, "gray levels differ by {:.1f}", deviation),
         _Kind(
-            "dark", "warning", "much darker than the others", "Brighten them, or leave them out.", dark, high, "95 % of its pixels below {:.0f} of 255", high
+            "dark",
+            "warning",
+            "much darker than the others",
+            "Brighten {them}, or leave {them} out.",
+            dark,
+            high,
+            "95 % of its pixels below {:.0f} of 255",
+            high,
         ),
         _Kind(
             "bright",
             "warning",
             "much brighter than the others",
-            "Leave them out if nothing is to be seen.",
+            "Leave {them} out if nothing is to be seen.",
             bright,
             -low,
             "95 % of its pixels above {:.0f}",
@@ -63,12 +82,12 @@ def problems_of(paths: Sequence[str], looks: Looks) -> list[Problem]:
             "blurred",
             "warning",
             "blurred, or enlarged from few pixels",
-            "Leave them out, unless photos in use will be blurred too.",
+            "Leave {them} out, unless photos in use will be blurred too.",
             blurred,
             looks.sharpness,
         ),
     )
-    return [kind.problem(paths) for kind in kinds if kind.mask.any()]
+    return [kind.problem(paths, looks.rows) for kind in kinds if kind.mask.any()]
 
 
 @dataclass(frozen=True)
@@ -84,20 +103,35 @@ class _Kind:
     detail: str = ""
     values: np.ndarray | None = None
 
-    def problem(self, paths: Sequence[str]) -> Problem:
-        """What is said of them."""
-        rows, count = ranked(np.flatnonzero(self.mask), self.order, lowest=True), int(self.mask.sum())
-        details = [self.detail.format(self.values[row]) if self.values is not None else "" for row in rows]
+    def problem(self, paths: Sequence[str], rows: np.ndarray) -> Problem:
+        """What is said of them; `rows` are where the images lie in the data set."""
+        places, count = ranked(np.flatnonzero(self.mask), self.order, lowest=True), int(self.mask.sum())
+        details = [self.detail.format(self.values[place]) if self.values is not None else "" for place in places]
         sentence = f"{many(count)} {verb(count, 'is', 'are')} {self.words}."
-        cases = tuple(Case(paths[row], detail, row=row) for row, detail in zip(rows, details, strict=True))
-        return Problem(self.name, self.severity, sentence, "They are used as they are.", self.advice, count, cases)
+        cases = tuple(Case(paths[rows[place]], detail, row=int(rows[place])) for place, detail in zip(places, details, strict=True))
+        search, advice = (text.format(them=verb(count, "it", "them")) for text in ("It uses {them} unchanged.", self.advice))
+        return Problem(self.name, self.severity, sentence, search, advice, count, cases)
 
 
 def _block(images: np.ndarray) -> tuple[np.ndarray, ...]:
-    gray = images.mean(axis=3, dtype=np.float32)
-    flat = gray.reshape(len(gray), -1)
-    low, high = np.percentile(flat, [5, 95], axis=1)
+    total = images[..., 0].astype(np.uint16)
+    for channel in range(1, images.shape[3]):
+        total += images[..., channel]
+    gray = total / np.float32(images.shape[3])
+    low, high = _percentiles(total.reshape(len(total), -1), 255 * images.shape[3]) / images.shape[3]
     down, across = np.diff(gray, axis=1)[:, :, :-1], np.diff(gray, axis=2)[:, :-1]
     edges = np.sqrt(np.mean(down**2 + across**2, axis=(1, 2)))
     fine = np.sqrt(np.mean(np.diff(gray, 2, axis=1)[:, :, :-2] ** 2 + np.diff(gray, 2, axis=2)[:, :-2] ** 2, axis=(1, 2)))
-    return low, high, flat.std(axis=1), np.log((fine + 0.05) / (edges + 0.1))
+    return low, high, gray.reshape(len(gray), -1).std(axis=1), np.log((fine + 0.05) / (edges + 0.1))
+
+
+def _percentiles(values: np.ndarray, most: int) -> np.ndarray:
+    """The percentiles 5 and 95 of each row of whole numbers up to `most`, interpolated as NumPy does, ten times as fast: by counting."""
+    places = np.array([0.05, 0.95]) * (values.shape[1] - 1)
+    below = np.floor(places)
+    out = np.empty((2, len(values)))
+    for row, numbers in enumerate(values):
+        counted = np.cumsum(np.bincount(numbers, minlength=most + 1))
+        low, high = (np.searchsorted(counted, place, side="right") for place in (below, np.ceil(places)))
+        out[:, row] = low + (places - below) * (high - low)
+    return out

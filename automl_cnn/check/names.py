@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from automl_cnn.check.problem import Case, Problem, many
 from automl_cnn.data.grouping import Grouping
+from automl_cnn.problems import Case, Problem, many
 
 
 def problems_of(paths: Sequence[str], groupings: Sequence[Grouping | None]) -> list[Problem]:
@@ -21,8 +21,8 @@ def problems_of(paths: Sequence[str], groupings: Sequence[Grouping | None]) -> l
                 "groups",
                 "warning",
                 f"{many(images)} seem to belong to {many(len(families), 'group')}: {grouping.why}. A group on both sides of a split makes scores too good.",
-                "It does not know what the names mean, and splits at random; only versions of one photo stay together.",
-                "If a group is one person, place or series, search with `--group-by auto`, or with a pattern of your own.",
+                "It splits them at random: only versions of one photo stay together.",
+                "If a group is one person, place or series, search with `--group-by auto`, or a pattern of your own.",
                 images,
                 tuple(Case(paths[family[0]], many(len(family)), tuple(paths[row] for row in family[1:]), row=family[0]) for family in families),
             )

@@ -9,32 +9,9 @@ from pathlib import Path
 from markupsafe import Markup, escape
 
 from automl_cnn.check.pictures import OTHERS, SHOWN
-from automl_cnn.check.problem import Checked
 from automl_cnn.data import told_apart
+from automl_cnn.problems import Checked
 from automl_cnn.store import atomic_write_text
-
-TITLES = {
-    "blank": "Blank images",
-    "blurred": "Blurred images",
-    "bright": "Bright images",
-    "confusable": "Classes that look alike",
-    "conflict": "One photo in several classes",
-    "copies": "Exact copies",
-    "dark": "Dark images",
-    "extension": "Wrong extensions",
-    "groups": "Groups",
-    "label": "Suspect labels",
-    "leak": "Copies across splits",
-    "mode": "Gray and color mixed",
-    "near_copies": "Altered copies",
-    "outlier": "Images unlike their class",
-    "shape": "Odd shapes",
-    "shortcut": "The class shows in the files",
-    "size": "Odd sizes",
-    "small_class": "Small classes",
-    "unequal": "Unequal classes",
-    "unreadable": "Files that cannot be used",
-}
 
 
 def name_of(checked: Checked) -> str:
@@ -50,7 +27,7 @@ def html(checked: Checked) -> str:
     environment.filters["code"] = _code
     style = Markup((resources.files("automl_cnn.report") / "style.css").read_text(encoding="utf-8"))
     own = Markup((resources.files("automl_cnn.check") / "page.css").read_text(encoding="utf-8"))
-    return environment.get_template("page.html").render(checked=checked, titles=TITLES, style=style + own, shown=SHOWN, compared=OTHERS)
+    return environment.get_template("page.html").render(checked=checked, style=style + own, shown=SHOWN, compared=OTHERS)
 
 
 def _code(text: str) -> Markup:

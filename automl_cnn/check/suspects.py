@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from automl_cnn.check.extremes import far, ranked
-from automl_cnn.check.problem import Case, Problem, many, verb
 from automl_cnn.metrics import wilson
+from automl_cnn.problems import Case, Problem, many, verb
 
 CLEAR = 0.5  # by how much another class is more likely than the label where that alone is enough
 ALONE = 4.0  # spreads of the distance to the nearest images of its class, beyond which an image stands alone

@@ -17,7 +17,7 @@ from automl_cnn.errors import BackendError, ConfigError
 from automl_cnn.paths import address
 
 if TYPE_CHECKING:
-    from automl_cnn.check import Checked, Problem
+    from automl_cnn.problems import Checked, Problem
 
 COLORS = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 LISTED = 5  # cases of a problem on the terminal
@@ -144,7 +144,7 @@ def _parts(checked: Checked) -> Iterator[Any]:
 def _problem(problem: Problem) -> Iterator[Text]:
     yield Text.assemble((problem.severity, COLORS[problem.severity]), "  ", (problem.sentence, "bold"))
     for case in problem.cases[:LISTED]:
-        others = f" = {', '.join(case.others[:2])}{f' and {len(case.others) - 2} more' if len(case.others) > 2 else ''}" if case.others else ""
+        others = f"{problem.between}{', '.join(case.others[:2])}{f' and {len(case.others) - 2} more' if len(case.others) > 2 else ''}" if case.others else ""
         yield Text.assemble("    ", f"{case.path}{others}", (f"  {case.detail}" if case.detail else "", "dim"))
     if len(problem.cases) > LISTED:
         yield Text(f"    and {len(problem.cases) - LISTED:,} more", style="dim")

@@ -11,6 +11,7 @@ from automl_cnn.metrics import wilson
 from automl_cnn.report import charts
 from automl_cnn.report.numbers import percent
 from automl_cnn.report.parts import NOTHING, Believable, Confusion, Images, Wrong
+from automl_cnn.report.problems import look
 
 TABLE = 15  # classes up to which a confusion matrix is a table
 LISTED = 40  # classes up to which all are listed
@@ -139,4 +140,5 @@ def images(facts: Facts) -> Images:
         skipped=facts.skipped[:SKIPPED],
         more_skipped=max(0, len(facts.skipped) - SKIPPED),
         notes=facts.notes,
+        look=look(facts),
     )

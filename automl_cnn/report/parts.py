@@ -110,6 +110,40 @@ class Wrong:
 
 
 @dataclass(frozen=True)
+class Sample:
+    """A file that shows a problem, with what it is compared with; `pictures` are paths, each with a JPEG in base64."""
+
+    words: str
+    detail: str
+    pictures: Pairs
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A problem of the images: what the search did, what a person can do, its clearest cases with pictures or as a list."""
+
+    title: str
+    severity: str
+    sentence: str
+    search: str
+    advice: str
+    pictured: tuple[Sample, ...] = ()
+    listed: Pairs = ()  # file, what is odd about it
+    rest: str = ""  # how many more there are
+    above: str = ""  # which are shown among the winner's mistakes
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was checked of the images before the search, and what was not; `command` checks everything."""
+
+    sentence: str
+    troubles: tuple[Trouble, ...]
+    unchecked: str
+    command: str
+
+
+@dataclass(frozen=True)
 class Images:
     """What the scan found."""
 
@@ -119,6 +153,7 @@ class Images:
     skipped: tuple[tuple[str, str], ...]
     more_skipped: int
     notes: tuple[str, ...]
+    look: Look | None = None
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 from automl_cnn.caveats import COPIES, COPIES_TEST
-from automl_cnn.check.early import remarks
+from automl_cnn.check.early import early
+from automl_cnn.check.material import Material
 from automl_cnn.config import StudyConfig
 from automl_cnn.data import Dataset, Scan, alike, dataset_of, pixels, read
 from automl_cnn.data.assemble import Splitting
@@ -15,11 +15,13 @@ from automl_cnn.data.corrections import read as corrections
 from automl_cnn.data.inputs import scan_input
 from automl_cnn.data.walk import Listed
 from automl_cnn.diagnosis.copies import share_of_copies
-from automl_cnn.errors import ImagesGone
-from automl_cnn.store import Store
+from automl_cnn.errors import ImagesGone, StoreError
+from automl_cnn.problems import Checked
+from automl_cnn.store import Store, StudyFolder
 from automl_cnn.study.checking import Checking
 from automl_cnn.study.record.record import DATA, Record
 
+CHECK_SHARE, CHECK_MOST = 0.05, 20.0  # of the budget, and seconds, for the check of the images
 LOOKED_THROUGH = 10**9  # bytes of images that are compared for copies, in about a second
 
 
@@ -34,11 +36,11 @@ def scanned(data: Path, store: Store, *, columns: str | None = None, labels: Pat
     return files if labels is None else corrected(files, corrections(labels), labels)
 
 
-def prepared(images: Scan, config: StudyConfig, store: Store, checking: Checking) -> Dataset:
-    """The images decoded and split, with remarks on what shows without a look at them."""
+def prepared(images: Scan, config: StudyConfig, store: Store, checking: Checking) -> Material:
+    """The images decoded and split, with what their files say."""
     source = read(images, store.cache, max_size=config.max_resolution, max_pixels=config.max_pixels, progress=checking.images, fit=config.fit)
     dataset = dataset_of(source, store.cache, Splitting(config.seed, config.val_share, config.test_share, config.drop_leaks), config.group_by)
-    return dataclasses.replace(dataset, notes=(*dataset.notes, *remarks(source, dataset, config.group_by)))
+    return Material.of(source, dataset, config.group_by)
 
 
 def gone(dataset: Dataset) -> bool:
@@ -57,3 +59,25 @@ def look_for_copies(record: Record, dataset: Dataset) -> None:
     known, images, train = record.settings[DATA], pixels(dataset, dataset.side), dataset.rows("train")
     shares = {COPIES: share_of_copies(images, train, dataset.rows("val")), COPIES_TEST: share_of_copies(images, train, dataset.rows("test"))}
     record.keep(DATA, {**known, **{key: max(share, known.get(key) or 0.0) for key, share in shares.items()}})
+
+
+def checked(material: Material, folder: StudyFolder, budget: float | None, left: float) -> Checked | None:
+    """The check of the images that needs no network, kept with the study: made while the worker starts, and found again while the images are the same.
+
+    `left` are the seconds left of the `budget`; None where there are none, and it was not made before.
+
+    Raises:
+        ImagesGone: the decoded images were deleted.
+        StoreError: it cannot be written.
+    """
+    try:
+        known = Checked.load(folder.check)
+    except StoreError:
+        known = None  # damaged: made again
+    if known is not None and known.fingerprint == material.dataset.fingerprint:
+        return known
+    if left <= 0:
+        return None
+    made = early(material, min(CHECK_MOST, left, CHECK_MOST if budget is None else CHECK_SHARE * budget))
+    made.save(folder.check)
+    return made

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from automl_cnn.caveats import leaks
+from automl_cnn.config import StudyConfig
+from automl_cnn.problems import NO_TIME, Checked
+from automl_cnn.study.identity import measured
 from automl_cnn.study.observer import Observer
 
 if TYPE_CHECKING:
     from automl_cnn.data import Dataset
     from automl_cnn.records import Event, Job, StudyResult, Trial
 
+STATED = frozenset({"unreadable", "conflict", "near_copies"})  # kinds of problems that a line about the data set names already
 NAMED = 5  # files that are left out are named up to this number
 
 
@@ -22,6 +28,26 @@ def remarks(dataset: Dataset) -> tuple[str, ...]:
     named = "; ".join(f"{item.path}: {item.reason}" for item in dataset.skipped[:NAMED])
     more = f"; and {count - NAMED:,} more" if count > NAMED else ""
     return (*dataset.notes, f"{count:,} {'file was' if count == 1 else 'files were'} left out: {named}{more}.")
+
+
+def on_images(checked: Checked, dataset: Dataset, config: StudyConfig) -> tuple[str, ...]:
+    """A line for each error and warning of a check that the data set's own notes do not state already, and one that names the whole check."""
+    stated = STATED | ({"leak"} if leaks(measured(dataset)) else frozenset())
+    grave = [problem for problem in checked.problems if problem.severity != "note"]
+    missed = [reason.removesuffix(f": {NO_TIME}") for reason in checked.unchecked if reason.endswith(NO_TIME)]
+    lines = [problem.line for problem in grave if problem.kind not in stated]
+    if missed:
+        lines.append(f"There was no time to check: {'; '.join(missed)}.")
+    if (grave or missed) and checked.folder:
+        lines.append(f"`{command(config)}` checks the labels too, and shows pictures of all that is odd.")
+    return tuple(lines)
+
+
+def command(config: StudyConfig) -> str:
+    """What checks the same images as a whole."""
+    columns = "" if config.columns is None else f" --columns {shlex.quote(config.columns)}"
+    place = "" if config.store == StudyConfig.model_fields["store"].default else f" --store {shlex.quote(str(config.store))}"
+    return f"automl-cnn check --data {shlex.quote(str(config.data))}{columns}{place}"
 
 
 class Noting:

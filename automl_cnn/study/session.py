@@ -15,6 +15,7 @@ from typing import Any
 from automl_cnn import backend, elapsed
 from automl_cnn import registry as plugins
 from automl_cnn.caveats import unequal
+from automl_cnn.check.material import Material
 from automl_cnn.config import StudyConfig
 from automl_cnn.data import Dataset, Scan, arrays, claims
 from automl_cnn.data.listing import write_splits
@@ -28,9 +29,9 @@ from automl_cnn.study.finish.finish import Finish
 from automl_cnn.study.finish.majority import advice
 from automl_cnn.study.finish.refits import undo
 from automl_cnn.study.identity import as_begun, name_of, same_study, settled, summary, write_toml
-from automl_cnn.study.images import gone, look_for_copies, prepared, scanned
+from automl_cnn.study.images import checked, gone, look_for_copies, prepared, scanned
 from automl_cnn.study.model_files import ModelFiles
-from automl_cnn.study.notes import Noting
+from automl_cnn.study.notes import Noting, on_images
 from automl_cnn.study.observer import NullObserver, Observer
 from automl_cnn.study.plan.budget import FINISH, SETUP, Budget, finishing
 from automl_cnn.study.plan.engines import require
@@ -116,11 +117,13 @@ def _search(
     executor = LocalExecutor(folder.log)
     claim = contextlib.ExitStack()
     try:
-        dataset, decode = _claimed(images, config, store, checking, claim)
-        observer.data(dataset)
-        config, dataset = _begun(config, record, dataset, folder, observer)
+        material, decode = _claimed(images, config, store, checking, claim)
+        observer.data(material.dataset)
+        config, dataset = _begun(config, record, material.dataset, folder, observer)
         executor.configure(_setting(config, registry, folder))
         look_for_copies(record, dataset)
+        left = float("inf") if config.budget is None else config.budget - record.seconds - (elapsed.now() - started)
+        _check(material.with_dataset(dataset), config, folder, observer, left)
         observer.known(record.settings[DATA], config.scored_by)
         for text in unequal(record.settings[DATA], config.scored_by):
             observer.note(text)
@@ -146,14 +149,25 @@ def _search(
 
 def _claimed(
     images: Dataset | Scan, config: StudyConfig, store: Store, checking: Checking, claim: contextlib.ExitStack
-) -> tuple[Dataset, Callable[[], Dataset] | None]:
+) -> tuple[Material, Callable[[], Material] | None]:
     """The images, decoded and claimed so that no other search deletes them, and what decodes them again; None where they were given as they are."""
     decode = None if isinstance(images, Dataset) else partial(prepared, images, config, store, checking)
-    dataset = images if isinstance(images, Dataset) else prepared(images, config, store, checking)
-    claim.enter_context(claims.claimed(Path(dataset.array).parent, arrays.family(Path(dataset.array))))
-    if decode is not None and gone(dataset):  # another search deleted them before they were claimed
-        dataset = decode()
-    return dataset, decode
+    material = Material.in_memory(images) if isinstance(images, Dataset) else prepared(images, config, store, checking)
+    array = Path(material.dataset.array)
+    claim.enter_context(claims.claimed(array.parent, arrays.family(array)))
+    if decode is not None and gone(material.dataset):  # another search deleted them before they were claimed
+        material = decode()
+    return material, decode
+
+
+def _check(material: Material, config: StudyConfig, folder: StudyFolder, observer: Observer, left: float) -> None:
+    """Keep what is wrong with the images, and say what matters; `left` are the seconds of the budget that are left. No search fails for it."""
+    try:
+        known = checked(material, folder, config.budget, left)
+        for text in () if known is None else on_images(known, material.dataset, config):
+            observer.note(text)
+    except Exception as error:  # whatever is in a header
+        observer.note(f"The images could not be checked: {type(error).__name__}: {error}")
 
 
 def _begun(config: StudyConfig, record: Record, dataset: Dataset, folder: StudyFolder, observer: Observer) -> tuple[StudyConfig, Dataset]:
@@ -199,7 +213,7 @@ class _Study:
     started: float
     folder: StudyFolder
     disk: Disk
-    decode: Callable[[], Dataset] | None = None  # reads the images once more; None where they were given as they are
+    decode: Callable[[], Material] | None = None  # reads the images once more; None where they were given as they are
     sizing: Sizing | None = None  # knows the limits and the costs; None where networks are compared one by one
     used_before: float = 0.0
     times: Times = dataclasses.field(default_factory=Times)
@@ -260,7 +274,7 @@ class _Study:
             return f"{without} they were given in memory: they cannot be decoded again. Run the search again."
         self.observer.note(f"{without} they are decoded again.")
         try:
-            again = self.decode()
+            again = self.decode().dataset
         except (AutomlCnnError, OSError) as error:
             return f"{without} they cannot be decoded again: {error}"
         if again.fingerprint != self.dataset.fingerprint:

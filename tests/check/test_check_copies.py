@@ -90,6 +90,16 @@ def test_copies_of_one_class_are_a_remark_and_altered_ones_a_warning():
     assert found["near_copies"].cases[0].others == ("4.jpg",)
 
 
+def test_an_exact_copy_within_altered_ones_is_counted_once():
+    """Two files of the same bytes, and an altered version: one exact copy, one altered version."""
+    found = problems([0, 0, 0, 1, 1, 1], [None] * 6, same=[[0, 1], [3, 4]], pairs=[Pair(1, 2), Pair(0, 1), Pair(3, 4)])
+    assert {kind: problem.count for kind, problem in found.items()} == {"copies": 2, "near_copies": 1}
+    (case,) = found["near_copies"].cases
+    assert (case.path, case.others, case.detail) == ("0.jpg", ("2.jpg",), "")
+    both = problems([0, 0, 0, 0, 1, 1], [None] * 6, same=[[0, 1], [2, 3]], pairs=[Pair(1, 2)])
+    assert both["near_copies"].cases[0].others == ("2.jpg",)
+
+
 def test_one_photo_under_two_labels_is_an_error():
     found = problems([0, 0, 0, 1, 1, 1], [None] * 6, same=[[0, 3]], pairs=[Pair(1, 4, 0.9, mirrored=True)])
     assert found["conflict"].severity == "error"

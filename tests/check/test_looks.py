@@ -58,3 +58,24 @@ def test_gray_images_are_looked_at_too():
     images[3] = 7
     (problem,) = problems_of([str(row) for row in range(60)], looks_of(images))
     assert (problem.kind, problem.cases[0].row) == ("blank", 3)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_gray_levels_are_those_that_numpy_computes(channels):
+    images = np.random.default_rng(0).integers(0, 256, (9, 17, 23, channels), np.uint8)
+    gray = images.mean(axis=3, dtype=np.float32).reshape(9, -1)
+    seen = looks_of(images)
+    assert np.allclose([seen.low, seen.high], np.percentile(gray, [5, 95], axis=1), atol=1e-4)
+    assert np.allclose(seen.deviation, gray.std(axis=1), atol=1e-4)
+
+
+def test_a_look_that_is_ended_knows_which_images_it_saw():
+    images = np.random.default_rng(0).integers(0, 256, (640, 8, 8, 1), np.uint8)
+    images[7::8] = 90
+    left = iter([True] * 3)
+    part = looks_of(images, lambda: next(left, False))
+    assert len(part.rows) == 3 * 64
+    assert (np.diff(part.rows) > 0).all()
+    (problem,) = problems_of([str(row) for row in range(640)], part)
+    assert {case.path for case in problem.cases} == {str(row) for row in part.rows if row % 8 == 7}
+    assert problems_of([], looks_of(images, lambda: False)) == []

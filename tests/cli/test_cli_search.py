@@ -83,6 +83,8 @@ def test_flags_become_settings(cli, fake_search, tmp_path):
         "--columns": "path=file",
         "--labels": str(tmp_path / "suspects.csv"),
         "--group-by": r"(person\d+)",
+        "--fit": "pad",
+        "--folds": 5,
     }
     done = cli("search", *(part for pair in flags.items() for part in pair), "--drop-leaks", "--no-mlflow")
     assert done.exit_code == 0, done.output
@@ -121,6 +123,8 @@ def test_flags_become_settings(cli, fake_search, tmp_path):
         columns="path=file",
         labels=tmp_path / "suspects.csv",
         group_by=r"(person\d+)",
+        fit="pad",
+        folds=5,
         drop_leaks=True,
     )
     assert fake_search.options["track"] is False

@@ -7,6 +7,7 @@ import io
 
 from automl_cnn.evidence import Bin, Evidence, Mistake
 from automl_cnn.facts import Effect, Facts
+from automl_cnn.problems import Checked, Problem
 from automl_cnn.records import Epoch, Fidelity, Finding, State, Trial
 
 CLASSES = ("daisy", "rose", "tulip")
@@ -94,6 +95,16 @@ def evidence(number: int, classes: int = 3, **changes) -> Evidence:
         **changes,
     }
     return Evidence(trial=number, **given)
+
+
+def problem(kind: str, severity: str, **changes) -> Problem:
+    return Problem(
+        **{"kind": kind, "severity": severity, "sentence": f"Images are {kind}.", "search": "It uses them.", "advice": "Look.", "count": 2, **changes}
+    )
+
+
+def checked(*problems: Problem, **changes) -> Checked:
+    return Checked("images/flowers", {"images": 137}, problems, ("labels: no network looked at the images",), **changes)
 
 
 OVERFITS = Finding(

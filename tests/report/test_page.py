@@ -8,8 +8,10 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from report_fakes import evidence, study, trial
+from report_fakes import checked, evidence, jpeg, problem, study, trial
 
+from automl_cnn.evidence import Mistake
+from automl_cnn.problems import Case
 from automl_cnn.records import State
 from automl_cnn.report import charts, page
 
@@ -56,6 +58,16 @@ STUDIES = {
     "two classes": study((trial(1, 0.82),), data={"classes": ["no", "yes"]}, evidence=evidence(1, 2)),
     "hundred classes": study((trial(1, 0.82),), data={"classes": list(HUNDRED)}, evidence=evidence(1, 100)),
     "no evidence": study(evidence=None, without_evidence="There was no time."),
+    "checked": study(
+        checked=checked(
+            problem("blank", "error", cases=(Case("rose/empty.jpg", "gray", row=1, others=("rose/" + "long" * 30 + ".jpg",)),)),
+            problem("small_class", "warning", cases=(Case("daisy", "9 images"),)),
+            problem("shortcut", "note"),
+            pictures={"rose/empty.jpg": jpeg()},
+        ),
+        evidence=evidence(1, suspects=(Mistake("rose/1.jpg", 1, 0, 0.93, 0.02), Mistake("rose/2.jpg", 1, 0, 0.9, 0.05, jpeg()))),
+    ),
+    "checked, no problem": study(checked=checked()),
 }
 
 
@@ -88,7 +100,8 @@ def test_style_and_script_fetch_nothing():
 def test_pictures_and_charts_say_what_they_show(read):
     for image in read.all("img"):
         assert image["alt"]
-        assert image["width"] == "144"
+        assert image["width"] in ("144", "80")
+        assert image["height"] == image["width"]
     for chart in read.all("svg"):
         assert chart["role"] == "img"
         assert len(chart["aria-label"]) > 10

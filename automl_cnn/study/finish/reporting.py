@@ -19,6 +19,7 @@ from automl_cnn.evidence import Evidence
 from automl_cnn.export.card import CARD, model_card
 from automl_cnn.facts import Effect, Facts
 from automl_cnn.paths import read
+from automl_cnn.problems import Checked
 from automl_cnn.records import Finding, Trial
 from automl_cnn.report import page
 from automl_cnn.store import Store, StudyFolder, atomic_write_text
@@ -46,6 +47,7 @@ def facts(study: Overview, store: Store, evidence: Evidence | None = None, witho
         data=study.data,
         skipped=skipped,
         notes=notes,
+        checked=_checked(study),
         trials=study.trials,
         result=study.result,
         seconds=max(study.seconds, float((study.result or {}).get("seconds") or 0.0)),  # the record counts a session when it is over
@@ -168,6 +170,15 @@ def _scanned(folder: StudyFolder) -> tuple[tuple[tuple[str, str], ...], tuple[st
     except DataError:
         return (), ()
     return tuple((item.path, item.reason) for item in dataset.skipped), dataset.notes
+
+
+def _checked(study: Overview) -> Checked | None:
+    """What was checked of the study's images before the search."""
+    try:
+        checked = Checked.load(study.folder.check)
+    except StoreError:
+        return None
+    return checked if checked is not None and checked.fingerprint == study.data.get("fingerprint") else None
 
 
 def _text(path: Path) -> str:

@@ -192,11 +192,16 @@ class Worker:
         return TestScore(score, span, confusion(labels, probabilities))
 
     def _examine(self, model: str) -> Evidence:
+        from automl_cnn.data import pixels
         from automl_cnn.modelfile.file import read_card
+        from automl_cnn.study.running.doubts import with_doubts
+        from automl_cnn.train import predict
         from automl_cnn.train.examine import examine
 
-        network = self._network(model)  # with another file, nothing is known of it yet
-        return examine(network, read_card(Path(model)), self._dataset, self._known)
+        network, card = self._network(model), read_card(Path(model))  # with another file, nothing is known of it yet
+        if self._known is None:
+            self._known = predict(network, pixels(self._dataset, int(card["size"])), self._dataset.rows("val"))
+        return with_doubts(examine(network, card, self._dataset, self._known), self._dataset, self._known)
 
     def _network(self, model: str) -> Any:
         """The model of a file, loaded once for all that is asked of it in a row."""
