@@ -16,6 +16,7 @@ EMPTY, BLANK = 1.0, 2.5  # gray levels' deviation below which nothing is to be s
 CONTRAST = 0.1  # the least spread of the logarithm of that deviation that is counted with
 DARK, BRIGHT = 64.0, 192.0  # gray levels that nearly all pixels of a dark image stay below, and of a bright one above
 LEVELS, SHARP = 8.0, 0.08  # the least spreads of gray levels, and of the logarithm of sharpness, that are counted with
+LIGHT = 0.15  # the least spread of the logarithm of gray levels
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ def problems_of(paths: Sequence[str], looks: Looks) -> list[Problem]:
         return []
     contrast = np.log(looks.deviation + 0.1)
     blank = (looks.deviation < EMPTY) | ((looks.deviation < BLANK) & far(contrast, below=True, least=CONTRAST))
-    dark = ~blank & (looks.high < DARK) & far(looks.high, below=True, least=LEVELS, sure=3.0)
+    light = np.log(looks.high + 1.0)  # in scans, most of which is black, levels differ so much that none is far away, but none is a small part of the others
+    dark = ~blank & (looks.high < DARK) & (far(looks.high, below=True, least=LEVELS, sure=3.0) | far(light, below=True, least=LIGHT, sure=3.0))
     bright = ~blank & (looks.low > BRIGHT) & far(looks.low, below=False, least=LEVELS, sure=3.0)
     clear = ~(blank | dark | bright)
     blurred = np.zeros(len(looks.rows), bool)

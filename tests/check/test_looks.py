@@ -79,3 +79,13 @@ def test_a_look_that_is_ended_knows_which_images_it_saw():
     (problem,) = problems_of([str(row) for row in range(640)], part)
     assert {case.path for case in problem.cases} == {str(row) for row in part.rows if row % 8 == 7}
     assert problems_of([], looks_of(images, lambda: False)) == []
+
+
+def test_a_dark_scan_is_named_though_scans_differ_much():
+    rng = np.random.default_rng(0)
+    scans = np.zeros((60, SIDE, SIDE, 1), np.float32)
+    for scan, top in zip(scans, rng.uniform(80, 255, 60), strict=True):  # a body of any brightness before a black ground
+        scan[16:48, 16:48] = rng.uniform(0.2, 1.0, (32, 32, 1)) * top
+    scans[7] *= 0.12 * 160 / scans[7].max()
+    (problem,) = problems_of([str(row) for row in range(60)], looks_of(scans.astype(np.uint8)))
+    assert (problem.kind, [case.row for case in problem.cases]) == ("dark", [7])
