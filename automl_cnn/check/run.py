@@ -23,6 +23,7 @@ from automl_cnn.data.inputs import scan_input
 from automl_cnn.errors import AutomlCnnError
 from automl_cnn.metrics import suited
 from automl_cnn.registry import Registry
+from automl_cnn.urls import Url
 
 FEW, UNEQUAL = 20, 3.0  # images of a class below which it is small, and largest over smallest class from which on they are unequal
 MOST_PAIRS = 50_000  # images up to which every image's nearest neighbors are looked for: memory and time grow with the square
@@ -30,7 +31,7 @@ Report = Callable[[str, int, int], None]  # what is being done, how many are don
 
 
 def check(
-    folder: Path,
+    folder: Path | Url,
     cache: Path,
     registry: Registry | None,
     *,
@@ -51,9 +52,8 @@ def check(
     """
     began = time.monotonic()
     tell = report or (lambda what, done, of: None)
-    source = read(
-        scan_input(folder, cache=cache, columns=columns), cache, max_pixels=max_pixels, progress=lambda done, of: tell("reading the images", done, of)
-    )
+    files = scan_input(folder, cache=cache, columns=columns, fetched=lambda done, of: tell("fetching the images, in megabytes", done // 10**6, of // 10**6))
+    source = read(files, cache, max_pixels=max_pixels, progress=lambda done, of: tell("reading the images", done, of))
     dataset = dataset_of(source, cache, Splitting(seed))
     good = source.good
     known = [source.probes[row].header for row in good]
