@@ -13,9 +13,9 @@ from pathlib import Path
 
 from automl_cnn.data import archives, kinds, refusals, tables
 from automl_cnn.data.downloads import WORKERS, Job, Progress
-from automl_cnn.data.mirror import Mirror, above
+from automl_cnn.data.mirror import Mirror
 from automl_cnn.data.remote import Listing, Remote
-from automl_cnn.data.storable import leads_out, twin_of, unusable
+from automl_cnn.data.storable import above, leads_out, twin_of, unusable
 from automl_cnn.errors import AutomlCnnError, DataError
 from automl_cnn.urls import HTTP, Url
 
@@ -66,9 +66,9 @@ def copied(url: Url, cache: Path, *, columns: str | None = None, listed: Listed 
     _refuse_pages(url)
     report, count = fetched or (lambda done, of: None), listed or (lambda files: None)
     remote, mirror = Remote(url), Mirror(url, cache)
-    listing = _listing(remote, count)
+    listing = _listing(remote, mirror, count)
     with mirror.alone(lambda: count(0)) as waited:
-        listing = _listing(remote, count) if waited else listing  # it may be an old one by now
+        listing = _listing(remote, mirror, count) if waited else listing  # it may be an old one by now
         if listing.single and tables.is_table(Path(url.name)):
             return _table(remote, mirror, listing, columns, report)
         base = mirror.root.parent if listing.single else mirror.root
@@ -78,8 +78,10 @@ def copied(url: Url, cache: Path, *, columns: str | None = None, listed: Listed 
     return Copy(url, mirror.root, tuple(wanted.refused))
 
 
-def _listing(remote: Remote, count: Listed) -> Listing:
+def _listing(remote: Remote, mirror: Mirror, count: Listed) -> Listing:
     listing = remote.listing()
+    if listing.single:
+        listing = replace(listing, entries=tuple(replace(entry, path=mirror.root.name) for entry in listing.entries))
     if not listing.entries:
         raise DataError(refusals.missing(remote.url))
     count(len(listing.entries))

@@ -1,7 +1,7 @@
 """A folder of the cache that holds what lies at a URL, file by file; what is there already is not fetched again.
 
 CACHE/unpacked/url-DIGEST/           one place for each URL, which gives way like what was unpacked from archives
-    .complete  .index  .parts/       when it was last used, what lies there, what is being fetched
+    .complete  .index  .parts-*/     when it was last used, what lies there, what is being fetched
     bucket/photos/cat/1.jpg          images as they are; other files are empty, so that they are counted and named as in any folder
 
 A kill costs the files under way. Processes fetch one after the other, and none deletes a place while another uses it.
@@ -14,8 +14,8 @@ import contextlib
 import hashlib
 import json
 import os
-import re
 import shutil
+import tempfile
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
@@ -26,13 +26,12 @@ from automl_cnn.data import unpacked as store
 from automl_cnn.data.dataset import write_atomically
 from automl_cnn.data.downloads import Done, Job, Progress, fetched
 from automl_cnn.data.remote import Remote
+from automl_cnn.data.storable import above, fit
 from automl_cnn.errors import StoreError
 from automl_cnn.quantities import bytes_
 from automl_cnn.urls import Url
 
-INDEX, PARTS = ".index", ".parts"
-_UNFIT = re.compile(r'[<>:"|?*\\/\x00-\x1f]')  # characters that some system does not allow in a name
-_LONGEST = 100  # characters of a folder's name that is made of a URL
+INDEX, PARTS = ".index", ".parts-"
 _FEW = 1000  # lines of the index that are kept although their files are gone
 _claimed: set[Path] = set()
 _claims = contextlib.ExitStack()
@@ -48,7 +47,7 @@ class Mirror:
         self.url = url
         self.cache = cache
         self.place = cache / store.FOLDER / f"url-{hashlib.blake2b(url.text.encode('utf-8', 'backslashreplace'), digest_size=16).hexdigest()}"
-        self.root = self.place / _fit(url.above) / _fit(url.name)
+        self.root = self.place / fit(url.above) / fit(url.name)
 
     @contextlib.contextmanager
     def alone(self, waiting: Callable[[], None]) -> Iterator[bool]:
@@ -98,14 +97,11 @@ class Mirror:
             if not new:
                 return
             self._make_room(sum(job.entry.size or 0 for job in new))
-            shutil.rmtree(self.place / PARTS, ignore_errors=True)
-            (self.place / PARTS).mkdir()
-            with (self.place / INDEX).open("a", encoding="utf-8") as index:
-                for done in fetched(remote, new, self.place / PARTS, report):
+            with self._parts() as parts, (self.place / INDEX).open("a", encoding="utf-8") as index:
+                for done in fetched(remote, new, parts, report):
                     if (line := _put(done, base)) is not None:
-                        index.write(f"{line}\n")
+                        index.write(f"\n{line}")  # the line before may have been cut
                         index.flush()
-            shutil.rmtree(self.place / PARTS, ignore_errors=True)
 
     def tidy(self, base: Path, fetched: Collection[str], others: Collection[str], folders: Collection[str]) -> None:
         """Delete what is neither among the files `fetched` nor the `others`, which are made as empty files, as `folders` are.
@@ -136,6 +132,17 @@ class Mirror:
     def _begin(self) -> None:
         self.place.mkdir(parents=True, exist_ok=True)
         (self.place / store.MARK).touch()
+
+    @contextlib.contextmanager
+    def _parts(self) -> Iterator[Path]:
+        """A folder for files under way, another each time: threads that nobody waits for may still write to the last one."""
+        for old in self.place.glob(f"{PARTS}*"):
+            shutil.rmtree(old, ignore_errors=True)
+        parts = Path(tempfile.mkdtemp(prefix=PARTS, dir=self.place))
+        try:
+            yield parts
+        finally:
+            shutil.rmtree(parts, ignore_errors=True)
 
     def _known(self) -> Known:
         known: Known = {}
@@ -171,13 +178,6 @@ class Mirror:
             ) from None
 
 
-def above(path: str) -> Iterator[str]:
-    """The folders that a path lies in."""
-    while "/" in path:
-        path = path.rpartition("/")[0]
-        yield path
-
-
 def _is_here(base: Path, job: Job, known: tuple[str, int] | None) -> bool:
     entry = job.entry
     if known is None or known[0] != entry.stamp or not entry.stamp:
@@ -206,9 +206,3 @@ def _put(done: Done, base: Path) -> str | None:
     else:
         os.replace(done.file, target)
     return json.dumps([done.job.entry.path, done.entry.stamp, target.stat().st_size])
-
-
-def _fit(name: str) -> str:
-    """A name of a URL as that of a folder."""
-    fit = _UNFIT.sub("_", name)[:_LONGEST]
-    return fit if fit.strip(". ") else "_"

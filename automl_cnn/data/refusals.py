@@ -57,7 +57,7 @@ def explanation(url: Url, error: BaseException) -> AutomlCnnError:
         return DataError(_missing(url, error))
     if lacks_credentials(error):
         return DataError(f"{url} cannot be read: no credentials are set. {_login(url)}")
-    if numbers & set(_REFUSED) or "PermissionError" in names:
+    if numbers & set(_REFUSED) or "PermissionError" in names or str(error).startswith("Forbidden"):  # the last as gcsfs says it
         again = " The credentials of a URL are not stored: pass --data with them again." if url.scheme not in BUCKETS else ""
         return DataError(f"{url} cannot be read: access was refused ({_said(url, error)}). Check the permissions of these credentials. {_login(url)}{again}")
     if names & {"ClientConnectorError", "EndpointConnectionError", "ConnectTimeoutError", "ConnectionError", "gaierror", "ConnectionRefusedError"}:

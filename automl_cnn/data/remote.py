@@ -7,22 +7,23 @@ Timeouts and retries of single requests are those of the file systems. Above the
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from automl_cnn.data import refusals
+from automl_cnn.data.patience import patiently
 from automl_cnn.errors import DataError
 from automl_cnn.urls import BUCKETS, HTTP, Url
 
 TRIES = 3
 PAUSE = 1.0  # seconds before the second try, twice as long before the third
 SILENCE = 120.0  # seconds without a byte
-LISTING = 900.0  # seconds that a listing may take
 _SOCKET = 60.0  # seconds without a byte on one connection of the web
 _FINAL = (FileNotFoundError, PermissionError, NotADirectoryError, IsADirectoryError, InterruptedError)  # no second try changes them
 _OUTSIDE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
@@ -30,7 +31,6 @@ _MARKS = (  # what a file system may know of a file's content, the surest first
     *("md5Hash", "content_md5", "Content-MD5", "Digest", "crc32c", "blob_id", "ETag", "etag", "checksum", "generation"),
     *("mtime", "LastModified", "last_modified", "Last-Modified", "updated", "modified", "modify", "created"),
 )
-T = TypeVar("T")
 Moved = Callable[[int], None]  # how many bytes came
 
 
@@ -65,6 +65,8 @@ class Remote:
         if url.scheme in BUCKETS and url.has_secret:
             raise DataError(f"The credentials in a {url.scheme}:// URL are not read: leave them out. {refusals.LOGIN[url.scheme]}")
         self._by_thread = threading.local()
+        if url.scheme in ("gs", "gcs"):
+            logging.getLogger("gcsfs").setLevel(logging.ERROR)  # it says at each request that there are no credentials; what fails is said below
         self._options: dict[str, Any] = _http_options() if url.scheme in HTTP else {}
         with refusals.explained(url):
             self._files, self.root = self._opened()
@@ -73,14 +75,14 @@ class Remote:
         """Every file below the URL, or the one that it names; nothing where there is none."""
         with refusals.explained(self.url):
             try:
-                return _patiently(self._listing)
+                return patiently(self._listing)
             except Exception as error:
                 if not self._may_be_public(error):
                     raise
                 self._options["anon"] = True
                 self._files, self.root = self._opened()
                 try:
-                    return _patiently(self._listing)
+                    return patiently(self._listing)
                 except PermissionError:
                     raise error from None
 
@@ -89,7 +91,7 @@ class Remote:
         place = f"{self.root.rpartition('/')[0]}/{folder}".rstrip("/")
         with refusals.explained(self.url):
             try:
-                infos = _patiently(lambda: self._own().ls(place, detail=True))
+                infos = patiently(lambda: self._own().ls(place, detail=True))
             except (FileNotFoundError, NotADirectoryError):
                 return {}
         return {name: _entry(info, name) for info in infos if info["type"] == "file" and (name := str(info["name"]).rpartition("/")[2])}
@@ -184,26 +186,3 @@ def _callback(moved: Moved) -> Any:
             moved(inc)
 
     return Counting()
-
-
-def _patiently(ask: Callable[[], T]) -> T:
-    """An answer, waited for at most `LISTING` seconds; Ctrl-C ends the wait at once."""
-    answers: list[T] = []
-    errors: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            answers.append(ask())
-        except BaseException as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    ends = time.monotonic() + LISTING
-    while thread.is_alive():
-        thread.join(0.2)
-        if time.monotonic() > ends:
-            raise TimeoutError(f"no answer within {LISTING:.0f} seconds")
-    if errors:
-        raise errors[0]
-    return answers[0]

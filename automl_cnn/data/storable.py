@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 
 LONGEST, DEEPEST = 255, 3000  # bytes of a name, and of a path below its folder
+_UNFIT = re.compile(r'[<>:"|?*\\/\x00-\x1f]')  # characters that some system does not allow in a name
+_SHORT = 100  # characters of a folder's name that is made of a URL
 _WINDOWS = re.compile(r'[<>:"|?*\\]')
 
 
@@ -34,3 +37,18 @@ def twin_of(path: str, known: dict[str, str]) -> str:
     """Why a file cannot lie beside those in `known`, by path in small letters, where a disk does not tell case apart; "" where it can. It joins them."""
     other = known.setdefault(path.casefold(), path)
     return "" if other == path else f"this disk cannot tell its name from {other}"
+
+
+def above(path: str) -> Iterator[str]:
+    """The folders that a path lies in."""
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        yield path
+
+
+def fit(name: str) -> str:
+    """A name of a URL as that of a folder or file."""
+    made = _UNFIT.sub("_", name)
+    stem, dot, suffix = made.rpartition(".")
+    made = f"{stem[:_SHORT]}{dot}{suffix}" if dot and len(suffix) < _SHORT else made[:_SHORT]
+    return made if made.strip(". ") else "_"

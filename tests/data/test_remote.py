@@ -1,10 +1,14 @@
 """Images at URLs: copied to the cache once, brought up to date at each start, and the same as in a folder here."""
 
+import functools
+import http.server
 import io
 import json
 import os
+import re
 import subprocess
 import sys
+import threading
 import time
 import zipfile
 from pathlib import Path
@@ -21,6 +25,7 @@ from automl_cnn.data import downloads as downloads_module
 from automl_cnn.data import remote as remote_module
 from automl_cnn.data.elsewhere import copied
 from automl_cnn.data.inputs import scan_input
+from automl_cnn.data.storable import unusable
 from automl_cnn.data.unpacked import used
 from automl_cnn.errors import ConfigError, DataError, StoreError
 from automl_cnn.paths import location
@@ -110,7 +115,7 @@ def test_what_is_gone_there_goes_here(memory, tmp_path):
     memory.rm("/photos/cat/7.png")
     again = scan_input("memory://photos", cache=tmp_path)
     assert again.classes == ("cat", "dog")
-    assert sorted(path.name for path in first.folder.iterdir() if any(path.iterdir() if path.is_dir() else "")) == ["cat", "dog"]
+    assert not (first.folder / "bird" / "1.png").exists()
     assert not (first.folder / "cat" / "7.png").exists()
 
 
@@ -120,6 +125,8 @@ def test_an_archive_and_tables_are_read_as_here(memory, tmp_path):
         for path, content in pets().items():
             archive.writestr(f"pets/{path}", content)
     memory.pipe_file("/sets/pets.zip", out.getvalue())
+    memory.pipe_file("/sets/2026-01-01 12:30.zip", out.getvalue())
+    assert len(scan_input("memory://sets/2026-01-01 12:30.zip", cache=tmp_path / "cache").files) == 16
     found = scan_input("memory://sets/pets.zip", cache=tmp_path / "cache")
     assert (found.classes, len(found.files), str(found.url)) == (("cat", "dog"), 16, "memory://sets/pets.zip")
     dataset = prepare("memory://sets/pets.zip", tmp_path / "cache")
@@ -242,8 +249,6 @@ def test_a_missing_package_is_named(tmp_path, url, words, module):
         "except Exception as error: print(type(error).__name__, error)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
-    import re
-
     assert re.search(words, done.stdout), done.stdout + done.stderr
 
 
@@ -311,6 +316,7 @@ def raising(error, where="find"):
     [
         (PermissionError("Forbidden"), r"access was refused \(Forbidden\)"),
         (Status(403), r"access was refused"),
+        (OSError("Forbidden: b/photos/o\nno access"), r"access was refused \(Forbidden: b/photos/o no access\)"),
         (Status(401), r"access was refused"),
         (Status(404), r"There is no folder or file faulty://photos"),
         (NoCredentialsError("Unable to locate credentials"), r"no credentials are set"),
@@ -370,7 +376,7 @@ def test_silence_is_given_up(faulty, tmp_path, monkeypatch):
     faulty(lambda what, path: time.sleep(20) if what == "get" else None)
     with pytest.raises(DataError, match=r"Nothing came from faulty://photos for 0 seconds"):
         scan_input("faulty://photos", cache=tmp_path)
-    monkeypatch.setattr(remote_module, "LISTING", 0.5)
+    monkeypatch.setattr("automl_cnn.data.patience.LONGEST", 0.5)
     faulty(lambda what, path: time.sleep(20))
     with pytest.raises(DataError, match=r"does not answer \(no answer within 0 seconds\)"):
         scan_input("faulty://photos", cache=tmp_path)
@@ -423,12 +429,13 @@ def test_a_kill_costs_the_files_under_way(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=120, check=False)
     assert done.returncode == -9
     (index,) = (tmp_path / "cache" / "unpacked").glob("url-*/.index")
-    kept = [json.loads(line)[0] for line in index.read_text().splitlines()]
+    kept = [json.loads(line)[0] for line in index.read_text().splitlines() if line]
     assert 0 < len(kept) < 31
-    index.write_text(index.read_text() + '["cat/19.png", "cut')
+    index.write_text(index.read_text() + '\n["cat/19.png", "cut')
     found = scan_input(f"local://{folder}", cache=tmp_path / "cache")
     assert [found.folder.joinpath(path).read_bytes() == content for path, content in pets(each=20).items()] == [True] * 40
-    assert not list(tmp_path.rglob("*.part"))
+    assert not list(tmp_path.rglob(".parts*"))
+    assert {json.loads(line)[0] for line in index.read_text().splitlines() if line.endswith("]")} == set(pets(each=20))
 
 
 def test_two_processes_fetch_one_after_the_other(tmp_path):
@@ -464,10 +471,6 @@ def test_the_longest_unused_copy_gives_way_but_none_that_is_in_use(memory, tmp_p
 
 def test_a_web_address_of_an_archive_is_read(tmp_path):
     """Served by Python's own server, on this machine."""
-    import functools
-    import http.server
-    import threading
-
     with zipfile.ZipFile(tmp_path / "pets.zip", "w") as archive:
         for path, content in pets().items():
             archive.writestr(path, content)
@@ -492,7 +495,23 @@ def test_a_web_address_of_an_archive_is_read(tmp_path):
         scan_input(f"{url}/pets.zip", cache=tmp_path / "cache")
 
 
-def test_os_is_posix_or_windows_names_are_checked():
-    from automl_cnn.data.storable import unusable
-
+def test_a_colon_is_a_letter_save_on_windows():
     assert unusable("cat/12:30.png") == ("" if os.name != "nt" else "its name holds a character that Windows does not allow")
+
+
+def test_an_image_whose_decoder_was_missing_is_fetched_once_it_is_there(memory, tmp_path, monkeypatch):
+    for path, content in {**pets(), "cat/new.heic": b"a photo"}.items():
+        memory.pipe_file(f"/photos/{path}", content)
+    monkeypatch.setattr("automl_cnn.data.kinds.SUFFIXES", frozenset({".png"}))
+    found = scan_input("memory://photos", cache=tmp_path)
+    assert (found.folder / "cat" / "new.heic").read_bytes() == b""
+    monkeypatch.setattr("automl_cnn.data.kinds.SUFFIXES", frozenset({".png", ".heic"}))
+    assert len(scan_input("memory://photos", cache=tmp_path).files) == 17
+    assert (found.folder / "cat" / "new.heic").read_bytes() == b"a photo"
+
+
+def test_a_file_that_no_one_knows_to_be_the_same_is_fetched_again(faulty, tmp_path, gets, monkeypatch):
+    monkeypatch.setattr(remote_module, "_entry", lambda info, path: remote_module.Entry(info["name"], path, None, ""))
+    for _ in range(2):
+        gets.clear()
+        assert len(scan_input("faulty://photos", cache=tmp_path).files) == len(gets) == 16
