@@ -211,6 +211,18 @@ def test_names_that_differ_by_case_alone_on_a_disk_that_cannot_tell(memory, tmp_
     assert found.refused == (("cat/a.png", "this disk cannot tell its name from cat/A.png"),)
 
 
+def test_errors_and_notes_name_the_url_and_never_the_copy(memory, tmp_path):
+    memory.pipe_file("/photos/cat/1.png", picture(1))
+    with pytest.raises(DataError) as caught:
+        scan_input("memory://photos", cache=tmp_path)
+    assert str(caught.value).startswith("memory://photos holds a single class, 'cat'")
+    memory.pipe_file("/photos/dog/1.png", b"no image")
+    memory.pipe_file("/photos/cat/1.png", b"no image")
+    with pytest.raises(DataError, match=r"None of the 2 images in memory://photos can be used") as caught:
+        prepare("memory://photos", tmp_path)
+    assert str(tmp_path) not in str(caught.value)
+
+
 def test_empty_folders_are_named_as_here(tmp_path):
     folder = written(tmp_path / "photos", pets())
     (folder / "bird").mkdir()
@@ -441,9 +453,9 @@ def test_a_kill_costs_the_files_under_way(tmp_path):
 def test_two_processes_fetch_one_after_the_other(tmp_path):
     folder = written(tmp_path / "there", pets(each=20))
     code = (
-        "import sys; from pathlib import Path; from automl_cnn.data.inputs import scan_input; from automl_cnn.data.remote import Remote\n"
+        "import time; from pathlib import Path; from automl_cnn.data.inputs import scan_input; from automl_cnn.data.remote import Remote\n"
         "original, count = Remote.fetch, []\n"
-        "Remote.fetch = lambda self, *rest: count.append(1) or original(self, *rest)\n"
+        "Remote.fetch = lambda self, *rest: count.append(1) or time.sleep(0.5) or original(self, *rest)\n"
         f"found = scan_input({f'local://{folder}'!r}, cache=Path({str(tmp_path / 'cache')!r}))\n"
         "print(len(found.files), len(count))\n"
     )
