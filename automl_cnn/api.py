@@ -24,9 +24,9 @@ MEMORY = "memory"  # what stands for a place where the images have none
 def search(data: Any, *, track: bool = True, config: str | Path | None = None, **settings: Any) -> StudyResult:
     """Find the best network for images; the same call again goes on where it ended.
 
-    `data` is a folder with one subfolder per class, a table or an archive (see `automl_cnn.data.inputs`), or in memory: `(images, labels)`, a data frame with
-    paths and labels (or with pictures in the column `image`), a `tf.data.Dataset`, or a data set with a length whose items are (image, label), as PyTorch's.
-    What is in memory is read as a whole, once.
+    `data` is a folder with one subfolder per class, a table or an archive, by its path or its URL (see `automl_cnn.data.inputs`), or in memory:
+    `(images, labels)`, a data frame with paths and labels (or with pictures in the column `image`), a `tf.data.Dataset`, or a data set with a length whose
+    items are (image, label), as PyTorch's. What is in memory is read as a whole, once.
 
     `settings` are those of `automl_cnn.config.StudyConfig`: budget="10m" (or seconds), trials, seed,
     name, store, architectures=("vgg",), metric="balanced_accuracy"…; `config` is a study.toml they override.
@@ -37,7 +37,7 @@ def search(data: Any, *, track: bool = True, config: str | Path | None = None, *
     """
     file = Path(config) if config else None
     if isinstance(data, (str, os.PathLike)):
-        return run(study_config({"data": Path(data), **settings}, file), track=track)
+        return run(study_config({"data": data, **settings}, file), track=track)
     chosen = study_config({"data": Path(MEMORY), **settings}, file)
     dataset = held(data, chosen, Store(chosen.store))
     name = chosen.name or f"{MEMORY}-{dataset.fingerprint[:8]}"

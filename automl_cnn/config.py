@@ -8,12 +8,13 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError, model_validator
 
 from automl_cnn import paths, quantities
 from automl_cnn.errors import ConfigError
 from automl_cnn.flags import DATA, DEPLOY, ENGINE, LIMITS, SPACE, Flag
 from automl_cnn.places import moved, store_of, store_path
+from automl_cnn.urls import Url, hidden
 
 Metric = Literal["accuracy", "balanced_accuracy", "f1", "auc"]
 Fit = Literal["squash", "pad", "crop"]  # as in automl_cnn.data.fit
@@ -102,6 +103,7 @@ def _share(value: object) -> object:
     return value if number is None else number
 
 
+Images = Annotated[Path | Url, PlainValidator(paths.location), PlainSerializer(paths.written, when_used="json")]
 File = Annotated[Path, BeforeValidator(paths.read), PlainSerializer(paths.written, when_used="json")]
 Folder = Annotated[Path, BeforeValidator(store_path), PlainSerializer(paths.written, when_used="json")]
 Whole = Annotated[int, BeforeValidator(_whole)]
@@ -124,7 +126,14 @@ class StudyConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     data: Annotated[
-        File, Flag("A folder with one subfolder of images per class, or a table (CSV, JSON lines, Parquet) with a path and a label.", DATA, Path, identity=True)
+        Images,
+        Flag(
+            "A folder with one subfolder of images per class, an archive of one, or a table (CSV, JSON lines, Parquet) with a path and a label; "
+            "a path, or a URL such as s3://bucket/photos.",
+            DATA,
+            identity=True,
+            placeholder="PATH|URL",
+        ),
     ]
     columns: Annotated[
         str | None, Field(min_length=1), Flag("The columns of a table, where they are called otherwise: path=file,label=species,group=patient.", DATA)
@@ -338,4 +347,5 @@ def _sentence(problem: dict[str, Any], file: Path | None) -> str:
     message = str(problem["msg"]).removeprefix("Value error, ")
     if not problem["loc"]:  # of several settings at once, which it names
         return f"{message}{where}."
-    return f"{place}{where}: received {quantities.shown(problem['input'])}; {message}."
+    given = problem["input"]
+    return f"{place}{where}: received {quantities.shown(hidden(str(given)) if isinstance(given, (str, Path)) else given)}; {message}."

@@ -4,6 +4,7 @@ written(Path("photos"))             # 'photos'
 written(Path("/caf\\udce9"))         # 'file:///caf%E9': bytes that are no UTF-8 fit into no other text
 read("file:///caf%E9")              # the path again
 read("https://example.org/a.jpg")   # ValueError: download it first
+location("s3://bucket/photos")      # a Url: images may lie there
 """
 
 from __future__ import annotations
@@ -15,10 +16,15 @@ from pathlib import Path
 from urllib.parse import unquote_to_bytes
 from urllib.request import url2pathname
 
+from automl_cnn import urls
 from automl_cnn.text import inline
+from automl_cnn.urls import Url
 
 _SHOWN = 200  # characters of a path in a message
-_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(/{1,3})(?=[^/])")  # two letters at least: C:/ is a drive
+WRAPPERS = frozenset({
+    *("async_wrapper", "asyncwrapper", "asynclocal", "blockcache", "cached", "dask", "data", "dir", "filecache", "generic", "gist", "git", "github"),
+    *("jlab", "jupyter", "libarchive", "pyscript", "reference", "simplecache", "tar", "zip"),
+})  # fmt: skip  # what fsspec has besides places where files lie
 
 
 def read(given: object) -> Path:
@@ -41,12 +47,38 @@ def read(given: object) -> Path:
 
 def address(path: str | Path) -> str | None:
     """Why `path` cannot be read, in a sentence, where it is an address on the web or in a cloud (`https://…`, `s3://…`); else None."""
-    text = str(path)
-    match = _ADDRESS.match(text)
-    if match is None or os.path.lexists(text):
-        return None
-    shown = f"{match[1]}://{text[match.end() :]}"  # a Path has made one slash of two
-    return f"{shown} is an address, not a path on this computer: addresses are not read. Download it first, then pass the path of the file or folder"
+    url = urls.parse(path)
+    return f"{url} is an address, not a path on this computer. Download it first, then pass the path of the file or folder" if url else None
+
+
+def location(given: object) -> Path | Url:
+    """Where a user says that images are: a path, or a URL.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if isinstance(given, Url):
+        return given
+    if not isinstance(given, (str, os.PathLike)) or str(given).lower().startswith("file:/"):
+        return read(given)
+    if (chained := re.match(r"([\w+.-]+)::", str(given))) and "://" in str(given):
+        raise ValueError(f"'{chained[1]}::' before a URL is not read: pass the URL of the folder, archive or table alone")
+    url = urls.parse(given)
+    if url is None or "\0" in url.text:
+        return read(given)
+    if url.scheme in WRAPPERS:
+        raise ValueError(f"'{url.scheme}://' is no place of images: pass the URL of the folder, archive or table itself, as in s3://bucket/photos.zip")
+    return url
+
+
+def stored(place: Path | Url) -> str:
+    """A place of images as files and databases keep it: a URL, or a path in full."""
+    return written(place if isinstance(place, Url) else Path(os.path.realpath(place)))
+
+
+def named(place: Path | Url) -> str:
+    """The last name of a place of images."""
+    return place.name if isinstance(place, Url) else os.path.basename(os.path.realpath(place))
 
 
 def unusable(path: str | Path) -> str | None:
@@ -74,8 +106,13 @@ def shortened(path: str | Path) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text):,} characters)"
 
 
-def written(path: Path) -> str:
-    """`path` as valid Unicode, the same in every locale: as it is, or as a file: address where its bytes are no UTF-8. `read` takes both."""
+def written(path: Path | Url) -> str:
+    """`path` as valid Unicode, the same in every locale: as it is, or as a file: address where its bytes are no UTF-8. `read` takes both.
+
+    A URL is written without its credentials.
+    """
+    if isinstance(path, Url):
+        return path.text
     if os.name == "nt":
         return str(path)
     try:

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from automl_cnn import paths
+from automl_cnn import paths, urls
 from automl_cnn.errors import ConfigError, StoreError
+from automl_cnn.urls import Url
 
 STUDIES = "studies"  # the folder in a store that holds a folder for each study
 JOURNAL = "optuna.journal"
@@ -72,6 +73,18 @@ def store_option(value: str | Path) -> Path:
         return store_path(value)
     except ValueError as error:
         raise ConfigError(f"--store: {error}.") from None
+
+
+def images_place(value: str | Path) -> Path | Url:
+    """A place of images that a user names: a path, or a URL.
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    try:
+        return paths.location(value)
+    except ValueError as error:
+        raise ConfigError(f"{urls.hidden(str(value))} cannot be read: {error}.") from None
 
 
 def sqlite_url(file: Path) -> str:

@@ -37,6 +37,21 @@ def digits(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture
+def memory():
+    """The file system of memory:// URLs, empty."""
+    import fsspec
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    def clear() -> None:
+        MemoryFileSystem.store.clear()
+        MemoryFileSystem.pseudo_dirs[:] = [""]
+
+    clear()
+    yield fsspec.filesystem("memory")
+    clear()
+
+
 @pytest.fixture(scope="session")
 def image_set(tmp_path_factory):
     """`image_set("flowers5")` unpacks one of the working sets; skips where they are absent, fails where they are demanded."""

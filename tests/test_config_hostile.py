@@ -63,7 +63,7 @@ def test_a_number_that_cannot_be_meant_is_a_sentence(key, value):
         "seed = 1\nseed = 2",
         'data = "a\\u0000b"',
         "data = 3",
-        "data = 'https://example.org/cats'",
+        "data = 'zip://example.org/cats'",
         "budget = 'ten'\u0000",
         f"budget = {'[' * 5000}{']' * 5000}",
         f"budget = {'{a=' * 5000}1{'}' * 5000}",

@@ -10,13 +10,14 @@ from markupsafe import Markup, escape
 
 from automl_cnn.check.pictures import OTHERS, SHOWN
 from automl_cnn.data import told_apart
+from automl_cnn.paths import location
 from automl_cnn.problems import Checked
 from automl_cnn.store import atomic_write_text
 
 
 def name_of(checked: Checked) -> str:
     """A file name for the folder that was checked."""
-    return told_apart(Path(checked.folder)).replace("/", "-")
+    return told_apart(location(checked.folder)).replace("/", "-")
 
 
 def html(checked: Checked) -> str:

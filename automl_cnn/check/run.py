@@ -18,13 +18,14 @@ from automl_cnn.data.inputs import scan_input
 from automl_cnn.errors import AutomlCnnError
 from automl_cnn.problems import Checked, Problem, in_order
 from automl_cnn.registry import Registry
+from automl_cnn.urls import Url
 
 MOST_PAIRS = 50_000  # images up to which every image's nearest neighbors are looked for: memory and time grow with the square
 Report = Callable[[str, int, int], None]  # what is being done, how many are done, of how many
 
 
 def check(
-    folder: Path,
+    folder: Path | Url,
     cache: Path,
     registry: Registry | None,
     *,
@@ -45,12 +46,14 @@ def check(
     """
     began = time.monotonic()
     tell = report or (lambda what, done, of: None)
-    source = read(
-        scan_input(folder, cache=cache, columns=columns, listed=lambda count: tell(f"listing the files, {count:,} so far", 0, 1)),
-        cache,
-        max_pixels=max_pixels,
-        progress=lambda done, of: tell("reading the images", done, of),
+    files = scan_input(
+        folder,
+        cache=cache,
+        columns=columns,
+        listed=lambda count: tell(f"listing the files, {count:,} so far", 0, 1),
+        fetched=lambda done, of: tell("fetching the images, in megabytes", done // 10**6, of // 10**6),
     )
+    source = read(files, cache, max_pixels=max_pixels, progress=lambda done, of: tell("reading the images", done, of))
     tell("grouping versions of one photo", 0, 1)
     dataset = dataset_of(source, cache, Splitting(seed))
     material = Material.of(source, dataset)

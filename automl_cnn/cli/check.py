@@ -15,6 +15,7 @@ from automl_cnn.cli.dashboard import STORE, InStore
 from automl_cnn.cli.tables import Folder
 from automl_cnn.errors import BackendError, ConfigError
 from automl_cnn.paths import address
+from automl_cnn.places import images_place
 
 if TYPE_CHECKING:
     from automl_cnn.problems import Checked, Problem
@@ -26,7 +27,14 @@ HOW, OUTPUT = "How", "Output"
 
 def check(
     *,
-    data: Annotated[Path, typer.Option(help="A folder with one subfolder of images per class, or a table with a path and a label.", metavar="FOLDER")],
+    data: Annotated[
+        str,
+        typer.Option(
+            help="A folder with one subfolder of images per class, an archive of one, or a table with a path and a label; a path, or a URL such as "
+            "s3://bucket/photos.",
+            metavar="PATH|URL",
+        ),
+    ],
     columns: Annotated[str | None, typer.Option(help="The columns of a table, where they are called otherwise: path=file,label=species.")] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Without a network: labels and altered copies across classes are not checked.", rich_help_panel=HOW)
@@ -73,7 +81,7 @@ def check(
             plugins = None
             say(f"No network looks at the images: {error}")
     with _progress() as report:
-        checked = checks.check(data, places.cache_place, plugins, seed=seed, seconds=limit, columns=columns, report=report)
+        checked = checks.check(images_place(data), places.cache_place, plugins, seed=seed, seconds=limit, columns=columns, report=report)
     place = page.write(checked, out or places.root / "checks" / f"{page.name_of(checked)}.html")
     if fix is not None:
         from automl_cnn.check import fixes

@@ -15,8 +15,10 @@ from automl_cnn.cli.console import Text, console, plural, say, write_json
 from automl_cnn.cli.dashboard import STORE, InStore
 from automl_cnn.cli.front import OfTrial, model_of_trial
 from automl_cnn.errors import ConfigError, ExportError, StoreError
+from automl_cnn.places import images_place
 from automl_cnn.quantities import bytes_
 from automl_cnn.store import Store
+from automl_cnn.urls import Url
 
 BATCHED = 32  # images, in the table's last column
 
@@ -40,7 +42,7 @@ def export(
         str | None, typer.Option(help="For web: a copy of onnxruntime-web (its folder or .tgz), or npm to have npm fetch the pinned one.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON on standard output.")] = False,
-    data: Annotated[Path | None, typer.Option(help="The study's images, if they have moved: the proof needs them.", show_default=False)] = None,
+    data: Annotated[str | None, typer.Option(help="The study's images, if they have moved: the proof needs them.", show_default=False)] = None,
     store: InStore = STORE,
     trial: OfTrial = None,
 ) -> None:
@@ -54,6 +56,7 @@ def export(
 
     names, precisions = _listed(format_, "--format") or ("keras",), _listed(quantize, "--quantize")
     names, engine = with_web(names, runtime)
+    place = None if data is None else images_place(data)
     limits = folder.Limits(_amount(max_latency, "--max-latency", quantities.milliseconds), _amount(max_size, "--max-size", quantities.size))
     folder.checked(names, precisions)
     study_store = Store(store)
@@ -64,7 +67,7 @@ def export(
     if backend.require() != "tensorflow":
         raise ConfigError("Models are exported with the TensorFlow backend alone. Set KERAS_BACKEND=tensorflow (pip install 'automl-cnn[cpu]'), and try again.")
     with backend.loading("Exporting") as say_doing:
-        dataset, missing = dataset_of(model, data)
+        dataset, missing = dataset_of(model, place)
         exported = folder.export(model, out, names=names, quantize=precisions, limits=limits, dataset=dataset, missing=missing, say=say_doing)
     write_page(exported, engine)
     if as_json:
@@ -99,7 +102,7 @@ def write_page(exported: Exported, engine: Runtime | None) -> None:
         say(f"Wrote {web.write(exported.folder, engine, written[0])}: open it in a browser, without a network.")
 
 
-def dataset_of(model: Path, data: Path | None) -> tuple[Dataset | None, str]:
+def dataset_of(model: Path, data: Path | Url | None) -> tuple[Dataset | None, str]:
     """The images of the study whose folder contains a model file, wherever they are now; or None, and why they are not available.
 
     Raises:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -18,6 +16,7 @@ from automl_cnn.cli.words import dataset_lines, outcome, short
 from automl_cnn.config import StudyConfig
 from automl_cnn.diagnosis import Context
 from automl_cnn.pareto import winner
+from automl_cnn.paths import named
 from automl_cnn.quantities import clock
 from automl_cnn.records import Epoch, Event, Job, Progress, Started, State, Trial
 from automl_cnn.study.observer import NullObserver
@@ -36,7 +35,7 @@ class Watch(NullObserver):
     def __init__(self, screen: Console, config: StudyConfig, started: float, now: Callable[[], float] = elapsed.now) -> None:
         self.screen = screen
         self.now = now
-        self.view = View(title=config.name or Path(os.path.realpath(config.data)).name, metric=config.scored_by, budget=config.budget, limit=config.trials)
+        self.view = View(title=config.name or named(config.data), metric=config.scored_by, budget=config.budget, limit=config.trials)
         self.view.objectives = config.objectives or ()
         self.view.doing = "checking the images"
         self._zero = started  # the moment at which the budget's clock would have stood at 0

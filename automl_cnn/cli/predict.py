@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import sys
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,19 +15,25 @@ from automl_cnn.cli import backend
 from automl_cnn.cli.console import plural, say
 from automl_cnn.cli.dashboard import STORE, InStore
 from automl_cnn.cli.front import OfTrial, model_of_trial
+from automl_cnn.cli.given import Given, here
 from automl_cnn.cli.sheet import Sheet
 from automl_cnn.errors import AutomlCnnError, ConfigError, DataError, StoreError
 from automl_cnn.paths import address, unusable
 from automl_cnn.text import inline, readable
 
 STDIN = "-"
+Named = Callable[[str], str]  # a text with paths as the user named them
 AT_ONCE = 8  # batches of a folder's images handed over together, so that one is decoded while another is predicted
 
 
 def predict(
     model: Annotated[str, typer.Argument(help="A study's name, its folder, a .keras file, or what `export` wrote: a folder, or a file of any format.")],
     paths: Annotated[
-        list[Path], typer.Argument(help="Images, folders that are searched for images, and tables that list them; - reads paths from standard input.")
+        list[str],
+        typer.Argument(
+            help="Images, folders that are searched for images, and tables that list them, as paths or URLs such as s3://bucket/new; - reads paths from "
+            "standard input."
+        ),
     ],
     *,
     batch: Annotated[int, typer.Option(min=1, help="Images at a time; 1 answers each line of standard input at once.")] = 64,
@@ -52,23 +58,26 @@ def predict(
         os.environ[guard.VARIABLE] = max_pixels
         guard.limit()
     from automl_cnn.data.tables import is_table
+    from automl_cnn.store import Store
 
-    streamed = list(map(str, paths)) == [STDIN]
-    labels = {} if streamed else labels_in(paths, columns)
-    images = iter(()) if streamed else find([path for path in paths if not is_table(path)], labels)
+    streamed = paths == [STDIN]
+    given = Given() if streamed else here(paths, Store(store).cache_place, columns)
+    with given.naming():
+        labels = {} if streamed else labels_in(given, columns)
+        images = iter(()) if streamed else find([path for path in given.paths if not is_table(path)], labels, given.named)
     classifier = classifier_of(model if trial is None else str(model_of_trial(model, trial, store)), store, trust)
     if note := getattr(classifier, "unchecked", None):
         say(note)
     classes = [str(name) for name in classifier.classes]
     sheet = Sheet(sys.stdout)
     sheet.row(["path", "label", "confidence", *classes])
-    folders = [] if streamed else [path for path in paths if path.is_dir()]
+    folders = [path for path in given.paths if path.is_dir()]
     right = known = done = asked = 0
     for some in chunks(listed(sys.stdin) if streamed else images, batch if streamed else AT_ONCE * batch):
         asked += len(some)
-        for path, row in answers(classifier, list(usable(some))):
+        for path, row in answers(classifier, list(usable(some, given.named)), given.named):
             best = max(range(len(classes)), key=row.__getitem__)
-            sheet.row([str(path), classes[best], f"{row[best]:.4f}", *(f"{share:.4f}" for share in row)])
+            sheet.row([given.named(str(path)), classes[best], f"{row[best]:.4f}", *(f"{share:.4f}" for share in row)])
             done += 1
             if (label := labels.get(path) or class_of(path, folders, classes)) is not None:
                 known += 1
@@ -110,8 +119,8 @@ def chunks(images: Iterable[Path], size: int) -> Iterator[list[Path]]:
         yield some
 
 
-def labels_in(paths: Sequence[Path], columns: str | None) -> dict[Path, str]:
-    """The images that the tables among `paths` list, with their labels; "" where one has none.
+def labels_in(given: Given, columns: str | None) -> dict[Path, str]:
+    """The images that the tables among the given paths list, with their labels; "" where one has none.
 
     Raises:
         DataError: a table cannot be used.
@@ -120,17 +129,17 @@ def labels_in(paths: Sequence[Path], columns: str | None) -> dict[Path, str]:
     from automl_cnn.data.scan import status_of
     from automl_cnn.data.tables import images_in, is_table
 
-    tables = [path for path in paths if is_table(path)]
+    tables = [path for path in given.paths if is_table(path)]
     if columns is not None and not tables:
         raise ConfigError(f"--columns {columns} names the columns of a table, but there is none among the paths. Leave it out.")
     for table in tables:
         if why := address(table):
             raise DataError(f"{why}.")
         status_of(table, "file or folder", "an image, a folder of images, or a table that lists them")
-    return {table.parent / path: label for table in tables for path, label in images_in(table, columns).items()}
+    return {table.parent / path: label for table in tables for path, label in images_in(table, columns, above=given.above(table)).items()}
 
 
-def find(paths: Sequence[Path], listed: Iterable[Path] = ()) -> list[Path]:
+def find(paths: Sequence[Path], listed: Iterable[Path] = (), named: Named = str) -> list[Path]:
     """The files among `paths`, the images within the folders among them and those `listed` in tables, each once; notes on other files in a folder go to stderr.
 
     Raises:
@@ -148,9 +157,9 @@ def find(paths: Sequence[Path], listed: Iterable[Path] = ()) -> list[Path]:
             walked = walk(path)
             images += [path / inner for inner in walked.images()]
             for note in walked.left.notes():
-                say(inline(note))
+                say(inline(named(note)))
             for inner, reason in walked.left.refused:
-                say(inline(f"left out {path / inner}: {reason}"))
+                say(inline(named(f"left out {path / inner}: {reason}")))
         elif reason := why_not(path):
             raise DataError(f"{path} cannot be used: {reason}.")
         else:
@@ -160,14 +169,14 @@ def find(paths: Sequence[Path], listed: Iterable[Path] = ()) -> list[Path]:
     return list(dict.fromkeys(images))
 
 
-def usable(images: Sequence[Path]) -> Iterator[Path]:
+def usable(images: Sequence[Path], named: Named = str) -> Iterator[Path]:
     """The paths that are regular files. The others are reported, not opened: opening a named pipe or a device could wait forever."""
     from automl_cnn.data.kinds import MISSING, why_not
 
     for path in images:
         reason = why_not(path)
         if reason and reason != MISSING:  # whoever opens a missing file reports it
-            say(inline(f"left out {path}: {reason}"))
+            say(inline(named(f"left out {path}: {reason}")))
         else:
             yield path
 
@@ -181,7 +190,7 @@ def class_of(path: Path, folders: Sequence[Path], classes: Collection[str]) -> s
     return name if (name := readable(path.parent.name)) in classes else None
 
 
-def answers(classifier: Any, images: Sequence[Path]) -> Iterator[tuple[Path, list[float]]]:
+def answers(classifier: Any, images: Sequence[Path], named: Named = str) -> Iterator[tuple[Path, list[float]]]:
     """Each readable image and its probabilities; where some fail, each half is tried alone, until the bad ones are named."""
     if not images:
         return
@@ -193,11 +202,11 @@ def answers(classifier: Any, images: Sequence[Path]) -> Iterator[tuple[Path, lis
     except (AutomlCnnError, OSError, ValueError, SyntaxError) as error:
         if len(images) == 1:
             name = str(images[0])
-            say(inline(f"left out {error}" if str(error).startswith(name) else f"left out {name}: {error}"))
+            say(inline(named(f"left out {error}" if str(error).startswith(name) else f"left out {name}: {error}")))
             return
     half = len(images) // 2
-    yield from answers(classifier, images[:half])
-    yield from answers(classifier, images[half:])
+    yield from answers(classifier, images[:half], named)
+    yield from answers(classifier, images[half:], named)
 
 
 def _probabilities(classifier: Any, images: Sequence[Path]) -> list[list[float]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import sys
 from collections.abc import Sequence
@@ -20,7 +19,7 @@ from automl_cnn.cli.settings import with_settings
 from automl_cnn.cli.tables import table
 from automl_cnn.config import StudyConfig, study_config
 from automl_cnn.errors import ConfigError, SpaceError
-from automl_cnn.paths import written
+from automl_cnn.paths import named, stored
 from automl_cnn.quantities import compact
 from automl_cnn.space import Choice, Scalar
 from automl_cnn.text import readable
@@ -229,12 +228,12 @@ def name_of(settings: StudyConfig, plan: Plan) -> str:
     """The name of a scale study that was given none: the same command on the same folder is the same study."""
     identity = {
         **plan.identity,
-        "data": written(Path(os.path.realpath(settings.data))),
+        "data": stored(settings.data),
         "seed": settings.seed,
         "metric": settings.scored_by,
         "px": settings.max_resolution,
     }
     limits = [settings.max_latency, settings.max_params, settings.max_mult_adds, settings.max_size]
     digest = hashlib.blake2b(json.dumps([identity, limits], sort_keys=True, default=str).encode(), digest_size=3).hexdigest()
-    plain = re.sub(r"[^\w.-]+", "-", readable(os.path.basename(os.path.realpath(settings.data)))).strip("-.") or "study"
+    plain = re.sub(r"[^\w.-]+", "-", readable(named(settings.data))).strip("-.") or "study"
     return f"{plain}-{plan.architecture}-scaled-{digest}"

@@ -68,7 +68,7 @@ def resume(
     name: StudyName,
     budget: Annotated[str | None, typer.Option(help="More time, on top of what was used: 10m is ten more minutes (default: what is left).")] = None,
     trials: Annotated[int | None, typer.Option(min=1, help="So many more trials. One of the two given, it alone limits.")] = None,
-    data: Annotated[Path | None, typer.Option(help="Where the images are now, if they have moved.", show_default=False)] = None,
+    data: Annotated[str | None, typer.Option(help="Where the images are now, if they have moved.", show_default=False)] = None,
     store: InStore = STORE,
     as_json: Json = False,
     mlflow: Annotated[bool, typer.Option("--mlflow/--no-mlflow", help="Keep the runs in MLflow.")] = True,

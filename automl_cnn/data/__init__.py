@@ -3,6 +3,7 @@
 from automl_cnn.data.cache import Source, dataset_of, pixels, prepare, prepare_arrays, read
 from automl_cnn.data.dataset import Dataset, Skipped
 from automl_cnn.data.decode import as_uint8, open_image, resize_array
+from automl_cnn.data.inputs import scan_input
 from automl_cnn.data.levels import Levels
 from automl_cnn.data.scan import Scan, scan, told_apart
 from automl_cnn.data.split import split
@@ -22,6 +23,7 @@ __all__ = [
     "read",
     "resize_array",
     "scan",
+    "scan_input",
     "split",
     "told_apart",
 ]

@@ -17,16 +17,18 @@ from automl_cnn.data.decode import resize_array
 from automl_cnn.data.decoded import Decoded, Probe, Report, key_of, notes_on_bands, path_of, side_for
 from automl_cnn.data.fit import Fit
 from automl_cnn.data.grouping import Grouping, grouped
+from automl_cnn.data.inputs import scan_input
 from automl_cnn.data.labels import in_order, labels_of
 from automl_cnn.data.levels import CONVENTION, Scale, levels_of_arrays
 from automl_cnn.data.pictures import bytes_of, pictures, square
-from automl_cnn.data.scan import Scan, scan, told_apart
+from automl_cnn.data.scan import Scan, told_apart
 from automl_cnn.errors import DataError, ImagesGone
 from automl_cnn.text import readable
+from automl_cnn.urls import Url
 
 
 def prepare(
-    folder: Path | Scan,
+    folder: Path | Url | str | Scan,
     cache: Path,
     *,
     seed: int = 0,
@@ -40,7 +42,7 @@ def prepare(
     drop_leaks: bool = False,
     fit: Fit = "squash",
 ) -> Dataset:
-    """Scan, check, split and decode a folder of images (see `scan` for its layout, `split` for the shares), or one that was scanned before.
+    """Scan, check, split and decode images (see `scan_input` for where they may lie, `split` for the shares), or those that were scanned before.
 
     The pixels are stored at one square size, the median shorter side of the files but at most `max_size`,
     in `cache`, a folder that is kept under `limit_bytes` by deleting what was not used for longest.
@@ -72,7 +74,7 @@ class Source:
 
 
 def read(
-    folder: Path | Scan,
+    folder: Path | Url | str | Scan,
     cache: Path,
     *,
     max_size: int = 288,
@@ -82,7 +84,7 @@ def read(
     fit: Fit = "squash",
 ) -> Source:
     """The first half of `prepare`: scan, look at each header, decode. It raises as `prepare` does."""
-    files = folder if isinstance(folder, Scan) else scan(Path(folder))
+    files = folder if isinstance(folder, Scan) else scan_input(folder, cache=Path(cache))
     report = progress or (lambda done, of: None)
     probes, key, decoded = steady.read(files, Path(cache), max_size=max_size, limit_bytes=limit_bytes, report=report, max_pixels=max_pixels, fit=fit)
     report(2 * len(files.files), 2 * len(files.files))
@@ -95,7 +97,7 @@ def dataset_of(source: Source, cache: Path, splitting: Splitting = PLAIN, group_
     families, notes = _grouped(source, group_by)
     return assemble(
         name=told_apart(files.source.with_suffix("") if files.source else files.folder),
-        folder=str(files.folder.resolve()),
+        folder=str(files.url or files.folder.resolve()),
         classes=files.classes,
         files=[files.files[row] for row in source.good],
         digests=[source.probes[row].digest for row in source.good],

@@ -74,7 +74,7 @@ def corrected(files: Scan, corrections: Sequence[Correction], place: Path) -> Sc
         if one.path not in labels:
             near = difflib.get_close_matches(one.path, labels, 1)
             raise DataError(
-                f"{where}: there is no image '{one.path}' in {files.folder}.{f' Did you mean {near[0]!r}?' if near else ''} Was it moved or renamed?"
+                f"{where}: there is no image '{one.path}' in {files.shown}.{f' Did you mean {near[0]!r}?' if near else ''} Was it moved or renamed?"
             )
         if one.path in seen:
             raise DataError(f"{where}: '{one.path}' is in line {seen[one.path]} already. Keep one of the two.")

@@ -126,7 +126,7 @@ def decode(
     if good:
         arrays.write(path_of(cache, key, side), (len(good), side, side, channels), blocks(), limit_bytes)
     if len(bad) == len(paths):
-        raise DataError(f"None of the {len(paths)} images in {scan.folder} can be used. The first, {paths[0]}: {bad[paths[0]]}.")
+        raise DataError(f"None of the {len(paths)} images in {scan.shown} can be used. The first, {paths[0]}: {bad[paths[0]]}.")
     decoded = Decoded(side, channels, native, bad, levels, notes, bands, fit)
     write_atomically(cache / f"{key}.json", json.dumps({**asdict(decoded), "levels": levels.as_dict()}).encode())
     return decoded

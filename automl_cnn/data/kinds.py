@@ -101,9 +101,12 @@ def refusal(status: os.stat_result) -> str:
     """Why a file must not be opened, in a clause; "" for a regular file of a reasonable size."""
     if not stat.S_ISREG(status.st_mode):
         return f"it is {_KINDS.get(stat.S_IFMT(status.st_mode), 'a special file')}, not an image file"
-    if status.st_size > LARGEST_FILE:
-        return f"the file is too large: {status.st_size / 1e9:,.1f} GB, expected at most {LARGEST_FILE / 1e9:g} GB"
-    return ""
+    return too_large(status.st_size) if status.st_size > LARGEST_FILE else ""
+
+
+def too_large(size: int) -> str:
+    """The reason to leave a file of this size out."""
+    return f"the file is too large: {size / 1e9:,.1f} GB, expected at most {LARGEST_FILE / 1e9:g} GB"
 
 
 def why_not(path: Path | str) -> str:

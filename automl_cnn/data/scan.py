@@ -19,6 +19,7 @@ from automl_cnn.data.walk import Folder, Listed, walk
 from automl_cnn.errors import DataError
 from automl_cnn.paths import because, shortened
 from automl_cnn.text import readable
+from automl_cnn.urls import Url
 
 VAGUE = frozenset({"train", "training", "data", "images", "dataset"})  # folder names that do not tell one set from another
 _SHOWN = 3
@@ -35,6 +36,12 @@ class Scan:
     refused: tuple[tuple[str, str], ...] = ()
     source: Path | None = None  # the table that lists them, where the user named one
     groups: tuple[str, ...] = ()  # by file, what it shares with others, where a table says so
+    url: Url | None = None  # where the user says that they are, if `folder` is a copy
+
+    @property
+    def shown(self) -> str:
+        """What messages call the folder."""
+        return str(self.url or self.folder)
 
 
 def scan(folder: Path, *, skip: Sequence[Path] = (), listed: Listed | None = None) -> Scan:
@@ -88,10 +95,11 @@ def status_of(path: Path, what: str, expected: str) -> os.stat_result:
     raise DataError(f"{problem}. Expected {expected}.")
 
 
-def told_apart(folder: Path) -> str:
+def told_apart(folder: Path | Url) -> str:
     """A name for the images in a folder: its own, with its parent's where it alone says little (`flowers-train`)."""
-    path = folder.resolve()
-    return readable(f"{path.parent.name}-{path.name}" if path.name.lower() in VAGUE and path.parent.name else path.name)
+    path = folder if isinstance(folder, Url) else folder.resolve()
+    above = path.above if isinstance(path, Url) else path.parent.name
+    return readable(f"{above}-{path.name}" if path.name.lower() in VAGUE and above else path.name)
 
 
 def _classes(folder: Path, layout: Layout, notes: list[str]) -> tuple[str, ...]:

@@ -48,5 +48,5 @@ def read(
                     probes[row] = CHANGED if path in changed else look(scanned.folder / path, max_pixels)
             changed |= again
     raise DataError(
-        f"{len(changed):,} files in {scanned.folder} changed while they were read, such as '{min(changed)}'. Wait until nothing writes there, and try again."
+        f"{len(changed):,} files in {scanned.shown} changed while they were read, such as '{min(changed)}'. Wait until nothing writes there, and try again."
     )

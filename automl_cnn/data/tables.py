@@ -4,7 +4,8 @@ path,label,split,group
 photos/1.jpg,cat,train,person1
 photos/2.jpg,dog,test,person2
 
-Paths are relative to the table's folder, and stay within it. Rows without a label are left out: such images can only be predicted.
+Paths are relative to the table's folder, and stay within it; a table at a URL may have whole URLs, of files below its folder.
+Rows without a label are left out: such images can only be predicted.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from automl_cnn.paths import address
 from automl_cnn.text import readable
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+METADATA = "metadata"  # the name, without suffix, of a table that describes the images beside it, as in Hugging Face's `imagefolder`
 ROLES = ("path", "label", "split", "group", "weight")
 NAMES = {  # what a column may be called, in small letters
     "path": ("path", "file", "filename", "file_name", "filepath", "file_path", "image", "image_path", "img", "img_path"),
@@ -57,10 +59,11 @@ def is_table(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES
 
 
-def scan_table(table: Path, columns: str | None = None, *, cache: Path | None = None) -> Scan:
+def scan_table(table: Path, columns: str | None = None, *, cache: Path | None = None, above: str = "") -> Scan:
     """The images that a table lists. `columns` names them where they are called otherwise: `path=file,label=species`.
 
     A Parquet file may hold the images themselves, as bytes or as Hugging Face's `{"bytes": ..., "path": ...}`: they are written to `cache`.
+    `above` is the URL of the table's folder, where the table is a copy.
 
     Raises:
         DataError: it cannot be read, has no columns for path and label, names a file outside of its folder, a split that is none, or two labels for an image;
@@ -68,7 +71,7 @@ def scan_table(table: Path, columns: str | None = None, *, cache: Path | None = 
         ConfigError: `columns` is no list of that form, or names a column that is not there.
     """
     heads, values = _read(table)
-    return scan_rows(table, heads, values, columns=columns, cache=cache)
+    return scan_rows(table, heads, values, columns=columns, cache=cache, above=above)
 
 
 def scan_rows(
@@ -79,6 +82,7 @@ def scan_rows(
     columns: str | None,
     cache: Path | None = None,
     base: Path | None = None,
+    above: str = "",
 ) -> Scan:
     """The images that rows list: `values` are a line number and the cells by column each. Paths are relative to `base`, or to the folder of `table`.
 
@@ -86,7 +90,7 @@ def scan_rows(
     """
     chosen = _columns(table, heads, columns)
     place, values = (base, values) if base is not None else embedded.written(table, values, chosen["path"], cache)
-    rows = [_row(line, given, chosen) for line, given in values]
+    rows = [_row(line, given, chosen, above) for line, given in values]
     if not rows:
         raise DataError(f"The table {table} has no rows: expected one for each image, with the columns path and label.")
     labels, files, notes = _labeled(table, rows, place)
@@ -117,7 +121,7 @@ def has_labels(table: Path, columns: str | None = None) -> bool:
     return True
 
 
-def images_in(table: Path, columns: str | None = None) -> dict[str, str]:
+def images_in(table: Path, columns: str | None = None, *, above: str = "") -> dict[str, str]:
     """The images that a table lists, each with its label, "" where it has none: for prediction, which needs no labels.
 
     Raises:
@@ -125,10 +129,18 @@ def images_in(table: Path, columns: str | None = None) -> dict[str, str]:
     """
     heads, values = _read(table)
     chosen = _columns(table, heads, columns, needed=("path",))
-    rows = [_row(line, given, chosen) for line, given in values]
+    rows = [_row(line, given, chosen, above) for line, given in values]
     if not rows:
         raise DataError(f"The table {table} has no rows: expected one for each image, with a column path.")
     return {_within(table, row, table.parent): row.label for row in rows}
+
+
+def paths_in(table: Path, columns: str | None = None, *, above: str = "") -> list[str]:
+    """The files that a table lists, each once; none where the images are in the table itself. It raises as `images_in` does."""
+    heads, values = _read(table)
+    chosen = _columns(table, heads, columns, needed=("path",))
+    rows = ((line, given) for line, given in values if embedded.content_of(given.get(chosen["path"])) is None)
+    return list(dict.fromkeys(_within(table, _row(line, given, chosen, above), table.parent) for line, given in rows))
 
 
 def _read(table: Path) -> tuple[list[str], Iterator[tuple[int, Mapping[str, Any]]]]:
@@ -206,8 +218,10 @@ def _columns(table: Path, heads: Sequence[str], given: str | None, needed: Seque
     return chosen
 
 
-def _row(line: int, given: Mapping[str, Any], chosen: Mapping[str, str]) -> _Row:
+def _row(line: int, given: Mapping[str, Any], chosen: Mapping[str, str], above: str) -> _Row:
     values = {role: _text(given.get(name)) for role, name in chosen.items() if role != "weight"}
+    if above:
+        values["path"] = values["path"].removeprefix(f"{above}/")
     return _Row(line, **values)
 
 

@@ -6,7 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
-from automl_cnn.data import arrays, regular
+from automl_cnn.data import arrays, claims, regular
 
 FOLDER, MARK = "unpacked", ".complete"
 
@@ -27,7 +27,7 @@ def is_complete(place: Path) -> bool:
 
 
 def used(place: Path, cache: Path, limit_bytes: int = arrays.LIMIT_BYTES) -> None:
-    """Mark a folder as complete and used now, and delete those used least recently until the rest fits.
+    """Mark a folder as complete and used now, and delete those used least recently, save those in use, until the rest fits.
 
     Raises:
         OSError: it cannot be written.
@@ -35,6 +35,7 @@ def used(place: Path, cache: Path, limit_bytes: int = arrays.LIMIT_BYTES) -> Non
     (place / MARK).touch()
     os.utime(place / MARK)
     others: list[tuple[float, int, Path]] = []
+    spared = {place.name, *claims.in_use(cache / FOLDER)}
     for other in (cache / FOLDER).glob("*"):
         if is_complete(other):
             size = sum(file.stat().st_size for file in other.rglob("*") if file.is_file())
@@ -43,6 +44,6 @@ def used(place: Path, cache: Path, limit_bytes: int = arrays.LIMIT_BYTES) -> Non
     for _, size, other in sorted(others):
         if total <= limit_bytes:
             break
-        if other != place:
+        if other.name not in spared:
             shutil.rmtree(other, ignore_errors=True)
             total -= size

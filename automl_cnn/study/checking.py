@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from automl_cnn import elapsed
 from automl_cnn.errors import ConfigError
-from automl_cnn.quantities import clock
+from automl_cnn.quantities import bytes_, clock
 from automl_cnn.study.observer import Observer
 
 OFTEN = 0.2  # seconds between two messages
@@ -39,6 +39,15 @@ class Checking:
                 "Nothing was searched. Set a longer --budget, or pass a folder with fewer files."
             )
         self._show(f"listing the files: {files:,} so far")
+
+    def fetched(self, done: int, of: int) -> None:
+        """`done` of `of` bytes of the images came from elsewhere."""
+        if self._is_over() and done < of:
+            raise ConfigError(
+                f"The budget of {clock(self.budget or 0)} was used up while the images were fetched ({bytes_(done)} of {bytes_(of)}). "
+                "Nothing was searched. What was fetched is kept: the same command goes on there, or set a longer --budget."
+            )
+        self._show(f"fetching the images: {bytes_(done)} of {bytes_(of)}")
 
     def images(self, done: int, of: int) -> None:
         """`done` of `of` steps were taken; each image is read in the first half of them and decoded in the second."""

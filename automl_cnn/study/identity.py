@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from automl_cnn.data import Dataset, told_apart
 from automl_cnn.errors import ConfigError, DataError, StoreError
 from automl_cnn.flags import identity
 from automl_cnn.metrics import suited
-from automl_cnn.paths import written
+from automl_cnn.paths import stored
 from automl_cnn.store import Store, atomic_write_text
 from automl_cnn.study.observer import Observer
 from automl_cnn.study.record.record import FINGERPRINT, Record
@@ -62,7 +61,7 @@ def name_of(config: StudyConfig, store: Store | None = None) -> str:
     otherwise, a set metric makes another name.
     """
     identity = _identity(config)
-    identity["data"] = written(Path(os.path.realpath(config.data)))
+    identity["data"] = stored(config.data)
     digest = hashlib.blake2b(json.dumps(identity, sort_keys=True).encode(), digest_size=3).hexdigest()
     plain = re.sub(r"[^\w.-]+", "-", told_apart(config.data)).strip("-.") or "study"
     name = f"{plain}-{digest}"
@@ -138,5 +137,5 @@ def write_toml(path: Path, config: StudyConfig, name: str) -> None:
     values["name"] = name
     for key in ("data", "store", "plugins_dir", "weights", "labels"):
         if values.get(key) is not None:
-            values[key] = written(Path(os.path.realpath(getattr(config, key))))
+            values[key] = stored(getattr(config, key))
     atomic_write_text(path, tomli_w.dumps(values))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from automl_cnn.caveats import COPIES, COPIES_TEST
 from automl_cnn.check.early import early
 from automl_cnn.check.material import Material
@@ -13,7 +11,6 @@ from automl_cnn.data.assemble import Splitting
 from automl_cnn.data.corrections import corrected
 from automl_cnn.data.corrections import read as corrections
 from automl_cnn.data.inputs import scan_input
-from automl_cnn.data.walk import Listed
 from automl_cnn.diagnosis.copies import share_of_copies
 from automl_cnn.errors import ImagesGone, StoreError
 from automl_cnn.problems import Checked
@@ -25,15 +22,15 @@ CHECK_SHARE, CHECK_MOST = 0.05, 20.0  # of the budget, and seconds, for the chec
 LOOKED_THROUGH = 10**9  # bytes of images that are compared for copies, in about a second
 
 
-def scanned(data: Path, store: Store, *, columns: str | None = None, labels: Path | None = None, listed: Listed | None = None) -> Scan:
-    """The files of a folder or a table, with the corrections of the list `labels`.
+def scanned(config: StudyConfig, store: Store, checking: Checking) -> Scan:
+    """The files of a folder or a table, with the corrections of a list.
 
     Raises:
         DataError: the folder's layout; a line of the table or of the list cannot be used.
         ConfigError: `columns` are not there.
     """
-    files = scan_input(data, cache=store.cache_place, columns=columns, skip=[store.root], listed=listed)
-    return files if labels is None else corrected(files, corrections(labels), labels)
+    files = scan_input(config.data, cache=store.cache_place, columns=config.columns, skip=[store.root], listed=checking.listed, fetched=checking.fetched)
+    return files if config.labels is None else corrected(files, corrections(config.labels), config.labels)
 
 
 def prepared(images: Scan, config: StudyConfig, store: Store, checking: Checking) -> Material:

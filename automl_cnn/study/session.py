@@ -90,7 +90,7 @@ def run(
     store = Store(config.store)
     checking = Checking(observer, started, config.budget)
     if dataset is None:  # before anything is started or written
-        images: Dataset | Scan = scanned(config.data, store, columns=config.columns, labels=config.labels, listed=checking.listed)
+        images: Dataset | Scan = scanned(config, store, checking)
     else:
         images = dataset
     name = config.name or name_of(config, store)

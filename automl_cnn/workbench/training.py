@@ -15,7 +15,7 @@ import numpy as np
 
 from automl_cnn.comparison.sets import some
 from automl_cnn.config import Metric
-from automl_cnn.data import Dataset, prepare, prepare_arrays, scan
+from automl_cnn.data import Dataset, prepare, prepare_arrays
 from automl_cnn.data.samples import digits
 from automl_cnn.paired import unpacked
 from automl_cnn.plugin import Architecture, Optimizer, Plugin, Regularizer
@@ -60,7 +60,7 @@ class Trained:
 
 
 def images(folder: str | Path | None = None, *, train: int | None = 400, held_out: int | None = 600, size: int = 64, seed: int = 0) -> Dataset:
-    """Images to learn from and to be judged by: scikit-learn's handwritten digits, or those of a folder with one subfolder per class.
+    """Images to learn from and to be judged by: scikit-learn's handwritten digits, or those of a folder, an archive, a table or a URL.
 
     `train` and `held_out` limit their numbers (None: all there are), `size` the pixels that are kept of each side. A smaller number of training
     images is a part of any larger one.
@@ -74,7 +74,7 @@ def images(folder: str | Path | None = None, *, train: int | None = 400, held_ou
         dataset = prepare_arrays(pictures, labels, place, seed=seed, val_share=HELD_OUT, test_share=TEST, max_size=size)
         dataset = dataclasses.replace(dataset, name="digits")
     else:
-        dataset = prepare(scan(Path(folder)), place, seed=seed, val_share=HELD_OUT, test_share=TEST, max_size=size)
+        dataset = prepare(folder, place, seed=seed, val_share=HELD_OUT, test_share=TEST, max_size=size)
     return some(dataset, train, held_out)
 
 

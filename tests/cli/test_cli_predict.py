@@ -185,3 +185,39 @@ def test_a_table_that_cannot_be_used_is_one_sentence(classifier, tmp_path, monke
     done = run("m", *arguments)
     assert done.exit_code == 2
     assert words in done.stderr
+
+
+@pytest.fixture
+def new(memory):
+    """Images at memory://new: in folders named after classes, and a table of them."""
+    for path in ("cat/c1.png", "dog/d1.png", "cat/bad.png", "notes.txt"):
+        memory.pipe_file(f"/new/{path}", b"x")
+    memory.pipe_file("/new/all.csv", b"path,label\ncat/c1.png,cat\nmemory://new/dog/d1.png,cat\n")
+
+
+@pytest.mark.parametrize(
+    ("given", "shown", "words"),
+    [
+        (
+            "memory://new",
+            ["memory://new/cat/c1.png", "memory://new/dog/d1.png"],
+            ["2 of the 2 images in folders", "left out memory://new/cat/bad.png cannot", "1 .txt"],
+        ),
+        ("memory://new/all.csv", ["memory://new/cat/c1.png", "memory://new/dog/d1.png"], ["1 of the 2 images with a label"]),
+        ("memory://new/cat/c1.png", ["memory://new/cat/c1.png"], ["1 of the 1 image in folders"]),
+    ],
+)
+def test_images_at_a_url_stand_under_their_urls(classifier, new, tmp_path, given, shown, words):
+    done = run("m", given, "--store", tmp_path / "runs")
+    assert done.exit_code == 0, done.output
+    assert [row["path"] for row in csv.DictReader(io.StringIO(done.stdout))] == shown
+    for word in words:
+        assert word in done.stderr
+    assert str(tmp_path) not in done.output
+
+
+def test_a_url_without_images_leaves_no_store(classifier, memory, tmp_path):
+    done = run("m", "memory://old", "--store", tmp_path / "runs")
+    assert done.exit_code == 2
+    assert "There is no folder or file memory://old" in done.stderr
+    assert not (tmp_path / "runs").exists()

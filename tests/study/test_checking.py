@@ -79,7 +79,6 @@ def test_a_search_lists_the_folder_once_shows_how_far_it_is_and_never_sees_its_o
 
     honest = inputs.scan
     monkeypatch.setattr(inputs, "scan", scan)
-    monkeypatch.setattr("automl_cnn.data.cache.scan", scan)
     monkeypatch.setattr(session, "LocalExecutor", FakeWorker)
     shown = Shown()
     settings = {"data": photos, "name": "s", "store": photos / "runs", "pretrained": "none", "architectures": ("simple_cnn",), "trials": 1}
@@ -105,3 +104,14 @@ def test_images_that_are_ready_soon_lead_to_a_model_even_after_a_budget_that_is_
     result = session.run(config, track=False, started=elapsed.now() - 2)
     assert result.configuration["architecture"] == "majority_class"
     assert Path(result.model_path).is_file()
+
+
+def test_fetching_shows_bytes_and_ends_with_the_budget():
+    shown, now = Shown(), Clock()
+    progress = Checking(shown, 1000.0, 60, now)
+    progress.fetched(5_000_000, 2_000_000_000)
+    assert shown.texts == ["fetching the images: 5.0 MB of 2.0 GB"]
+    now.time += 60
+    progress.fetched(7, 7)  # the last byte
+    with pytest.raises(ConfigError, match=r"The budget of 1:00 was used up while the images were fetched \(7\.0 MB of 2\.0 GB\).*What was fetched is kept"):
+        progress.fetched(7_000_000, 2_000_000_000)

@@ -6,6 +6,7 @@ A store may have been moved or copied, another search may have taken the room of
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from automl_cnn.data.inputs import scan_input
 from automl_cnn.errors import AutomlCnnError, ConfigError, DataError
 from automl_cnn.places import moved, store_of
 from automl_cnn.store import Store, StudyFolder
+from automl_cnn.urls import Url
 
 
-def images_of(folder: StudyFolder, data: Path | None = None) -> Dataset:
+def images_of(folder: StudyFolder, data: Path | Url | None = None) -> Dataset:
     """The data set of a study, its pixels ready to be read. `data` is where its image files are, if they are elsewhere now.
 
     Raises:
@@ -41,16 +43,13 @@ def images_of(folder: StudyFolder, data: Path | None = None) -> Dataset:
     if root is None:
         raise DataError(f"The decoded images {dataset.array} are gone, and {folder.folder} lies in no store to decode them again. Export from its own store.")
     settings = settings_of(folder)
-    places = [data] if data else [Path(dataset.folder), paths.read(settings.get("data", dataset.folder))]  # the second has moved along with the store
-    table = paths.read(settings["data"]) if settings.get("data") else None
-    places = [table] if table is not None and table.is_file() and data is None else places
-    place = next((place for place in places if place.exists()), places[0])
-    if not place.exists():
+    place = data or _place(dataset, settings)
+    if isinstance(place, Path) and not place.exists():
         raise DataError(f"The images of the study '{folder.name}' are not at {place}, and their decoded copy is gone. {_WHERE}")
     shares = {key: settings.get(key, StudyConfig.model_fields[key].default) for key in ("seed", "val_share", "test_share")}
     size = settings.get("max_resolution", StudyConfig.model_fields["max_resolution"].default)
     labels = paths.read(settings["labels"]) if settings.get("labels") else None
-    files = scan_input(place, cache=Store(root).cache, columns=settings.get("columns") if place.is_file() else None)
+    files = scan_input(place, cache=Store(root).cache, columns=settings.get("columns") if isinstance(place, Url) or place.is_file() else None)
     again = prepare(files if labels is None else corrected(files, corrections(labels), labels), Store(root).cache, max_size=size, fit=dataset.fit, **shares)
     if again.fingerprint != dataset.fingerprint or (again.side, len(again)) != (dataset.side, len(dataset)):
         raise DataError(f"The images in {place} are not those of the study '{folder.name}': they were changed since, or are others. {_WHERE}")
@@ -59,7 +58,16 @@ def images_of(folder: StudyFolder, data: Path | None = None) -> Dataset:
     return dataset
 
 
-def looked_for(folder: StudyFolder, data: Path | None = None) -> tuple[Dataset | None, str]:
+def _place(dataset: Dataset, settings: Mapping[str, Any]) -> Path | Url:
+    """Where the images of a study were, or where its settings say: that has moved along with the store. The one of the two that exists."""
+    named = paths.location(settings.get("data") or dataset.folder)
+    if isinstance(named, Url) or named.is_file():
+        return named
+    before = Path(dataset.folder)
+    return before if before.exists() or not named.exists() else named
+
+
+def looked_for(folder: StudyFolder, data: Path | Url | None = None) -> tuple[Dataset | None, str]:
     """The same; or None, and why. A place that the user names must hold the images, though.
 
     Raises:

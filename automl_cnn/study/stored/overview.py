@@ -24,6 +24,7 @@ from automl_cnn.store import Store, StudyFolder
 from automl_cnn.study.record.disk import STOPPED
 from automl_cnn.study.record.lock import holder
 from automl_cnn.study.record.record import DATA, RESULT, Record
+from automl_cnn.urls import Url
 
 Interval = tuple[float, float]
 NOWHERE = ".refused"  # no folder; stands for the one of a study whose name is refused
@@ -192,7 +193,7 @@ class Overview:
             "leaderboard": trials,
         }
 
-    def continued(self, store: Store, *, budget: str | None = None, trials: int | None = None, data: Path | None = None) -> StudyConfig:
+    def continued(self, store: Store, *, budget: str | None = None, trials: int | None = None, data: str | Path | None = None) -> StudyConfig:
         """The settings that go on with the study for `budget` more time and `trials` more trials; where one is given, it alone limits.
 
         `data` is where the images are, if they have moved.
@@ -295,8 +296,10 @@ def _as_of_now(result: Mapping[str, Any], folder: StudyFolder) -> Mapping[str, A
 
 
 def _exists(place: object) -> bool:
+    """Whether images are there, as far as that shows at once: a URL is asked when its images are listed."""
     try:
-        return paths.read(place).exists()
+        where = paths.location(place)
+        return isinstance(where, Url) or where.exists()
     except (ValueError, OSError):
         return False
 
