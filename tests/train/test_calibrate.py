@@ -111,24 +111,30 @@ def test_what_is_told_already_is_not_asked_again(dataset, plugins, spec):
         assert not logits_of(model, images, rows, unusable).any(), "the model was run"
 
 
-def test_what_calibration_found_is_used_as_long_as_the_file_is_asked_about(dataset, plugins, spec, monkeypatch):
+def test_what_calibration_computed_is_used_as_long_as_the_file_is_asked_about_and_kept_in_it(dataset, plugins, spec, monkeypatch):
     checkpoint = train(spec(epochs=2), dataset, plugins, lambda event: True).checkpoint
     modelfile.write_card(Path(checkpoint), {"size": 8, "trial": 0, "channels": 1, "classes": list(dataset.classes)})
     worker, asked = Worker.__new__(Worker), []
     worker._dataset, worker._scored, worker._known = dataset, None, None
     monkeypatch.setattr("automl_cnn.train.calibrate.predict", lambda *given: pytest.fail("it is known what the network says of the validation images"))
-    monkeypatch.setattr("automl_cnn.train.examine.predict", lambda model, images, rows: asked.append(len(rows)) or predict(model, images, rows))
+    monkeypatch.setattr("automl_cnn.train.predict", lambda model, images, rows: asked.append(len(rows)) or predict(model, images, rows))
     found = worker._calibrate(checkpoint)
     told = worker._examine(checkpoint)
     assert not asked
+    kept = predictions.recall(Path(checkpoint))
+    np.testing.assert_allclose(kept, predict(load_model(Path(checkpoint)), pixels(dataset, 8), dataset.rows("val")), atol=1e-5)
     worker._scored = None
-    anew = worker._examine(checkpoint)
+    again = worker._examine(checkpoint)
+    assert not asked, "it is in the file"
+    monkeypatch.setattr(predictions, "recall", lambda file: None)
+    worker._scored = None
+    worker._examine(checkpoint)
     assert asked == [len(dataset.rows("val"))]
-    assert told.temperature == anew.temperature == found.temperature
-    assert told.confusion == anew.confusion
+    assert told.temperature == again.temperature == found.temperature
+    assert told.confusion == again.confusion
     off = sum(entry.count * abs(entry.accuracy - entry.confidence) for entry in told.bins) / len(dataset.rows("val"))
     assert off == pytest.approx(found.error_after), "terminal and report say the same"
-    assert [entry.confidence for entry in told.bins] == pytest.approx([entry.confidence for entry in anew.bins], abs=1e-4)
+    assert [entry.confidence for entry in told.bins] == pytest.approx([entry.confidence for entry in again.bins], abs=1e-4)
 
 
 def test_a_calibration_that_cannot_be_written_is_forgotten(dataset, plugins, spec, monkeypatch):

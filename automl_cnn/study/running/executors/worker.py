@@ -153,12 +153,14 @@ class Worker:
         part = file.with_name(f".calibrated-{os.getpid()}.keras")
         try:
             network.save(part)
+            answers = softmax(logits, calibration.temperature)
+            predictions.keep(part, answers)
             write_card(part, {**card, "temperature": calibration.temperature})
             unseal(file)
             part.replace(file)
         finally:
             part.unlink(missing_ok=True)
-        self._scored, self._known = (model, network), softmax(logits, calibration.temperature)
+        self._scored, self._known = (model, network), answers
         return calibration
 
     def _fetch(self, payload: tuple[str, str]) -> None:
@@ -192,6 +194,7 @@ class Worker:
         return TestScore(score, span, confusion(labels, probabilities))
 
     def _examine(self, model: str) -> Evidence:
+        from automl_cnn import predictions
         from automl_cnn.data import pixels
         from automl_cnn.modelfile.file import read_card
         from automl_cnn.study.running.doubts import with_doubts
@@ -199,9 +202,13 @@ class Worker:
         from automl_cnn.train.examine import examine
 
         network, card = self._network(model), read_card(Path(model))  # with another file, nothing is known of it yet
-        if self._known is None:
-            self._known = predict(network, pixels(self._dataset, int(card["size"])), self._dataset.rows("val"))
-        return with_doubts(examine(network, card, self._dataset, self._known), self._dataset, self._known)
+        rows, known = self._dataset.rows("val"), self._known
+        if known is None:
+            kept = predictions.recall(Path(model))
+            fits = (len(rows), len(self._dataset.classes))
+            known = kept if kept is not None and kept.shape == fits else predict(network, pixels(self._dataset, int(card["size"])), rows)
+        self._known = known
+        return with_doubts(examine(network, card, self._dataset, known), self._dataset, known)
 
     def _network(self, model: str) -> Any:
         """The model of a file, loaded once for all that is asked of it in a row."""
