@@ -65,20 +65,7 @@ def check(
     features = _features(dataset, registry, seconds, tell, unchecked)
     pairs: list[copies.Pair] = []
     if features is not None:
-        if len(features.rows) > MOST_PAIRS:
-            unchecked.append(f"altered copies: more than {MOST_PAIRS:,} images")
-        else:
-            if features.middles is None:
-                unchecked.append("crops of less than nine tenths: the time was up (--time)")
-            tell("comparing images", 0, 1)
-            small = pixels(dataset, min(dataset.side, SIDE))
-            local = copies.near(
-                features.plain[:, features.last],
-                features.mirrored[:, features.last],
-                small[features.rows],
-                None if features.middles is None else features.middles[:, features.last],
-            )
-            pairs = [copies.Pair(int(features.rows[pair.one]), int(features.rows[pair.other]), pair.details, pair.mirrored) for pair in local]
+        pairs = _altered(dataset, features, tell, unchecked)
         problems += _labels(dataset, features, unchecked)
     problems = in_order([*problems, *material.of_copies(pairs)])
     return Checked(
@@ -90,6 +77,20 @@ def check(
         pictures_of(dataset, problems),
         dataset.fingerprint,
     )
+
+
+def _altered(dataset: Dataset, features: Read, tell: Report, unchecked: list[str]) -> list[copies.Pair]:
+    """Pairs of versions of one photo among the images that the network looked at."""
+    if len(features.rows) > MOST_PAIRS:
+        unchecked.append(f"altered copies: more than {MOST_PAIRS:,} images")
+        return []
+    if features.middles is None:
+        unchecked.append("crops of less than nine tenths: the time was up (--time)")
+    tell("comparing images", 0, 1)
+    plain, mirrored = features.plain[:, features.last], features.mirrored[:, features.last]
+    middles = None if features.middles is None else features.middles[:, features.last]
+    images, rows = pixels(dataset, min(dataset.side, SIDE))[features.rows], features.rows
+    return [copies.Pair(int(rows[pair.one]), int(rows[pair.other]), pair.details, pair.mirrored) for pair in copies.near(plain, mirrored, images, middles)]
 
 
 def _features(dataset: Dataset, registry: Registry | None, seconds: float | None, tell: Report, unchecked: list[str]) -> Read | None:

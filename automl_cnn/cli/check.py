@@ -73,13 +73,7 @@ def check(
         if path is not None and (why := address(path)):
             raise ConfigError(f"{path} cannot be written: {why}.")
     limit, places = _seconds(time), Store(store)
-    plugins = None if quick else registry.load(plugins_dir)
-    if plugins is not None:
-        try:
-            backend.require()
-        except BackendError as error:
-            plugins = None
-            say(f"No network looks at the images: {error}")
+    plugins = None if quick or not _can_look() else registry.load(plugins_dir)
     with _progress() as report:
         checked = checks.check(images_place(data), places.cache_place, plugins, seed=seed, seconds=limit, columns=columns, report=report)
     place = page.write(checked, out or places.root / "checks" / f"{page.name_of(checked)}.html")
@@ -91,6 +85,16 @@ def check(
         write_json({**checked.as_dict(), "page": str(place)})
     else:
         _show(checked, place, None if fix is None else f"{fix} ({plural(listed, 'image')})")
+
+
+def _can_look() -> bool:
+    """Whether a network can look at the images; where it cannot, the reason is printed."""
+    try:
+        backend.require()
+    except BackendError as error:
+        say(f"No network looks at the images: {error}")
+        return False
+    return True
 
 
 def _show(checked: Checked, place: Path, listed: str | None) -> None:

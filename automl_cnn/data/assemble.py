@@ -62,9 +62,7 @@ def assemble(
     groups = groups_of([path for path, _, _ in files], labels, digests, stored, kept=pairs, more=families)
     aside = _doubtful(labels, digests, given, len(classes))
     splits = _split(labels, digests, given, splitting, classes=classes, keys=groups.keys, aside=aside, together=bool(families))
-    notes = (*notes, *groups.notes)
-    notes = (*notes, *_on_torn(torn(labels, groups.keys, given, splits), classes))
-    notes = (*notes, *_on_doubtful(labels, digests, len(aside)))
+    notes = (*notes, *groups.notes, *_on_torn(torn(labels, groups.keys, given, splits), classes), *_on_doubtful(labels, digests, len(aside)))
     why = dict.fromkeys(aside.tolist(), "the same bytes are in another class")
     if splitting.drop_leaks:
         leaking, note = _leaking(labels, splits, given, groups.keys, classes)

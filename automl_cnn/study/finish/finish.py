@@ -16,14 +16,13 @@ from automl_cnn.config import StudyConfig
 from automl_cnn.data import Dataset, pixels
 from automl_cnn.errors import DataError, StoreError, TrialError
 from automl_cnn.evidence import Evidence, Matrix
-from automl_cnn.judged import folds_of
 from automl_cnn.modelfile.file import read_card, seal, write_card
 from automl_cnn.pareto import front, winner
 from automl_cnn.ranking import incumbent
 from automl_cnn.records import Calibration, Finished, Folds, Refit, Started, State, StudyResult, Trial
 from automl_cnn.store import Store, StudyFolder
 from automl_cnn.study.finish import ensembles, majority, reporting
-from automl_cnn.study.finish.folds import KEPT, CrossValidation
+from automl_cnn.study.finish.folds import CrossValidation
 from automl_cnn.study.finish.refits import Refits
 from automl_cnn.study.model_files import ModelFiles
 from automl_cnn.study.notes import remarks
@@ -88,7 +87,7 @@ class Finish:
         refit, better = self._refit(best, stopped_by, members=len(joined.get("members", ())) or 1)
         evidence, without = self._looked(test, scoring, best)
         result = self._result(best, test, stopped_by, joined, calibration=calibration, refit=refit)
-        result = dataclasses.replace(result, cross_validation=self._folds(best, stopped_by, members=len(result.members) or 1))
+        result = dataclasses.replace(result, cross_validation=self._folds(best, stopped_by, len(result.members) or 1))
         with self.as_room_allows():
             for number in result.front:
                 if self.model_files.checkpoint(number).exists():
@@ -227,18 +226,12 @@ class Finish:
         return CrossValidation(self.config, self.dataset, self.executor, lambda: self._left - REPORT)
 
     def _folds(self, best: Trial, stopped_by: str, members: int) -> Folds | None:
-        """The winner's recipe over every image; of a study that goes on and has the same winner, what is known. None where nobody asked for it."""
-        if self.sizing is None or self.config.folds is None or stopped_by == STOPPED:
+        """The winner's recipe over every image; None where nobody asked for it."""
+        if self.sizing is None or stopped_by == STOPPED:
             return None
-        if stopped_by == "user":
-            return Folds(self.config.folds, note="the search was stopped; the same command does it")
-        known = folds_of(self.record.group(KEPT).get(str(best.number)))
-        if known is not None and known.wanted == self.config.folds and len(known.scores) == known.wanted and members == 1:
-            return known
-        made = self.folds.make(best, members, self.observer.finishing)
-        if made is not None:
-            with self.as_room_allows():
-                self.record.keep_one(KEPT, str(best.number), dataclasses.asdict(made))
+        made: Folds | None = None
+        with self.as_room_allows():
+            made = self.folds.standing(self.record, best, stopped_by, members=members, say=self.observer.finishing)
         return made
 
     def _found_at(self, best: Trial) -> float | None:

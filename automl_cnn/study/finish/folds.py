@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,9 +13,11 @@ from automl_cnn.config import StudyConfig
 from automl_cnn.data import Dataset
 from automl_cnn.data.folds import LEAST, possible
 from automl_cnn.errors import TrialError
+from automl_cnn.judged import folds_of
 from automl_cnn.records import Folds, Trial
 from automl_cnn.study.finish.refits import REGRESSION as BUILT
 from automl_cnn.study.plan.budget import SETUP
+from automl_cnn.study.record.record import Record
 from automl_cnn.study.running.executors.protocol import Executor, FoldJob
 from automl_cnn.transfer import is_probe
 
@@ -39,6 +42,21 @@ class CrossValidation:
         slow = max(1.0, (ready or SETUP) / SETUP)
         wanted = slow * (BUILT + REGRESSION * self.config.folds) if is_probe(best.configuration) else self.config.folds * best.seconds
         return min(wanted, SHARE * self.config.budget)
+
+    def standing(self, record: Record, best: Trial, stopped_by: str, *, members: int, say: Callable[[str], None]) -> Folds | None:
+        """What is measured, and kept in the record: of a study that goes on and has the same winner, what is known already. None where nobody asked for it."""
+        wanted = self.config.folds
+        if wanted is None:
+            return None
+        if stopped_by == "user":
+            return Folds(wanted, note="the search was stopped; the same command does it")
+        known = folds_of(record.group(KEPT).get(str(best.number)))
+        if known is not None and known.wanted == len(known.scores) == wanted and members == 1:
+            return known
+        made = self.make(best, members, say)
+        if made is not None:
+            record.keep_one(KEPT, str(best.number), dataclasses.asdict(made))
+        return made
 
     def make(self, best: Trial, members: int, say: Callable[[str], None]) -> Folds | None:
         """Train and answer fold after fold; None where nobody asked for it. Where it is not possible, or fewer folds are, the answer says why."""
