@@ -45,7 +45,7 @@ def ahead(trials: Sequence[Trial], best: Trial) -> str:
     more = f"{difference:.3f}" if difference >= SMALLEST else "less than 0.001"
     unlike = "" if abs(difference - ((trial.score or 0.0) - (best.score or 0.0))) < TINY else ", as far as the two kinds of score can be compared"
     sentence = f"Trial {trial.number} scores {more} more{unlike}, which is within chance (up to {noise:.3f})."
-    if (trial.mult_adds or 0) > (best.mult_adds or 0) > 0:
+    if (trial.mult_adds or 0) > (best.mult_adds or 0) > 0 and compact(trial.mult_adds) != compact(best.mult_adds):
         sentence += f" It costs more: {compact(trial.mult_adds)} mult-adds against {compact(best.mult_adds)}."
     return sentence
 

@@ -44,6 +44,7 @@ def test_a_trial_ahead_by_chance_is_named_with_what_it_costs():
     assert ahead([best, trial(7, 91, 20_000_000)], best) == (
         f"Trial 7 scores 0.010 more, which is within chance {error}. It costs more: 20.0M mult-adds against 10.0M."
     )
+    assert "costs more" not in ahead([best, trial(7, 91, 10_000_400)], best), "both read 10.0M"
     assert ahead([best, trial(7, 91)], best) == f"Trial 7 scores 0.010 more, which is within chance {error}."
 
 
