@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from automl_cnn.data import archives, tables
+from automl_cnn.data.rows import SUFFIXES
 from automl_cnn.data.scan import Scan, scan
 from automl_cnn.data.walk import Listed
 from automl_cnn.errors import ConfigError, DataError
-
-METADATA = "metadata"  # the name, without suffix, of a table that describes the images beside it, as in Hugging Face's `imagefolder`
 
 
 def scan_input(path: Path, *, cache: Path, columns: str | None = None, skip: Sequence[Path] = (), listed: Listed | None = None) -> Scan:
@@ -28,17 +28,43 @@ def scan_input(path: Path, *, cache: Path, columns: str | None = None, skip: Seq
     if tables.is_table(path):
         return tables.scan_table(path, columns, cache=cache)
     if archives.is_archive(path):
-        return replace(_folder(archives.unpacked(path, cache), columns, (), listed), source=path)
-    archive, table = ", ".join(archives.SUFFIXES[:4]), ", ".join(tables.SUFFIXES)
+        inside = archives.unpacked(path, cache)
+        with called(path, inside.folder):
+            files = _folder(inside.folder, columns, (), listed)
+        return replace(files, source=path, notes=(*renamed(files.notes, inside, path), *inside.notes))
+    archive, table = ", ".join(archives.SUFFIXES[:4]), ", ".join(SUFFIXES)
     raise DataError(f"{path} is a file: expected a folder with one subfolder of images per class, an archive of one ({archive}), or a table ({table}).")
 
 
+def metadata_of(folder: Path, columns: str | None = None) -> Path | None:
+    """The table `metadata.csv` (or .jsonl, .parquet …) of a folder, where it has columns for path and label.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    places = (folder / f"{tables.METADATA}{suffix}" for suffix in SUFFIXES)
+    return next((table for table in places if table.is_file() and tables.has_labels(table, columns)), None)
+
+
+@contextmanager
+def called(archive: Path, folder: Path) -> Iterator[None]:
+    """What is wrong with a folder of the cache is said of the archive that was unpacked there."""
+    try:
+        yield
+    except (ConfigError, DataError) as error:
+        raise type(error)(str(error).replace(str(folder), str(archive))) from None
+
+
+def renamed(notes: Sequence[str], inside: archives.Unpacked, archive: Path) -> tuple[str, ...]:
+    """Notes on a folder of the cache, as notes on the archive that was unpacked there."""
+    return tuple(note.replace(str(inside.place), str(archive)).replace(inside.place.name, archive.name) for note in notes)
+
+
 def _folder(path: Path, columns: str | None, skip: Sequence[Path], listed: Listed | None) -> Scan:
-    """The images of a folder by its subfolders, or by the table `metadata.csv` in it (or .jsonl, .parquet)."""
-    for suffix in tables.SUFFIXES:
-        table = path / f"{METADATA}{suffix}"
-        if table.is_file() and tables.has_labels(table, columns):
-            return tables.scan_table(table, columns)
+    """The images of a folder by its subfolders, or by the table that describes them."""
+    table = metadata_of(path, columns)
+    if table is not None:
+        return tables.scan_table(table, columns)
     if columns is not None:
         raise ConfigError(f"--columns {columns} names the columns of a table, but {path} is none. Leave it out.")
     return scan(path, skip=skip, listed=listed)

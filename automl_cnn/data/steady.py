@@ -9,6 +9,7 @@ from automl_cnn.data import arrays
 from automl_cnn.data.decoded import ChangedError, Decoded, Probe, Report, decode, key_of, look, recall
 from automl_cnn.data.scan import Scan
 from automl_cnn.errors import DataError
+from automl_cnn.paths import shortened
 
 ROUNDS = 5
 CHANGED = Probe("changed", reason="the file changed while it was read")  # the digest of no file, so that it is read again the next time
@@ -43,5 +44,6 @@ def read(scanned: Scan, cache: Path, *, max_size: int, limit_bytes: int, report:
                     probes[row] = CHANGED if path in changed else look(scanned.folder / path, max_pixels)
             changed |= again
     raise DataError(
-        f"{len(changed):,} files in {scanned.folder} changed while they were read, such as '{min(changed)}'. Wait until nothing writes there, and try again."
+        f"{len(changed):,} files in {scanned.folder} changed while they were read, such as '{shortened(min(changed))}'. Wait until nothing writes there, "
+        "and try again."
     )

@@ -1,0 +1,95 @@
+"""The cells of a table as text: paths that stay within a folder, labels and the like that are text or numbers."""
+
+from __future__ import annotations
+
+import contextlib
+import numbers
+import os
+import re
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from automl_cnn.errors import DataError
+from automl_cnn.paths import address, shortened
+from automl_cnn.text import readable
+
+_LONGEST = {"path": 4096, "group": 4096}  # characters
+_LONG = 255
+_DRIVE = re.compile(r"[A-Za-z]:")
+_MISSING = frozenset({"NAType", "NaTType"})  # pandas' own
+
+
+def text_of(value: Any, role: str, where: str) -> str:
+    """A cell as text, "" where it is empty, None or not a number; `where` is the row's place for messages.
+
+    Raises:
+        DataError: it is neither text nor a number, or far too long.
+    """
+    if role == "path" and isinstance(value, Mapping) and isinstance(value.get("path"), str):  # Hugging Face's images that lie beside the table
+        value = value["path"]
+    text = _plain(value, f"{where}: the {role}")
+    most = _LONGEST.get(role, _LONG)
+    if len(text) > most:
+        raise DataError(f"{where}: the {role} has {len(text):,} characters, expected at most {most:,}.")
+    return text if role == "path" else readable(text)  # a file's name may be other bytes than UTF-8
+
+
+def _plain(value: Any, what: str) -> str:
+    if value is None or type(value).__name__ in _MISSING:
+        return ""
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, numbers.Number):
+        return _number(value)
+    if isinstance(value, date):
+        return str(value)
+    if isinstance(value, bytes):  # of tables that do not say that it is text
+        with contextlib.suppress(UnicodeDecodeError):
+            return value.decode().strip()
+    raise DataError(f"{what} is of the type {type(value).__name__}, expected text or a number.")
+
+
+def _number(value: Any) -> str:
+    if value != value:  # noqa: PLR0124  # NaN
+        return ""
+    real = float(value) if isinstance(value, numbers.Real) and not isinstance(value, numbers.Integral) else 0.5
+    return str(int(real)) if real.is_integer() else str(value)
+
+
+def path_within(given: str, where: str, base: Path) -> str:
+    """The path of a row, relative to the folder `base`; `where` is the row's place for messages.
+
+    Raises:
+        DataError: there is none, or it leads out of the folder.
+    """
+    shown = shortened(given)
+    if not given:
+        raise DataError(f"{where} has no path: expected that of an image, relative to {base}.")
+    if why := address(given):
+        raise DataError(f"{where}: {why}.")
+    if "\0" in given or not _can_be(given):
+        raise DataError(f"{where}: '{shown}' is no path: a path cannot hold a NUL character or half a letter.")
+    path, own = PurePosixPath(given.replace("\\", "/")), Path(given)
+    if path.is_absolute() or own.is_absolute():
+        try:
+            path = PurePosixPath(own.relative_to(base.absolute()).as_posix())
+        except ValueError:
+            raise DataError(f"{where}: '{shown}' lies outside of {base}. {_ABOVE}") from None
+    if ".." in path.parts or _DRIVE.match(str(path)):
+        raise DataError(f"{where}: '{shown}' leads out of the folder {base}. {_ABOVE}")
+    return path.as_posix()
+
+
+_ABOVE = "Put the table above the images, with paths relative to its folder."
+
+
+def _can_be(path: str) -> bool:
+    try:
+        path.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return False
+    return True
