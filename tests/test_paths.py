@@ -66,7 +66,7 @@ def test_a_nul_or_an_address_is_a_config_error():
         registry.load,
         lambda given: bundle.resolve(given, Store(Path("store"))),
         lambda given: predict.classifier_of(str(given), Path("store")),
-        lambda given: predict.find([given]),
+        lambda given: predict.find([given], Path("cache")),
         scan,
     ],
     ids=["plugins_dir", "resolve", "model", "images", "data"],
