@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -52,12 +53,18 @@ def called(archive: Path, folder: Path) -> Iterator[None]:
     try:
         yield
     except (ConfigError, DataError) as error:
-        raise type(error)(str(error).replace(str(folder), str(archive))) from None
+        raise type(error)(_in_archive(str(error), folder, archive)) from None
 
 
 def renamed(notes: Sequence[str], inside: archives.Unpacked, archive: Path) -> tuple[str, ...]:
     """Notes on a folder of the cache, as notes on the archive that was unpacked there."""
-    return tuple(note.replace(str(inside.place), str(archive)).replace(inside.place.name, archive.name) for note in notes)
+    named = (_in_archive(note, inside.folder, archive) for note in notes)
+    return tuple(note if str(inside.place) in note else note.replace(inside.place.name, archive.name) for note in named)
+
+
+def _in_archive(text: str, folder: Path, archive: Path) -> str:
+    """The text with the archive's path in place of the folder's, save where it goes on: what can be passed to a command stays as it is."""
+    return re.sub(rf"{re.escape(str(folder))}(?!/(?!{tables.METADATA}\.))", lambda _: str(archive), text)
 
 
 def _folder(path: Path, columns: str | None, skip: Sequence[Path], listed: Listed | None) -> Scan:

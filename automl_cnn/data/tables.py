@@ -157,13 +157,16 @@ def _checked(table: Path, values: Iterator[Row], chosen: Mapping[str, str], base
     Raises:
         DataError: there is none, or one that cannot be used.
     """
-    count = 0
+    wanted, count = {role: name for role, name in chosen.items() if role != "weight"}, 0
     for count, (line, given) in enumerate(values, 1):
         if count > MOST_ROWS:
             raise DataError(f"The table {table} has more than {MOST_ROWS:,} rows.")
-        where = f"Line {line} of {table}"
-        cells = {role: text_of(given.get(name), role, where) for role, name in chosen.items() if role != "weight"}
-        yield _Row(line, **{**cells, "path": path_within(cells["path"], where, base)})
+        try:
+            cells = {role: text_of(given.get(name), role) for role, name in wanted.items()}
+            path = path_within(cells.pop("path"), base)
+        except DataError as error:
+            raise DataError(f"Line {line} of {table}: {error}.") from None
+        yield _Row(line, path, **cells)
     if not count:
         raise DataError(f"The table {table} has no rows: expected one for each image, with the columns path and label.")
 

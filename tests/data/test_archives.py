@@ -1,8 +1,10 @@
 """Archives of images: unpacked once, and never out of their folder."""
 
 import io
+import re
 import tarfile
 import zipfile
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -230,3 +232,10 @@ def test_an_archive_that_cannot_be_read_is_not_a_matter_of_space(tmp_path):
     (tmp_path / "cache").write_bytes(b"")
     with pytest.raises(StoreError, match="Free some space"):
         unpacked(zipped(tmp_path, FILES), tmp_path / "cache")
+
+
+def test_a_folder_in_it_that_a_note_names_for_a_command_is_there(tmp_path):
+    files = {**{path.replace("pets/", "pets/train/"): content for path, content in FILES.items()}, "pets/test/1.png": b""}
+    notes = scan_input(zipped(tmp_path, files), cache=tmp_path / "cache").notes
+    (place,) = [match[1] for note in notes if (match := re.search(r"automl-cnn predict MODEL (\S+)\.", note))]
+    assert (Path(place) / "1.png").exists()

@@ -85,7 +85,7 @@ def test_numbers_are_classes_too(tmp_path):
         ({"label": "x" * 300}, "Line 10 of .*: the label has 300 characters"),
         ({"path": "/etc/passwd"}, "Line 10 of .*lies outside of"),
         ({"path": "https://example.org/1.png"}, "is an address"),
-        ({"path": ""}, "Line 10 of .*has no path"),
+        ({"path": ""}, "Line 10 of .*there is no path, expected"),
         ({"path": "photos/cat 0.png", "label": "dog"}, "Line 10 .* labels 'photos/cat 0.png' as 'dog', line 2 as 'cat'"),
         ({"split": "maybe"}, "'maybe' is no split"),
     ],
@@ -262,6 +262,15 @@ def test_images_within_a_parquet_file_are_read(tmp_path, wrap):
     rows[3]["image"] = None
     with pytest.raises(DataError, match=r"Line 4 of .* has no image"):
         scan_input(written(tmp_path, rows, "parquet"), cache=tmp_path / "cache")
+
+
+def test_a_message_on_classes_of_strange_names_stays_in_one_line(tmp_path):
+    rows = [{"path": f"{number}.png", "label": f"c\n{number} \x1b[2J"} for number in range(30)]
+    for number in range(30):
+        Image.new("RGB", (8, 8), (number, 0, 0)).save(tmp_path / f"{number}.png")
+    with pytest.raises(DataError, match=r"30 classes have too few images: 'c\\n0 \\x1b\[2J' has 1 readable image; .*; and 20 more\. For each") as caught:
+        dataset_of(read(scan_table(written(tmp_path, rows, "jsonl")), tmp_path / "cache"), tmp_path / "cache")
+    assert len(str(caught.value)) < 1000
 
 
 def test_a_split_that_was_written_is_read_again(tmp_path):
