@@ -10,7 +10,9 @@ All printable Unicode stays as it is.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
+_LONGEST = 60  # characters of a name among several
 _UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters but tab and newline
     "\xad\u061c\u180e\u200b\u200e\u200f"  # invisible ones and marks of direction
@@ -45,6 +47,14 @@ def visible(text: str) -> str:
 def inline(text: str) -> str:
     """A name within a line: as `visible`, with newlines and tabs escaped too."""
     return re.sub(r"[\n\t]", _escaped, _UNSAFE.sub(_escaped, readable(text)))
+
+
+def several(names: Iterable[str], most: int = 10) -> str:
+    """Names within a sentence: `'a', 'b' and 3 others`, long ones cut."""
+    listed = list(names)
+    shown = ", ".join(f"'{inline(name[:_LONGEST])}{'…' if len(name) > _LONGEST else ''}'" for name in listed[:most])
+    more = len(listed) - most
+    return f"{shown} and {more:,} other{'s' if more > 1 else ''}" if more > 0 else shown
 
 
 def is_safe(text: str) -> bool:

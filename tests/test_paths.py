@@ -5,6 +5,7 @@ import pytest
 
 from automl_cnn import paths, registry
 from automl_cnn.cli import predict
+from automl_cnn.cli.given import Given
 from automl_cnn.config import study_config
 from automl_cnn.data import scan
 from automl_cnn.errors import AutomlCnnError, ConfigError
@@ -66,7 +67,7 @@ def test_a_nul_or_an_address_is_a_config_error():
         registry.load,
         lambda given: bundle.resolve(given, Store(Path("store"))),
         lambda given: predict.classifier_of(str(given), Path("store")),
-        lambda given: predict.find([given]),
+        lambda given: predict.find(Given((given,)), Path("cache")),
         scan,
     ],
     ids=["plugins_dir", "resolve", "model", "images", "data"],

@@ -32,8 +32,8 @@ class Given:
         return text
 
     def above(self, path: Path) -> str:
-        """The URL of the folder that a file is copied from; "" where it is none."""
-        return next((copy.url.parent for copy in self.copies if copy.root == path), "")
+        """The URL that whole URLs in a table at `path` begin with; "" where it is no copy."""
+        return next((copy.above for copy in self.copies if copy.root == path), "")
 
     @contextlib.contextmanager
     def naming(self) -> Iterator[None]:

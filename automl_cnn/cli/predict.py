@@ -5,9 +5,12 @@ from __future__ import annotations
 import itertools
 import os
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,10 +22,12 @@ from automl_cnn.cli.given import Given, here
 from automl_cnn.cli.sheet import Sheet
 from automl_cnn.errors import AutomlCnnError, ConfigError, DataError, StoreError
 from automl_cnn.paths import address, unusable
-from automl_cnn.text import inline, readable
+from automl_cnn.text import inline
+
+if TYPE_CHECKING:
+    from automl_cnn.data.to_predict import Picture
 
 STDIN = "-"
-Named = Callable[[str], str]  # a text with paths as the user named them
 AT_ONCE = 8  # batches of a folder's images handed over together, so that one is decoded while another is predicted
 
 
@@ -31,8 +36,8 @@ def predict(
     paths: Annotated[
         list[str],
         typer.Argument(
-            help="Images, folders that are searched for images, and tables that list them, as paths or URLs such as s3://bucket/new; - reads paths from "
-            "standard input."
+            help="Images, folders or archives that are searched for images, and tables that list them, as paths or URLs such as s3://bucket/new; - reads "
+            "paths from standard input."
         ),
     ],
     *,
@@ -48,7 +53,8 @@ def predict(
 ) -> None:
     """Label images: one CSV line each, with the confidence and every class's probability.
 
-    Where folders are named after classes, or a table has labels, the share of right answers goes to standard error.
+    Where folders are named after classes, or a table has labels, the share of right answers goes to standard error. Images in an archive
+    have the names that they have there, after the archive's URL where it lies at one.
 
         find photos -name '*.jpg' | automl-cnn predict flowers -
     """
@@ -57,36 +63,47 @@ def predict(
 
         os.environ[guard.VARIABLE] = max_pixels
         guard.limit()
-    from automl_cnn.data.tables import is_table
-    from automl_cnn.store import Store
-
     streamed = paths == [STDIN]
-    given = Given() if streamed else here(paths, Store(store).cache_place, columns)
-    with given.naming():
-        labels = {} if streamed else labels_in(given, columns)
-        images = iter(()) if streamed else find([path for path in given.paths if not is_table(path)], labels, given.named)
-    classifier = classifier_of(model if trial is None else str(model_of_trial(model, trial, store)), store, trust)
-    if note := getattr(classifier, "unchecked", None):
-        say(note)
+    with ExitStack() as stack:
+        images = listed(sys.stdin) if streamed else _images(paths, store, columns, stack)
+        classifier = classifier_of(model if trial is None else str(model_of_trial(model, trial, store)), store, trust)
+        if note := getattr(classifier, "unchecked", None):
+            say(note)
+        _answer(classifier, images, batch if streamed else AT_ONCE * batch)
+
+
+def _answer(classifier: Any, images: Iterable[Picture], at_once: int) -> None:
+    """A line for each image as they come; then the share of right answers, where labels are known."""
     classes = [str(name) for name in classifier.classes]
     sheet = Sheet(sys.stdout)
     sheet.row(["path", "label", "confidence", *classes])
-    folders = [path for path in given.paths if path.is_dir()]
-    right = known = done = asked = 0
-    for some in chunks(listed(sys.stdin) if streamed else images, batch if streamed else AT_ONCE * batch):
+    right = known = done = asked = stated = 0
+    for some in chunks(images, at_once):
         asked += len(some)
-        for path, row in answers(classifier, list(usable(some, given.named)), given.named):
+        for picture, row in answers(classifier, list(usable(some))):
             best = max(range(len(classes)), key=row.__getitem__)
-            sheet.row([given.named(str(path)), classes[best], f"{row[best]:.4f}", *(f"{share:.4f}" for share in row)])
+            sheet.row([picture.name, classes[best], f"{row[best]:.4f}", *(f"{share:.4f}" for share in row)])
             done += 1
-            if (label := labels.get(path) or class_of(path, folders, classes)) is not None:
+            stated += bool(picture.label)
+            if (label := picture.label_among(classes)) is not None:
                 known += 1
                 right += label == classes[best]
         sys.stdout.flush()
     if not done:
         raise DataError(f"None of {plural(asked, 'image')} could be read." if asked else "No path came on standard input: expected one a line.")
     if known:
-        say(f"accuracy {right / known:.3f}: {right:,} of the {plural(known, 'image')} {'with a label' if labels else 'in folders named after a class'}")
+        say(f"accuracy {right / known:.3f}: {right:,} of the {plural(known, 'image')} {'with a label' if stated else 'in folders named after a class'}")
+
+
+def _images(paths: Sequence[str], store: Path, columns: str | None, stack: ExitStack) -> list[Picture]:
+    """The images that the user names. What lies at a URL is copied to the store; archives are unpacked there too, so that they are found again, or, where
+    there is none, to a folder that is removed in the end.
+    """
+    from automl_cnn.store import Store
+
+    cache = Store(store).cache_place
+    given = here(paths, cache, columns)
+    return find(given, cache if store.is_dir() else Path(stack.enter_context(TemporaryDirectory(prefix="automl-cnn-"))), columns)
 
 
 def classifier_of(model: str, store: Path, trust: bool = False) -> Any:
@@ -107,90 +124,65 @@ def classifier_of(model: str, store: Path, trust: bool = False) -> Any:
         return bundle.load(bundle.resolve(model, Store(store)))
 
 
-def listed(lines: Iterable[str]) -> Iterator[Path]:
+def listed(lines: Iterable[str]) -> Iterator[Picture]:
     """The paths among lines, as they come."""
-    return (Path(line.rstrip("\r\n")) for line in lines if line.strip())
+    from automl_cnn.data.to_predict import picture_of
+
+    return (picture_of(Path(line.rstrip("\r\n"))) for line in lines if line.strip())
 
 
-def chunks(images: Iterable[Path], size: int) -> Iterator[list[Path]]:
+def chunks(images: Iterable[Picture], size: int) -> Iterator[list[Picture]]:
     """The images in chunks of `size`; the last chunk may be smaller."""
     waiting = iter(images)
     while some := list(itertools.islice(waiting, size)):
         yield some
 
 
-def labels_in(given: Given, columns: str | None) -> dict[Path, str]:
-    """The images that the tables among the given paths list, with their labels; "" where one has none.
+def find(given: Given, cache: Path, columns: str | None = None) -> list[Picture]:
+    """The images among the given paths, and in the folders, archives and tables among them, each file once; what is left out goes to stderr.
 
     Raises:
-        DataError: a table cannot be used.
+        DataError: a path does not exist or cannot be used, or there is no image at all.
         ConfigError: `columns` are not there, or there is no table.
+        StoreError: an archive cannot be unpacked to `cache`.
     """
-    from automl_cnn.data.scan import status_of
-    from automl_cnn.data.tables import images_in, is_table
+    from automl_cnn.data.kinds import COMMON
+    from automl_cnn.data.to_predict import pictures_of
 
-    tables = [path for path in given.paths if is_table(path)]
-    if columns is not None and not tables:
-        raise ConfigError(f"--columns {columns} names the columns of a table, but there is none among the paths. Leave it out.")
-    for table in tables:
-        if why := address(table):
-            raise DataError(f"{why}.")
-        status_of(table, "file or folder", "an image, a folder of images, or a table that lists them")
-    return {table.parent / path: label for table in tables for path, label in images_in(table, columns, above=given.above(table)).items()}
-
-
-def find(paths: Sequence[Path], listed: Iterable[Path] = (), named: Named = str) -> list[Path]:
-    """The files among `paths`, the images within the folders among them and those `listed` in tables, each once; notes on other files in a folder go to stderr.
-
-    Raises:
-        DataError: a path does not exist or is not a file or folder, or there is no image at all.
-    """
-    from automl_cnn.data.kinds import COMMON, is_folder, why_not
-    from automl_cnn.data.scan import status_of
-    from automl_cnn.data.walk import walk
-
-    images: list[Path] = list(listed)
-    for path in paths:
-        if why := address(path):
-            raise DataError(f"{why}.")
-        if is_folder(status_of(path, "file or folder", "an image, or a folder of images")):
-            walked = walk(path)
-            images += [path / inner for inner in walked.images()]
-            for note in walked.left.notes():
-                say(inline(named(note)))
-            for inner, reason in walked.left.refused:
-                say(inline(named(f"left out {path / inner}: {reason}")))
-        elif reason := why_not(path):
-            raise DataError(f"{path} cannot be used: {reason}.")
-        else:
-            images.append(path)
-    if not images:
-        raise DataError(f"No images were found in {', '.join(map(str, paths))}. Expected files ending in {', '.join(COMMON)}.")
-    return list(dict.fromkeys(images))
+    images: dict[Path, Picture] = {}
+    tables = 0
+    with given.naming():
+        for path in given.paths:
+            above = given.above(path)
+            inner = pictures_of(path, cache, columns, above=above)
+            tables += inner.table is not None
+            for note in inner.notes:
+                say(inline(given.named(note)))
+            for picture in inner.images:
+                whole = picture.path == Path(picture.name) or (len(given.paths) == 1 and not above)
+                name = picture.name if whole else f"{path}/{picture.name}"  # two archives may hold the same names
+                if picture.label or picture.path not in images:
+                    images[picture.path] = replace(picture, name=given.named(name))
+        if columns is not None and not tables:
+            raise ConfigError(f"--columns {columns} names the columns of a table, but there is none among the paths. Leave it out.")
+        if not images:
+            raise DataError(f"No images were found in {', '.join(map(str, given.paths))}. Expected files ending in {', '.join(COMMON)}.")
+    return list(images.values())
 
 
-def usable(images: Sequence[Path], named: Named = str) -> Iterator[Path]:
-    """The paths that are regular files. The others are reported, not opened: opening a named pipe or a device could wait forever."""
+def usable(images: Sequence[Picture]) -> Iterator[Picture]:
+    """The images that are regular files. The others are reported, not opened: opening a named pipe or a device could wait forever."""
     from automl_cnn.data.kinds import MISSING, why_not
 
-    for path in images:
-        reason = why_not(path)
+    for one in images:
+        reason = why_not(one.path)
         if reason and reason != MISSING:  # whoever opens a missing file reports it
-            say(inline(named(f"left out {path}: {reason}")))
+            say(inline(f"left out {one.name}: {reason}"))
         else:
-            yield path
+            yield one
 
 
-def class_of(path: Path, folders: Sequence[Path], classes: Collection[str]) -> str | None:
-    """The class whose folder an image lies in: its own folder, or one between it and the searched folder; None where none is named after a class."""
-    for folder in folders:
-        if path.is_relative_to(folder):
-            within = [readable(name) for name in (*path.relative_to(folder).parts[:-1], folder.name)]
-            return next((name for name in within if name in classes), None)
-    return name if (name := readable(path.parent.name)) in classes else None
-
-
-def answers(classifier: Any, images: Sequence[Path], named: Named = str) -> Iterator[tuple[Path, list[float]]]:
+def answers(classifier: Any, images: Sequence[Picture]) -> Iterator[tuple[Picture, list[float]]]:
     """Each readable image and its probabilities; where some fail, each half is tried alone, until the bad ones are named."""
     if not images:
         return
@@ -201,13 +193,13 @@ def answers(classifier: Any, images: Sequence[Path], named: Named = str) -> Iter
         raise
     except (AutomlCnnError, OSError, ValueError, SyntaxError) as error:
         if len(images) == 1:
-            name = str(images[0])
-            say(inline(named(f"left out {error}" if str(error).startswith(name) else f"left out {name}: {error}")))
+            name, reason = images[0].name, images[0].named(str(error))
+            say(inline(f"left out {reason}" if reason.startswith(name) else f"left out {name}: {reason}"))
             return
     half = len(images) // 2
-    yield from answers(classifier, images[:half], named)
-    yield from answers(classifier, images[half:], named)
+    yield from answers(classifier, images[:half])
+    yield from answers(classifier, images[half:])
 
 
-def _probabilities(classifier: Any, images: Sequence[Path]) -> list[list[float]]:
-    return [[float(share) for share in row] for row in classifier.predict_proba(list(images))]
+def _probabilities(classifier: Any, images: Sequence[Picture]) -> list[list[float]]:
+    return [[float(share) for share in row] for row in classifier.predict_proba([one.path for one in images])]

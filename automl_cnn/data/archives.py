@@ -6,36 +6,39 @@ a hundred times its size.
 
 from __future__ import annotations
 
-import contextlib
-import os
-import secrets
-import shutil
-import tarfile
-import zipfile
-from collections.abc import Callable, Iterator
+import errno
+import json
+import re
+from collections import Counter
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from automl_cnn.data import kinds, tables
+from automl_cnn.data import kinds, members, tables
 from automl_cnn.data import unpacked as store
+from automl_cnn.data.leftout import LeftOut
+from automl_cnn.data.members import CHUNK, Member, reading
 from automl_cnn.errors import DataError, StoreError
+from automl_cnn.paths import because, shortened
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
-RATIO, FREE = 100, 1 << 30  # an archive may unpack to this many times its size, or to a gigabyte
 MOST_FILES = 5_000_000
-CHUNK = 1 << 20
+LEVELS = 64  # of folders, one in the other
+_DRIVE = re.compile(r"[A-Za-z]:")
+_NAMES = (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ)  # what a file system says of a name
 
 
 @dataclass(frozen=True)
-class _Member:
-    """One file in an archive: its name there, its size as stated, and what opens it."""
+class Unpacked:
+    """Where the files of an archive lie: `place` is its top, `folder` the folder within that holds the images; `notes` name what was left out."""
 
-    name: str
-    size: int
-    open: Callable[[], IO[bytes] | None]
-    refused: str = ""  # why it is no regular file
+    place: Path
+    folder: Path
+    notes: tuple[str, ...] = ()
+
+    def within(self, path: Path) -> str:
+        """The name that a file has in the archive."""
+        return path.relative_to(self.place).as_posix()
 
 
 def is_archive(path: Path) -> bool:
@@ -43,98 +46,100 @@ def is_archive(path: Path) -> bool:
     return path.name.lower().endswith(SUFFIXES)
 
 
-def unpacked(archive: Path, cache: Path) -> Path:
+def unpacked(archive: Path, cache: Path) -> Unpacked:
     """The folder with an archive's images; where all of them lie in one folder, that one.
 
     It is unpacked once: the same archive, by its content, is found again.
 
     Raises:
-        DataError: it is no archive, is damaged or encrypted, or holds a name that leads elsewhere, a link, or far more than its size.
+        DataError: it is no archive, is damaged or encrypted, or holds a name twice, a name that leads elsewhere, a link, or far more than its size.
         StoreError: `cache` cannot be written.
     """
     try:
         place = store.place_of(archive, cache)
+    except OSError as error:
+        raise DataError(f"{archive} cannot be read: {error.strerror or error}.") from None
+    try:
         if not store.is_complete(place):
-            _unpack(archive, place)
-            store.used(place, cache)
+            with store.filled(place) as part:
+                (part / store.MARK).write_text(json.dumps(_written(archive, part)))
+        store.used(place, cache)
+        return Unpacked(place, _inner(place), _notes(place))
     except OSError as error:
         raise StoreError(f"{archive} cannot be unpacked to {cache}: {error.strerror or error}. Free some space there, or choose another --store.") from None
-    return _inner(place)
 
 
-def _unpack(archive: Path, place: Path) -> None:
-    part = place.with_name(f".{place.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
-    allowed = max(FREE, RATIO * archive.stat().st_size)
-    try:
-        part.mkdir(parents=True)
-        with _members(archive) as members:
-            for number, member in enumerate(members):
-                if number >= MOST_FILES:
-                    raise DataError(f"{archive} holds more than {MOST_FILES:,} files.")
-                target = part / _safe(archive, member)
-                if not _wanted(target):
-                    continue
-                target.parent.mkdir(parents=True, exist_ok=True)
-                allowed -= _copy(archive, member, target, allowed)
-        (part / store.MARK).touch()
-        with contextlib.suppress(FileExistsError, OSError):  # another process was faster
-            part.rename(place)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-    if not store.is_complete(place):
-        raise StoreError(f"{place} is there, but not complete: delete it, and try again.")
+def _written(archive: Path, part: Path) -> Counter[str]:
+    """Write the images and tables of an archive to a folder; how many other files it holds, by extension."""
+    allowed, left = store.allowed(archive), Counter[str]()
+    bomb = f"{archive} would unpack to more than {store.RATIO} times its size and {store.FREE >> 20:,} MB: it is no archive of images. Nothing was kept."
+    with members.listed(archive, allowed, bomb) as listed:
+        for number, member in enumerate(listed):
+            if number >= MOST_FILES:
+                raise DataError(f"{archive} holds more than {MOST_FILES:,} files. Nothing was kept.")
+            path = None if member.folder else _safe(archive, member)
+            if path is None or any(kinds.is_clutter(name) for name in path.parts):
+                continue
+            size = _copied(archive, member, part, path, allowed)
+            if size is None:
+                left[kinds.suffix_of(path.name)] += 1
+            elif size > allowed:
+                raise DataError(bomb)
+            else:
+                allowed -= size
+    return left
 
 
-@contextlib.contextmanager
-def _members(archive: Path) -> Iterator[Iterator[_Member]]:
-    """The files of an archive; whatever the libraries raise is a DataError."""
-    try:
-        if archive.name.lower().endswith(".zip"):
-            with zipfile.ZipFile(archive) as opened:
-                files = (info for info in opened.infolist() if not info.is_dir())
-                yield (_Member(info.filename, info.file_size, partial(opened.open, info), _kind(info)) for info in files)
-        else:
-            with tarfile.open(archive) as tape:
-                entries = (info for info in tape if not info.isdir())
-                yield (_Member(info.name, info.size, partial(tape.extractfile, info), "" if info.isreg() else "a link or a device") for info in entries)
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-        raise DataError(f"{archive} cannot be unpacked: {str(error)[:200] or type(error).__name__}. It may be damaged, half copied or encrypted.") from None
-
-
-def _kind(info: zipfile.ZipInfo) -> str:
-    mode = info.external_attr >> 16
-    return "a link" if mode and (mode & 0o170000) == 0o120000 else ""
-
-
-def _safe(archive: Path, member: _Member) -> Path:
-    """The place of a file, within the folder."""
-    path = PurePosixPath(member.name.replace("\\", "/"))
-    if path.is_absolute() or ".." in path.parts or ":" in path.parts[0] or "\0" in member.name:
-        raise DataError(f"{archive} holds the name '{member.name[:100]}', which leads out of its folder. Nothing was unpacked.")
+def _safe(archive: Path, member: Member) -> PurePosixPath:
+    """The name of a file, which lies within the folder."""
+    name, shown = member.name.replace("\\", "/"), shortened(member.name)
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or _DRIVE.match(name):
+        raise DataError(f"{archive} holds the name '{shown}', which leads out of its folder. Nothing was kept.")
     if member.refused:
-        raise DataError(f"{archive} holds '{member.name[:100]}', which is {member.refused}: expected files alone. Nothing was unpacked.")
-    return Path(*path.parts)
+        raise DataError(f"{archive} holds '{shown}', which is {member.refused}: expected files alone. Nothing was kept.")
+    if not path.parts or "\0" in name:
+        raise DataError(f"{archive} holds a file with the name '{shown}', which no file can have. It may be damaged.")
+    if len(path.parts) > LEVELS + 1:
+        raise DataError(f"{archive} holds '{shown}', {len(path.parts) - 1:,} folders deep: at most {LEVELS} are unpacked. Nothing was kept.")
+    return path
 
 
-def _wanted(path: Path) -> bool:
-    """Images, and tables that list them; no clutter."""
-    if any(part.casefold() in kinds.CLUTTER or part.startswith("._") for part in path.parts):
-        return False
-    return path.suffix.lower() in kinds.SUFFIXES or tables.is_table(path)
-
-
-def _copy(archive: Path, member: _Member, target: Path, allowed: int) -> int:
-    """Write one file of at most `allowed` bytes; its size."""
-    source, written = member.open(), 0
-    if source is None:
-        return 0
-    with source, target.open("wb") as out:
-        while chunk := source.read(CHUNK):
-            written += len(chunk)
-            if written > allowed:
-                raise DataError(f"{archive} would unpack to more than {RATIO} times its size: it is no archive of images. Nothing was kept.")
-            out.write(chunk)
+def _copied(archive: Path, member: Member, part: Path, path: PurePosixPath, allowed: int) -> int | None:
+    """Write one file where it is wanted; its size, or None where it is no image and no table. Of one larger than `allowed`, at most a part is written."""
+    suffix = kinds.suffix_of(path.name)
+    wanted = suffix in kinds.SUFFIXES or tables.is_metadata(path.name)
+    if not wanted and not kinds.may_hide_an_image(suffix):
+        return None
+    with reading(archive):
+        source = member.open()
+        chunk = source.read(CHUNK)
+    with source:
+        if not wanted and not kinds.is_beginning(chunk):
+            return None
+        if member.size > allowed:
+            return member.size
+        written = 0
+        with _new(archive, part, path) as out:
+            while chunk and written <= allowed:
+                written += out.write(chunk)
+                with reading(archive):
+                    chunk = source.read(CHUNK)
     return written
+
+
+def _new(archive: Path, part: Path, path: PurePosixPath) -> IO[bytes]:
+    """The file of this name in the folder, new."""
+    target, shown = part / path, shortened(str(path))
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return target.open("xb")
+    except (FileExistsError, NotADirectoryError, IsADirectoryError):
+        raise DataError(f"{archive} holds '{shown}' twice, or as a file and as a folder. Pack it again, with each file once. Nothing was kept.") from None
+    except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno not in _NAMES:
+            raise
+        raise DataError(f"{archive} holds the name '{shown}', which no file can have here: {because(error)}. Nothing was kept.") from None
 
 
 def _inner(place: Path) -> Path:
@@ -144,3 +149,11 @@ def _inner(place: Path) -> Path:
         if len(entries) != 1 or not entries[0].is_dir():
             return place
         place = entries[0]
+
+
+def _notes(place: Path) -> tuple[str, ...]:
+    try:
+        left = Counter({str(kind): int(count) for kind, count in json.loads((place / store.MARK).read_text()).items()})
+    except (ValueError, AttributeError):  # unpacked by an earlier version
+        return ()
+    return tuple(LeftOut(kinds=left).notes())

@@ -8,19 +8,22 @@ keep,dog/7.jpg,cat,
 
 from __future__ import annotations
 
-import csv
 import difflib
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from automl_cnn.data.layout import many
+from automl_cnn.data.rows import delimited
 from automl_cnn.data.scan import Scan
 from automl_cnn.errors import DataError
+from automl_cnn.paths import shortened
+from automl_cnn.text import inline, several
 
 COLUMNS = ("action", "path", "label", "reason")
 ACTIONS = ("keep", "relabel", "exclude")
 _MOST = 64 << 20  # bytes of a list
+_COMPARED, _LONG = 20_000, 300  # names that a wrong one is compared with, and characters of one that is
 
 
 @dataclass(frozen=True)
@@ -40,24 +43,20 @@ def read(place: Path) -> list[Correction]:
         DataError: it cannot be read, lacks a column, or a line names no action.
     """
     try:
-        if place.stat().st_size > _MOST:
-            raise DataError(f"The list {place} is larger than {_MOST >> 20} MB: expected a CSV file with the columns {', '.join(COLUMNS[:3])}.")
-        text = place.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise DataError(f"The list {place} cannot be read: {error.strerror}. `automl-cnn check --fix {place.name}` writes one.") from None
-    except UnicodeDecodeError:
-        raise DataError(f"The list {place} is no UTF-8 text: save it as CSV in UTF-8.") from None
-    rows = csv.DictReader(text.splitlines())
-    missing = [name for name in COLUMNS[:3] if name not in (rows.fieldnames or ())]
+        rows = delimited(place, "list", _MOST)
+    except DataError as error:
+        raise DataError(f"{error} `automl-cnn check --fix {place.name}` writes one.") from None
+    missing = [name for name in COLUMNS[:3] if rows.heads.count(name) != 1]
     if missing:
-        raise DataError(f"The list {place} has no column {' and '.join(missing)}: expected {', '.join(COLUMNS)} in its first line.")
-    made = []
-    for row in rows:
-        action = (row["action"] or "").strip().lower()
-        if action not in ACTIONS:
-            raise DataError(f"Line {rows.line_num} of {place}: '{action}' is no action. Expected {', '.join(ACTIONS)}.")
-        made.append(Correction(action, (row["path"] or "").strip(), (row["label"] or "").strip(), rows.line_num))
-    return made
+        raise DataError(f"The list {place} has no column {' and '.join(missing)}: expected {', '.join(COLUMNS)} in its first line, each once.")
+    return [_correction(line, row, place) for line, row in rows.of(COLUMNS)]
+
+
+def _correction(line: int, row: Mapping[str, str], place: Path) -> Correction:
+    action, path, label = ((row.get(name) or "").strip() for name in COLUMNS[:3])
+    if action.lower() not in ACTIONS:
+        raise DataError(f"Line {line} of {place}: '{shortened(action)}' is no action. Expected {', '.join(ACTIONS)}.")
+    return Correction(action.lower(), path, label, line)
 
 
 def corrected(files: Scan, corrections: Sequence[Correction], place: Path) -> Scan:
@@ -70,27 +69,29 @@ def corrected(files: Scan, corrections: Sequence[Correction], place: Path) -> Sc
     labels = {path: label for path, label, _ in files.files}
     seen: dict[str, int] = {}
     for one in corrections:
-        where = f"Line {one.line} of {place}"
+        where, shown = f"Line {one.line} of {place}", shortened(one.path)
         if one.path not in labels:
-            near = difflib.get_close_matches(one.path, labels, 1)
-            raise DataError(
-                f"{where}: there is no image '{one.path}' in {files.shown}.{f' Did you mean {near[0]!r}?' if near else ''} Was it moved or renamed?"
-            )
+            raise DataError(f"{where}: there is no image '{shown}' in {files.shown}.{_near(one.path, labels)} Was it moved or renamed?")
         if one.path in seen:
-            raise DataError(f"{where}: '{one.path}' is in line {seen[one.path]} already. Keep one of the two.")
+            raise DataError(f"{where}: '{shown}' is in line {seen[one.path]} already. Keep one of the two.")
         seen[one.path] = one.line
         if one.action == "relabel" and one.label not in index:
-            near = difflib.get_close_matches(one.label, index, 1)
-            raise DataError(
-                f"{where}: there is no class '{one.label}'.{f' Did you mean {near[0]!r}?' if near else ''} The classes: {', '.join(files.classes)}."
-            )
+            raise DataError(f"{where}: there is no class '{shortened(one.label)}'.{_near(one.label, index)} The classes: {several(files.classes)}.")
     changed = {one.path: index[one.label] for one in corrections if one.action == "relabel" and index[one.label] != labels[one.path]}
     excluded = {one.path for one in corrections if one.action == "exclude"}
     rows = [row for row, (path, _, _) in enumerate(files.files) if path not in excluded]
     kept = tuple((path, changed.get(path, label), split) for path, label, split in (files.files[row] for row in rows))
     empty = [name for name, number in index.items() if not any(label == number for _, label, _ in kept)]
     if empty:
-        raise DataError(f"The list {place} leaves no image in {', '.join(empty)}. Keep some, or remove the class's folder.")
+        raise DataError(f"The list {place} leaves no image in {several(empty)}. Keep some, or remove the class's folder.")
     note = f"{place.name} changed the labels of {many(len(changed), 'image')} and left {many(len(excluded), 'image')} out."
     groups = tuple(files.groups[row] for row in rows) if files.groups else ()
     return replace(files, files=kept, groups=groups, notes=(*files.notes, note))
+
+
+def _near(name: str, names: Collection[str]) -> str:
+    """A question that names the nearest of `names`, where one is near; of very many, those of the same file name alone are compared."""
+    if len(names) > _COMPARED:
+        names = [other for other in names if other.rpartition("/")[2] == name.rpartition("/")[2]][:_COMPARED]
+    near = difflib.get_close_matches(name, names, 1) if len(name) <= _LONG else []
+    return f" Did you mean '{inline(near[0])}'?" if near else ""

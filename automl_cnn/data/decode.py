@@ -21,6 +21,7 @@ from automl_cnn.data.fit import Fit, squared
 from automl_cnn.data.header import Header, origin
 from automl_cnn.data.levels import BYTE, CONVENTION, SLACK, Levels, span
 from automl_cnn.errors import ConfigError, DataError
+from automl_cnn.text import inline
 
 VERSION = 2  # raised whenever the pixels that come out change, so that old caches are not used
 MIN_SIDE = 4
@@ -216,7 +217,7 @@ def _reason(error: Exception) -> str:
         return "the image takes more memory than there is"
     if isinstance(error, OSError) and error.strerror:
         return regular.unreadable(error)
-    text = " ".join(str(error).split())
+    text = inline(" ".join(str(error).split()))  # decoders quote what they stumble over
     return f"the image is damaged or cut short: {text[:200] or type(error).__name__}"
 
 

@@ -20,6 +20,7 @@ from automl_cnn.data.header import Header
 from automl_cnn.data.levels import CONVENTION, Levels
 from automl_cnn.data.scan import Scan
 from automl_cnn.errors import DataError
+from automl_cnn.paths import shortened
 
 Report = Callable[[int, int], None]  # how many steps are done, of how many
 
@@ -126,7 +127,7 @@ def decode(
     if good:
         arrays.write(path_of(cache, key, side), (len(good), side, side, channels), blocks(), limit_bytes)
     if len(bad) == len(paths):
-        raise DataError(f"None of the {len(paths)} images in {scan.shown} can be used. The first, {paths[0]}: {bad[paths[0]]}.")
+        raise DataError(f"None of the {len(paths)} images in {scan.shown} can be used. The first, {shortened(paths[0])}: {bad[paths[0]]}.")
     decoded = Decoded(side, channels, native, bad, levels, notes, bands, fit)
     write_atomically(cache / f"{key}.json", json.dumps({**asdict(decoded), "levels": levels.as_dict()}).encode())
     return decoded

@@ -9,9 +9,10 @@ import contextlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
-from automl_cnn.data import archives, kinds, refusals, tables
+from automl_cnn.data import archives, kinds, refusals, rows, tables
 from automl_cnn.data.downloads import WORKERS, Job, Progress
 from automl_cnn.data.mirror import Mirror
 from automl_cnn.data.remote import Listing, Remote
@@ -30,12 +31,21 @@ class Copy:
     root: Path
     refused: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def above(self) -> str:
+        """The URL of the folder that paths in a table are relative to: its own, or that of a file's folder."""
+        return self.url.parent if self.root.is_file() else str(self.url)
+
     def named(self, text: str) -> str:
         """A text in which paths of the copy stand as what they are a copy of."""
-        for here, there in ((self.root, str(self.url)), (self.root.parent, self.url.parent)):
-            for path in (here.resolve(), here):
-                text = text.replace(str(path), there)
+        for path, url in self._places:
+            text = text.replace(path, url)
         return text
+
+    @cached_property
+    def _places(self) -> tuple[tuple[str, str], ...]:
+        pairs = ((self.root, str(self.url)), (self.root.parent, self.url.parent))
+        return tuple((str(path), url) for here, url in pairs for path in (here.resolve(), here))
 
     @contextlib.contextmanager
     def naming(self) -> Iterator[None]:
@@ -94,7 +104,7 @@ def _refuse_pages(url: Url) -> None:
     if url.scheme in HTTP and not (archives.is_archive(path) or tables.is_table(path) or kinds.suffix_of(url.name) in kinds.SUFFIXES):
         raise DataError(
             f"{url} names no archive and no table: over HTTP, folders cannot be listed. Expected a URL that ends in "
-            f"{', '.join((*archives.SUFFIXES[:4], *tables.SUFFIXES))}; or download the folder first."
+            f"{', '.join((*archives.SUFFIXES[:4], *rows.SUFFIXES))}; or download the folder first."
         )
 
 
@@ -125,7 +135,7 @@ def _is_ours(path: str, single: bool) -> bool:
     """Whether a file that is no image is read: an archive, or the table of a folder."""
     if single:
         return archives.is_archive(Path(path))
-    return path in {f"{tables.METADATA}{suffix}" for suffix in tables.SUFFIXES}
+    return tables.is_metadata(path)
 
 
 def _hidden(path: str) -> bool:

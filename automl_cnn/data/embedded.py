@@ -5,34 +5,37 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from automl_cnn.data import kinds, unpacked
-from automl_cnn.data.dataset import write_atomically
+from automl_cnn.data.rows import Row
 from automl_cnn.errors import DataError, StoreError
+from automl_cnn.paths import shortened
 
 _BEGINNINGS = {b"\xff\xd8\xff": ".jpg", b"\x89PNG": ".png", b"GIF8": ".gif", b"BM": ".bmp", b"RIFF": ".webp", b"II*\0": ".tif", b"MM\0*": ".tif"}
 
-Rows = Iterator[tuple[int, Mapping[str, Any]]]
 
-
-def written(table: Path, rows: Rows, column: str, cache: Path | None) -> tuple[Path, Rows]:
+def written(table: Path, rows: Iterator[Row], column: str, cache: Path | None) -> tuple[Path, Iterator[Row]]:
     """The folder that the paths in `column` are relative to, and the rows, with a path where there were bytes.
 
     Raises:
-        DataError: some rows hold bytes and others none, or there is no `cache` to write to.
+        DataError: some rows hold bytes and others none, there is no `cache` to write to, or there is far more than the table's size.
         StoreError: `cache` cannot be written.
     """
-    first = next(rows, None)
-    if first is None:
-        return table.parent, rows
-    rows = itertools.chain([first], rows)
-    if content_of(first[1].get(column)) is None:
+    inside, rows = peeked(rows, column)
+    if not inside:
         return table.parent, rows
     if cache is None:
         raise DataError(f"The table {table} holds its images as bytes: expected paths here.")
     place = unpacked.place_of(table, cache)
     return place, _files(table, rows, column, place, cache)
+
+
+def peeked(rows: Iterator[Row], column: str) -> tuple[bool, Iterator[Row]]:
+    """Whether the images lie in the table itself, by its first row; and the rows."""
+    first = next(rows, None)
+    if first is None:
+        return False, rows
+    return content_of(first[1].get(column)) is not None, itertools.chain([first], rows)
 
 
 def content_of(value: object) -> bytes | None:
@@ -41,20 +44,33 @@ def content_of(value: object) -> bytes | None:
     return bytes(given) if isinstance(given, (bytes, bytearray)) else None
 
 
-def _files(table: Path, rows: Rows, column: str, place: Path, cache: Path) -> Rows:
+def _files(table: Path, rows: Iterator[Row], column: str, place: Path, cache: Path) -> Iterator[Row]:
+    try:
+        if unpacked.is_complete(place):
+            yield from _named(table, rows, column, None)
+        else:
+            with unpacked.filled(place) as part:
+                yield from _named(table, rows, column, part)
+        unpacked.used(place, cache)
+    except OSError as error:
+        raise StoreError(f"The images of {table} cannot be written to {place}: {error.strerror or error}. Free some space there.") from None
+
+
+def _named(table: Path, rows: Iterator[Row], column: str, part: Path | None) -> Iterator[Row]:
+    """The rows with the names of files in place of their bytes, which are written to the folder `part`, where one is given."""
+    allowed = unpacked.allowed(table)
     for line, row in rows:
         value = row.get(column)
         content = content_of(value)
         if content is None:
-            raise DataError(f"Line {line} of {table} has no image in the column '{column}', as the first line has.")
+            raise DataError(f"Line {line} of {table} has no image in the column '{shortened(column)}', as the first line has.")
+        allowed -= len(content)
+        if allowed < 0:
+            raise DataError(f"The images in {table} take more than {unpacked.RATIO} times its size and {unpacked.FREE >> 20:,} MB. Nothing was kept.")
         name = f"{line:08d}{_suffix(value, content)}"
-        try:
-            if not (place / name).exists():
-                write_atomically(place / name, content)
-        except OSError as error:
-            raise StoreError(f"The images of {table} cannot be written to {place}: {error.strerror}. Free some space there.") from None
+        if part is not None:
+            (part / name).write_bytes(content)
         yield line, {**row, column: name}
-    unpacked.used(place, cache)
 
 
 def _suffix(value: object, content: bytes) -> str:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from PIL import Image
 
+from automl_cnn.text import inline
+
 _MODEL, _DETAILS, _TAKEN, _DATE = 0x0110, 0x8769, 0x9003, 0x0132  # EXIF tags
 _LONGEST = 64  # characters of a tag that are kept
 
@@ -38,4 +40,4 @@ def origin(image: Image.Image) -> tuple[str, str]:
 
 
 def _text(value: object) -> str:
-    return " ".join(value.replace("\0", " ").split())[:_LONGEST] if isinstance(value, str) else ""
+    return inline(" ".join(value.replace("\0", " ").split()))[:_LONGEST] if isinstance(value, str) else ""

@@ -11,6 +11,7 @@ import numpy as np
 from automl_cnn.data import tables
 from automl_cnn.data.labels import labels_of
 from automl_cnn.data.pictures import COLUMN
+from automl_cnn.data.rows import Rows
 from automl_cnn.data.scan import Scan
 from automl_cnn.errors import DataError
 
@@ -35,7 +36,7 @@ def files_of(frame: Any, columns: str | None = None) -> Scan | None:
     if COLUMN in heads and columns is None and len(frame) and not isinstance(frame[COLUMN].iloc[0], str):
         return None
     rows = ((number, dict(zip(heads, row, strict=True))) for number, row in enumerate(frame.itertuples(index=False, name=None), 1))
-    return tables.scan_rows(Path("the data frame"), heads, rows, columns=columns, base=Path.cwd())
+    return tables.scan_rows(Path("the data frame"), Rows(tuple(heads), lambda names: rows), columns=columns, base=Path.cwd())
 
 
 def pictures_of(data: Any) -> tuple[Any, list[Any]]:

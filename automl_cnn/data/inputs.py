@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from automl_cnn.data import archives, elsewhere, tables
 from automl_cnn.data.downloads import Progress
+from automl_cnn.data.rows import SUFFIXES
 from automl_cnn.data.scan import Scan, scan
 from automl_cnn.data.walk import Listed
 from automl_cnn.errors import ConfigError, DataError
@@ -41,7 +44,7 @@ def scan_input(
         return _here(where, cache, columns, skip, listed)
     copy = elsewhere.copied(where, cache, columns=columns, listed=listed, fetched=fetched)
     with copy.naming():
-        files = _here(copy.root, cache, columns, above=where.parent if copy.root.is_file() else str(where))
+        files = _here(copy.root, cache, columns, above=copy.above)
     return replace(files, url=where, notes=tuple(map(copy.named, files.notes)), refused=(*files.refused, *copy.refused))
 
 
@@ -52,17 +55,49 @@ def _here(path: Path, cache: Path, columns: str | None, skip: Sequence[Path] = (
     if tables.is_table(path):
         return tables.scan_table(path, columns, cache=cache, above=above)
     if archives.is_archive(path):
-        return replace(_folder(archives.unpacked(path, cache), columns, (), listed), source=path)
-    archive, table = ", ".join(archives.SUFFIXES[:4]), ", ".join(tables.SUFFIXES)
+        inside = archives.unpacked(path, cache)
+        with called(path, inside.folder):
+            files = _folder(inside.folder, columns, (), listed)
+        return replace(files, source=path, notes=(*renamed(files.notes, inside, path), *inside.notes))
+    archive, table = ", ".join(archives.SUFFIXES[:4]), ", ".join(SUFFIXES)
     raise DataError(f"{path} is a file: expected a folder with one subfolder of images per class, an archive of one ({archive}), or a table ({table}).")
 
 
+def metadata_of(folder: Path, columns: str | None = None) -> Path | None:
+    """The table `metadata.csv` (or .jsonl, .parquet …) of a folder, where it has columns for path and label.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    places = (folder / f"{tables.METADATA}{suffix}" for suffix in SUFFIXES)
+    return next((table for table in places if table.is_file() and tables.has_labels(table, columns)), None)
+
+
+@contextmanager
+def called(archive: Path, folder: Path) -> Iterator[None]:
+    """What is wrong with a folder of the cache is said of the archive that was unpacked there."""
+    try:
+        yield
+    except (ConfigError, DataError) as error:
+        raise type(error)(_in_archive(str(error), folder, archive)) from None
+
+
+def renamed(notes: Sequence[str], inside: archives.Unpacked, archive: Path) -> tuple[str, ...]:
+    """Notes on a folder of the cache, as notes on the archive that was unpacked there."""
+    named = (_in_archive(note, inside.folder, archive) for note in notes)
+    return tuple(note if str(inside.place) in note else note.replace(inside.place.name, archive.name) for note in named)
+
+
+def _in_archive(text: str, folder: Path, archive: Path) -> str:
+    """The text with the archive's path in place of the folder's, save where it goes on: what can be passed to a command stays as it is."""
+    return re.sub(rf"{re.escape(str(folder))}(?!/(?!{tables.METADATA}\.))", lambda _: str(archive), text)
+
+
 def _folder(path: Path, columns: str | None, skip: Sequence[Path], listed: Listed | None, above: str = "") -> Scan:
-    """The images of a folder by its subfolders, or by the table `metadata.csv` in it (or .jsonl, .parquet)."""
-    for suffix in tables.SUFFIXES:
-        table = path / f"{tables.METADATA}{suffix}"
-        if table.is_file() and tables.has_labels(table, columns):
-            return tables.scan_table(table, columns, above=above)
+    """The images of a folder by its subfolders, or by the table that describes them."""
+    table = metadata_of(path, columns)
+    if table is not None:
+        return tables.scan_table(table, columns, above=above)
     if columns is not None:
         raise ConfigError(f"--columns {columns} names the columns of a table, but {path} is none. Leave it out.")
     return scan(path, skip=skip, listed=listed)

@@ -77,14 +77,18 @@ def begins_like_an_image(path: str) -> bool:
     """Whether the first bytes of a regular file are those of a JPEG, PNG, GIF, BMP, WebP or TIFF image."""
     try:
         with open(path, "rb") as file:
-            head = file.read(_BEGINNING)
+            return is_beginning(file.read(_BEGINNING))
     except OSError:
         return False
+
+
+def is_beginning(head: bytes) -> bool:
+    """The same of a file's first bytes."""
     if head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*")):
         return True
     if head.startswith(b"RIFF"):
         return head[8:12] == b"WEBP"
-    return head.startswith(b"BM") and int.from_bytes(head[14:18], "little") in _BITMAP_HEADERS
+    return head.startswith(b"BM") and len(head) >= _BEGINNING and int.from_bytes(head[14:18], "little") in _BITMAP_HEADERS
 
 
 def is_folder(status: os.stat_result) -> bool:

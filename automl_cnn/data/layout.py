@@ -14,6 +14,7 @@ from pathlib import Path
 from automl_cnn.data.roles import Part, part_of
 from automl_cnn.data.walk import Folder
 from automl_cnn.errors import DataError
+from automl_cnn.paths import shortened
 
 Split = str | None  # "train", "val", "test"; None where there are no splits
 _SHOWN = 4
@@ -190,12 +191,13 @@ def _refuse_splits_without_classes(place: Path, root: Folder, parts: dict[str, P
     roles = {parts[folder.name].role for folder in root.classes if folder.name in parts}
     if len(root.classes) < 2 or len(parts) < len(root.classes) or len(roles) < 2:
         return
-    names = " and ".join(f"'{folder.name}'" for folder in root.classes[:_SHOWN])
+    names = " and ".join(f"'{shortened(folder.name)}'" for folder in root.classes[:_SHOWN])
     above = [folder for folder in root.classes if _names(folder)]
     if not above:
+        last = shortened(root.classes[-1].name)
         raise DataError(
-            f"{names} in {place} hold images directly, without class folders. Expected one folder per class in each: {root.classes[-1].name}/cat/1.jpg, "
-            f"{root.classes[-1].name}/dog/2.jpg. If {names} are the classes themselves, rename the folders."
+            f"{names} in {place} hold images directly, without class folders. Expected one folder per class in each: {last}/cat/1.jpg, {last}/dog/2.jpg. "
+            f"If {names} are the classes themselves, rename the folders."
         )
     training = "no training folder" if "train" not in roles else "a training folder without class folders"
     raise DataError(

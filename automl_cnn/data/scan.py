@@ -18,7 +18,7 @@ from automl_cnn.data.order import natural
 from automl_cnn.data.walk import Folder, Listed, walk
 from automl_cnn.errors import DataError
 from automl_cnn.paths import because, shortened
-from automl_cnn.text import readable
+from automl_cnn.text import inline, readable
 from automl_cnn.urls import Url
 
 VAGUE = frozenset({"train", "training", "data", "images", "dataset"})  # folder names that do not tell one set from another
@@ -40,8 +40,8 @@ class Scan:
 
     @property
     def shown(self) -> str:
-        """What messages call the folder."""
-        return str(self.url or self.folder)
+        """What messages call the images' place, as the user named it."""
+        return str(self.url or self.source or self.folder)
 
 
 def scan(folder: Path, *, skip: Sequence[Path] = (), listed: Listed | None = None) -> Scan:
@@ -65,10 +65,12 @@ def scan(folder: Path, *, skip: Sequence[Path] = (), listed: Listed | None = Non
     if root.images and not root.classes:
         raise DataError(
             f"{folder} holds {many(len(root.images), 'image')} directly, without a class. Make one folder per class and move the images into them: "
-            f"{folder.name}/cat/1.jpg, {folder.name}/dog/2.jpg."
+            f"{shortened(folder.name)}/cat/1.jpg, {shortened(folder.name)}/dog/2.jpg."
         )
     if root.images:
-        notes.append(f"{many(len(root.images), 'image')} directly in {folder.name} (such as '{root.images[0]}') belong to no class and were left out.")
+        notes.append(
+            f"{many(len(root.images), 'image')} directly in {folder.name} (such as '{shortened(root.images[0])}') belong to no class and were left out."
+        )
     if not root.classes:
         notes += [f"{path} was left out: {reason}." for path, reason in tree.left.refused[:_SHOWN]]
         raise DataError(f"{' '.join([f'{folder} holds no images{_what_else(root)}.', *notes])} Expected one subfolder per class with {_endings()} files.")
@@ -111,11 +113,11 @@ def _classes(folder: Path, layout: Layout, notes: list[str]) -> tuple[str, ...]:
     empty = tuple(sorted(every - set(classes), key=natural))
     _refuse_twins(folder, classes)
     if empty:
-        notes.append(f"{many(len(empty), 'class folder')} without any image left out: {', '.join(empty)}.")
+        notes.append(f"{many(len(empty), 'class folder')} without any image left out: {_names(empty)}.")
     _refuse_gaps(folder, classes, filled)
     if len(classes) == 1:
         raise DataError(
-            f"{folder} holds a single class, '{classes[0]}': expected at least two class folders with images."
+            f"{folder} holds a single class, '{shortened(classes[0])}': expected at least two class folders with images."
             f"{_deeper(folder, layout, empty)}{_unlabelled(layout)}"
         )
     return classes
@@ -125,17 +127,21 @@ def _refuse_twins(folder: Path, classes: Sequence[str]) -> None:
     known: dict[str, str] = {}
     twins = [(first, name) for name in classes if (first := known.setdefault(normal(name), name)) != name]
     if twins:
-        pairs = ", ".join(f"'{first}' and '{name}'" for first, name in twins)
+        pairs = ", ".join(f"'{shortened(first)}' and '{shortened(name)}'" for first, name in twins[:_SHOWN])
         raise DataError(f"The class folders {pairs} in {folder} differ only by case or accents' encoding. Merge them, or rename one.")
 
 
 def _refuse_gaps(folder: Path, classes: Sequence[str], filled: dict[Split, set[str]]) -> None:
-    gaps = [f"{split} has no images of {', '.join(missing)}" for split, names in filled.items() if (missing := [name for name in classes if name not in names])]
+    gaps = [f"{split} has no images of {_names(missing)}" for split, names in filled.items() if (missing := [name for name in classes if name not in names])]
     if gaps:
         raise DataError(
             f"The splits in {folder} do not hold the same classes: {'; '.join(gaps)}. "
             "Give every split every class, under the same name, or leave the splitting to automl-cnn: put all images in one folder per class."
         )
+
+
+def _names(names: Sequence[str], most: int = 20) -> str:
+    return ", ".join([*map(shortened, names[:most]), *(["…"] if len(names) > most else [])])
 
 
 def _what_else(root: Folder) -> str:
@@ -150,12 +156,12 @@ def _deeper(folder: Path, layout: Layout, empty: Sequence[str]) -> str:
     only = next(branch for _, branches in layout.splits for branch in branches if branch.filled)
     below = [branch.name for branch in only.classes]
     if layout.splits[0][0] is None and len(below) > 1:
-        return f" It holds {', '.join(below[:4])}{', …' if len(below) > 4 else ''}: if these are the classes, pass {folder / only.path}."
-    return f" These are empty: {', '.join(empty)}." if empty else "" if layout.unlabelled else " Add images of what it is to be told apart from."
+        return f" It holds {_names(below, 4)}: if these are the classes, pass {inline(str(folder / only.path))}."
+    return f" These are empty: {_names(empty)}." if empty else "" if layout.unlabelled else " Add images of what it is to be told apart from."
 
 
 def _unlabelled(layout: Layout) -> str:
     if not layout.unlabelled:
         return ""
-    names = " and ".join(f"'{name}'" for name in layout.unlabelled)
+    names = " and ".join(f"'{shortened(name)}'" for name in layout.unlabelled)
     return f" {names} {'was' if len(layout.unlabelled) == 1 else 'were'} taken for images without labels; if this is a class too, rename the folder."

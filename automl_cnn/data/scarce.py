@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from automl_cnn.paths import shortened
+
 _ADVICE = "Add images, or remove the class's folder."
+_SHOWN = 10
 _SHORTEST = 3  # different images that a class needs for train, val and test
 
 
@@ -51,6 +54,7 @@ def _images(count: int) -> str:
 
 def _listed(classes: Sequence[Scarce], haves: Sequence[str], needed: str, advice: str = "") -> str:
     if len(classes) == 1:
-        return f"The class '{classes[0].name}' has {haves[0]}: {needed}. {advice or _ADVICE}"
-    listed = "; ".join(f"'{scarce.name}' has {have}" for scarce, have in zip(classes, haves, strict=True))
+        return f"The class '{shortened(classes[0].name)}' has {haves[0]}: {needed}. {advice or _ADVICE}"
+    listed = "; ".join(f"'{shortened(scarce.name)}' has {have}" for scarce, have in zip(classes[:_SHOWN], haves, strict=False))
+    listed += f"; and {len(classes) - _SHOWN:,} more" if len(classes) > _SHOWN else ""
     return f"{len(classes)} classes have too few images: {listed}. For each: {needed}. {advice or 'Add images, or remove the folders of these classes.'}"

@@ -10,6 +10,7 @@ from automl_cnn.data.decoded import ChangedError, Decoded, Probe, Report, decode
 from automl_cnn.data.fit import Fit
 from automl_cnn.data.scan import Scan
 from automl_cnn.errors import DataError
+from automl_cnn.paths import shortened
 
 ROUNDS = 5
 CHANGED = Probe("changed", reason="the file changed while it was read")  # the digest of no file, so that it is read again the next time
@@ -48,5 +49,6 @@ def read(
                     probes[row] = CHANGED if path in changed else look(scanned.folder / path, max_pixels)
             changed |= again
     raise DataError(
-        f"{len(changed):,} files in {scanned.shown} changed while they were read, such as '{min(changed)}'. Wait until nothing writes there, and try again."
+        f"{len(changed):,} files in {scanned.shown} changed while they were read, such as '{shortened(min(changed))}'. Wait until nothing writes there, "
+        "and try again."
     )

@@ -10,24 +10,24 @@ Rows without a label are left out: such images can only be predicted.
 
 from __future__ import annotations
 
-import csv
-import json
+import difflib
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
 
 from automl_cnn.data import embedded
-from automl_cnn.data.layout import many
+from automl_cnn.data.cells import path_within, text_of
+from automl_cnn.data.layout import many, normal
 from automl_cnn.data.order import natural
 from automl_cnn.data.roles import part_of
+from automl_cnn.data.rows import MOST_ROWS, SUFFIXES, Row, Rows, rows_of
 from automl_cnn.data.scan import Scan
-from automl_cnn.errors import ConfigError, DataError, did_you_mean
-from automl_cnn.paths import address
-from automl_cnn.text import readable
+from automl_cnn.errors import ConfigError, DataError
+from automl_cnn.paths import shortened
+from automl_cnn.text import readable, several
 
-SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 METADATA = "metadata"  # the name, without suffix, of a table that describes the images beside it, as in Hugging Face's `imagefolder`
 ROLES = ("path", "label", "split", "group", "weight")
 NAMES = {  # what a column may be called, in small letters
@@ -37,10 +37,8 @@ NAMES = {  # what a column may be called, in small letters
     "group": ("group", "group_id"),
     "weight": ("weight", "sample_weight"),
 }
-MOST = 2 << 30  # bytes of a table
 NO_SPLIT = "none"  # in place of a split, of an image that is left out: as `split.csv` has it
 _SHOWN = 5
-_ABOVE = "Put the table above the images, with paths relative to its folder."
 
 
 @dataclass(frozen=True)
@@ -59,6 +57,11 @@ def is_table(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES
 
 
+def is_metadata(name: str) -> bool:
+    """Whether a file of this name is a table that describes the images beside it."""
+    return name in {f"{METADATA}{suffix}" for suffix in SUFFIXES}
+
+
 def scan_table(table: Path, columns: str | None = None, *, cache: Path | None = None, above: str = "") -> Scan:
     """The images that a table lists. `columns` names them where they are called otherwise: `path=file,label=species`.
 
@@ -70,35 +73,24 @@ def scan_table(table: Path, columns: str | None = None, *, cache: Path | None = 
             or fewer than two classes.
         ConfigError: `columns` is no list of that form, or names a column that is not there.
     """
-    heads, values = _read(table)
-    return scan_rows(table, heads, values, columns=columns, cache=cache, above=above)
+    return scan_rows(table, rows_of(table), columns=columns, cache=cache, above=above)
 
 
-def scan_rows(
-    table: Path,
-    heads: Sequence[str],
-    values: Iterator[tuple[int, Mapping[str, Any]]],
-    *,
-    columns: str | None,
-    cache: Path | None = None,
-    base: Path | None = None,
-    above: str = "",
-) -> Scan:
-    """The images that rows list: `values` are a line number and the cells by column each. Paths are relative to `base`, or to the folder of `table`.
+def scan_rows(table: Path, given: Rows, *, columns: str | None, cache: Path | None = None, base: Path | None = None, above: str = "") -> Scan:
+    """The images that rows list. Paths are relative to `base`, or to the folder of `table`.
 
     It raises as `scan_table` does.
     """
-    chosen = _columns(table, heads, columns)
-    place, values = (base, values) if base is not None else embedded.written(table, values, chosen["path"], cache)
-    rows = [_row(line, given, chosen, above) for line, given in values]
-    if not rows:
-        raise DataError(f"The table {table} has no rows: expected one for each image, with the columns path and label.")
-    labels, files, notes = _labeled(table, rows, place)
-    classes = tuple(sorted(set(labels.values()), key=natural))
+    chosen = _columns(table, given.heads, columns)
+    place, values = (base, given.of(chosen.values())) if base is not None else embedded.written(table, given.of(chosen.values()), chosen["path"], cache)
+    files, notes = _labeled(table, _checked(table, values, chosen, place, above))
+    classes = tuple(sorted({row.label for row in files}, key=natural))
     if len(classes) < 2:
-        raise DataError(f"The table {table} names a single class, '{classes[0]}': expected at least two." if classes else f"No row of {table} has a label.")
+        only = f"names a single class, '{shortened(classes[0])}': expected at least two" if classes else "has no row with a label"
+        raise DataError(f"The table {table} {only}.")
+    notes += _twins(table, classes)
     if "weight" in chosen:
-        notes.append(f"The column '{chosen['weight']}' was not used: images are not weighted one by one.")
+        notes.append(f"The column '{shortened(chosen['weight'])}' was not used: images are not weighted one by one.")
     index = {name: number for number, name in enumerate(classes)}
     order = sorted(files, key=lambda row: (index[row.label], natural(row.path)))
     listed = tuple((row.path, index[row.label], _split(table, row)) for row in order)
@@ -113,7 +105,7 @@ def has_labels(table: Path, columns: str | None = None) -> bool:
     Raises:
         DataError: it cannot be read.
     """
-    heads, _ = _read(table)
+    heads = rows_of(table).heads
     try:
         _columns(table, heads, columns)
     except DataError:
@@ -121,79 +113,24 @@ def has_labels(table: Path, columns: str | None = None) -> bool:
     return True
 
 
-def images_in(table: Path, columns: str | None = None, *, above: str = "") -> dict[str, str]:
-    """The images that a table lists, each with its label, "" where it has none: for prediction, which needs no labels.
+def images_in(table: Path, columns: str | None = None, *, cache: Path | None = None, above: str = "") -> tuple[Path, dict[str, str]]:
+    """The folder of the images that a table lists, and these, each with its label, "" where it has none: for prediction, which needs no labels.
 
     Raises:
         DataError, ConfigError: as `scan_table`, save that labels may be missing, and classes may be few.
     """
-    heads, values = _read(table)
-    chosen = _columns(table, heads, columns, needed=("path",))
-    rows = [_row(line, given, chosen, above) for line, given in values]
-    if not rows:
-        raise DataError(f"The table {table} has no rows: expected one for each image, with a column path.")
-    return {_within(table, row, table.parent): row.label for row in rows}
+    given = rows_of(table)
+    chosen = _columns(table, given.heads, columns, needed=("path",))
+    place, values = embedded.written(table, given.of(chosen.values()), chosen["path"], cache)
+    return place, {row.path: row.label for row in _checked(table, values, chosen, place, above)}
 
 
 def paths_in(table: Path, columns: str | None = None, *, above: str = "") -> list[str]:
     """The files that a table lists, each once; none where the images are in the table itself. It raises as `images_in` does."""
-    heads, values = _read(table)
-    chosen = _columns(table, heads, columns, needed=("path",))
-    rows = ((line, given) for line, given in values if embedded.content_of(given.get(chosen["path"])) is None)
-    return list(dict.fromkeys(_within(table, _row(line, given, chosen, above), table.parent) for line, given in rows))
-
-
-def _read(table: Path) -> tuple[list[str], Iterator[tuple[int, Mapping[str, Any]]]]:
-    """The names of the columns, and each row with its line."""
-    try:
-        if table.stat().st_size > MOST:
-            raise DataError(f"The table {table} has {table.stat().st_size / 1e9:.1f} GB: at most {MOST / 1e9:.0f} GB are read.")
-        if table.suffix.lower() == ".parquet":
-            return _parquet(table)
-        text = table.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise DataError(f"The table {table} cannot be read: {error.strerror or error}.") from None
-    except UnicodeDecodeError:
-        raise DataError(f"The table {table} is no UTF-8 text: save it in UTF-8.") from None
-    return _json_lines(table, text) if table.suffix.lower() in (".jsonl", ".ndjson") else _delimited(table, text)
-
-
-def _delimited(table: Path, text: str) -> tuple[list[str], Iterator[tuple[int, Mapping[str, Any]]]]:
-    lines = text.splitlines()
-    head = lines[0] if lines else ""
-    between = "\t" if table.suffix.lower() == ".tsv" else max(",;\t", key=head.count)
-    reader = csv.DictReader(lines, delimiter=between)
-    try:
-        return list(reader.fieldnames or ()), ((reader.line_num, row) for row in reader)
-    except csv.Error as error:
-        raise DataError(f"The table {table} cannot be read: {error}.") from None
-
-
-def _json_lines(table: Path, text: str) -> tuple[list[str], Iterator[tuple[int, Mapping[str, Any]]]]:
-    rows: list[tuple[int, Mapping[str, Any]]] = []
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            given = json.loads(line)
-        except (ValueError, RecursionError):
-            given = None
-        if not isinstance(given, dict):
-            raise DataError(f'Line {number} of {table} is no JSON object: expected lines such as {{"path": "1.jpg", "label": "cat"}}.')
-        rows.append((number, given))
-    return list(dict.fromkeys(name for _, given in rows for name in given)), iter(rows)
-
-
-def _parquet(table: Path) -> tuple[list[str], Iterator[tuple[int, Mapping[str, Any]]]]:
-    import pandas as pd
-
-    try:
-        frame = pd.read_parquet(table)
-    except Exception as error:  # pyarrow raises whatever the bytes make it stumble over
-        raise DataError(f"The table {table} cannot be read as Parquet: {str(error)[:200]}.") from None
-    names = [str(name) for name in frame.columns]
-    rows = frame.itertuples(index=False, name=None)
-    return names, ((number, dict(zip(names, row, strict=True))) for number, row in enumerate(rows, 1))
+    given = rows_of(table)
+    chosen = _columns(table, given.heads, columns, needed=("path",))
+    inside, values = embedded.peeked(given.of(chosen.values()), chosen["path"])
+    return [] if inside else list(dict.fromkeys(row.path for row in _checked(table, values, chosen, table.parent, above)))
 
 
 def _columns(table: Path, heads: Sequence[str], given: str | None, needed: Sequence[str] = ("path", "label")) -> dict[str, str]:
@@ -204,7 +141,9 @@ def _columns(table: Path, heads: Sequence[str], given: str | None, needed: Seque
         if not equals or role not in ROLES:
             raise ConfigError(f"--columns {given}: expected pairs such as path=file,label=species, with {', '.join(ROLES)} on the left.")
         if name not in heads:
-            raise ConfigError(f"--columns {given}: {table} has no column '{name}'. {did_you_mean(name, heads)}")
+            near = difflib.get_close_matches(name, heads, 1)
+            hint = f" Did you mean '{shortened(near[0])}'?" if near else ""
+            raise ConfigError(f"--columns {given}: {table} has no column '{name}'.{hint} Its columns are {several(heads)}.")
         chosen[role] = name
     for role in ROLES:
         if role not in chosen:
@@ -213,46 +152,51 @@ def _columns(table: Path, heads: Sequence[str], given: str | None, needed: Seque
                 chosen[role] = match
     missing = [role for role in needed if role not in chosen]
     if missing:
-        listed, wanted = ", ".join(f"'{readable(head)}'" for head in heads[:20]) or "none", ",".join(f"{role}=..." for role in missing)
-        raise DataError(f"The table {table} has no column for {' and '.join(missing)}; its columns are {listed}. Name them: --columns {wanted}")
+        wanted = ",".join(f"{role}=..." for role in missing)
+        raise DataError(
+            f"The table {table} has no column for {' and '.join(missing)}; its columns are {several(heads) or 'none'}. Name them: --columns {wanted}."
+        )
+    if twice := [name for name in chosen.values() if heads.count(name) > 1]:
+        raise DataError(f"The table {table} has several columns of the name {several(twice)}: expected one. Rename or remove the others.")
     return chosen
 
 
-def _row(line: int, given: Mapping[str, Any], chosen: Mapping[str, str], above: str) -> _Row:
-    values = {role: _text(given.get(name)) for role, name in chosen.items() if role != "weight"}
-    if above:
-        values["path"] = values["path"].removeprefix(f"{above}/")
-    return _Row(line, **values)
+def _checked(table: Path, values: Iterator[Row], chosen: Mapping[str, str], base: Path, above: str) -> Iterator[_Row]:
+    """The rows as they come, their paths relative to the folder `base`, whose URL is `above` where it is a copy.
+
+    Raises:
+        DataError: there is none, or one that cannot be used.
+    """
+    wanted, count = {role: name for role, name in chosen.items() if role != "weight"}, 0
+    for count, (line, given) in enumerate(values, 1):
+        if count > MOST_ROWS:
+            raise DataError(f"The table {table} has more than {MOST_ROWS:,} rows.")
+        try:
+            cells = {role: text_of(given.get(name), role) for role, name in wanted.items()}
+            path = path_within(cells.pop("path").removeprefix(f"{above}/" if above else ""), base)
+        except DataError as error:
+            raise DataError(f"Line {line} of {table}: {error}.") from None
+        yield _Row(line, path, **cells)
+    if not count:
+        raise DataError(f"The table {table} has no rows: expected one for each image, with the columns path and label.")
 
 
-def _text(value: object) -> str:
-    if value is None or (isinstance(value, float) and value != value):  # noqa: PLR0124  # NaN
-        return ""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
-
-
-def _labeled(table: Path, rows: Sequence[_Row], base: Path) -> tuple[dict[str, str], list[_Row], list[str]]:
-    """By path, its label; the rows that have one, each path once; and notes."""
-    labels: dict[str, str] = {}
-    lines: dict[str, int] = {}
-    kept, without, twice, aside = [], Counter[str](), 0, 0
+def _labeled(table: Path, rows: Iterator[_Row]) -> tuple[list[_Row], list[str]]:
+    """The rows that have a label, each path once; and notes."""
+    kept: dict[str, _Row] = {}
+    without, twice, aside = Counter[str](), 0, 0
     for row in rows:
-        path = _within(table, row, base)
         if row.split.casefold() == NO_SPLIT:
             aside += 1
-            continue
-        if not row.label:
+        elif not row.label:
             without[row.split or "none"] += 1
-            continue
-        if path in labels and labels[path] != row.label:
-            raise DataError(
-                f"Line {row.line} of {table} labels '{path}' as '{row.label}', line {lines[path]} as '{labels[path]}': expected one label for each image."
-            )
-        if path in labels:
+        elif row.path not in kept:
+            kept[row.path] = row
+        elif (first := kept[row.path]).label != row.label:
+            labels = f"as '{shortened(row.label)}', line {first.line} as '{shortened(first.label)}'"
+            raise DataError(f"Line {row.line} of {table} labels '{shortened(row.path)}' {labels}: expected one label for each image.")
+        else:
             twice += 1
-            continue
-        labels[path], lines[path] = row.label, row.line
-        kept.append(_Row(row.line, path, row.label, row.split, row.group))
     notes = []
     if without:
         count = sum(without.values())
@@ -261,25 +205,20 @@ def _labeled(table: Path, rows: Sequence[_Row], base: Path) -> tuple[dict[str, s
         notes.append(f"{many(aside, 'row')} of {table.name} {'was' if aside == 1 else 'were'} left out: {'its' if aside == 1 else 'their'} split is 'none'.")
     if twice:
         notes.append(f"{many(twice, 'row')} of {table.name} {'repeats' if twice == 1 else 'repeat'} another.")
-    return labels, kept, notes
+    return list(kept.values()), notes
 
 
-def _within(table: Path, row: _Row, base: Path) -> str:
-    """The path of a row, relative to the folder `base`."""
-    where = f"Line {row.line} of {table}"
-    if not row.path:
-        raise DataError(f"{where} has no path: expected that of an image, relative to {base}.")
-    if why := address(row.path):
-        raise DataError(f"{where}: {why}.")
-    path = PurePosixPath(row.path.replace("\\", "/"))
-    if path.is_absolute() or Path(row.path).is_absolute():
-        try:
-            path = PurePosixPath(Path(row.path).relative_to(base.absolute()).as_posix())
-        except ValueError:
-            raise DataError(f"{where}: '{row.path}' lies outside of {base}. Put the table above the images, with paths relative to its folder.") from None
-    if ".." in path.parts:
-        raise DataError(f"{where}: '{row.path}' leads out of a folder with '..'. {_ABOVE}")
-    return path.as_posix()
+def _twins(table: Path, classes: Sequence[str]) -> list[str]:
+    """A note on labels that differ by case alone. Those that look the same, and differ only by how their accents are stored, are refused."""
+    looks: dict[str, str] = {}
+    cases: dict[str, str] = {}
+    pairs = []
+    for name in classes:
+        if (other := looks.setdefault(unicodedata.normalize("NFC", name), name)) != name:
+            raise DataError(f"The labels {several([other, name])} in {table} look the same, but their accents are stored in two ways. Write them in one way.")
+        if (other := cases.setdefault(normal(name), name)) != name:
+            pairs.append(f"'{shortened(other)}' and '{shortened(name)}'")
+    return [f"The labels {pairs[0]} of {table.name} differ by case alone, and are two classes."] if pairs else []
 
 
 def _split(table: Path, row: _Row) -> str | None:
@@ -287,7 +226,7 @@ def _split(table: Path, row: _Row) -> str | None:
         return None
     part = part_of(row.split)
     if part is None or part.role == "unlabelled":
-        raise DataError(f"Line {row.line} of {table}: '{row.split}' is no split. Expected train, val or test, or nothing.")
+        raise DataError(f"Line {row.line} of {table}: '{shortened(row.split)}' is no split. Expected train, val or test, or nothing.")
     return part.role
 
 
@@ -302,6 +241,6 @@ def _refuse_gaps(table: Path, classes: Sequence[str], files: Sequence[tuple[str,
         there = {label for _, label, other in files if (other or "train") == split}
         if lacking := [name for number, name in enumerate(classes) if number not in there]:
             raise DataError(
-                f"The split '{split}' of {table} has no image of {', '.join(lacking[:_SHOWN])}. Give every split every class, or leave the column out: then "
+                f"The split '{split}' of {table} has no image of {several(lacking, _SHOWN)}. Give every split every class, or leave the column out: then "
                 "the images are split here."
             )

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import secrets
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from automl_cnn.data import arrays, claims, regular
+from automl_cnn.errors import StoreError
 
 FOLDER, MARK = "unpacked", ".complete"
+RATIO, FREE = 100, 1 << 30  # a file may unpack to this many times its size, or to a gigabyte
 
 
 def place_of(source: Path, cache: Path) -> Path:
@@ -24,6 +29,36 @@ def place_of(source: Path, cache: Path) -> Path:
 def is_complete(place: Path) -> bool:
     """Whether everything was unpacked there."""
     return (place / MARK).exists()
+
+
+def allowed(source: Path) -> int:
+    """How many bytes the files in an archive or a table may have: small files that unpack to enormous ones are made to do harm.
+
+    Raises:
+        OSError: `source` cannot be read.
+    """
+    return max(FREE, RATIO * source.stat().st_size)
+
+
+@contextlib.contextmanager
+def filled(place: Path) -> Iterator[Path]:
+    """A new folder to write to, which becomes `place` once all went well, and of which nothing is left otherwise.
+
+    Raises:
+        OSError: it cannot be written.
+        StoreError: something else is at `place`.
+    """
+    part = place.with_name(f".{place.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    try:
+        part.mkdir(parents=True)
+        yield part
+        (part / MARK).touch()
+        with contextlib.suppress(OSError):  # another process was faster
+            part.rename(place)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    if not is_complete(place):
+        raise StoreError(f"{place} is there, but not complete: delete it, and try again.")
 
 
 def used(place: Path, cache: Path, limit_bytes: int = arrays.LIMIT_BYTES) -> None:

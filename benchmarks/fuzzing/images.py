@@ -10,13 +10,15 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
+from automl_cnn.data import kinds
+
 SIDES = (23, 40)
 TIFF_RGB, TIFF_GRAY = 2, 1
 
 
 def images(rng: np.random.Generator) -> dict[str, bytes]:
-    """Each image file under a name that says what it is."""
-    return {**dict(_png(rng)), **dict(_jpeg(rng)), **dict(_animated(rng)), **dict(_tiff(rng)), **dict(_plain(rng))}
+    """Each image file under a name that says what it is; of AVIF and HEIC where there are encoders for them."""
+    return {**dict(_png(rng)), **dict(_jpeg(rng)), **dict(_animated(rng)), **dict(_tiff(rng)), **dict(_plain(rng)), **dict(_boxed(rng))}
 
 
 def saved(image: Image.Image, form: str, **options: object) -> bytes:
@@ -44,7 +46,8 @@ def exif(orientation: int) -> Image.Exif:
     """EXIF data with an orientation."""
     data = Image.Exif()
     data[0x0112] = orientation
-    data[0x010F] = "a camera"
+    data[0x010F], data[0x0110] = "a maker", "a camera"
+    data.get_ifd(0x8769)[0x9003] = "2024:05:31 10:22:07"
     return data
 
 
@@ -96,8 +99,24 @@ def _animated(rng: np.random.Generator) -> Iterator[tuple[str, bytes]]:
     for mode in ("RGB", "RGBA"):
         for lossless in (False, True):
             yield f"webp {mode} {'lossless' if lossless else 'lossy'}", saved(picture(rng, mode), "WEBP", lossless=lossless, exif=exif(8))
-        yield f"avif {mode}", saved(picture(rng, mode), "AVIF", quality=60, speed=10, exif=exif(6))
         yield f"webp {mode} animated", saved(picture(rng, mode), "WEBP", save_all=True, append_images=[picture(rng, mode)], icc_profile=rng.bytes(300))
+
+
+def _boxed(rng: np.random.Generator) -> Iterator[tuple[str, bytes]]:
+    if kinds.AVIF:
+        for mode, sampling in (("L", "4:0:0"), ("RGB", "4:2:0"), ("RGB", "4:4:4"), ("RGBA", "4:2:0")):
+            extras = {"exif": exif(6), "icc_profile": rng.bytes(300), "xmp": b"<x/>"}
+            yield f"avif {mode} {sampling}", saved(picture(rng, mode), "AVIF", quality=60, speed=10, subsampling=sampling, **extras)
+        yield "avif animated", saved(picture(rng, "RGB"), "AVIF", save_all=True, append_images=[picture(rng, "RGB")] * 2, quality=60, speed=10)
+    if kinds.HEIF:
+        import pillow_heif
+
+        for mode in ("L", "RGB", "RGBA"):
+            out = io.BytesIO()
+            file = pillow_heif.from_pillow(picture(rng, mode))
+            file.add_from_pillow(picture(rng, mode))
+            file.save(out, quality=60, exif=exif(6).tobytes())
+            yield f"heic {mode}", out.getvalue()
 
 
 def _tiff(rng: np.random.Generator) -> Iterator[tuple[str, bytes]]:

@@ -12,6 +12,8 @@ import numpy as np
 EXTREMES = (0, 1, 2, 3, 4, 0x7F, 0x80, 0xFF, 0x100, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 10**6, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF)
 MOST = 2_000_000  # bytes that a mutated file has
 
+_BOXES = re.compile(rb"ftyp|meta|hdlr|pitm|iloc|iinf|infe|iprp|ipco|ispe|pixi|av1C|hvcC|colr|auxC|ipma|iref|idat|mdat|moov|stbl")
+
 
 def mutated(rng: np.random.Generator, content: bytes, other: bytes) -> bytes:
     """The file, damaged in one to four ways; sometimes with a part of the `other` one."""
@@ -69,6 +71,8 @@ def _dimension(rng: np.random.Generator, content: bytes, other: bytes) -> bytes:
     elif content.startswith(b"RIFF"):
         at = 24 + 3 * second if content[12:16] == b"VP8X" else 26 + 2 * second
         out[at : at + 2] = struct.pack("<H", value & 0xFFFF)
+    elif content[4:8] == b"ftyp" and (at := content.find(b"ispe")) > 0:
+        out[at + 8 + 4 * second : at + 12 + 4 * second] = struct.pack(">I", value)
     elif content[:2] in (b"II", b"MM"):
         return _tag(rng, content, only=(256, 257))
     elif re.match(rb"P[1-6]\s+\d+", content):
@@ -96,6 +100,22 @@ def _tag(rng: np.random.Generator, content: bytes, other: bytes = b"", only: tup
         short = part == 2 and struct.unpack_from(f"{order}H", content, place + 2)[0] == 3
         struct.pack_into(f"{order}{'H' if short else letter}", out, offset, value & 0xFFFF if short else value)
     return bytes(out)
+
+
+def _box(rng: np.random.Generator, content: bytes, other: bytes) -> bytes:
+    """One box of an AVIF or HEIC file: another length, a field of its own, or the box taken out."""
+    starts = [match.start() - 4 for match in _BOXES.finditer(content)] if content[4:8] == b"ftyp" else []
+    if not starts:
+        return _field(rng, content, other)
+    out, at, way = bytearray(content), starts[int(rng.integers(len(starts)))], rng.random()
+    value = struct.pack(">I", int(rng.choice([*EXTREMES, *rng.integers(1, 900, 6).tolist()])))
+    if way < 0.2:
+        del out[at : at + max(8, int.from_bytes(content[at : at + 4], "big"))]
+    else:
+        at += 0 if way < 0.4 else 8 + int(rng.integers(40))
+        size = int(rng.choice([1, 2, 4]))
+        out[at : at + size] = value[-size:]
+    return bytes(out[: len(content)])
 
 
 def _repeat(rng: np.random.Generator, content: bytes, other: bytes) -> bytes:
@@ -134,5 +154,5 @@ def _with_checksums(content: bytes) -> bytes:
 
 
 WAYS: tuple[Callable[[np.random.Generator, bytes, bytes], bytes], ...] = (
-    *(_flip, _noise, _cut, _splice, _field, _field, _dimension, _tag, _repeat, _zeros, _drop),
+    *(_flip, _noise, _cut, _splice, _field, _field, _dimension, _tag, _box, _repeat, _zeros, _drop),
 )

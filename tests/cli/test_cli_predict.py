@@ -5,13 +5,19 @@ from __future__ import annotations
 import csv
 import io
 import os
+import tempfile
+import zipfile
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
 from automl_cnn.cli import predict
+from automl_cnn.cli.given import Given
 from automl_cnn.errors import DataError
+from automl_cnn.paths import shortened
 
 
 class Classifier:
@@ -140,13 +146,13 @@ def test_a_path_that_cannot_be_used_is_one_sentence(classifier, tmp_path, monkey
     done = run("m", path)
     assert done.exit_code == 2
     assert done.stderr.startswith("error: ")
-    assert "Expected an image, or a folder of images." in done.stderr
+    assert "Expected an image, a folder or an archive of images, or a table" in done.stderr
     assert len(done.stderr) < 600
 
 
 def test_a_nul_within_a_path_is_one_sentence(classifier, tmp_path):
     with pytest.raises(DataError, match="NUL"):
-        predict.find([Path("a\0b")])
+        predict.find(Given((Path("a\0b"),)), tmp_path)
     (tmp_path / "c.png").write_bytes(b"")
     done = run("m", "-", given=f"a\0b\n{tmp_path / 'c.png'}\n")
     assert names(done.stdout) == ["c.png"]
@@ -174,6 +180,84 @@ def test_a_table_names_images_and_their_labels(classifier, tmp_path):
     assert "accuracy 0.500: 1 of the 2 images with a label" in done.stderr
     (tmp_path / "paths.csv").write_text("path\nc1.jpg\n")
     assert names(run("m", tmp_path / "paths.csv", tmp_path / "d2.jpg").stdout) == ["c1.jpg", "d2.jpg"]
+
+
+def archive(place: Path, name: str = "pets.zip", **files: bytes) -> Path:
+    content = {"top/cat/c1.png": b"", "top/cat/bad.png": b"", "top/dog/c2.png": b"", "top/README": b"", **files}
+    with zipfile.ZipFile(place / name, "w") as out:
+        for path, data in content.items():
+            out.writestr(path, data)
+    return place / name
+
+
+def paths(output: str) -> list[str]:
+    return [row["path"] for row in csv.DictReader(io.StringIO(output))]
+
+
+def test_an_archive_is_searched_and_its_images_have_the_names_that_they_have_there(classifier, tmp_path):
+    temporary = set(Path(tempfile.gettempdir()).glob("automl-cnn-*"))
+    done = run("m", archive(tmp_path), "--store", tmp_path / "store")
+    assert done.exit_code == 0, done.output
+    assert paths(done.stdout) == ["top/cat/c1.png", "top/dog/c2.png"]
+    assert "left out top/cat/bad.png: top/cat/bad.png cannot be used" in done.stderr or "left out top/cat/bad.png cannot be used" in done.stderr
+    assert "1 file is not an image of a supported format and was left out: 1 with no extension" in done.stderr
+    assert "accuracy 0.500: 1 of the 2 images in folders named after a class" in done.stderr
+    assert not (tmp_path / "store").exists()
+    assert set(Path(tempfile.gettempdir()).glob("automl-cnn-*")) == temporary
+
+
+def test_an_archive_is_unpacked_once_where_there_is_a_store(classifier, tmp_path):
+    (tmp_path / "store").mkdir()
+    for _ in range(2):
+        assert paths(run("m", archive(tmp_path), "--store", tmp_path / "store").stdout) == ["top/cat/c1.png", "top/dog/c2.png"]
+    assert len(list((tmp_path / "store" / "cache" / "unpacked").iterdir())) == 1
+
+
+def test_the_same_names_in_two_archives_are_told_apart(classifier, tmp_path):
+    other = archive(tmp_path, "more.zip", more=b"")
+    assert paths(run("m", archive(tmp_path), other).stdout) == [
+        f"{tmp_path}/{name}.zip/top/{one}" for name in ("pets", "more") for one in ("cat/c1.png", "dog/c2.png")
+    ]
+
+
+@pytest.mark.parametrize("place", ["folder", "pets.zip"])
+def test_a_table_that_describes_a_folder_has_its_labels(classifier, tmp_path, place):
+    table = b"file_name,label\nc1.png,cat\nc2.png,dog\nd3.png,\n"
+    (tmp_path / "folder").mkdir()
+    for name, content in {"c1.png": b"", "c2.png": b"", "d3.png": b"", "metadata.csv": table}.items():
+        (tmp_path / "folder" / name).write_bytes(content)
+    with zipfile.ZipFile(tmp_path / "pets.zip", "w") as out:
+        for path in (tmp_path / "folder").iterdir():
+            out.write(path, path.name)
+    done = run("m", tmp_path / place)
+    assert names(done.stdout) == ["c1.png", "c2.png", "d3.png"]
+    assert "accuracy 0.500: 1 of the 2 images with a label" in done.stderr
+
+
+def test_images_within_a_table_are_predicted(classifier, tmp_path):
+    pq.write_table(pa.table({"image": pa.array([b"\x89PNG1", b"\x89PNG2"]), "label": ["dog", None]}), tmp_path / "pets.parquet")
+    done = run("m", tmp_path / "pets.parquet")
+    assert paths(done.stdout) == ["00000001.png", "00000002.png"]
+    assert "accuracy 1.000: 1 of the 1 image with a label" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["../evil.png", "/evil.png", "top/link.png"])
+def test_a_hostile_archive_is_refused(classifier, tmp_path, name):
+    info = zipfile.ZipInfo(name)
+    info.external_attr = 0o120777 << 16 if "link" in name else 0
+    with zipfile.ZipFile(archive(tmp_path), "a") as out:
+        out.writestr(info, "/etc/passwd")
+    done = run("m", tmp_path / "pets.zip")
+    assert done.exit_code == 2
+    assert done.stderr.startswith("error: ")
+    assert "Nothing was kept" in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_pipe_that_is_named_like_an_archive_or_a_table_is_never_opened(classifier, tmp_path):
+    for name in ("pipe.zip", "pipe.csv", "pipe.parquet"):
+        os.mkfifo(tmp_path / name)
+        assert "it is a FIFO" in run("m", tmp_path / name).stderr
 
 
 @pytest.mark.parametrize(
@@ -213,6 +297,63 @@ def test_images_at_a_url_stand_under_their_urls(classifier, new, tmp_path, given
     assert [row["path"] for row in csv.DictReader(io.StringIO(done.stdout))] == shown
     for word in words:
         assert word in done.stderr
+    assert str(tmp_path) not in done.output
+
+
+def test_an_archive_at_a_url_is_searched_and_its_images_stand_after_its_url(classifier, memory, tmp_path):
+    memory.pipe_file("/new/pets.zip", archive(tmp_path).read_bytes())
+    for given in (["memory://new/pets.zip"], ["memory://new/pets.zip", tmp_path / "c9.png"]):
+        (tmp_path / "c9.png").write_bytes(b"")
+        done = run("m", *given, "--store", tmp_path / "runs")
+        assert done.exit_code == 0, done.output
+        assert paths(done.stdout)[:2] == ["memory://new/pets.zip/top/cat/c1.png", "memory://new/pets.zip/top/dog/c2.png"]
+        assert "left out memory://new/pets.zip/top/cat/bad.png cannot be used" in done.stderr
+        assert "1 with no extension" in done.stderr
+        assert "accuracy 0.500: 1 of the 2 images in folders named after a class" in done.stderr
+        assert str(tmp_path / "runs") not in done.output
+    assert len([place for place in (tmp_path / "runs" / "cache" / "unpacked").iterdir() if not place.name.startswith(".")]) == 2, "the copy and its files"
+
+
+def test_tables_with_images_inside_and_folders_with_metadata_are_read_at_urls_too(classifier, memory, tmp_path):
+    pq.write_table(pa.table({"image": pa.array([b"\x89PNG1", b"\x89PNG2"]), "label": ["dog", None]}), tmp_path / "pets.parquet")
+    memory.pipe_file("/new/pets.parquet", (tmp_path / "pets.parquet").read_bytes())
+    done = run("m", "memory://new/pets.parquet", "--store", tmp_path / "runs")
+    assert paths(done.stdout) == ["memory://new/pets.parquet/00000001.png", "memory://new/pets.parquet/00000002.png"]
+    assert "accuracy 1.000: 1 of the 1 image with a label" in done.stderr
+    for name in ("c1.png", "d2.png", "c3.png"):
+        memory.pipe_file(f"/flat/{name}", b"")
+    memory.pipe_file("/flat/metadata.csv", b"file_name,label\nmemory://flat/c1.png,cat\nd2.png,cat\nc3.png,\n")
+    done = run("m", "memory://flat", "--store", tmp_path / "runs")
+    assert paths(done.stdout) == ["memory://flat/c1.png", "memory://flat/c3.png", "memory://flat/d2.png"]
+    assert "accuracy 0.500: 1 of the 2 images with a label" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("pets.zip", b"PK\3\4 cut", "memory://new/pets.zip cannot be unpacked"),
+        ("all.csv", b"path\nc1.png\n../c2.png\n", "Line 3 of memory://new/all.csv: '../c2.png' leads out of the folder memory://new."),
+        ("all.csv", b'path,label\n"c1.png,cat\n', "The table memory://new/all.csv cannot be read: unexpected end of data, in line 2"),
+        ("all.parquet", b"PAR1", "The table memory://new/all.parquet cannot be read as Parquet"),
+    ],
+)
+def test_what_is_wrong_with_an_archive_or_a_table_at_a_url_names_the_url(classifier, memory, tmp_path, name, content, words):
+    memory.pipe_file(f"/new/{name}", content)
+    done = run("m", f"memory://new/{name}", "--store", tmp_path / "runs")
+    assert done.exit_code == 2
+    assert words in done.stderr.replace("\n", " ")
+    assert str(tmp_path) not in done.output
+
+
+def test_a_long_name_in_a_message_has_its_url(classifier, memory, tmp_path, monkeypatch):
+    def refuse(images):
+        raise DataError(f"{shortened(images[0])} is no image")
+
+    memory.pipe_file(f"/new/{'x' * 100}/{'y' * 100}/1.png", b"")
+    monkeypatch.setattr(classifier, "predict_proba", refuse)
+    done = run("m", "memory://new", "--store", tmp_path / "runs")
+    assert f"left out memory://new/{'x' * 100}/yyy" in done.stderr
+    assert "characters) is no image" in done.stderr
     assert str(tmp_path) not in done.output
 
 

@@ -23,6 +23,13 @@ def test_labels_change_and_images_are_left_out(tmp_path):
     assert after.notes[-1] == "suspects.csv changed the labels of 1 image and left 1 image out."
 
 
+def test_names_with_line_ends_and_other_delimiters_are_read(tmp_path):
+    files = Scan(Path("pets"), ("cat", "dog"), (("cat/1\u2028.jpg", 0, None), ("cat/2\n.jpg", 0, None), ("dog/3.jpg", 1, None)))
+    place = tmp_path / "suspects.csv"
+    place.write_bytes('action;path;label\r\nrelabel;cat/1\u2028.jpg;dog\r\nkeep;"cat/2\n.jpg";cat\r\n'.encode())
+    assert corrected(files, read(place), place).files[0][1] == 1
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [
@@ -31,7 +38,7 @@ def test_labels_change_and_images_are_left_out(tmp_path):
         ("relabel,cat/1.jpg,,", "there is no class ''"),
         ("exclude,cat/1.jpeg,,", "no image 'cat/1.jpeg' in pets. Did you mean 'cat/1.jpg'"),
         ("exclude,cat/1.jpg,,\nexclude,cat/1.jpg,,", "is in line 2 already"),
-        ("exclude,cat/1.jpg,,\nexclude,cat/2.jpg,,", "leaves no image in cat"),
+        ("exclude,cat/1.jpg,,\nexclude,cat/2.jpg,,", "leaves no image in 'cat'"),
     ],
 )
 def test_what_cannot_be_applied_is_refused_with_its_line(tmp_path, line, words):
@@ -42,6 +49,12 @@ def test_what_cannot_be_applied_is_refused_with_its_line(tmp_path, line, words):
 def test_what_is_no_list_is_refused(tmp_path):
     with pytest.raises(DataError, match="has no column action and label"):
         applied(tmp_path, "cat/1.jpg", head="path")
+    with pytest.raises(DataError, match="each once"):
+        applied(tmp_path, "keep,cat/1.jpg,cat,cat", head="action,path,label,label")
+    with pytest.raises(DataError, match=r"Line 2 of .* has 5 cells, its first line 4"):
+        applied(tmp_path, "exclude,dog/4, left.jpg,,blank")
+    with pytest.raises(DataError, match="field larger than field limit"):
+        applied(tmp_path, f"keep,cat/1.jpg,,{'x' * 200_000}")
     with pytest.raises(DataError, match="cannot be read"):
         read(tmp_path / "none.csv")
     (tmp_path / "latin.csv").write_bytes("action,path,label\nkeep,caf\xe9.jpg,\n".encode("latin-1"))

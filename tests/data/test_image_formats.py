@@ -46,6 +46,22 @@ def test_avif_is_turned_upright_and_its_header_is_read(tmp_path):
     assert (header.width, header.height, header.format, header.gray) == (32, 32, "AVIF", False)
 
 
+def test_what_a_file_says_stays_in_one_line(monkeypatch):
+    exif, out = Image.Exif(), io.BytesIO()
+    exif[0x0110] = "a \x1b[31mcamera\n" + "x" * 100
+    Image.fromarray(quarters()).save(out, "JPEG", exif=exif)
+    camera = header_of(out.getvalue()).camera
+    assert camera.startswith("a \\x1b[31mcamera xx")
+    assert len(camera) == 64
+
+    def broken(file, pixels):
+        raise ValueError("could not parse 'aux\x03'\nat all")
+
+    monkeypatch.setattr("automl_cnn.data.formats.opened", broken)
+    with pytest.raises(DataError, match=r"cut short: could not parse 'aux\\x03' at all$"):
+        open_image(out.getvalue(), 32, 3)
+
+
 @needs_avif
 @pytest.mark.parametrize("cut", [20, 60, 200])
 def test_a_damaged_avif_is_one_sentence(cut):

@@ -159,6 +159,24 @@ def test_a_table_brings_the_images_that_it_lists_and_no_others(memory, tmp_path,
     assert gets == [f"train.{kind}"], "a new table does not bring the images again"
 
 
+def test_a_table_at_a_url_is_read_row_by_row_as_here(memory, tmp_path):
+    for path, content in pets(each=2).items():
+        memory.pipe_file(f"/there/{path}", content)
+    table = "path|label\rmemory://there/cat/0.png|cat\r./cat/1.png|cat\rdog\\0.png|dog\rmemory://there/dog/1.png|dog\r"
+    memory.pipe_file("/there/pets.csv", table.encode("utf-16"))
+    found = scan_input("memory://there/pets.csv", cache=tmp_path)
+    assert [path for path, _, _ in found.files] == list(pets(each=2))
+    assert all((found.folder / path).read_bytes() == content for path, content in pets(each=2).items())
+    for bad, words in {
+        "memory://elsewhere/1.png|cat": r"Line 6 of memory://there/pets\.csv: memory://elsewhere/1\.png is an address",
+        "memory://there/../1.png|cat": r"Line 6 of memory://there/pets\.csv: '\.\./1\.png' leads out of the folder memory://there\.",
+        "1.png|cat|more": r"Line 6 of memory://there/pets\.csv has 3 cells, its first line 2",
+    }.items():
+        memory.pipe_file("/there/pets.csv", f"{table}{bad}\r".encode("utf-16"))
+        with pytest.raises(DataError, match=words):
+            scan_input("memory://there/pets.csv", cache=tmp_path)
+
+
 def test_a_parquet_file_with_images_and_a_folder_with_metadata(memory, tmp_path):
     out = io.BytesIO()
     pd.DataFrame([{"image": picture(number), "label": "ab"[number % 2]} for number in range(16)]).to_parquet(out)

@@ -1,0 +1,106 @@
+"""Whatever a user names to be predicted -> its images: a file, a folder, an archive of one, or a table that lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from automl_cnn.data import archives, kinds, tables
+from automl_cnn.data.inputs import called, metadata_of, renamed
+from automl_cnn.data.scan import status_of
+from automl_cnn.data.walk import walk
+from automl_cnn.errors import DataError
+from automl_cnn.paths import address, shortened
+from automl_cnn.text import readable
+
+EXPECTED = "an image, a folder or an archive of images, or a table that lists them"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One image: the file to open, its name in the answers, its `label` where a table has one, and the folders that it lies in: one may be its class."""
+
+    path: Path
+    name: str
+    label: str = ""
+    folders: tuple[str, ...] = ()
+
+    def named(self, text: str) -> str:
+        """A message on its file, as one on the image."""
+        return text.replace(str(self.path), self.name).replace(shortened(self.path), shortened(self.name))
+
+    def label_among(self, classes: Collection[str]) -> str | None:
+        """Its label: what a table says, or the outermost of its folders that is named after a class; None where there is neither."""
+        return self.label or next((name for name in self.folders if name in classes), None)
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The images of an input; what was left out, a line each; and the table that was read, where there is one."""
+
+    images: tuple[Picture, ...]
+    notes: tuple[str, ...] = ()
+    table: Path | None = None
+
+
+def picture_of(path: Path) -> Picture:
+    """A file that was named by itself."""
+    return Picture(path, str(path), folders=(readable(path.parent.name),))
+
+
+def pictures_of(path: Path, cache: Path, columns: str | None = None, *, above: str = "") -> Pictures:
+    """The images of one input. Those within an archive, or within a table, are written to `cache` and have the names that they have there.
+
+    `above` is the URL that paths in a table may begin with, where the input is a copy.
+
+    Raises:
+        DataError: there is nothing of the kind, or it cannot be used.
+        ConfigError: `columns` are not there.
+        StoreError: `cache` cannot be written.
+    """
+    if why := address(path):
+        raise DataError(f"{why}.")
+    status = status_of(path, "file or folder", EXPECTED)
+    if kinds.is_folder(status):
+        return _folder(path, columns, above)
+    packed, table = archives.is_archive(path), tables.is_table(path)
+    reason = kinds.refusal(status)
+    if reason and not (kinds.is_file(status) and (packed or table)):  # these may be larger than an image
+        raise DataError(f"{path} cannot be used: {reason}.")
+    if packed:
+        return _archive(path, cache, columns)
+    return _table(path, cache, columns, above) if table else Pictures((picture_of(path),))
+
+
+def _table(table: Path, cache: Path, columns: str | None, above: str) -> Pictures:
+    place, labels = tables.images_in(table, columns, cache=cache, above=above)
+    own = place == table.parent
+    listed = ((name, place / name, label) for name, label in labels.items())
+    return Pictures(
+        tuple(Picture(path, str(path) if own else name, label, (readable(path.parent.name),) if own else ()) for name, path, label in listed), (), table
+    )
+
+
+def _archive(archive: Path, cache: Path, columns: str | None) -> Pictures:
+    inside = archives.unpacked(archive, cache)
+    with called(archive, inside.folder):
+        pictures = _folder(inside.folder, columns)
+    stem = readable(archive.name.partition(".")[0])
+    images = tuple(replace(one, name=inside.within(one.path), folders=(*_above(inside.place, one.path), stem)) for one in pictures.images)
+    return replace(pictures, images=images, notes=(*renamed(pictures.notes, inside, archive), *inside.notes))
+
+
+def _folder(folder: Path, columns: str | None, above: str = "") -> Pictures:
+    """The images of a folder, with the labels of the table that describes them, where there is one."""
+    walked, table = walk(folder), metadata_of(folder, columns)
+    labels = tables.images_in(table, columns, above=above)[1] if table is not None else {}
+    names = dict.fromkeys([*walked.images(), *labels])
+    images = tuple(Picture(folder / name, str(folder / name), labels.get(name, ""), (*_above(folder, folder / name), readable(folder.name))) for name in names)
+    refused = (f"left out {folder / path}: {reason}" for path, reason in walked.left.refused)
+    return Pictures(images, (*walked.left.notes(), *refused), table)
+
+
+def _above(folder: Path, path: Path) -> tuple[str, ...]:
+    """The names of the folders between an image and the folder that was searched."""
+    return tuple(readable(name) for name in path.relative_to(folder).parts[:-1])
