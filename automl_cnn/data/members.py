@@ -92,8 +92,8 @@ def _of_tar(file: BinaryIO, most: int, bomb: str) -> Iterator[Member]:
             if info.size < 0:  # it would go back, and on forever
                 raise tarfile.ReadError("a file has less than no bytes")
             yield Member(info.name, info.size, partial(_file, tape, info), info.isdir(), "" if info.isreg() else _SPECIAL)
-    if stream.last.strip(b"\0") or len(stream.last) % tarfile.BLOCKSIZE:  # where it is no header, tarfile takes it for the end
-        raise tarfile.ReadError("it ends within a file, or what follows a file is no header")
+    if stream.last.strip(b"\0") or len(stream.last) != tarfile.BLOCKSIZE:  # tarfile takes anything but a header for the end
+        raise tarfile.ReadError("it ends without the mark of its end, or what follows a file is no header")
 
 
 def _file(tape: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:

@@ -91,7 +91,7 @@ def _cells(reader: Any, name: str) -> Iterator[tuple[int, list[str]]]:
             if any(cell.strip() for cell in cells):
                 yield reader.line_num, cells
     except csv.Error as error:
-        raise DataError(f"{name} cannot be read: {error}, in line {reader.line_num}. Is a quotation mark left open?") from None
+        raise DataError(f"{name} cannot be read: {inline(str(error))}, in line {reader.line_num}. Is a quotation mark left open?") from None
 
 
 def _by_head(cells: Iterator[tuple[int, list[str]]], heads: list[str], table: Path, between: str) -> Iterator[Row]:

@@ -49,6 +49,7 @@ def filled(place: Path) -> Iterator[Path]:
         StoreError: something else is at `place`.
     """
     part = place.with_name(f".{place.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    above = [folder for folder in part.parents if not folder.exists()]
     try:
         part.mkdir(parents=True)
         yield part
@@ -57,6 +58,9 @@ def filled(place: Path) -> Iterator[Path]:
             part.rename(place)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+        for folder in above:
+            with contextlib.suppress(OSError):  # it is not empty
+                folder.rmdir()
     if not is_complete(place):
         raise StoreError(f"{place} is there, but not complete: delete it, and try again.")
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from hostile.lab import Lab, Shared
 from hostile.watch import Finding
 
-AREAS = ("files", "names", "models", "plugins", "settings", "damage")
+AREAS = ("files", "archives", "tables", "names", "models", "plugins", "settings", "damage")
 _declared: list[Case] = []
 
 

@@ -110,6 +110,7 @@ def test_a_row_that_cannot_be_used_is_refused_with_its_line(tmp_path, row, words
         ("a.parquet", b"PAR1", "cannot be read as Parquet"),
         ("a.csv", b"path,label\n1.png,cat\n2,1.png,dog\n", "Line 3 of .* has 3 cells, its first line 2.*holds ',' in quotation marks"),
         ("a.csv", b'path,label\n1.png,cat\n"2.png,dog\n3.png,dog\n', "unexpected end of data, in line 4. Is a quotation mark left open"),
+        ("a.tsv", b'path\tlabel\n"1".png\tcat\n', r"'\\t' expected after '\"', in line 2"),
         ("a.csv", b"path,label\n1.png,cat\n2.png," + b"x" * 200_000, "cannot be read: field larger than field limit .*, in line 3"),
         ("a.csv", b"path,label,label\n1.png,cat,dog\n2.png,dog,cat\n", "several columns of the name 'label'"),
         ("a.csv", "path,label\n1.png,cat\n".encode("utf-16-le"), "holds zero bytes"),
