@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", "
 MOST_FILES = 5_000_000
 LEVELS = 64  # of folders, one in the other
 _DRIVE = re.compile(r"[A-Za-z]:")
+_DEVICES = frozenset({"CON", "PRN", "AUX", "NUL", *(f"{port}{number}" for port in ("COM", "LPT") for number in range(10))})
 _NAMES = (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ)  # what a file system says of a name
 
 
@@ -94,7 +96,7 @@ def _safe(archive: Path, member: Member) -> PurePosixPath:
     """The name of a file, which lies within the folder."""
     name, shown = member.name.replace("\\", "/"), shortened(member.name)
     path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or _DRIVE.match(name):
+    if path.is_absolute() or ".." in path.parts or _DRIVE.match(name) or (os.name == "nt" and _leads_to_a_device(path)):
         raise DataError(f"{archive} holds the name '{shown}', which leads out of its folder. Nothing was kept.")
     if member.refused:
         raise DataError(f"{archive} holds '{shown}', which is {member.refused}: expected files alone. Nothing was kept.")
@@ -103,6 +105,11 @@ def _safe(archive: Path, member: Member) -> PurePosixPath:
     if len(path.parts) > LEVELS + 1:
         raise DataError(f"{archive} holds '{shown}', {len(path.parts) - 1:,} folders deep: at most {LEVELS} are unpacked. Nothing was kept.")
     return path
+
+
+def _leads_to_a_device(path: PurePosixPath) -> bool:
+    """Whether a name stands for a device on Windows, or for a stream of another file."""
+    return any(":" in part or part.partition(".")[0].strip().upper() in _DEVICES for part in path.parts)
 
 
 def _copied(archive: Path, member: Member, part: Path, path: PurePosixPath, allowed: int) -> int | None:

@@ -7,15 +7,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from automl_cnn.data import kinds, unpacked
-from automl_cnn.data.rows import Row
+from automl_cnn.data.rows import Reading, Row
 from automl_cnn.errors import DataError, StoreError
 from automl_cnn.paths import shortened
 
 _BEGINNINGS = {b"\xff\xd8\xff": ".jpg", b"\x89PNG": ".png", b"GIF8": ".gif", b"BM": ".bmp", b"RIFF": ".webp", b"II*\0": ".tif", b"MM\0*": ".tif"}
 
 
-def written(table: Path, rows: Iterator[Row], column: str, cache: Path | None) -> tuple[Path, Iterator[Row]]:
+def written(table: Path, rows: Iterator[Row], column: str, cache: Path | None) -> tuple[Path, Reading]:
     """The folder that the paths in `column` are relative to, and the rows, with a path where there were bytes.
+
+    The rows are to be closed where they are not read to their end: what was written is removed then.
 
     Raises:
         DataError: some rows hold bytes and others none, there is no `cache` to write to, or there is far more than the table's size.
@@ -23,7 +25,7 @@ def written(table: Path, rows: Iterator[Row], column: str, cache: Path | None) -
     """
     inside, rows = peeked(rows, column)
     if not inside:
-        return table.parent, rows
+        return table.parent, (row for row in rows)
     if cache is None:
         raise DataError(f"The table {table} holds its images as bytes: expected paths here.")
     place = unpacked.place_of(table, cache)
@@ -44,7 +46,7 @@ def content_of(value: object) -> bytes | None:
     return bytes(given) if isinstance(given, (bytes, bytearray)) else None
 
 
-def _files(table: Path, rows: Iterator[Row], column: str, place: Path, cache: Path) -> Iterator[Row]:
+def _files(table: Path, rows: Iterator[Row], column: str, place: Path, cache: Path) -> Reading:
     try:
         if unpacked.is_complete(place):
             yield from _named(table, rows, column, None)
@@ -56,7 +58,7 @@ def _files(table: Path, rows: Iterator[Row], column: str, place: Path, cache: Pa
         raise StoreError(f"The images of {table} cannot be written to {place}: {error.strerror or error}. Free some space there.") from None
 
 
-def _named(table: Path, rows: Iterator[Row], column: str, part: Path | None) -> Iterator[Row]:
+def _named(table: Path, rows: Iterator[Row], column: str, part: Path | None) -> Reading:
     """The rows with the names of files in place of their bytes, which are written to the folder `part`, where one is given."""
     allowed = unpacked.allowed(table)
     for line, row in rows:

@@ -8,7 +8,7 @@ import csv
 import io
 import itertools
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,6 +26,7 @@ _BATCH = 64  # rows of a Parquet file that are unpacked at once: they may hold i
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 Row = tuple[int, Mapping[str, Any]]  # its line, for messages, and its cells by column
+Reading = Generator[Row, None, None]  # to be closed where it is not read to its end
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Rows:
     """The names of the columns, and what reads the rows, each with the cells of the columns that are asked for (or of more)."""
 
     heads: tuple[str, ...]
-    of: Callable[[Collection[str]], Iterator[Row]]
+    of: Callable[[Collection[str]], Reading]
 
 
 def rows_of(table: Path) -> Rows:
@@ -94,7 +95,7 @@ def _cells(reader: Any, name: str) -> Iterator[tuple[int, list[str]]]:
         raise DataError(f"{name} cannot be read: {inline(str(error))}, in line {reader.line_num}. Is a quotation mark left open?") from None
 
 
-def _by_head(cells: Iterator[tuple[int, list[str]]], heads: list[str], table: Path, between: str) -> Iterator[Row]:
+def _by_head(cells: Iterator[tuple[int, list[str]]], heads: list[str], table: Path, between: str) -> Reading:
     for line, row in cells:
         if any(cell.strip() for cell in row[len(heads) :]):
             raise DataError(
@@ -109,7 +110,7 @@ def _json_lines(table: Path, name: str) -> Rows:
     return Rows(tuple(dict.fromkeys(head for _, given in objects() for head in given)), lambda columns: objects())
 
 
-def _objects(table: Path, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def _objects(table: Path, name: str) -> Reading:
     for number, line in enumerate(_lines(table, name, MOST), 1):
         if not line.strip():
             continue
@@ -138,7 +139,7 @@ def _parquet(table: Path, name: str) -> Rows:
     return Rows(tuple(heads), partial(_batches, file, heads, name))
 
 
-def _batches(file: Any, heads: list[str], name: str, columns: Collection[str]) -> Iterator[Row]:
+def _batches(file: Any, heads: list[str], name: str, columns: Collection[str]) -> Reading:
     wanted = [head for head in dict.fromkeys(columns) if head in heads]
     number = 0
     with _parquet_errors(name):

@@ -14,6 +14,7 @@ import difflib
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,8 +83,10 @@ def scan_rows(table: Path, given: Rows, *, columns: str | None, cache: Path | No
     It raises as `scan_table` does.
     """
     chosen = _columns(table, given.heads, columns)
-    place, values = (base, given.of(chosen.values())) if base is not None else embedded.written(table, given.of(chosen.values()), chosen["path"], cache)
-    files, notes = _labeled(table, _checked(table, values, chosen, place, above))
+    values = given.of(chosen.values())
+    place, values = (base, values) if base is not None else embedded.written(table, values, chosen["path"], cache)
+    with closing(values):
+        files, notes = _labeled(table, _checked(table, values, chosen, place, above))
     classes = tuple(sorted({row.label for row in files}, key=natural))
     if len(classes) < 2:
         only = f"names a single class, '{shortened(classes[0])}': expected at least two" if classes else "has no row with a label"
@@ -122,7 +125,8 @@ def images_in(table: Path, columns: str | None = None, *, cache: Path | None = N
     given = rows_of(table)
     chosen = _columns(table, given.heads, columns, needed=("path",))
     place, values = embedded.written(table, given.of(chosen.values()), chosen["path"], cache)
-    return place, {row.path: row.label for row in _checked(table, values, chosen, place, above)}
+    with closing(values):
+        return place, {row.path: row.label for row in _checked(table, values, chosen, place, above)}
 
 
 def paths_in(table: Path, columns: str | None = None, *, above: str = "") -> list[str]:

@@ -4,7 +4,7 @@ import io
 import re
 import tarfile
 import zipfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 from PIL import Image
@@ -242,3 +242,10 @@ def test_a_folder_in_it_that_a_note_names_for_a_command_is_there(tmp_path):
     notes = scan_input(zipped(tmp_path, files), cache=tmp_path / "cache").notes
     (place,) = [match[1] for note in notes if (match := re.search(r"automl-cnn predict MODEL (\S+)\.", note))]
     assert (Path(place) / "1.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "device"), [("cat/NUL", True), ("aux.png", True), ("cat/com1.tar.png", True), ("cat/1.png:stream", True), ("contra/1.png", False)]
+)
+def test_names_of_devices_on_windows_are_known(name, device):
+    assert archives._leads_to_a_device(PurePosixPath(name)) is device

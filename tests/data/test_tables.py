@@ -209,7 +209,16 @@ def test_images_in_a_table_that_take_far_more_than_it_are_refused_and_nothing_is
     table = parquet(tmp_path, image=image, label=pa.array(["cat", "dog"] * 1000))
     with pytest.raises(DataError, match="take more than 100 times its size"):
         scan_input(table, cache=tmp_path / "cache")
-    assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+    assert not (tmp_path / "cache").exists()
+
+
+def test_images_in_a_table_with_a_row_that_cannot_be_used_are_not_kept(tmp_path):
+    table = parquet(tmp_path, image=pa.array([b"\x89PNG1", b"\x89PNG2", b"\x89PNG3"]), label=pa.array(["cat", "dog", "x" * 300]))
+    for _ in range(2):
+        with pytest.raises(DataError, match="Line 3 of") as caught:
+            scan_input(table, cache=tmp_path / "cache")
+        assert not (tmp_path / "cache").exists()
+    assert caught.value.__traceback__  # it keeps the frames, and the rows that they read
 
 
 def test_images_beside_a_table_of_hugging_face_are_read(tmp_path):
