@@ -50,8 +50,8 @@ class Evidence:
     raw: tuple[Bin, ...] = ()
     mistakes: tuple[Mistake, ...] = ()
     test_confusion: Matrix = ()
-    suspects: tuple[Mistake, ...] | None = None  # labels that may be wrong, the most suspect first; None where nobody looked
     note: str = ""  # what could not be done, in a sentence
+    suspects: tuple[Mistake, ...] | None = None  # labels that may be wrong, the most suspect first; None where nobody looked
 
     def save(self, path: Path) -> None:
         """Write it as JSON.

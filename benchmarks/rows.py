@@ -16,9 +16,12 @@ def read(path: Path) -> list[dict[str, str]]:
     """The rows so far; none where there is no file."""
     if not path.exists():
         return []
-    csv.field_size_limit(sys.maxsize)  # whole learning curves stand in a field
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    before = csv.field_size_limit(sys.maxsize)  # whole learning curves stand in a field
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+    finally:
+        csv.field_size_limit(before)  # it is the whole process's: the tool's own lists keep theirs
 
 
 def append(path: Path, row: Mapping[str, object], columns: Sequence[str]) -> None:

@@ -33,6 +33,7 @@ ONCE = {  # before it could be chosen
     "objectives": None,
     "group_by": None,
     "drop_leaks": False,
+    "fit": "squash",
 }
 
 

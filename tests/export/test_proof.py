@@ -131,7 +131,7 @@ def exporting(monkeypatch, tmp_path):
         card = {"classes": ["a", "b"], "size": 4, "channels": 3}
         monkeypatch.setattr(folder.modelfile, "read_card", lambda path: card)
         monkeypatch.setattr("automl_cnn.export.network.core", lambda *_: None)
-        monkeypatch.setattr(folder, "reference_of", lambda *_: None)
+        monkeypatch.setattr(folder, "reference_of", lambda *_, **__: None)
         monkeypatch.setattr(folder, "prove", lambda kind, path, _: dataclasses.replace(PROOF, **proofs.get(path.read_text(), {})))
         return folder.export(tmp_path / "model.keras", tmp_path / "out", names=("onnx",), **options)
 
