@@ -80,7 +80,7 @@ def measured(folder: Path, cache: Path, *, quick: bool) -> dict[str, object]:
         if now - last > pause:
             pause, paused = now - last, doing
         steps[doing] = steps.get(doing, 0.0) + now - last
-        last, doing = now, what
+        last, doing = now, what.partition(",")[0]
 
     checked = check(folder, cache, None if quick else registry.load(), report=report)
     report("end", 1, 1)
