@@ -92,7 +92,7 @@ def _answer(classifier: Any, images: Iterable[Picture], at_once: int) -> None:
 
 
 def _cache(store: Path, stack: ExitStack) -> Path:
-    """Where archives are unpacked: in the store, where there is one, so that they are found again; else in a folder that is removed in the end."""
+    """Where archives are unpacked: in the store, where one exists, to be used again; otherwise in a temporary folder."""
     from automl_cnn.store import Store
 
     return Store(store).cache_place if store.is_dir() else Path(stack.enter_context(TemporaryDirectory(prefix="automl-cnn-")))
