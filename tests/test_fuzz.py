@@ -82,7 +82,7 @@ def test_what_goes_wrong_is_a_finding_and_the_rest_goes_on(fuzz, code, problem, 
         ("cache.mkdir(); (cache / 'evil').symlink_to('/etc')", "is left in the cache"),
         ("raise AutomlCnnError('two\\nlines.')", "the message is no sentence"),
         ("raise AutomlCnnError('No.')", "it is refused, although nothing is wrong with it: No."),
-        ("return Scan(Path('/etc'), ('a', 'b'), (('passwd', 0, None), ('group', 1, None)))", "the images are said to lie in /etc"),
+        ("return Scan(Path('/etc'), ('a', 'b'), (('passwd', 0, None), ('group', 1, None)))", "the folder of the images is /etc"),
     ],
     ids=["exception", "outside", "part", "link", "message", "refused", "elsewhere"],
 )

@@ -66,7 +66,7 @@ def check(
     """
     from automl_cnn import check as checks
     from automl_cnn import registry
-    from automl_cnn.check import page
+    from automl_cnn.check import fixes, page
     from automl_cnn.store import Store
 
     for path in (out, fix):
@@ -78,8 +78,6 @@ def check(
         checked = checks.check(images_place(data), places.cache_place, plugins, seed=seed, seconds=limit, columns=columns, report=report)
     place = page.write(checked, out or places.root / "checks" / f"{page.name_of(checked)}.html")
     if fix is not None:
-        from automl_cnn.check import fixes
-
         listed = fixes.write(checked, fix)
     if as_json:
         write_json({**checked.as_dict(), "page": str(place)})

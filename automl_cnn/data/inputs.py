@@ -75,7 +75,7 @@ def metadata_of(folder: Path, columns: str | None = None) -> Path | None:
 
 @contextmanager
 def called(archive: Path, folder: Path) -> Iterator[None]:
-    """What is wrong with a folder of the cache is said of the archive that was unpacked there."""
+    """An error about a folder of the cache names the archive that was unpacked there."""
     try:
         yield
     except (ConfigError, DataError) as error:
@@ -83,7 +83,7 @@ def called(archive: Path, folder: Path) -> Iterator[None]:
 
 
 def renamed(notes: Sequence[str], inside: archives.Unpacked, archive: Path) -> tuple[str, ...]:
-    """Notes on a folder of the cache, as notes on the archive that was unpacked there."""
+    """Notes about a folder of the cache, with the name of the archive that was unpacked there."""
     named = (_in_archive(note, inside.folder, archive) for note in notes)
     return tuple(note if str(inside.place) in note else note.replace(inside.place.name, archive.name) for note in named)
 

@@ -149,7 +149,7 @@ def _added(role: str, values: tuple[Any, ...]) -> Callable[[np.random.Generator,
 
 def _repeat(rng: np.random.Generator, rows: list[Row], names: tuple[str, ...]) -> list[Row]:
     one = rows[int(rng.integers(len(rows)))]
-    return [*rows, *([one] * int(rng.choice([1, 3, 2000])))]
+    return [*rows, *([one] * int(rng.choice([1, 3, 1000])))]
 
 
 def _contradict(rng: np.random.Generator, rows: list[Row], names: tuple[str, ...]) -> list[Row]:

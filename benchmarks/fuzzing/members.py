@@ -115,7 +115,7 @@ def _sparse(rng: np.random.Generator, members: list[Member]) -> list[Member]:
 def _many(rng: np.random.Generator, members: list[Member]) -> list[Member]:
     form = str(rng.choice(["cat/{}.png", "empty/{}", "{}/", "cat/same.png"]))
     kind = "folder" if form.endswith("/") else "file"
-    return _put(rng, members, *(Member(form.format(number), kind=kind) for number in range(int(rng.choice([50, 500, 3000])))))
+    return _put(rng, members, *(Member(form.format(number), kind=kind) for number in range(int(rng.choice([50, 500, 1500])))))
 
 
 def _strange_classes(rng: np.random.Generator, members: list[Member]) -> list[Member]:

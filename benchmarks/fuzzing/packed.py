@@ -17,7 +17,7 @@ SUFFIXES = ("zip", "tar", "tar.gz", "tar.bz2", "tar.xz")
 
 
 def packed(rng: np.random.Generator, suffix: str, members: list[Member], *, lies: int) -> bytes:
-    """An archive of these members with so many fields changed; its checksums fit, mostly."""
+    """An archive of these members, in which `lies` fields are changed; most checksums still fit."""
     return _zip(rng, members, lies) if suffix == "zip" else tape(rng, suffix, members, lies)
 
 

@@ -90,7 +90,7 @@ def _of_scan(files: Scan, folder: Path, cache: Path) -> str:
     """What is wrong with the files that were listed; empty where nothing is."""
     base = Path(os.path.realpath(files.folder))
     if not any(base.is_relative_to(os.path.realpath(place)) for place in (folder, cache)):
-        return f"the images are said to lie in {base}"
+        return f"the folder of the images is {base}"
     for path, label, split in files.files:
         pure = PurePosixPath(path)
         if pure.is_absolute() or ".." in pure.parts or not 0 <= label < len(files.classes) or split not in (None, "train", "val", "test"):

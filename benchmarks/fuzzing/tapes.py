@@ -35,7 +35,7 @@ _NUMBERS = (
 
 
 def tape(rng: np.random.Generator, suffix: str, members: list[Member], lies: int) -> bytes:
-    """A tar archive of these members, packed as its suffix says, with so many fields changed."""
+    """A tar archive of these members, compressed by its suffix, in which `lies` fields are changed."""
     form = int(rng.choice([tarfile.PAX_FORMAT, tarfile.GNU_FORMAT, tarfile.USTAR_FORMAT]))
     parts: list[bytes | int] = []
     for one in members:
@@ -67,7 +67,7 @@ def _entry(one: Member, form: int) -> Iterator[bytes | int]:
         head = info.tobuf(form, "utf-8", "surrogateescape")
     except ValueError:  # too long for this form
         head = info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
-    if one.kind == "sparse":  # one block at the start of what is said to have 4 GB
+    if one.kind == "sparse":  # one block at the start of a file that states 4 GB
         own = head[-512:]
         own = own[:386] + b"00000000000\0" + b"%011o\0" % len(one.content) + bytes(73) + b"%011o\0" % (1 << 32) + own[495:]
         head = _fixed(head[:-512] + own)

@@ -197,8 +197,8 @@ def images_in_an_archive_beside_what_is_none(lab: Lab) -> None:
         "cat/\x1b[2J.png": picture(6),
         "=1+1.png": picture(7),
     }
-    found = predicted(lab, zipped(lab, more), err="broken.*|notes", raw=True)
-    names = {row["path"].lstrip("'") for row in found}
+    answers = predicted(lab, zipped(lab, more), err="broken.*|notes", raw=True)
+    names = {row["path"].lstrip("'") for row in answers}
     if names != {*pictures(), "cat/scan", "cat/\x1b[2J.png", "=1+1.png"}:
         raise Finding(f"predicted {sorted(names)}")
     if lab.store.exists() or any(lab.shared.temporary.glob("automl-cnn-*")):

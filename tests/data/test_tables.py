@@ -154,9 +154,9 @@ def test_what_ends_a_line_elsewhere_does_not_end_a_row(tmp_path, strange, kind):
 
 
 def test_labels_that_differ_by_case_are_two_classes_with_a_note(tmp_path):
-    found = scan_table(written(tmp_path, [{"path": "1.png", "label": "a"}, {"path": "2.png", "label": "A"}]))
-    assert set(found.classes) == {"a", "A"}
-    assert any("differ by case alone" in note for note in found.notes)
+    scanned = scan_table(written(tmp_path, [{"path": "1.png", "label": "a"}, {"path": "2.png", "label": "A"}]))
+    assert set(scanned.classes) == {"a", "A"}
+    assert any("differ by case alone" in note for note in scanned.notes)
 
 
 def parquet(place, **columns):
@@ -175,10 +175,10 @@ def parquet(place, **columns):
     ],
 )
 def test_nulls_in_parquet_are_no_labels_whatever_the_type(tmp_path, labels, classes):
-    found = scan_table(parquet(tmp_path, path=pa.array([f"{number}.png" for number in range(4)]), label=labels))
-    assert found.classes == classes
-    assert len(found.files) == 3
-    assert "1 row of pets.parquet without a label was left out" in found.notes[0]
+    scanned = scan_table(parquet(tmp_path, path=pa.array([f"{number}.png" for number in range(4)]), label=labels))
+    assert scanned.classes == classes
+    assert len(scanned.files) == 3
+    assert "1 row of pets.parquet without a label was left out" in scanned.notes[0]
 
 
 def test_nulls_of_pandas_are_no_labels(tmp_path):
