@@ -1,4 +1,4 @@
-"""Addresses such as `s3://bucket/photos`: told from paths, and their credentials kept apart from what is shown and stored.
+"""Addresses such as `s3://bucket/photos`. They are recognized, and their credentials are neither shown nor stored.
 
 parse("s3://bucket/photos")                # Url("s3://bucket/photos")
 parse("photos")                            # None: a path

@@ -103,7 +103,7 @@ class Study:
         return self.data.parent / f"{self.home.name}.log"  # not on a disk that is about to be full
 
     def start(self, trials: int) -> None:
-        """Begin a session of so many trials in all."""
+        """Begin a session of that number of trials in all."""
         words = ("search", "--data", self.data, "--store", self.store.root, "--plugins-dir", self.home / "plugins", "--architectures", self.architectures)
         words += ("--name", self.name, "--trials", trials, "--max-epochs", 6, "--pretrained", "none", "--no-mlflow", "--json")
         with self.log.open("ab") as out:

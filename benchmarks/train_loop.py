@@ -114,7 +114,7 @@ def trial(network: dict, dataset, plugins, folder: str, *, augment: bool = False
 
 
 def memory(dataset: Dataset, folder: str, trials: int) -> None:
-    """The resident memory of a worker process after each of so many trials, of different networks by turns; each network is compared with itself."""
+    """The resident memory of a worker process after each of several trials, of different networks by turns; each network is compared with itself."""
     executor = LocalExecutor(Path(folder) / "worker.log")
     try:
         manifest = Path(folder) / "dataset.json"

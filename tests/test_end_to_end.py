@@ -167,7 +167,7 @@ def test_the_worker_does_not_outlive_a_killed_search(home, digits):
 
 
 def trials_of(home: Path, name: str, *, at_least: int, seconds: float, state: str | None = "scored"):
-    """The record, once so many trials are in it (scored, or at all)."""
+    """The record, once that number of trials is in it (scored, or at all)."""
     from automl_cnn.study.record.record import Record
 
     deadline = time.time() + seconds

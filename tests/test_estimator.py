@@ -324,7 +324,7 @@ def test_every_parameter_is_one_of_scikit_learns(search, tmp_path):
 
 
 def searched(search, monkeypatch, spent):
-    """Names, budgets and trials of the searches, each of which leaves a record of a study with so many seconds spent."""
+    """Names, budgets and trials of the searches, each of which leaves a record of a study with that number of seconds spent."""
     asked, stand_in = [], estimator.run
 
     def run(config, *, track, dataset):

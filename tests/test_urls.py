@@ -1,4 +1,4 @@
-"""Addresses are told from paths, and what they hold in secret is neither shown nor stored."""
+"""Addresses are recognized, and their credentials are neither shown nor stored."""
 
 import pickle
 from pathlib import Path

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from automl_cnn.data import Dataset, pixels
+from automl_cnn.data import Dataset, pixels, resize_array
 from automl_cnn.data.closer import middles
 from automl_cnn.errors import PluginError
 from automl_cnn.models.pretrained import available
@@ -16,7 +17,12 @@ from automl_cnn.plugin import Architecture, Pretrained
 from automl_cnn.registry import Registry
 from automl_cnn.space import Scalar
 
-BLOCK = 256  # images whose middles are in memory at once
+if TYPE_CHECKING:
+    from automl_cnn.train.features import Features
+
+BLOCK = 256  # images whose views are in memory at once
+Watching = Callable[[int, int], bool]  # images done, of how many; False ends it
+MOST = 50_000  # images up to which all are brought to the network's size and kept; of more it sees a part
 SIDE = 160  # px: a size that searches read at as well
 
 
@@ -30,9 +36,9 @@ class Read:
     rows: np.ndarray
     plain: np.ndarray
     mirrored: np.ndarray
+    middles: np.ndarray | None
     last: slice
     network: str
-    middles: np.ndarray | None = None
 
     @property
     def both(self) -> np.ndarray:
@@ -84,6 +90,10 @@ def read(dataset: Dataset, registry: Registry, seconds: float | None, report: Ca
 
     looks = (Look(SIDE), Look(SIDE, True))
     features = Features(dataset, network.reader, entry)
+    known, last = f"{plugin.name} ({entry.name}) at {SIDE} px", Features.columns(network.reader, 1)
+    if len(dataset) > MOST:
+        rows, plain, mirrored, zoomed = _some(dataset, features, order, watching)
+        return Read(rows, plain, mirrored, zoomed, last, known)
     values, count = features.read(looks, SIDE, order, watching)
     rows = order[:count]
     back = np.argsort(rows)
@@ -91,6 +101,28 @@ def read(dataset: Dataset, registry: Registry, seconds: float | None, report: Ca
     rows = rows[back]
     images = pixels(dataset, SIDE)
     blocks = (middles(images[rows[start : start + BLOCK]]) for start in range(0, count, BLOCK))
-    zoomed = features.of(blocks, lambda done: watching(done, count)) if watching(0, count) else None
-    known = f"{plugin.name} ({entry.name}) at {SIDE} px"
-    return Read(rows, plain, mirrored, Features.columns(network.reader, 1), known, zoomed if zoomed is not None and len(zoomed) == count else None)
+    middle = features.of(blocks, lambda done: watching(done, count)) if watching(0, count) else None
+    return Read(rows, plain, mirrored, middle if middle is not None and len(middle) == count else None, last, known)
+
+
+def _some(
+    dataset: Dataset, features: Features, order: np.ndarray, watching: Callable[[int, int], bool]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The rows, and what the network says of these images, their mirror images and their middles: of a set of which it can only see a part.
+
+    Images are brought to size as they are read, and nothing is kept: neither the disk nor the memory holds what is never looked at.
+    """
+    stored, chosen = pixels(dataset, dataset.side), order[: MOST // BLOCK * BLOCK]
+
+    def views() -> Iterator[np.ndarray]:
+        for start in range(0, len(chosen), BLOCK):
+            images = resize_array(np.asarray(stored[np.sort(chosen[start : start + BLOCK])]), SIDE)
+            yield from (images, images[:, :, ::-1], middles(images))
+
+    values = features.of(views(), lambda done: done < 3 * BLOCK or watching(done // 3, len(dataset)))
+    blocks = len(values) // (3 * BLOCK)
+    seen = values[: 3 * BLOCK * blocks].reshape(blocks, 3, BLOCK, -1)
+    rows = np.concatenate([np.sort(chosen[start : start + BLOCK]) for start in range(0, blocks * BLOCK, BLOCK)])
+    back = np.argsort(rows)
+    plain, mirrored, zoomed = (seen[:, view].reshape(len(rows), -1)[back] for view in range(3))
+    return rows[back], plain, mirrored, zoomed

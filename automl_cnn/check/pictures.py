@@ -21,7 +21,7 @@ QUALITY = 75
 
 @dataclass(frozen=True)
 class Album:
-    """How many pictures there are: of each problem the first `shown` cases, each with so many `others`, at most `most` in all, `side` px large."""
+    """How many pictures there are: of each problem the first `shown` cases, each with that many `others`, at most `most` in all, `side` px large."""
 
     shown: int = SHOWN
     others: int = OTHERS

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from automl_cnn.check import copies, looks, suspects
 from automl_cnn.check.early import BY_NETWORK, WITHOUT_NETWORK
-from automl_cnn.check.features import SIDE, Read
+from automl_cnn.check.features import MOST, SIDE, Read
 from automl_cnn.check.features import read as read_features
 from automl_cnn.check.material import Material
 from automl_cnn.check.pictures import pictures_of
-from automl_cnn.data import Dataset, dataset_of, pixels, read
+from automl_cnn.data import Dataset, dataset_of, pixels, read, resize_array
 from automl_cnn.data.assemble import Splitting
 from automl_cnn.data.inputs import scan_input
 from automl_cnn.errors import AutomlCnnError
@@ -20,7 +23,6 @@ from automl_cnn.problems import Checked, Problem, in_order
 from automl_cnn.registry import Registry
 from automl_cnn.urls import Url
 
-MOST_PAIRS = 50_000  # images up to which every image's nearest neighbors are looked for: memory and time grow with the square
 Report = Callable[[str, int, int], None]  # what is being done, how many are done, of how many
 
 
@@ -58,8 +60,7 @@ def check(
     dataset = dataset_of(source, cache, Splitting(seed))
     material = Material.of(source, dataset)
     problems = [*material.counted(), *material.of_headers()]
-    tell("looking at the pixels", 0, 1)
-    problems += looks.problems_of(dataset.paths, looks.looks_of(pixels(dataset, dataset.side)))
+    problems += looks.problems_of(dataset.paths, _looks(dataset, tell))
     problems += material.of_names()
     unchecked: list[str] = []
     features = _features(dataset, registry, seconds, tell, unchecked)
@@ -79,17 +80,25 @@ def check(
     )
 
 
+def _looks(dataset: Dataset, tell: Report) -> looks.Looks:
+    blocks = itertools.count()
+
+    def goes_on() -> bool:
+        tell("looking at the pixels", next(blocks) * looks.BLOCK, len(dataset))
+        return True
+
+    return looks.looks_of(pixels(dataset, dataset.side), goes_on)
+
+
 def _altered(dataset: Dataset, features: Read, tell: Report, unchecked: list[str]) -> list[copies.Pair]:
     """Pairs of versions of one photo among the images that the network looked at."""
-    if len(features.rows) > MOST_PAIRS:
-        unchecked.append(f"altered copies: more than {MOST_PAIRS:,} images")
-        return []
     if features.middles is None:
         unchecked.append("crops of less than nine tenths: the time was up (--time)")
     tell("comparing images", 0, 1)
     plain, mirrored = features.plain[:, features.last], features.mirrored[:, features.last]
     middles = None if features.middles is None else features.middles[:, features.last]
-    images, rows = pixels(dataset, min(dataset.side, SIDE))[features.rows], features.rows
+    side, rows = min(dataset.side, SIDE), features.rows
+    images = pixels(dataset, side)[rows] if len(dataset) <= MOST else resize_array(np.asarray(pixels(dataset, dataset.side)[rows]), side)
     return [copies.Pair(int(rows[pair.one]), int(rows[pair.other]), pair.details, pair.mirrored) for pair in copies.near(plain, mirrored, images, middles)]
 
 
@@ -105,7 +114,8 @@ def _features(dataset: Dataset, registry: Registry | None, seconds: float | None
     if features is None:
         unchecked.append(f"{BY_NETWORK}: no pretrained weights are on this machine")
     elif len(features.rows) < len(dataset):
-        unchecked.append(f"{BY_NETWORK} of {len(dataset) - len(features.rows):,} images: the time was up (--time)")
+        limit = f", or they are more than {MOST:,}" if len(dataset) > MOST else ""
+        unchecked.append(f"{BY_NETWORK} of {len(dataset) - len(features.rows):,} images: the time was up (--time){limit}")
     return features
 
 

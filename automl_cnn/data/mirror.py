@@ -154,7 +154,7 @@ class Mirror:
         return known
 
     def _compact(self, paths: Collection[str]) -> None:
-        """Forget what is not among `paths`, where that is much."""
+        """Forget the files that are not among `paths`, once there are many of them."""
         known = self._known()
         if len(known) > 2 * len(paths) + _FEW:
             lines = [json.dumps([path, stamp, size]) for path, (stamp, size) in known.items() if path in paths]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from typing import Any
 
 from automl_cnn.evidence import Mistake
 from automl_cnn.facts import Facts
@@ -59,16 +60,16 @@ def _trouble(problem: Problem, checked: Checked) -> Trouble:
     for case in pictured:
         pictures = tuple((path, checked.pictures[path]) for path in (case.path, *case.others[:1]) if path in checked.pictures)
         samples.append(Sample(_named(case, problem.between), case.detail, pictures))
-    return Trouble(
-        problem.title,
-        problem.severity,
-        problem.sentence,
-        problem.search,
-        problem.advice,
+    return _shown(
+        problem,
         pictured=tuple(samples),
         listed=tuple((_named(case, problem.between), case.detail) for case in listed),
         rest=f"and {rest:,} more" if rest else "",
     )
+
+
+def _shown(problem: Problem, **cases: Any) -> Trouble:
+    return Trouble(problem.title, problem.severity, problem.sentence, problem.search, problem.advice, **cases)
 
 
 def _named(case: Case, between: str) -> str:
@@ -100,12 +101,8 @@ def _doubts(facts: Facts, problem: Problem, doubted: tuple[Mistake, ...]) -> Tro
     others = [one for one in doubted if one.path not in shown]
     pictured = [one for one in others if one.picture]
     rest = len(others) - len(pictured)
-    return Trouble(
-        problem.title,
-        problem.severity,
-        problem.sentence,
-        problem.search,
-        problem.advice,
+    return _shown(
+        problem,
         pictured=tuple(
             Sample(one.path, f"labeled '{name(one.truth)}', looks like '{name(one.said)}' ({percent(one.confidence, 0)})", ((one.path, one.picture),))
             for one in pictured

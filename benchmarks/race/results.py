@@ -13,7 +13,7 @@ from race.cells import Cell
 
 FIRST = ("tool", "set", "seed", "budget", "cores", "test_accuracy", "test_images", "seconds_used", "peak_memory_mb", "disk_mb", "seconds_to_first_model")
 LAST = ("trials", "note", "failure", "versions", "date")
-MINUTE = "minute_"  # a column for each: the accuracy of the best model after so many minutes, empty before there is one
+MINUTE = "minute_"  # a column for each: the accuracy of the best model after that number of minutes, empty before there is one
 
 
 def append(path: Path, row: Mapping[str, object]) -> None:

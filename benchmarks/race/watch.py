@@ -70,7 +70,7 @@ def watch(
 
 
 def at(snapshots: Sequence[Snapshot], seconds: float) -> Snapshot | None:
-    """The best model there was after so many seconds."""
+    """The best model there was after that number of seconds."""
     return max((snapshot for snapshot in snapshots if snapshot.seconds <= seconds), key=lambda snapshot: snapshot.seconds, default=None)
 
 

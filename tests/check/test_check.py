@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
+from made_photos import pets, picture
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -17,22 +18,10 @@ from automl_cnn.data.samples import write_digits
 from automl_cnn.errors import DataError
 
 
-def picture(seed, side=64):
-    rng = np.random.default_rng(seed)
-    small = Image.fromarray(rng.integers(30, 220, (6, 6, 3), dtype=np.uint8)).resize((side, side), Image.Resampling.BICUBIC)
-    fine = Image.fromarray(rng.integers(0, 255, (side // 2, side // 2, 3), dtype=np.uint8)).resize((side, side))
-    return Image.blend(small, fine, 0.3)
-
-
 @pytest.fixture
 def folder(tmp_path):
     """Two classes of 24 photos each."""
-    place = tmp_path / "pets"
-    for number in range(48):
-        path = place / ("cat" if number < 24 else "dog") / f"photo {number:03d} of one.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        picture(number).save(path)
-    return place
+    return pets(tmp_path / "pets")
 
 
 def kinds(checked):
@@ -160,3 +149,25 @@ def test_a_network_sees_wrong_labels_and_altered_copies_in_other_classes(tmp_pat
     assert sum(top.get(f"7/moved {path.name}") == "3" for path in moved) >= 2
     assert checked.facts["seen_by_network"] == 300
     assert checked.facts["network"]
+
+
+def test_of_a_set_that_is_too_large_a_part_is_seen_and_nothing_is_kept(folder, tmp_path, monkeypatch):
+    """The same figures as where all is kept, of some images; no array at the network's size is written."""
+    from automl_cnn.check import features
+
+    dataset = prepare(folder, tmp_path / "cache")
+    if features.smallest(registry.load()) is None:
+        pytest.skip("no pretrained weights are on this machine")
+    every = features.read(dataset, registry.load(), None, lambda done, of: None)
+    monkeypatch.setattr(features, "BLOCK", 8)
+    monkeypatch.setattr(features, "MOST", 30)
+    for array in (tmp_path / "cache").glob(f"*-{features.SIDE}.npy"):
+        array.unlink()
+    some = features.read(dataset, registry.load(), None, lambda done, of: None)
+    assert len(some.rows) == 24
+    assert (np.diff(some.rows) > 0).all()
+    for part in ("plain", "mirrored", "middles"):
+        np.testing.assert_allclose(getattr(some, part), getattr(every, part)[some.rows], atol=0.02)
+    assert not list((tmp_path / "cache").glob(f"*-{features.SIDE}.npy"))
+    short = features.read(dataset, registry.load(), 0.0, lambda done, of: None)
+    assert len(short.rows) == 8, "one block is always seen"

@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
+from made_photos import pets, picture
 from PIL import Image
 
 from automl_cnn.check.early import ALBUM, early
@@ -17,21 +18,10 @@ from automl_cnn.errors import StoreError
 from automl_cnn.problems import Case, Checked, Problem, in_order
 
 
-def picture(seed, side=64):
-    rng = np.random.default_rng(seed)
-    small = Image.fromarray(rng.integers(30, 220, (6, 6, 3), dtype=np.uint8)).resize((side, side), Image.Resampling.BICUBIC)
-    fine = Image.fromarray(rng.integers(0, 255, (side // 2, side // 2, 3), dtype=np.uint8)).resize((side, side))
-    return Image.blend(small, fine, 0.3)
-
-
 @pytest.fixture
 def folder(tmp_path):
     """Two classes of 24 photos each, an empty picture, a copy, a photo in both classes and a file that is none."""
-    place = tmp_path / "pets"
-    for number in range(48):
-        path = place / ("cat" if number < 24 else "dog") / f"photo {number:03d} of one.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        picture(number).save(path)
+    place = pets(tmp_path / "pets")
     Image.new("RGB", (64, 64), "gray").save(place / "dog" / "empty.png")
     shutil.copy(place / "cat" / "photo 000 of one.png", place / "cat" / "again.png")
     shutil.copy(place / "cat" / "photo 001 of one.png", place / "dog" / "wrong.png")

@@ -139,7 +139,7 @@ def test_a_network_that_killed_the_worker_once_is_not_built_again(tmp_path):
 
 
 def killing(study, after):
-    """Kill the study after so many epochs of its own."""
+    """Kill the study after that number of epochs of its own."""
     epochs = itertools.count(1)
 
     def kill(number, epoch):

@@ -6,7 +6,7 @@ PACE = {"step": 0.1, "between": 1.0, "steps": 40}  # an epoch takes five seconds
 
 
 def seconds(steps):
-    """What so many steps from an epoch's begin take, scoring included."""
+    """What that number of steps from an epoch's beginning take, scoring included."""
     whole, part = divmod(steps, PACE["steps"])
     return whole * 5 + (part * PACE["step"] + PACE["between"] if part else 0)
 

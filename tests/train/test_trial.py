@@ -14,7 +14,7 @@ BEGINS = {"pretrained.small": "given", "finetune_rate.small": 0.1}
 
 
 class Heard(list):
-    """Hears the events; says stop after so many epochs."""
+    """Hears the events; says stop after that number of epochs."""
 
     def __init__(self, stop_after=None):
         super().__init__()

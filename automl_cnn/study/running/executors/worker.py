@@ -7,6 +7,7 @@ connection as two lines on standard input. It ends when the connection does, so 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import faulthandler
 import gc
 import os
@@ -29,6 +30,8 @@ from automl_cnn.study.running.executors.protocol import FoldJob, Joint, Recipe, 
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from automl_cnn.train import TrialSpec
 
 SEEDS = 2**32
 
@@ -232,44 +235,35 @@ class Worker:
 
     def _refit(self, job: RefitJob) -> Refitted:
         from automl_cnn.modelfile.file import read_card
-        from automl_cnn.records import Fidelity
-        from automl_cnn.train import TrialSpec
         from automl_cnn.train.refit import refit
 
-        setting = self._ready()
-        spec = TrialSpec(
-            number=job.number,
-            configuration=job.configuration,
-            fidelity=Fidelity(job.epochs, job.seconds),
-            metric=setting.metric,
-            class_weights=setting.class_weights,
-            seed=seed_of(setting.seed, job.number),
-            checkpoint=job.out,
-            start=job.checkpoint,
-            splits=job.splits,
-            weights=setting.weights,
-        )
+        spec = dataclasses.replace(self._again(job, job.out), start=job.checkpoint, splits=job.splits)
         temperature = float(read_card(Path(job.model)).get("temperature", 1.0))
         compared = refit(spec, self._network(job.model), temperature, self._dataset, self._registry, strength=job.strength, emit=self._emit, seen=self._seen)
         return Refitted(*compared.figures())
 
     def _fold(self, job: FoldJob) -> list[tuple[np.ndarray, np.ndarray]]:
-        from automl_cnn.records import Fidelity
-        from automl_cnn.train import TrialSpec
         from automl_cnn.train.folds import Some, answered
 
+        spec = self._again(job, str(Path(self._ready().checkpoints) / f".fold-{job.some[0]}.keras"))
+        return answered(spec, self._dataset, Some(job.some, job.folds, job.strength), self._registry, self._emit)
+
+    def _again(self, job: RefitJob | FoldJob, checkpoint: str) -> TrialSpec:
+        """A trial's recipe, to be trained once more."""
+        from automl_cnn.records import Fidelity
+        from automl_cnn.train import TrialSpec
+
         setting = self._ready()
-        spec = TrialSpec(
+        return TrialSpec(
             number=job.number,
             configuration=job.configuration,
             fidelity=Fidelity(job.epochs, job.seconds),
             metric=setting.metric,
             class_weights=setting.class_weights,
             seed=seed_of(setting.seed, job.number),
-            checkpoint=str(Path(setting.checkpoints) / f".fold-{job.some[0]}.keras"),
+            checkpoint=checkpoint,
             weights=setting.weights,
         )
-        return answered(spec, self._dataset, Some(job.some, job.folds, job.strength), self._registry, self._emit)
 
     def _emit(self, event: Event) -> bool:
         self._connection.send(("event", event))
