@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from automl_cnn.config import METRICS
 from automl_cnn.metrics import always, suited
+from automl_cnn.tasks import TASKS
 
 if TYPE_CHECKING:
     from automl_cnn.evidence import Matrix
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 COPIES, COPIES_TEST = "copies", "copies_test"  # what the shares of copies are called in a study's record
 INDEPENDENT = "independent"  # and the numbers of different photos by split
+TASK, IMAGES, SAME_ANSWER = "task", "images_by_split", "same_answer"  # of images with several labels: see `study.identity.summary`
 NAMED = 5  # classes that are named
 TINY = 1e-9
 LEAST = 0.01  # share of copies from which a score is visibly too good
@@ -50,7 +52,7 @@ def unequal(data: Mapping[str, Any], metric: str) -> tuple[str, ...]:
 
 def caveats(data: Mapping[str, Any], result: StudyResult, split: str, confusion: Matrix) -> tuple[str, ...]:
     """Everything to know before the scores of a result are believed. `confusion` is the winner's on the images of a `split`."""
-    return (*leaks(data), *unequal(data, result.metric), *behind(data, result), *silent(_classes(data), split, confusion))
+    return (*leaks(data), *unequal(data, result.metric), *behind(data, result), *silent(data, split, confusion))
 
 
 def behind(data: Mapping[str, Any], result: StudyResult) -> tuple[str, ...]:
@@ -58,23 +60,38 @@ def behind(data: Mapping[str, Any], result: StudyResult) -> tuple[str, ...]:
     tested = result.test_score is not None
     words, name = ("test", "test") if tested else ("validation", "val")
     score, span = (result.test_score or 0.0, result.test_interval) if tested else (result.val_score, result.val_interval)
-    trained, counts, metric = _of(data, "train"), _of(data, name), next((one for one in METRICS if one == result.metric), METRICS[0])
-    if not trained or not sum(counts):
+    trained, metric = _of(data, "train"), next((one for one in METRICS if one == result.metric), METRICS[0])
+    bound = without_looking(data, metric, name)
+    if bound is None:
         return ()
-    bound, most, what = always(metric, trained, counts), _classes(data)[trained.index(max(trained))], f"{words} {metric.replace('_', ' ')}"
+    answer = f"always answering '{_classes(data)[trained.index(max(trained))]}'" if SAME_ANSWER not in data else "the same answer to every image"
+    what = f"{words} {metric.replace('_', ' ')}"
     if score <= bound + TINY:
-        return (f"The model is no better than always answering '{most}': its {what} is {score:.3f}, that of the one answer {bound:.3f}.",)
+        return (f"The model is no better than {answer}: its {what} is {score:.3f}, that of the one answer {bound:.3f}.",)
     if span is not None and span[0] <= bound:
         reach = f"the 95 % interval of its {what} begins at {span[0]:.3f}, and the one answer has {bound:.3f}"
-        return (f"The model is not shown to be better than always answering '{most}': {reach}.",)
+        return (f"The model is not shown to be better than {answer}: {reach}.",)
     return ()
 
 
-def silent(classes: Sequence[str], split: str, confusion: Matrix) -> tuple[str, ...]:
+def without_looking(data: Mapping[str, Any], metric: str, split: str) -> float | None:
+    """The score of the same answer to every image of a split, from a data set in figures; None where that is not known."""
+    if SAME_ANSWER in data:
+        score = data[SAME_ANSWER].get(split, {}).get(metric)
+        return None if score is None else float(score)
+    trained, counts = _of(data, "train"), _of(data, split)
+    known = next((one for one in METRICS if one == metric), METRICS[0])
+    return always(known, trained, counts) if trained and sum(counts) else None
+
+
+def silent(data: Mapping[str, Any], split: str, confusion: Matrix) -> tuple[str, ...]:
     """The classes that there are images of, but that are never answered."""
-    answered = [sum(row[column] for row in confusion) for column in range(len(confusion))]
-    never = [f"'{classes[number]}' (0 of {sum(row)} right)" for number, row in enumerate(confusion) if sum(row) and not answered[number]]
-    if not never or len(classes) != len(confusion):
+    classes = _classes(data)
+    if len(classes) != len(confusion):
+        return ()
+    task = TASKS[data.get(TASK, "multiclass")](len(classes))
+    never = [f"'{classes[number]}' (0 of {images} right)" for number, images in task.silent(confusion)]
+    if not never:
         return ()
     more = f" and {len(never) - NAMED} more" if len(never) > NAMED else ""
     return (f"Never answered on the {split} images: {', '.join(never[:NAMED])}{more}.",)

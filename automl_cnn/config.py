@@ -6,7 +6,7 @@ import math
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError, model_validator
 
@@ -16,9 +16,9 @@ from automl_cnn.flags import DATA, DEPLOY, ENGINE, LIMITS, SPACE, Flag
 from automl_cnn.places import moved, store_of, store_path
 from automl_cnn.urls import Url, hidden
 
-Metric = Literal["accuracy", "balanced_accuracy", "f1", "auc"]
+Metric = Literal["accuracy", "balanced_accuracy", "f1", "auc", "mean_average_precision", "micro_f1", "subset_accuracy"]
 Fit = Literal["squash", "pad", "crop"]  # as in automl_cnn.data.fit
-METRICS: tuple[Metric, ...] = ("accuracy", "balanced_accuracy", "f1", "auc")
+METRICS: tuple[Metric, ...] = get_args(Metric)
 AUTOMATIC = (
     "Default: accuracy; balanced_accuracy where always answering the most frequent class gets half-way from chance to 1 "
     "(with two classes, three quarters of the training images)."

@@ -34,6 +34,8 @@ class Mistake:
     chance: float  # that it gave the truth
     picture: str = ""
     heat: str = ""
+    truths: tuple[int, ...] = ()  # where images have several labels: those that it has
+    answers: tuple[int, ...] = ()  # and those that it was given; `said` is then the label that the confidence is about
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,11 @@ class Evidence:
         given = {key: value for key, value in values.items() if key in known}
         for key, kind in (("bins", Bin), ("raw", Bin), ("mistakes", Mistake), ("suspects", Mistake)):
             if given.get(key) is not None:
-                given[key] = tuple(kind(**entry) for entry in given[key])
+                given[key] = tuple(_made(kind, entry) for entry in given[key])
         for key in ("confusion", "test_confusion"):
             given[key] = tuple(tuple(int(count) for count in row) for row in given.get(key, ()))
         return cls(**given)
+
+
+def _made(kind: Any, values: Mapping[str, Any]) -> Any:
+    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})

@@ -170,15 +170,16 @@ def triangles(given: int, size: int) -> np.ndarray:
 
 @keras.saving.register_keras_serializable(package="automl_cnn")
 class LogMean(keras.layers.Layer):
-    """The logits of several networks together: the logarithm of their probabilities' weighted mean, times `scale`.
+    """The logits of several networks together: the logarithm of their probabilities' weighted mean, times `scale`; with `odds`, of the mean's odds.
 
-    A list of (batch, classes) -> (batch, classes). The softmax of that is the mean itself while `scale`, the layer's one
+    A list of (batch, classes) -> (batch, classes). The softmax of that (with `odds`, the sigmoid) is the mean itself while `scale`, the layer's one
     weight, is 1; divided by a temperature it calibrates the ensemble as it would the kernel of a dense classifier.
     """
 
-    def __init__(self, shares: list[float], **kwargs: Any) -> None:
+    def __init__(self, shares: list[float], odds: bool = False, **kwargs: Any) -> None:
         super().__init__(**{"autocast": False, "trainable": False, "dtype": "float32", **kwargs})
         self.shares = [float(share) for share in shares]
+        self.odds = bool(odds)
 
     def build(self, shapes: Any) -> None:
         self.scale = self.add_weight(name="scale", shape=(), initializer="ones", trainable=False)
@@ -189,10 +190,11 @@ class LogMean(keras.layers.Layer):
     def logits(self, probabilities: Any, scale: Any) -> Any:
         """What the layer computes, with a scale of its caller's."""
         mean = sum(share * one for share, one in zip(self.shares, probabilities, strict=True))
-        return keras.ops.log(keras.ops.maximum(mean, 1e-12)) * scale
+        logs = keras.ops.log(keras.ops.maximum(mean, 1e-12))
+        return (logs - keras.ops.log(keras.ops.maximum(1.0 - mean, 1e-7)) if self.odds else logs) * scale
 
     def compute_output_shape(self, shapes: Any) -> tuple[int | None, ...]:
         return tuple(shapes[0])
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "shares": self.shares}
+        return {**super().get_config(), "shares": self.shares, **({"odds": True} if self.odds else {})}

@@ -20,6 +20,11 @@ def environment(more: dict[str, str] | None = None) -> dict[str, str]:
     return {**variables, **({"PYTHONPATH": os.pathsep.join(path)} if path else {}), **(more or {})}
 
 
+def cores() -> int:
+    """How many processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def leave_folder() -> None:
     """Stop searching the current folder, which `python -m` and empty entries of PYTHONPATH ask for. A folder that PYTHONPATH names stays."""
     try:

@@ -266,6 +266,9 @@ class Calibration:
     error: float
     error_after: float
     held_out_error: float | None = None  # None in studies that were written before it was measured
+    thresholds: tuple[float, ...] = ()  # of several labels: the probability from which each counts as answered
+    f1: float | None = None  # with these thresholds, the macro F1 of validation images that they were not chosen on
+    f1_at_half: float | None = None  # the same at one half
 
 
 @dataclass(frozen=True)

@@ -269,8 +269,8 @@ def leakage(folder: Path, seeds: int = 10) -> None:
                     features = read(dataset, registry.load(), None, lambda done, of: None)
                 assert features is not None
                 train, test = dataset.rows("train"), dataset.rows("test")
-                fitted = regress(features.plain[train], dataset.labels[train], len(dataset.classes), balanced=False, seed=0, strength=0.03)
-                mine.append(float(np.mean(fitted.probabilities(features.plain[test]).argmax(axis=1) == dataset.labels[test])))
+                fitted = regress(dataset.task, features.plain[train], dataset.labels[train], balanced=False, seed=0, strength=0.03)
+                mine.append(float(np.mean(fitted.answers(features.plain[test]).argmax(axis=1) == dataset.labels[test])))
     for rule, mine in scores.items():
         print(f"{'random split' if rule is None else 'groups together':16} {np.mean(mine):.3f} ± {np.std(mine, ddof=1) / np.sqrt(seeds):.3f}")
     gap = np.subtract(scores[None], scores["auto"])

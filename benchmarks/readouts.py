@@ -23,6 +23,7 @@ from race.cells import ImageSet
 from race.images import divide, labelled, pixels
 
 from automl_cnn.metrics import wilson
+from automl_cnn.tasks import Multiclass
 from automl_cnn.train.regression import regress
 
 HERE = Path(__file__).resolve().parent
@@ -83,8 +84,8 @@ class Features:
     def answers(self, kind: Kind) -> np.ndarray:
         """Which test images are answered correctly, after learning from the kind's share of the training images."""
         rows = np.random.default_rng(0).permutation(len(self.labels))[: round(kind.share * len(self.labels))]
-        fitted = regress(self.of("train", kind)[rows], self.labels[rows], self.classes, balanced=False, seed=0)
-        return np.asarray(fitted.probabilities(self.of("test", kind)).argmax(axis=1) == self.truth)
+        fitted = regress(Multiclass(self.classes), self.of("train", kind)[rows], self.labels[rows], balanced=False, seed=0)
+        return np.asarray(fitted.answers(self.of("test", kind)).argmax(axis=1) == self.truth)
 
 
 def main() -> int:
@@ -126,10 +127,10 @@ def _choices(features: Features) -> Iterator[dict[str, object]]:
         both, split, folds = np.concatenate([learn, held]), {}, {}
         for kind in CANDIDATES:
             known = features.of("train", kind)
-            crossed = regress(known[both], features.labels[both], features.classes, balanced=False, seed=0)
+            crossed = regress(Multiclass(features.classes), known[both], features.labels[both], balanced=False, seed=0)
             folds[kind] = float(np.mean(crossed.held_out.argmax(axis=1) == features.labels[both][crossed.held_rows]))
-            fitted = regress(known[learn], features.labels[learn], features.classes, balanced=False, seed=0, strength=crossed.strength)
-            split[kind] = float(np.mean(fitted.probabilities(known[held]).argmax(axis=1) == features.labels[held]))
+            fitted = regress(Multiclass(features.classes), known[learn], features.labels[learn], balanced=False, seed=0, strength=crossed.strength)
+            split[kind] = float(np.mean(fitted.answers(known[held]).argmax(axis=1) == features.labels[held]))
         by_split.append(tested[max(split, key=split.__getitem__)])
         by_folds.append(tested[max(folds, key=folds.__getitem__)])
     gains = np.array(by_split) - np.array(by_folds)

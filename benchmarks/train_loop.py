@@ -74,7 +74,7 @@ def feeding(dataset: Dataset, plugins, rounds: int) -> None:
     model.compile(optimizer="adam", loss="categorical_crossentropy", jit_compile=False)
 
     def seconds(fed: bool) -> float:
-        batches = Batches(pixels(dataset, 64), dataset.rows("train"), dataset.labels, len(dataset.classes), BATCH, seed=0, shuffle=True)
+        batches = Batches(pixels(dataset, 64), dataset.rows("train"), dataset.truth, dataset.task, BATCH, seed=0, shuffle=True)
         began = time.perf_counter()
         model.fit(**(feed(batches) if fed else {"x": batches}), epochs=EPOCHS, shuffle=False, verbose=0)
         return time.perf_counter() - began

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from automl_cnn.tasks import Multiclass
 from automl_cnn.train.regression import ENOUGH, FOLDS, Regression, regress
 
 REPEATS = 3  # times that few images are folded, each time otherwise: one fold's luck is averaged out
@@ -17,11 +18,12 @@ def held_out(features: np.ndarray, labels: np.ndarray, classes: int, groups: np.
     """
     if len(np.unique(labels)) < 2:
         return None
-    first = regress(features, labels, classes, balanced=False, seed=0, groups=groups)
+    task = Multiclass(classes)
+    first = regress(task, features, labels, balanced=False, seed=0, groups=groups)
     if not first.folds:
         return None
     if len(labels) <= ENOUGH and len(first.held_rows) == len(labels):
-        others = (regress(features, labels, classes, balanced=False, seed=seed, groups=groups) for seed in range(1, REPEATS))
+        others = (regress(task, features, labels, balanced=False, seed=seed, groups=groups) for seed in range(1, REPEATS))
         return np.asarray(np.mean([_answers(one) for one in (first, *others)], axis=0))
     answers = np.full((len(labels), classes), 1.0 / classes)
     keys = np.arange(len(labels)) if groups is None else groups
@@ -31,7 +33,7 @@ def held_out(features: np.ndarray, labels: np.ndarray, classes: int, groups: np.
     for fold in range(FOLDS):
         held = folds == fold
         if held.any() and len(np.unique(labels[~held])) > 1:
-            answers[held] = regress(features[~held], labels[~held], classes, balanced=False, seed=0, strength=first.strength).probabilities(features[held])
+            answers[held] = regress(task, features[~held], labels[~held], balanced=False, seed=0, strength=first.strength).answers(features[held])
     return answers
 
 

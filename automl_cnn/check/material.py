@@ -16,7 +16,6 @@ from automl_cnn.data.grouping import by_camera, by_name
 from automl_cnn.data.groups import same_bytes
 from automl_cnn.data.header import Header
 from automl_cnn.data.split import SPLITS
-from automl_cnn.metrics import suited
 from automl_cnn.problems import Case, Problem, many, verb
 
 FEW, UNEQUAL = 20, 3.0  # images of a class below which it is small, and largest over smallest class from which on they are unequal
@@ -61,7 +60,7 @@ class Material:
         dataset, given = self.dataset, self.given
         return {
             "images": len(dataset),
-            "classes": {name: int(np.sum(dataset.labels == number)) for number, name in enumerate(dataset.classes)},
+            "classes": dict(zip(dataset.classes, dataset.of_each(np.arange(len(dataset))).tolist(), strict=True)),
             "splits": {name: sum(1 for one in given if one == name) for name in ("train", "val", "test") if name in given},
             **headers.facts_of(self.headers),
             "notes": list(dataset.notes),
@@ -73,7 +72,7 @@ class Material:
 
     def of_headers(self) -> list[Problem]:
         """What the headers of the files show."""
-        return headers.problems_of(self.dataset.paths, self.dataset.labels, self.dataset.classes, self.headers)
+        return headers.problems_of(self.dataset.paths, self.dataset.labels, self.dataset.label_names, self.headers)
 
     def of_names(self) -> list[Problem]:
         """Groups that names and times in the files show; none where the user named the groups."""
@@ -92,7 +91,7 @@ class Material:
         return copies.problems_of(
             dataset.paths,
             dataset.labels,
-            dataset.classes,
+            dataset.label_names,
             self.given,
             same=same_bytes(self.digests) if self.digests else _same_pixels(dataset),
             pairs=[*(_related(dataset) if self.knows_versions else ()), *more],
@@ -118,7 +117,7 @@ def _files(dataset: Dataset) -> list[Problem]:
 
 
 def _classes(dataset: Dataset) -> list[Problem]:
-    counts = np.bincount(dataset.labels, minlength=len(dataset.classes))
+    counts = dataset.of_each(np.arange(len(dataset)))
     problems = []
     small = [number for number in np.argsort(counts, kind="stable") if counts[number] < FEW]
     if small:
@@ -140,7 +139,7 @@ def _classes(dataset: Dataset) -> list[Problem]:
                 "unequal",
                 "note",
                 f"The classes are unequal: {counts.max():,} images of '{most}', {counts.min():,} of '{least}'.",
-                f"It weights the classes in training, and chooses models by {suited(counts).replace('_', ' ')}; --metric changes that.",
+                f"It weights the classes in training, and chooses models by {dataset.task.suited(counts).replace('_', ' ')}; --metric changes that.",
                 "Add images of the small classes, if you can.",
                 int(counts.sum()),
             )

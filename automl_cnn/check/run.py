@@ -122,6 +122,9 @@ def _features(dataset: Dataset, registry: Registry | None, seconds: float | None
 def _labels(dataset: Dataset, features: Read, unchecked: list[str]) -> list[Problem]:
     from automl_cnn.check.answers import held_out
 
+    if not dataset.task.exclusive:
+        unchecked.append("labels: an image may have several of them")
+        return []
     labels = dataset.labels[features.rows]
     probabilities = held_out(features.both, labels, len(dataset.classes), dataset.photos(features.rows))
     if probabilities is None:

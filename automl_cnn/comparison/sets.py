@@ -75,8 +75,9 @@ def some(dataset: Dataset, train: int | None, held_out: int | None) -> Dataset:
             continue
         if wanted > len(rows):
             raise DataError(f"There are {len(rows):,} {what} images of {dataset.name}, and {wanted:,} were asked for. Ask for fewer.")
-        splits[np.setdiff1d(rows, _some(rows, dataset.labels, wanted))] = NOWHERE
-    missing = [name for label, name in enumerate(dataset.classes) if not np.any((splits == SPLITS["train"]) & (dataset.labels == label))]
+        splits[np.setdiff1d(rows, _some(rows, dataset.strata, wanted))] = NOWHERE
+    trained = dataset.of_each(np.flatnonzero(splits == SPLITS["train"]))
+    missing = [name for name, count in zip(dataset.classes, trained, strict=True) if not count]
     if missing:
         raise DataError(f"{train:,} training images of {dataset.name} are too few: none is left of {', '.join(missing[:5])}. Ask for more.")
     return dataclasses.replace(dataset, splits=splits, fingerprint=f"{dataset.fingerprint}-{train}-{held_out}")

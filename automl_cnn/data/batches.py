@@ -1,4 +1,4 @@
-"""What a training is fed: batches of pixels and one-hot labels, the same again for the same seed."""
+"""What a training is fed: batches of pixels and targets, the same again for the same seed."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from typing import Any
 import keras
 import numpy as np
 
+from automl_cnn.tasks import Task
+
 Augmentation = Callable[[np.ndarray, np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray]]
 
 
 class Batches(keras.utils.PyDataset):
     """`pixels[rows]` with their labels, batch by batch, for Keras' `fit` (`train.feed` hands them over).
 
-    A batch is (images uint8 (b, size, size, channels), labels float32 (b, classes)), with class weights
+    A batch is (images uint8 (b, size, size, channels), targets float32 (b, outputs)), with `weights` of the outputs
     also the images' weights float32 (b,); for a network of several `outputs`, the labels and the weights
     are given as often. The last batch may be smaller. With `shuffle`, every epoch has
     another order, which follows from `seed` and the number of the epoch; so does the generator that
@@ -27,26 +29,26 @@ class Batches(keras.utils.PyDataset):
         self,
         pixels: np.ndarray,
         rows: np.ndarray,
-        labels: np.ndarray,
-        classes: int,
+        truth: Callable[[np.ndarray], np.ndarray],
+        task: Task,
         batch_size: int,
         *,
         seed: int,
         shuffle: bool,
         augment: Augmentation | None = None,
-        class_weights: np.ndarray | None = None,
+        weights: np.ndarray | None = None,
         outputs: int = 1,
     ) -> None:
         super().__init__(workers=1, use_multiprocessing=False)
         self.pixels = pixels
         self.rows = np.asarray(rows)
-        self.labels = np.asarray(labels)
-        self.classes = classes
+        self.truth = truth
+        self.task = task
         self.batch_size = batch_size
         self.seed = seed
         self.shuffle = shuffle
         self.augment = augment
-        self.class_weights = None if class_weights is None else np.asarray(class_weights, np.float32)
+        self.weights = None if weights is None else np.asarray(weights, np.float32)
         self.outputs = outputs
         self.epoch = 0
         self._begun = False
@@ -60,15 +62,14 @@ class Batches(keras.utils.PyDataset):
             raise IndexError(f"batch {index} of {len(self)}")
         rows = np.sort(self._order[index * self.batch_size : (index + 1) * self.batch_size])
         images = np.asarray(self.pixels[rows])
-        onehot = np.zeros((len(rows), self.classes), np.float32)
-        onehot[np.arange(len(rows)), self.labels[rows]] = 1
+        targets = self.task.targets(self.truth(rows))
         if self.augment is not None:
-            images, onehot = self.augment(images, onehot, np.random.default_rng((self.seed, self.epoch, index)))
-            images, onehot = _bytes(images), np.asarray(onehot, np.float32)
-        labels = onehot if self.outputs == 1 else (onehot,) * self.outputs
-        if self.class_weights is None:
+            images, targets = self.augment(images, targets, np.random.default_rng((self.seed, self.epoch, index)))
+            images, targets = _bytes(images), np.asarray(targets, np.float32)
+        labels = targets if self.outputs == 1 else (targets,) * self.outputs
+        if self.weights is None:
             return images, labels
-        weights = onehot @ self.class_weights
+        weights = self.task.image_weights(targets, self.weights)
         return images, labels, weights if self.outputs == 1 else (weights,) * self.outputs
 
     def on_epoch_begin(self) -> None:
@@ -85,15 +86,6 @@ class Batches(keras.utils.PyDataset):
         if not self.shuffle:
             return self.rows
         return np.random.default_rng((self.seed, self.epoch)).permutation(self.rows)
-
-
-def class_weights(labels: np.ndarray, classes: int) -> np.ndarray:
-    """float32 (classes,): each class weighs the same in sum, the mean over the samples is 1; 0 for a class without samples."""
-    counts = np.bincount(labels, minlength=classes)
-    present = counts > 0
-    weights = np.zeros(classes, np.float32)
-    weights[present] = len(labels) / (present.sum() * counts[present])
-    return weights
 
 
 def _bytes(images: np.ndarray) -> np.ndarray:

@@ -17,7 +17,10 @@ from automl_cnn.data.levels import CONVENTION, Levels
 from automl_cnn.data.place import found_array, kept_array
 from automl_cnn.data.split import SPLITS
 from automl_cnn.errors import DataError
+from automl_cnn.tasks import Multiclass, Multilabel, Task
 
+EARLIER: dict[str, Any] = {"fit": "squash", "groups": (), "given": (), "aside": (), "own_test": False, "label_sets": ()}  # in a file of an earlier version
+SEPARATOR, NONE = "|", "(no label)"  # between the labels of an image, and what stands for an empty set of them
 SplitName = Literal["train", "val", "test"]
 
 
@@ -44,7 +47,7 @@ class Dataset:
     channels: int  # 1 where every image is gray, else 3
     side: int
     paths: tuple[str, ...]
-    labels: np.ndarray  # int32 (n,)
+    labels: np.ndarray  # int32 (n,): the class; of several labels for an image, its place in `label_sets`
     splits: np.ndarray  # int8 (n,): 0 train, 1 val, 2 test
     fingerprint: str
     array: str
@@ -58,6 +61,7 @@ class Dataset:
     given: tuple[str, ...] = ()  # the splits that the folder came with; the others were drawn
     aside: tuple[tuple[int, str], ...] = ()  # rows that belong to no split, and why
     own_test: bool = False  # whether the test images came as a split of their own, and were not drawn from the others
+    label_sets: tuple[tuple[int, ...], ...] = ()  # where images have several labels: the different sets of them, as places in `classes`
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -66,9 +70,41 @@ class Dataset:
         """The rows of a split, ascending."""
         return np.flatnonzero(self.splits == SPLITS[split])
 
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """A name for each value of `labels`: the classes, or the sets of labels, such as `cat|dog`."""
+        return tuple(SEPARATOR.join(self.classes[label] for label in one) or NONE for one in self.label_sets) or self.classes
+
+    @property
+    def strata(self) -> np.ndarray:
+        """What any part of the images should have its share of, int (images,): their classes; of several labels, the rarest of each image."""
+        if not self.label_sets:
+            return self.labels
+        has = self.truth(np.arange(len(self)))
+        rarity = np.where(has > 0, has.sum(axis=0), len(self) + 1)
+        return np.asarray(np.where(has.any(axis=1), rarity.argmin(axis=1), has.shape[1]), np.int32)
+
+    @property
+    def task(self) -> Task:
+        """What a network is asked about these images."""
+        return Multilabel(len(self.classes)) if self.label_sets else Multiclass(len(self.classes))
+
+    def truth(self, rows: np.ndarray) -> np.ndarray:
+        """What is known of the images in `rows`, as the task takes it: their classes, int (rows,), or their labels, uint8 (rows, labels)."""
+        return np.asarray(indicators(self.label_sets, len(self.classes))[self.labels[rows]] if self.label_sets else self.labels[rows])
+
     def counts(self, split: SplitName) -> np.ndarray:
-        """How many images of each class a split holds, int64 (classes,)."""
-        return np.bincount(self.labels[self.rows(split)], minlength=len(self.classes))
+        """How many images of each class or label a split holds, int64 (classes,)."""
+        return self.of_each(self.rows(split))
+
+    def of_each(self, rows: np.ndarray) -> np.ndarray:
+        """How many of the images in `rows` have each class or label, int64 (classes,)."""
+        return np.asarray(self.task.targets(self.truth(rows)).sum(axis=0), np.int64)
+
+    def same_answer(self, split: SplitName) -> dict[str, float]:
+        """By metric, the score of giving every image of a split the same answer, which the training images choose."""
+        learned, truth = self.truth(self.rows("train")), self.truth(self.rows(split))
+        return {metric: self.task.baseline(metric, learned, truth) for metric in self.task.metrics}
 
     def copied(self, split: SplitName) -> float | None:
         """The share of a split's images that have a version of themselves in the training split; None where that is not known."""
@@ -98,6 +134,8 @@ class Dataset:
         """Write one JSON file; whoever reads it sees the old one or the new one, never a part."""
         own = {"labels": self.labels.tolist(), "splits": self.splits.tolist(), "levels": self.levels.as_dict(), "array": kept_array(self.array, Path(path))}
         values = {**asdict(self), **own}
+        if not self.label_sets:
+            del values["label_sets"]  # so that earlier versions can read the file
         write_atomically(Path(path), json.dumps(values).encode())
 
     @classmethod
@@ -110,10 +148,11 @@ class Dataset:
         try:
             values: dict[str, Any] = json.loads(Path(path).read_bytes())
             values["levels"] = Levels.from_dict(values.get("levels"))  # an older file does not state them
-            values = {"fit": "squash", "groups": (), "given": (), "aside": (), "own_test": False, **values}  # files of earlier versions have none
+            values = {**EARLIER, **values}
             values = {field.name: tuple(value) if isinstance(value := values[field.name], list) else value for field in fields(cls)}
             values["labels"] = np.array(values["labels"], np.int32)
             values["splits"] = np.array(values["splits"], np.int8)
+            values["label_sets"] = tuple(tuple(int(label) for label in one) for one in values["label_sets"])
             values["aside"] = tuple((int(row), str(why)) for row, why in values["aside"])
             values["skipped"] = tuple(Skipped(**skipped) for skipped in values["skipped"])
             values["array"] = found_array(str(values["array"]), Path(path))
@@ -122,6 +161,14 @@ class Dataset:
             raise DataError(f"The data set's description {path} cannot be read: {error.strerror}. Run the search again to write it again.") from None
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError, DataError):  # deeply nested JSON is no data set either
             raise DataError(f"{path} is no data set's description, as `Dataset.save` writes it. Run the search again to write it again.") from None
+
+
+def indicators(label_sets: tuple[tuple[int, ...], ...], labels: int) -> np.ndarray:
+    """Sets of labels as rows of zeros and ones, uint8 (sets, labels)."""
+    out = np.zeros((len(label_sets), labels), np.uint8)
+    for row, members in enumerate(label_sets):
+        out[row, list(members)] = 1
+    return out
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -15,9 +15,9 @@ LEAST = 3  # folds: one is answered, one chooses the epoch, the others train
 def possible(dataset: Dataset) -> int:
     """How many folds there can be at most: the number of different photos of the smallest class."""
     rows = np.flatnonzero(dataset.splits != NOWHERE)
-    labels, photos = dataset.labels[rows], dataset.photos(rows)
+    truth, photos = dataset.task.targets(dataset.truth(rows)) > 0, dataset.photos(rows)
     own = rows if photos is None else photos
-    return min(len(np.unique(own[labels == label])) for label in range(len(dataset.classes)))
+    return min(len(np.unique(own[truth[:, label]])) for label in range(len(dataset.classes)))
 
 
 def dealt(dataset: Dataset, folds: int, seed: int) -> np.ndarray:
@@ -28,7 +28,7 @@ def dealt(dataset: Dataset, folds: int, seed: int) -> np.ndarray:
     rows = np.flatnonzero(dataset.splits != NOWHERE)
     photos = dataset.photos(rows)
     groups = np.arange(len(rows)) if photos is None else photos
-    ways = StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(rows, dataset.labels[rows], groups)
+    ways = StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(rows, dataset.strata[rows], groups)
     for number, (_, held) in enumerate(ways):
         out[rows[held]] = number
     return out

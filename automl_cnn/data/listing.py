@@ -26,5 +26,5 @@ def write_splits(dataset: Dataset, place: Path) -> None:
     for row, (path, label, code) in enumerate(zip(dataset.paths, dataset.labels.tolist(), dataset.splits.tolist(), strict=True)):
         name = _NAMES[code]
         reason = why.get(row) or ("as the folder has it" if name in dataset.given else "drawn")
-        rows.writerow((readable(path), dataset.classes[label], dataset.groups[row] if dataset.groups else row, name, reason))
+        rows.writerow((readable(path), dataset.label_names[label], dataset.groups[row] if dataset.groups else row, name, reason))
     write_atomically(place, out.getvalue().encode())

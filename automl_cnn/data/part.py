@@ -40,8 +40,8 @@ def thinned(dataset: Dataset, share: float) -> Dataset:
         return dataset
     splits = np.full_like(dataset.splits, NOWHERE)
     splits[dataset.splits == SPLITS["test"]] = SPLITS["test"]
-    trained = part(dataset.rows("train"), dataset.labels, share, dataset.fingerprint)
+    trained = part(dataset.rows("train"), dataset.strata, share, dataset.fingerprint)
     splits[trained] = SPLITS["train"]
     held = dataset.rows("val")
-    splits[part(held, dataset.labels, max(SCORED, AFFORDED * len(trained)) / len(held), dataset.fingerprint)] = SPLITS["val"]
+    splits[part(held, dataset.strata, max(SCORED, AFFORDED * len(trained)) / len(held), dataset.fingerprint)] = SPLITS["val"]
     return dataclasses.replace(dataset, splits=splits)

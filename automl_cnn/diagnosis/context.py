@@ -7,9 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from automl_cnn.caveats import COPIES, COPIES_TEST, INDEPENDENT
-from automl_cnn.config import METRICS
-from automl_cnn.metrics import always
+from automl_cnn.caveats import COPIES, COPIES_TEST, IMAGES, INDEPENDENT, SAME_ANSWER, without_looking
 from automl_cnn.records import Trial
 from automl_cnn.transfer import is_probe
 
@@ -38,13 +36,13 @@ class Context:
     def of(cls, data: Mapping[str, Any], metric: str | None = None, trials: Sequence[Trial] = ()) -> Context:
         """From a data set in figures (as a study's record keeps it), the study's metric and its trials."""
         splits = data.get("splits", {})
-        train, val = splits.get("train"), splits.get("val")
+        images = data.get(IMAGES) or {split: sum(counts) for split, counts in splits.items()}
         known = cls(
             classes=len(data["classes"]) if data.get("classes") else None,
-            train_images=sum(train) if train else None,
-            val_images=(data.get(INDEPENDENT) or {}).get("val") or (sum(val) if val else None),
-            majority=val[train.index(max(train))] / sum(val) if train and val and sum(val) else None,
-            baseline=always(next((one for one in METRICS if one == metric), METRICS[0]), train, val) if train and val and sum(val) else None,
+            train_images=images.get("train") or None,
+            val_images=(data.get(INDEPENDENT) or {}).get("val") or images.get("val") or None,
+            majority=without_looking(data, "subset_accuracy" if SAME_ANSWER in data else "accuracy", "val"),
+            baseline=without_looking(data, metric or "accuracy", "val"),
             copies=data.get(COPIES),
             copies_test=data.get(COPIES_TEST),
         )

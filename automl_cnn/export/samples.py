@@ -44,11 +44,11 @@ def samples(dataset: Dataset | None, size: int, notes: list[str], missing: str =
         return None
 
     def some(split: SplitName, count: int) -> np.ndarray:
-        return evenly(dataset.labels, dataset.rows(split), count)
+        return evenly(dataset.strata, dataset.rows(split), count)
 
     val, test, train = some("val", IMAGES), some("test", IMAGES), some("train", CALIBRATION)
     rows = np.concatenate([val, test])
-    return Samples(np.asarray(stored[rows]), dataset.labels[rows], np.arange(len(rows)) < len(val), np.asarray(stored[train]))
+    return Samples(np.asarray(stored[rows]), dataset.truth(rows), np.arange(len(rows)) < len(val), np.asarray(stored[train]))
 
 
 def reference_of(original: Any, size: int, channels: int, images: Samples | None, *, fit: Fit = "squash") -> Reference:

@@ -18,10 +18,11 @@ from automl_cnn.errors import ConfigError, PluginError
 from automl_cnn.layers import Resize
 from automl_cnn.models.choose import architecture_of, pretrained_of, regularizers_of
 from automl_cnn.models.net import BuildNet
-from automl_cnn.models.pieces import blaming, checked_map, checked_row, scaled, seeded
+from automl_cnn.models.pieces import answering, blaming, checked_map, checked_row, scaled, seeded
 from automl_cnn.models.readout import readout_network
 from automl_cnn.plugin import Architecture, Pretrained, Regularizer
 from automl_cnn.space import Configuration
+from automl_cnn.tasks.task import Activation
 from automl_cnn.transfer import is_probe, readout_of
 
 if TYPE_CHECKING:
@@ -55,9 +56,11 @@ def network(
     regularizers: Sequence[Regularizer] = (),
     pretrained: Pretrained | None = None,
     seed: int = 0,
+    activation: Activation = "softmax",
 ) -> Network:
     """The classifier: (batch, any, any, channels) pixels within 0..255 -> (batch, classes) probabilities.
 
+    `activation` is softmax for one class of several, sigmoid where any number of labels may apply.
     `size` is the square, in pixels, that the network sees; `width` and `depth` are the multipliers
     of compound scaling. With `pretrained`, the network has the form those weights fit (its own
     multipliers and strides, colors as they were trained with, gray images thrice), and its weights are
@@ -84,8 +87,11 @@ def network(
             x = checked_row(architecture.head(x, net), f"{where}: head")
         with blaming(f"{where}: a regularizer's dense hook"):
             x = checked_row(net.before_dense(x), f"{where}: a regularizer's dense hook")
-        probabilities = _classified(x, net, "classifier", "probabilities")
-        auxiliary = [_classified(row, net, f"auxiliary_classifier_{number}", f"auxiliary_{number}") for number, (row, _) in enumerate(net.auxiliaries, 1)]
+        probabilities = _classified(x, net, "classifier", answering(activation, "probabilities"))
+        auxiliary = [
+            _classified(row, net, f"auxiliary_classifier_{number}", answering(activation, f"auxiliary_{number}"))
+            for number, (row, _) in enumerate(net.auxiliaries, 1)
+        ]
         model = keras.Model(pixels, probabilities, name=architecture.name)
         built = Network(
             model=model,
@@ -104,7 +110,7 @@ def build(architecture: Architecture, **given: Any) -> keras.Model:
     return network(architecture, **given).model
 
 
-def network_of(configuration: Configuration, registry: Registry, *, classes: int, channels: int, seed: int) -> Network:
+def network_of(configuration: Configuration, registry: Registry, *, classes: int, channels: int, seed: int, activation: Activation = "softmax") -> Network:
     """The network of one trial, its pretrained weights not yet loaded.
 
     Reads `architecture`, `resolution`, `width` and `depth` (1 where missing), `pretrained.<architecture>`,
@@ -119,7 +125,7 @@ def network_of(configuration: Configuration, registry: Registry, *, classes: int
     size, entry = int(configuration["resolution"]), pretrained_of(configuration, registry)
     if entry is not None and is_probe(configuration):
         architecture, readout = architecture_of(configuration, registry), readout_of(configuration)
-        read = readout_network(architecture, entry, readout, classes=classes, channels=channels, size=size, seed=seed)
+        read = readout_network(architecture, entry, readout, classes=classes, channels=channels, size=size, seed=seed, activation=activation)
         return Network(read.model, read.model, (1.0,), read.body, read.reader)
     return network(
         architecture_of(configuration, registry),
@@ -131,14 +137,16 @@ def network_of(configuration: Configuration, registry: Registry, *, classes: int
         regularizers=regularizers_of(configuration, registry),
         pretrained=entry,
         seed=seed,
+        activation=activation,
     )
 
 
-def from_configuration(configuration: Configuration, registry: Registry, *, classes: int, channels: int, seed: int) -> keras.Model:
+def from_configuration(
+    configuration: Configuration, registry: Registry, *, classes: int, channels: int, seed: int, activation: Activation = "softmax"
+) -> keras.Model:
     """The model of one trial alone; as `network_of`."""
-    return network_of(configuration, registry, classes=classes, channels=channels, seed=seed).model
+    return network_of(configuration, registry, classes=classes, channels=channels, seed=seed, activation=activation).model
 
 
-def _classified(x: Any, net: BuildNet, dense: str, softmax: str) -> Any:
-    x = keras.layers.Dense(net.classes, kernel_regularizer=net.penalty(), name=dense)(x)
-    return keras.layers.Softmax(dtype="float32", name=softmax)(x)
+def _classified(x: Any, net: BuildNet, dense: str, last: keras.layers.Layer) -> Any:
+    return last(keras.layers.Dense(net.classes, kernel_regularizer=net.penalty(), name=dense)(x))

@@ -1,6 +1,6 @@
 """Several trained networks as one `keras.Model`: the mean of their probabilities.
 
-    raw pixels, any size -> Resize to one size -> each member, at its own size -> LogMean -> Softmax
+    raw pixels, any size -> Resize to one size -> each member, at its own size -> LogMean -> Softmax or sigmoid
 
 Choose it where the last point of accuracy is worth the members' summed size and time. It is a model as any other:
 it loads with stock Keras and `automl_cnn.layers`, it exports, and its layer "classifier" gives logits, so that it calibrates.
@@ -17,12 +17,14 @@ import keras
 from automl_cnn import keras_settings
 from automl_cnn.errors import ConfigError
 from automl_cnn.layers import Downsample, LogMean, Resize
+from automl_cnn.models.pieces import answering
+from automl_cnn.tasks.task import Activation
 
 RESIZE = "resize"
 
 
 @keras_settings.standard()
-def ensemble(members: Sequence[keras.Model], shares: Sequence[float], names: Sequence[str], *, stored: int) -> keras.Model:
+def ensemble(members: Sequence[keras.Model], shares: Sequence[float], names: Sequence[str], *, stored: int, activation: Activation = "softmax") -> keras.Model:
     """One model of `members` (as `build` makes them), each with its share in the mean and a name of its own. The members become its layers.
 
     Where they differ in size, it takes images at `stored` px, from which training made those of every size: each member then sees what it was trained on.
@@ -40,8 +42,8 @@ def ensemble(members: Sequence[keras.Model], shares: Sequence[float], names: Seq
     for member, name, size in zip(members, names, sizes, strict=True):
         member.name = name
         outputs.append(member(seen[size], training=False))
-    logits = LogMean(list(shares), name="classifier")(outputs)
-    return keras.Model(pixels, keras.layers.Softmax(dtype="float32", name="probabilities")(logits), name="ensemble")
+    logits = LogMean(list(shares), odds=activation == "sigmoid", name="classifier")(outputs)
+    return keras.Model(pixels, answering(activation, "probabilities")(logits), name="ensemble")
 
 
 def size_of(member: keras.Model) -> int:

@@ -12,6 +12,7 @@ import numpy as np
 from automl_cnn import keras_settings
 from automl_cnn.models.build import from_configuration
 from automl_cnn.space import Configuration
+from automl_cnn.tasks.task import Activation
 
 if TYPE_CHECKING:
     from automl_cnn.registry import Registry
@@ -21,13 +22,13 @@ WARM_UP = 5
 
 
 @keras_settings.standard()
-def latency(configuration: Configuration, registry: Registry, *, classes: int, channels: int) -> float:
+def latency(configuration: Configuration, registry: Registry, *, classes: int, channels: int, activation: Activation = "softmax") -> float:
     """Milliseconds, the median of many predictions of a batch of one, from pixels of the network's own size to probabilities.
 
     Raises:
         ConfigError, PluginError: as `from_configuration`.
     """
-    model = from_configuration(configuration, registry, classes=classes, channels=channels, seed=0)
+    model = from_configuration(configuration, registry, classes=classes, channels=channels, seed=0, activation=activation)
     size = int(configuration["resolution"])
     try:
         return of_model(model, size, channels)

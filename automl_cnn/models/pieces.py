@@ -12,6 +12,7 @@ import keras
 from automl_cnn import foreign
 from automl_cnn.errors import PluginError
 from automl_cnn.plugin import Inputs
+from automl_cnn.tasks.task import Activation
 
 
 def scaled(x: Any, inputs: Inputs | None, suffix: str = "") -> Any:
@@ -63,6 +64,13 @@ def checked_map(x: Any, where: str, *, sized: bool = True) -> Any:
             f"{where} returned an empty or unknown map of shape {shape}: expected at least one pixel and one channel. Downsample less, or raise min_size."
         )
     return x
+
+
+def answering(activation: Activation, name: str) -> keras.layers.Layer:
+    """The last layer: logits (batch, outputs) -> probabilities, always in float32."""
+    if activation == "softmax":
+        return keras.layers.Softmax(dtype="float32", name=name)
+    return keras.layers.Activation(activation, dtype="float32", name=name)
 
 
 def checked_row(x: Any, where: str) -> Any:

@@ -16,9 +16,10 @@ import keras
 from automl_cnn import keras_settings
 from automl_cnn.layers import Downsample, Mirror, Resize
 from automl_cnn.models.net import BuildNet
-from automl_cnn.models.pieces import blaming, checked_map, checked_row, scaled, seeded
+from automl_cnn.models.pieces import answering, blaming, checked_map, checked_row, scaled, seeded
 from automl_cnn.models.stages import stage_ends
 from automl_cnn.plugin import Architecture, Pretrained
+from automl_cnn.tasks.task import Activation
 from automl_cnn.transfer import MOST_STAGES, Readout
 
 BODY = "frozen"  # the name of the layer that is the frozen network
@@ -61,7 +62,15 @@ def view_of(images: Any, look: Look, resolution: int, entry: Pretrained, named: 
 
 @keras_settings.standard()
 def readout_network(
-    architecture: Architecture, entry: Pretrained, readout: Readout, *, classes: int, channels: int, size: int, seed: int = 0
+    architecture: Architecture,
+    entry: Pretrained,
+    readout: Readout,
+    *,
+    classes: int,
+    channels: int,
+    size: int,
+    seed: int = 0,
+    activation: Activation = "softmax",
 ) -> ReadoutNetwork:
     """(batch, any, any, channels) pixels within 0..255 -> (batch, classes) probabilities.
 
@@ -84,7 +93,7 @@ def readout_network(
                 rows += [keras.layers.Average()(list(both)) if len(both) > 1 else both[0] for both in zip(*pair, strict=True)]
         features = keras.layers.Concatenate(name="features")(rows) if len(rows) > 1 else rows[0]
         logits = keras.layers.Dense(classes, name=CLASSIFIER)(features)
-        probabilities = keras.layers.Softmax(dtype="float32", name="probabilities")(logits)
+        probabilities = answering(activation, "probabilities")(logits)
         return ReadoutNetwork(keras.Model(pixels, probabilities, name=f"{architecture.name}_readout"), body, reader)
 
 

@@ -12,18 +12,18 @@ from typing import Any
 import numpy as np
 import tomli_w
 
-from automl_cnn.caveats import COPIES, COPIES_TEST, INDEPENDENT, leaks
+from automl_cnn.caveats import COPIES, COPIES_TEST, IMAGES, INDEPENDENT, SAME_ANSWER, TASK, leaks
 from automl_cnn.config import StudyConfig, read_toml
 from automl_cnn.data import Dataset, told_apart
 from automl_cnn.errors import ConfigError, DataError, StoreError
 from automl_cnn.flags import identity
-from automl_cnn.metrics import suited
 from automl_cnn.paths import stored
 from automl_cnn.store import Store, atomic_write_text
 from automl_cnn.study.observer import Observer
 from automl_cnn.study.record.record import FINGERPRINT, Record
 from automl_cnn.text import readable
 
+KINDS = {"multiclass": "one class each", "multilabel": "several labels each"}
 IDENTITY = identity(StudyConfig)  # settings that make another study when they change
 ONCE = {  # before it could be chosen
     "engine": "optuna",
@@ -51,8 +51,17 @@ def summary(dataset: Dataset) -> dict[str, Any]:
         "channels": dataset.channels,
         "native": int(dataset.native),
         **measured(dataset),
+        **_of_task(dataset),
         INDEPENDENT: {split: dataset.independent(split) for split in ("train", "val", "test")},
     }
+
+
+def _of_task(dataset: Dataset) -> dict[str, Any]:
+    """What else there is to say of images with several labels: what they are asked, how many images a split has, what the same answer to all scores."""
+    if not dataset.label_sets:
+        return {}
+    images = {split: len(dataset.rows(split)) for split in ("train", "val", "test")}
+    return {TASK: dataset.task.name, IMAGES: images, SAME_ANSWER: {"val": dataset.same_answer("val"), "test": dataset.same_answer("test")}}
 
 
 def name_of(config: StudyConfig, store: Store | None = None) -> str:
@@ -78,11 +87,20 @@ def _metric(store: Store, name: str) -> str | None:
 
 
 def settled(config: StudyConfig, record: Record, dataset: Dataset) -> StudyConfig:
-    """The settings with a metric: the one that is set, else the one that the study began with, else the one that suits the images."""
+    """The settings with a metric: the one that is set, else the one that the study began with, else the one that suits the images.
+
+    Raises:
+        ConfigError: the metric does not suit what the images are labeled with.
+    """
     if config.metric is not None:
+        if config.metric not in dataset.task.metrics:
+            raise ConfigError(
+                f"The images have {KINDS[dataset.task.name]}, and --metric {config.metric} does not suit that: expected one of "
+                f"{', '.join(dataset.task.metrics)}."
+            )
         return config
     known = (record.settings.get("identity") or {}).get("metric")
-    return config.model_copy(update={"metric": known or suited(dataset.counts("train"))})
+    return config.model_copy(update={"metric": known or dataset.task.suited(dataset.counts("train"))})
 
 
 def _identity(config: StudyConfig) -> dict[str, Any]:

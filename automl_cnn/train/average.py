@@ -15,7 +15,6 @@ import time
 import keras
 import numpy as np
 
-from automl_cnn import metrics
 from automl_cnn.train.watch import Best, Watch, predict
 
 FROM = 0.75  # of the planned epochs, after which they are averaged: as in the paper
@@ -82,7 +81,7 @@ class Averaging(keras.callbacks.Callback):
         began = time.monotonic()
         probabilities = predict(watch.kept, watch.images, watch.rows)
         watch.scoring_seconds += time.monotonic() - began
-        score, loss = metrics.score(watch.spec.metric, watch.labels, probabilities), metrics.cross_entropy(watch.labels, probabilities)
+        score, loss = watch.task.score(watch.spec.metric, watch.labels, probabilities), watch.task.loss_of(watch.labels, probabilities)
         if not np.isfinite(loss) or (score, -loss) <= (best.score, -best.loss):
             return None
         last = watch.history[-1].number

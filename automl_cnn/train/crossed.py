@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from automl_cnn import metrics
 from automl_cnn.config import Metric
 from automl_cnn.paired import packed
+from automl_cnn.tasks import Task
 from automl_cnn.train.regression import regress
 
 SEED = 0  # of the folds: the same images in every trial of a study, so that trials can be compared in pairs
@@ -30,19 +30,17 @@ class CrossValidated:
     strength: float
 
 
-def cross_validated(
-    metric: Metric, features: np.ndarray, labels: np.ndarray, classes: int, *, balanced: bool, groups: np.ndarray | None
-) -> CrossValidated | None:
-    """The score of a regression of `labels` (images,) on at most `ENOUGH` `features` (images, features); None where there are too few images for folds.
+def cross_validated(task: Task, metric: Metric, features: np.ndarray, truth: np.ndarray, *, balanced: bool, groups: np.ndarray | None) -> CrossValidated | None:
+    """The score of a regression of `truth` on at most `ENOUGH` `features` (images, features); None where there are too few images for folds.
 
     Raises:
         TrialError: a feature is not finite, or there is only one class.
     """
-    regression = regress(features, labels, classes, balanced=balanced, seed=SEED, groups=groups)
+    regression = regress(task, features, truth, balanced=balanced, seed=SEED, groups=groups)
     if not regression.folds:
         return None
     answers = np.empty_like(regression.held_out)
     answers[regression.held_rows] = regression.held_out
-    score = metrics.score(metric, labels, answers)
-    span = metrics.interval(metric, labels, answers, groups=() if groups is None else groups)
-    return CrossValidated(score, span, regression.folds, packed(answers.argmax(axis=1) == labels), regression.strength)
+    score = task.score(metric, truth, answers)
+    span = task.interval(metric, truth, answers, groups=() if groups is None else groups)
+    return CrossValidated(score, span, regression.folds, packed(task.right(truth, answers)), regression.strength)

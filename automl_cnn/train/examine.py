@@ -15,9 +15,11 @@ import numpy as np
 from PIL import Image
 
 from automl_cnn.data import Dataset, pixels
-from automl_cnn.evidence import Bin, Evidence, Matrix, Mistake
+from automl_cnn.evidence import Bin, Evidence, Mistake
 from automl_cnn.models.readout import BODY
-from automl_cnn.train.calibrate import BINS, LEAST, softmax
+from automl_cnn.tasks import Task
+from automl_cnn.tasks.thresholds import THRESHOLDS
+from automl_cnn.train.calibrate import BINS, LEAST
 from automl_cnn.train.probe import CLASSIFIER, is_readout
 from automl_cnn.train.watch import predict
 
@@ -29,57 +31,51 @@ HEAT = np.array([[0, 0, 60], [120, 20, 110], [220, 60, 50], [250, 160, 30], [255
 
 def examine(model: keras.Model, card: Mapping[str, Any], dataset: Dataset, probabilities: np.ndarray | None = None) -> Evidence:
     """What `model` (of a bundle with this `card`) does with the validation images, of which it says `probabilities`, where they are known already."""
-    rows = dataset.rows("val")
-    labels = dataset.labels[rows]
+    rows, task = dataset.rows("val"), dataset.task.deciding(card.get(THRESHOLDS))
+    truth = dataset.truth(rows)
     images = pixels(dataset, int(card["size"]))
     if probabilities is None:
         probabilities = predict(model, images, rows)
     temperature = card.get("temperature")
-    wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
-    worst = wrong[np.argsort(probabilities[wrong, labels[wrong]], kind="stable")][:WORST]
-    heats, note = _heats(model, images, rows[worst], probabilities[worst].argmax(axis=1))
+    worst = task.mistakes(truth, probabilities)[:WORST]
+    heats, note = _heats(model, images, rows[[miss.row for miss in worst]], np.array([miss.output for miss in worst], int))
     mistakes = tuple(
         Mistake(
-            path=dataset.paths[rows[place]],
-            truth=int(labels[place]),
-            said=int(probabilities[place].argmax()),
-            confidence=float(probabilities[place].max()),
-            chance=float(probabilities[place, labels[place]]),
-            picture=_jpeg(_thumbnail(images[rows[place]])),
-            heat="" if heats is None else _jpeg(_overlaid(_thumbnail(images[rows[place]]), heats[number])),
+            path=dataset.paths[rows[miss.row]],
+            truth=miss.truths[0] if task.exclusive else miss.output,
+            said=miss.output,
+            confidence=miss.confidence,
+            chance=miss.chance,
+            picture=_jpeg(_thumbnail(images[rows[miss.row]])),
+            heat="" if heats is None else _jpeg(_overlaid(_thumbnail(images[rows[miss.row]]), heats[number])),
+            truths=() if task.exclusive else miss.truths,
+            answers=() if task.exclusive else miss.answers,
         )
-        for number, place in enumerate(worst)
+        for number, miss in enumerate(worst)
     )
     return Evidence(
         trial=int(card.get("trial", -1)),
         temperature=None if temperature is None else float(temperature),
-        confusion=confusion(labels, probabilities),
-        bins=bins(labels, probabilities),
-        raw=bins(labels, _heated(probabilities, float(temperature))) if temperature is not None else (),
+        confusion=task.confusion(truth, probabilities),
+        bins=bins(task, truth, probabilities),
+        raw=bins(task, truth, _heated(task, probabilities, float(temperature))) if temperature is not None else (),
         mistakes=mistakes,
         note=note,
     )
 
 
-def confusion(labels: np.ndarray, probabilities: np.ndarray) -> Matrix:
-    """Counts: a row is a true class, a column a predicted one."""
-    classes = probabilities.shape[1]
-    counts = np.bincount(labels.astype(np.int64) * classes + probabilities.argmax(axis=1), minlength=classes * classes)
-    return tuple(tuple(int(count) for count in row) for row in counts.reshape(classes, classes))
-
-
-def bins(labels: np.ndarray, probabilities: np.ndarray) -> tuple[Bin, ...]:
+def bins(task: Task, truth: np.ndarray, answers: np.ndarray) -> tuple[Bin, ...]:
     """A reliability diagram's bins of equal width, empty ones left out."""
-    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    confidence, right = task.confidence(truth, answers)
     place = np.minimum((confidence * BINS).astype(int), BINS - 1)
     return tuple(
         Bin(int(np.sum(place == number)), float(confidence[place == number].mean()), float(right[place == number].mean())) for number in np.unique(place)
     )
 
 
-def _heated(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+def _heated(task: Task, answers: np.ndarray, temperature: float) -> np.ndarray:
     """Probabilities as they were before the logits were divided by `temperature`."""
-    return softmax(np.log(np.maximum(probabilities.astype(np.float64), LEAST)), 1 / temperature)
+    return task.activate(task.logits(np.maximum(answers.astype(np.float64), LEAST)), 1 / temperature)
 
 
 def _heats(model: keras.Model, images: np.ndarray, rows: np.ndarray, answers: np.ndarray) -> tuple[list[np.ndarray] | None, str]:

@@ -76,9 +76,9 @@ def _regressed(spec: TrialSpec, dataset: Dataset, some: Some, of_image: np.ndarr
         features = read_out(training, rows, len(rows), probe.Stopwatch()).features
         for number in some.numbers:
             held = of_image[rows] == number
-            labels, photos = dataset.labels[rows[~held]], dataset.photos(rows[~held])
+            labels, photos = dataset.truth(rows[~held]), dataset.photos(rows[~held])
             regression = probe.fit(
-                training.net.model, features[~held], labels, balanced=training.balanced, seed=spec.seed, groups=photos, strength=some.strength
+                training.task, training.net.model, features[~held], labels, balanced=training.balanced, seed=spec.seed, groups=photos, strength=some.strength
             )
-            answers.append((rows[held], regression.probabilities(features[held])))
+            answers.append((rows[held], regression.answers(features[held])))
     return answers

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from automl_cnn.models.readout import BODY
+from automl_cnn.tasks import Task
 from automl_cnn.train.regression import Regression, regress
 
 BATCH = 32
@@ -24,6 +25,7 @@ def features(model: keras.Model, images: np.ndarray, rows: np.ndarray, watching:
 
 
 def fit(
+    task: Task,
     model: keras.Model,
     seen: np.ndarray,
     labels: np.ndarray,
@@ -33,7 +35,7 @@ def fit(
     groups: np.ndarray | None = None,
     strength: float | None = None,
 ) -> Regression:
-    """Set the classifier's weights to the logistic regression on the features `seen` (images, features), and return it.
+    """Set the classifier's weights to the regression of the labels on the features `seen` (images, features), and return it.
 
     `groups` and `strength` are as in `regress`.
 
@@ -41,7 +43,7 @@ def fit(
         TrialError: the features are not finite, or there is only one class among them.
     """
     layer = model.get_layer(CLASSIFIER)
-    regression = regress(seen, labels, int(layer.bias.shape[0]), balanced=balanced, seed=seed, groups=groups, strength=strength)
+    regression = regress(task, seen, labels, balanced=balanced, seed=seed, groups=groups, strength=strength)
     layer.kernel.assign(regression.kernel)
     layer.bias.assign(regression.bias)
     return regression

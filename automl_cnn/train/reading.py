@@ -64,8 +64,8 @@ def read_out(reader: Reader, rows: np.ndarray, first: int, clock: Stopwatch) -> 
         return not stopped and not (clock.over and len(rows) - of + done > first)
 
     by_look, done = Features(dataset, reader.net.reader, entry).read(looks_of(readout, resolution), resolution, rows, watching)
-    learned = dataset.labels[rows[first:done]]
-    if stopped and (len(np.unique(learned)) < 2 or len(learned) < len(dataset.classes)):
+    learned, task = dataset.truth(rows[first:done]), dataset.task
+    if stopped and (not task.enough(learned) or len(learned) < task.outputs):
         raise TrialError(f"no time was left after {done} of {len(rows)} images were read, too few to learn from: raise --budget")
     parts, chosen = [], Features.columns(reader.net.reader, readout.stages)
     for look, values in by_look.items():

@@ -14,15 +14,15 @@ from typing import Any
 import keras
 import numpy as np
 
-from automl_cnn import metrics, transfer
+from automl_cnn import transfer
 from automl_cnn.data import Dataset, pixels
 from automl_cnn.models import pretrained
 from automl_cnn.models.choose import pretrained_of
 from automl_cnn.registry import Registry
+from automl_cnn.tasks import Task
 from automl_cnn.train import probe
 from automl_cnn.train.clean import clean
 from automl_cnn.train.reading import read_out
-from automl_cnn.train.regression import softmax
 from automl_cnn.train.spec import Emit, TrialSpec
 from automl_cnn.train.trial import Training
 from automl_cnn.train.watch import predict
@@ -32,14 +32,15 @@ from automl_cnn.train.watch import predict
 class Compared:
     """Labels of the images that only the refit has learned from, and what the scored model and the refit say of them, (images, classes) each."""
 
+    task: Task
     labels: np.ndarray
     before: np.ndarray
     after: np.ndarray
 
     def figures(self) -> tuple[int, float, float, float, float]:
         """How many images there are, the shares of right answers after and before, the mean losses after and before."""
-        right = [float(np.mean(answers.argmax(axis=1) == self.labels)) for answers in (self.after, self.before)]
-        losses = [metrics.cross_entropy(self.labels, answers) if np.isfinite(answers).all() else float("inf") for answers in (self.after, self.before)]
+        right = [self.task.share_right(self.labels, answers) for answers in (self.after, self.before)]
+        losses = [self.task.loss_of(self.labels, answers) if np.isfinite(answers).all() else float("inf") for answers in (self.after, self.before)]
         return len(self.labels), right[0], right[1], losses[0], losses[1]
 
 
@@ -66,7 +67,7 @@ def refit(
         keras.utils.set_random_seed(spec.seed)
         training = Training(spec, dataset, registry, emit, began=began)
         rows = np.concatenate([dataset.rows(split) for split in spec.splits if split != "train"])
-        labels = dataset.labels[rows]
+        labels = dataset.truth(rows)
         if transfer.is_probe(spec.configuration):
             before, after = _regress(training, scored, rows, temperature=temperature, strength=strength, seen=seen)
         else:
@@ -76,7 +77,7 @@ def refit(
             _cooled(training.net.model, temperature)
             after = predict(training.net.model, images, rows)
         training.net.model.save(spec.checkpoint)
-        return Compared(labels, before, after)
+        return Compared(dataset.task, labels, before, after)
 
 
 def _cooled(model: Any, temperature: float) -> None:
@@ -98,15 +99,15 @@ def _regress(
     reading = read_out(training, unread, len(unread), probe.Stopwatch())
     learned = np.concatenate([reading.rows, test])
     features = reading.features if seen is None or not len(test) else np.concatenate([reading.features, seen])
-    labels, photos = dataset.labels[learned], dataset.photos(learned)
-    probe.fit(training.net.model, features, labels, balanced=training.balanced, seed=spec.seed, groups=photos, strength=strength)
+    labels, photos = dataset.truth(learned), dataset.photos(learned)
+    probe.fit(training.task, training.net.model, features, labels, balanced=training.balanced, seed=spec.seed, groups=photos, strength=strength)
     _cooled(training.net.model, temperature)
     place = {int(row): number for number, row in enumerate(learned)}
     compared = features[[place[int(row)] for row in rows]]
-    return _answers(scored, compared), _answers(training.net.model, compared)
+    return _answers(training.task, scored, compared), _answers(training.task, training.net.model, compared)
 
 
-def _answers(model: Any, features: np.ndarray) -> np.ndarray:
+def _answers(task: Task, model: Any, features: np.ndarray) -> np.ndarray:
     """What a model's classifier says of `features` (images, features)."""
     kernel, bias = model.get_layer(probe.CLASSIFIER).get_weights()
-    return softmax(features @ kernel + bias)
+    return task.activate(features @ kernel + bias)

@@ -16,9 +16,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from automl_cnn import metrics, predictions, transfer
+from automl_cnn import predictions, transfer
 from automl_cnn.data import Dataset, pixels
-from automl_cnn.data.batches import Batches, class_weights
+from automl_cnn.data.batches import Batches
 from automl_cnn.data.part import thinned
 from automl_cnn.errors import TrialError
 from automl_cnn.models import pretrained
@@ -36,6 +36,7 @@ from automl_cnn.train.clean import clean
 from automl_cnn.train.crossed import CrossValidated, cross_validated
 from automl_cnn.train.feed import feed
 from automl_cnn.train.fused import fused_norms, fused_step
+from automl_cnn.train.judge import all_right
 from automl_cnn.train.rates import NOMINAL_STEPS, factors_of, slower, with_own_rate
 from automl_cnn.train.reading import read_out
 from automl_cnn.train.regression import ENOUGH
@@ -67,8 +68,11 @@ class Training:
 
     def __init__(self, spec: TrialSpec, dataset: Dataset, registry: Registry, emit: Emit, *, began: float) -> None:
         self.spec, self.registry, self.emit, self.began = spec, registry, emit, began
+        self.task = dataset.task
         self.whole, self.dataset = dataset, thinned(dataset, spec.fidelity.share)
-        self.net = network_of(spec.configuration, registry, classes=len(dataset.classes), channels=dataset.channels, seed=spec.seed)
+        self.net = network_of(
+            spec.configuration, registry, classes=len(dataset.classes), channels=dataset.channels, seed=spec.seed, activation=dataset.task.activation
+        )
         self.images = pixels(dataset, int(spec.configuration["resolution"]))
         self.rows = np.sort(np.concatenate([self.dataset.rows(split) for split in spec.splits]))
         self.mode = transfer.mode_of(spec.configuration)
@@ -100,8 +104,9 @@ class Training:
         reading = read_out(self, np.concatenate([held, rows]), len(held), clock)
         seen, every, seconds = reading.features, reading.rows, clock.seconds
         crossed = self._cross_validated(seen, every) if len(held) < FEW else None
-        learned, labels = seen[len(held) :], self.dataset.labels[every[len(held) :]]
+        learned, labels = seen[len(held) :], self.dataset.truth(every[len(held) :])
         regression = probe.fit(
+            self.task,
             self.net.model,
             learned,
             labels,
@@ -110,10 +115,10 @@ class Training:
             groups=self.dataset.photos(every[len(held) :]),
             strength=crossed.strength if crossed else None,
         )
-        truth, probabilities = self.dataset.labels[held], regression.probabilities(seen[: len(held)])
-        score, loss = metrics.score(self.spec.metric, truth, probabilities), metrics.cross_entropy(truth, probabilities)
-        own = regression.probabilities(learned)
-        loss_seen, right_seen = metrics.cross_entropy(labels, own), float(np.mean(own.argmax(axis=1) == labels))
+        truth, probabilities = self.dataset.truth(held), regression.answers(seen[: len(held)])
+        score, loss = self.task.score(self.spec.metric, truth, probabilities), self.task.loss_of(truth, probabilities)
+        own = regression.answers(learned)
+        loss_seen, right_seen = self.task.loss_of(labels, own), self.task.share_right(labels, own)
         self.emit(
             Epoch(
                 number=1,
@@ -122,7 +127,7 @@ class Training:
                 loss=loss_seen,
                 accuracy=right_seen,
                 val_loss=loss,
-                val_accuracy=float(np.mean(probabilities.argmax(axis=1) == truth)),
+                val_accuracy=self.task.share_right(truth, probabilities),
                 score=crossed.score if crossed else score,
                 learning_rate=0.0,
                 clean_loss=loss_seen,
@@ -142,7 +147,7 @@ class Training:
         order = np.random.default_rng(ORDER).permutation(len(every))[:ENOUGH]
         order = order[np.argsort(every[order])]
         rows, groups = every[order], self.dataset.photos(every[order])
-        return cross_validated(self.spec.metric, seen[order], self.dataset.labels[rows], len(self.dataset.classes), balanced=self.balanced, groups=groups)
+        return cross_validated(self.task, self.spec.metric, seen[order], self.dataset.truth(rows), balanced=self.balanced, groups=groups)
 
     def _fit(self) -> Finished:
         configuration = self.spec.configuration
@@ -158,10 +163,10 @@ class Training:
         for regularizer in regularizers:
             optimizer = regularizer.optimizer(optimizer)
         outputs = len(self.net.loss_weights)
-        accuracy = [keras.metrics.CategoricalAccuracy(name="accuracy")]
+        accuracy = [all_right(self.task)]
         self.net.training.compile(
             optimizer=optimizer,
-            loss=["categorical_crossentropy"] * outputs if outputs > 1 else "categorical_crossentropy",
+            loss=[self.task.loss] * outputs if outputs > 1 else self.task.loss,
             loss_weights=list(self.net.loss_weights) if outputs > 1 else None,
             weighted_metrics=[accuracy, *([] for _ in range(outputs - 1))] if outputs > 1 else accuracy,
             jit_compile=compiled(),
@@ -173,7 +178,7 @@ class Training:
             seen, labels, stopped = self._read_features(clock)
             if stopped:
                 raise TrialError("it was stopped before its training began")
-            probe.fit(self.net.model, seen, labels, balanced=self.balanced, seed=self.spec.seed)
+            probe.fit(self.task, self.net.model, seen, labels, balanced=self.balanced, seed=self.spec.seed)
         watch = Watch(
             spec=self.spec,
             model=self.net.model,
@@ -209,8 +214,8 @@ class Training:
         if len(held) == len(truth):
             return score, truth, probabilities, 0.0
         began = time.monotonic()
-        truth, probabilities = self.whole.labels[held], predict(self.net.model, self.images, held)
-        return metrics.score(self.spec.metric, truth, probabilities), truth, probabilities, time.monotonic() - began
+        truth, probabilities = self.whole.truth(held), predict(self.net.model, self.images, held)
+        return self.task.score(self.spec.metric, truth, probabilities), truth, probabilities, time.monotonic() - began
 
     def _norms(self) -> list[Any]:
         return [layer for layer in self.net.training.layers if isinstance(layer, keras.layers.BatchNormalization)]
@@ -235,8 +240,8 @@ class Training:
             return not stopped and not clock.over
 
         seen = probe.features(self.net.model, self.images, rows, watching)
-        labels = self.dataset.labels[rows[: len(seen)]]
-        if stopped and (len(np.unique(labels)) < 2 or len(labels) < len(self.dataset.classes)):
+        labels = self.dataset.truth(rows[: len(seen)])
+        if stopped and (not self.task.enough(labels) or len(labels) < self.task.outputs):
             raise TrialError(f"no time was left after {len(seen)} of {len(rows)} images were read, too few to learn from: raise --budget")
         return seen, labels, stopped
 
@@ -251,13 +256,13 @@ class Training:
         return Batches(
             self.images,
             self.rows,
-            self.dataset.labels,
-            len(self.dataset.classes),
+            self.dataset.truth,
+            self.task,
             int(self.spec.configuration["batch_size"]),
             seed=self.spec.seed,
             shuffle=True,
             augment=augment if augmenting else None,
-            class_weights=class_weights(self.dataset.labels[self.rows], len(self.dataset.classes)) if self.balanced else None,
+            weights=self.task.weights(self.dataset.truth(self.rows)) if self.balanced else None,
             outputs=outputs,
         )
 
@@ -279,12 +284,12 @@ class Training:
         return Finished(
             state=state,
             score=score,
-            interval=metrics.interval(self.spec.metric, truth, probabilities, groups=self.whole.groups_of("val")),
+            interval=self.task.interval(self.spec.metric, truth, probabilities, groups=self.whole.groups_of("val")),
             best_epoch=epoch,
             seconds=time.monotonic() - self.began,
             setup=setup,
             images_per_second=images_per_second,
             steps_seconds=steps_seconds,
             checkpoint=self.spec.checkpoint,
-            right=packed(probabilities.argmax(axis=1) == truth),
+            right=packed(self.task.right(truth, probabilities)),
         )

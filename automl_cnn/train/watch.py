@@ -12,7 +12,6 @@ from typing import Any
 import keras
 import numpy as np
 
-from automl_cnn import metrics
 from automl_cnn.data import Dataset
 from automl_cnn.errors import Cause, TrialError
 from automl_cnn.records import Epoch, Progress
@@ -96,7 +95,8 @@ class Watch(keras.callbacks.Callback):
         self.steps, self.began, self.before, self.emit, self.stop = steps, began, before, emit, stop
         self.history: list[Epoch] = []
         self.rows = dataset.rows("val")
-        self.labels = dataset.labels[self.rows]
+        self.task = dataset.task
+        self.labels = dataset.truth(self.rows)
         self.clean_rows = clean_rows(dataset)
         self.clean_seconds = 0.0
         self.clean_times = 0
@@ -167,8 +167,8 @@ class Watch(keras.callbacks.Callback):
         scoring = time.monotonic()
         probabilities = predict(self.kept, self.images, self.rows)
         self.scoring_seconds += time.monotonic() - scoring
-        score = metrics.score(self.spec.metric, self.labels, probabilities)
-        loss = metrics.cross_entropy(self.labels, probabilities)
+        score = self.task.score(self.spec.metric, self.labels, probabilities)
+        loss = self.task.loss_of(self.labels, probabilities)
         if not math.isfinite(loss):
             raise TrialError(f"the validation loss became {loss} in epoch {self.epoch}: a lower learning rate may help", Cause.DIVERGED)
         if self.best is None or (score, -loss) > (self.best.score, -self.best.loss):
@@ -185,7 +185,7 @@ class Watch(keras.callbacks.Callback):
             loss=float(logs.get("loss", math.nan)),
             accuracy=float(logs.get("accuracy", logs.get("probabilities_accuracy", math.nan))),  # the longer name beside auxiliary classifiers
             val_loss=loss,
-            val_accuracy=float(np.mean(probabilities.argmax(axis=1) == self.labels)),
+            val_accuracy=self.task.share_right(self.labels, probabilities),
             score=score,
             learning_rate=float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
             clean_loss=clean[0],
@@ -204,10 +204,10 @@ class Watch(keras.callbacks.Callback):
         if self.clean_seconds + price > afforded and self.epoch < self.epochs and not self.out_of_time:
             return None, None
         began = time.monotonic()
-        probabilities, labels = predict(self.kept, self.images, self.clean_rows), self.dataset.labels[self.clean_rows]
+        probabilities, labels = predict(self.kept, self.images, self.clean_rows), self.dataset.truth(self.clean_rows)
         self.clean_seconds += time.monotonic() - began
         self.clean_times += 1
-        return metrics.cross_entropy(labels, probabilities), float(np.mean(probabilities.argmax(axis=1) == labels))
+        return self.task.loss_of(labels, probabilities), self.task.share_right(labels, probabilities)
 
     def _plan(self) -> None:
         """How many steps fit, at the pace so far, with time to score the mean of the last epochs' weights."""

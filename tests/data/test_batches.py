@@ -3,7 +3,8 @@ import pytest
 
 pytest.importorskip("keras")
 
-from automl_cnn.data.batches import Batches, class_weights  # after the check that Keras is there
+from automl_cnn.data.batches import Batches  # after the check that Keras is there
+from automl_cnn.tasks import Multiclass
 
 PIXELS = np.arange(23, dtype=np.uint8)[:, None, None, None] * np.ones((1, 4, 4, 1), np.uint8)  # each image shows its row
 LABELS = np.arange(23, dtype=np.int32) % 3
@@ -12,7 +13,7 @@ ROWS = np.arange(0, 22, 2)  # 11 of them
 
 def batches(**changes):
     settings = {"seed": 5, "shuffle": True, **changes}
-    return Batches(PIXELS, ROWS, LABELS, 3, 4, **settings)
+    return Batches(PIXELS, ROWS, LABELS.__getitem__, Multiclass(3), 4, **settings)
 
 
 def next_epoch(feeder):
@@ -81,14 +82,14 @@ def test_an_augmentation_beyond_the_range_is_clipped_not_wrapped():
 
 def test_weights_follow_the_labels():
     weights = np.array([1, 2, 4], np.float32)
-    for _, onehot, weight in batches(class_weights=weights):
+    for _, onehot, weight in batches(weights=weights):
         assert weight.dtype == np.float32
         assert weight.tolist() == weights[onehot.argmax(axis=1)].tolist()
 
 
 def test_class_weights_balance_the_classes():
     labels = np.repeat([0, 1, 3], [60, 30, 10])
-    weights = class_weights(labels, 4)
+    weights = Multiclass(4).weights(labels)
     assert weights[labels].mean() == pytest.approx(1)
     assert [weights[labels][labels == label].sum() for label in (0, 1, 3)] == pytest.approx([100 / 3] * 3, rel=1e-5)
     assert weights[2] == 0

@@ -9,9 +9,11 @@ from automl_cnn.errors import ConfigError
 from automl_cnn.layers import Downsample
 from automl_cnn.models.cost import cost
 from automl_cnn.models.ensemble import ensemble, size_of
-from automl_cnn.train.calibrate import calibrate, logits_of, softmax
+from automl_cnn.tasks import Multiclass
+from automl_cnn.train.calibrate import calibrate, logits_of
 
 CLASSES = 4
+TASK = Multiclass(CLASSES)
 
 
 def member(size, seed, channels=3):
@@ -107,17 +109,17 @@ def test_the_temperature_of_an_ensemble_changes_its_confidence_and_no_label(tmp_
     images = photos(16, 200)
     said = together.predict(images, verbose=0)
     rng = np.random.default_rng(0)
-    labels = np.array([rng.choice(CLASSES, p=softmax(np.log(row[None]), 4.0)[0]) for row in said])  # far less sure than it says
-    found = calibrate(together, logits_of(together, images, np.arange(200)), labels)
+    labels = np.array([rng.choice(CLASSES, p=TASK.activate(np.log(row[None]), 4.0)[0]) for row in said])  # far less sure than it says
+    found = calibrate(TASK, together, logits_of(TASK, together, images, np.arange(200)), labels)
     cooled = together.predict(images, verbose=0)
     assert found.temperature > 2
     assert found.loss_after < found.loss
     np.testing.assert_array_equal(cooled.argmax(axis=1), said.argmax(axis=1))
-    np.testing.assert_allclose(cooled, softmax(np.log(said), found.temperature), atol=1e-4)
+    np.testing.assert_allclose(cooled, TASK.activate(np.log(said), found.temperature), atol=1e-4)
     together.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras", compile=False, safe_mode=True)
     np.testing.assert_allclose(again.predict(images, verbose=0), cooled, atol=1e-6)
-    assert calibrate(again, logits_of(again, images, np.arange(200)), labels).temperature == pytest.approx(1, abs=0.1)
+    assert calibrate(TASK, again, logits_of(TASK, again, images, np.arange(200)), labels).temperature == pytest.approx(1, abs=0.1)
 
 
 @pytest.mark.parametrize(

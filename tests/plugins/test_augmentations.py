@@ -10,6 +10,7 @@ from automl_cnn_plugins.regularizers.randaugment import OPERATIONS, RandAugment
 from PIL import Image
 
 from automl_cnn.data.batches import Batches
+from automl_cnn.tasks import Multiclass
 
 STILL = {"flip": "none", "shift": 0.0, "zoom": 0.0, "rotation": 0.0, "colour": 0.0}
 ROUNDING = 1  # Pillow's bilinear sampling rounds down
@@ -75,7 +76,7 @@ def test_all_at_once_in_any_order_give_batches_to_train_on(order, weights):
             images, labels = plugin.augment(images, labels, rng)
         return images, labels
 
-    batches = Batches(pixels, np.arange(20), np.arange(20) % 6, 6, 8, seed=0, shuffle=True, augment=augment, class_weights=weights)
+    batches = Batches(pixels, np.arange(20), (np.arange(20) % 6).__getitem__, Multiclass(6), 8, seed=0, shuffle=True, augment=augment, weights=weights)
     for images, labels, *weight in (batches[index] for index in range(3)):
         assert images.dtype == np.uint8
         assert images.shape[1:] == (12, 12, 3)

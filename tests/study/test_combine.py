@@ -5,6 +5,12 @@ import pytest
 
 from automl_cnn import metrics
 from automl_cnn.study.finish.combine import DISTINCT, attempts, better, combine, mean
+from automl_cnn.tasks import Multiclass
+
+
+def task(labels):
+    return Multiclass(int(labels.max()) + 1)
+
 
 CLASSES = 5
 
@@ -30,7 +36,7 @@ def best_of(metric, labels, said):
 def test_networks_with_mistakes_of_their_own_are_better_together(metric):
     labels, said = study()
     best = best_of(metric, labels, said)
-    found = combine(metric, labels, said, best)
+    found = combine(task(labels), metric, labels, said, best)
     assert found is not None
     assert next(iter(found.picks)) == best
     assert 2 <= len(found.picks) <= DISTINCT
@@ -41,13 +47,13 @@ def test_networks_with_mistakes_of_their_own_are_better_together(metric):
 
 def test_a_ranking_is_improved_too():
     labels, said = study(images=150, networks=2, right=0.7)
-    assert combine("auc", labels, said, best_of("auc", labels, said)) is not None
+    assert combine(task(labels), "auc", labels, said, best_of("auc", labels, said)) is not None
 
 
 def test_the_same_answers_twice_are_no_ensemble():
     labels, said = study(networks=1)
-    assert combine("accuracy", labels, {0: said[0], 1: said[0].copy()}, 0) is None
-    assert combine("accuracy", labels, said, 0) is None
+    assert combine(task(labels), "accuracy", labels, {0: said[0], 1: said[0].copy()}, 0) is None
+    assert combine(task(labels), "accuracy", labels, said, 0) is None
 
 
 def test_networks_that_know_nothing_hardly_ever_get_in():
@@ -58,7 +64,7 @@ def test_networks_that_know_nothing_hardly_ever_get_in():
         labels = rng.integers(0, CLASSES, 120)
         unsure = answers(labels, 0.75, rng, confidence=0.12)
         noise = {number: rng.dirichlet(np.ones(CLASSES), len(labels)) for number in range(1, 5)}
-        taken += combine("accuracy", labels, {0: unsure, **noise}, 0) is not None
+        taken += combine(task(labels), "accuracy", labels, {0: unsure, **noise}, 0) is not None
     assert taken <= 0.1 * 60  # 0.05 of 400 such studies
 
 
@@ -71,7 +77,7 @@ def test_a_few_images_set_right_are_chance_and_more_of_them_are_not(networks, en
     def answered(set_right):
         said = alone.copy()
         said[:set_right] = [0.9, 0.1]
-        return better("accuracy", labels, said, alone, tries=attempts(networks))
+        return better(task(labels), "accuracy", labels, said, alone, tries=attempts(networks))
 
     told = [answered(count) for count in range(10)]
     assert abs(told.index(True) - enough) <= 1
@@ -84,20 +90,20 @@ def test_as_many_spoiled_as_set_right_are_no_gain():
     alone[:30] = [0.1, 0.9]
     together = np.roll(alone, 28, axis=0)
     together[0] = [0.9, 0.1]  # one more
-    assert not better("accuracy", labels, together, alone, tries=1)
+    assert not better(task(labels), "accuracy", labels, together, alone, tries=1)
 
 
 def test_the_short_way_for_accuracy_draws_as_the_long_one_does():
     from automl_cnn.study.finish import combine as combining
-    from automl_cnn.study.finish.draws import draws, scores
+    from automl_cnn.tasks.draws import draws
 
     rng = np.random.default_rng(5)
     labels = rng.integers(0, 3, 90)
     alone = np.eye(3)[np.where(rng.random(90) < 0.7, labels, (labels + 1) % 3)]
     together = np.eye(3)[np.where(rng.random(90) < 0.78, labels, (labels + 1) % 3)]
-    ahead, behind = scores("accuracy", labels, together), scores("accuracy", labels, alone)
+    ahead, behind = task(labels).draws("accuracy", labels, together), task(labels).draws("accuracy", labels, alone)
     long = sum(int(np.sum(ahead(block) <= behind(block) + 1e-12)) for block in draws(90, combining.DRAWS, 1))
-    short = combining._drawn_no_better("accuracy", labels, together, alone, 2)
+    short = combining._drawn_no_better(task(labels), "accuracy", labels, together, alone, seed=2)
     assert 100 < long < combining.DRAWS - 100
     assert short == pytest.approx(long, abs=4 * (2 * combining.DRAWS) ** 0.5 / 2)
 
@@ -105,9 +111,9 @@ def test_the_short_way_for_accuracy_draws_as_the_long_one_does():
 def test_what_breaks_the_limits_is_not_taken():
     labels, said = study()
     best = best_of("accuracy", labels, said)
-    assert combine("accuracy", labels, said, best, allowed=lambda numbers: len(numbers) == 1) is None
-    banned = next(number for number in combine("accuracy", labels, said, best).picks if number != best)
-    found = combine("accuracy", labels, said, best, allowed=lambda numbers: banned not in numbers)
+    assert combine(task(labels), "accuracy", labels, said, best, allowed=lambda numbers: len(numbers) == 1) is None
+    banned = next(number for number in combine(task(labels), "accuracy", labels, said, best).picks if number != best)
+    found = combine(task(labels), "accuracy", labels, said, best, allowed=lambda numbers: banned not in numbers)
     assert found is not None
     assert banned not in found.picks
 
@@ -115,4 +121,4 @@ def test_what_breaks_the_limits_is_not_taken():
 def test_equal_studies_give_equal_choices():
     labels, said = study()
     best = best_of("accuracy", labels, said)
-    assert combine("accuracy", labels, said, best) == combine("accuracy", labels, dict(reversed(said.items())), best)
+    assert combine(task(labels), "accuracy", labels, said, best) == combine(task(labels), "accuracy", labels, dict(reversed(said.items())), best)

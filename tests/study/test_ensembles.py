@@ -15,6 +15,7 @@ from automl_cnn.study.model_files import ModelFiles
 from automl_cnn.study.observer import NullObserver
 from automl_cnn.study.plan.limits import Limits
 from automl_cnn.study.running.executors.protocol import Joint
+from automl_cnn.tasks import Multiclass
 
 CLASSES, IMAGES = 4, 400
 RNG = np.random.default_rng(0)
@@ -74,7 +75,9 @@ def ensembles(tmp_path):
             archive.writestr("model.weights.h5", str(number))
         predictions.keep(model_files.checkpoint(number), said)
     model_files.put(TRIALS)
-    return Ensembles("accuracy", LABELS, CLASSES, model_files, Limits(), lambda configuration: NetCost(1000, 1_000_000, 3, 1000), FakeExecutor(), Noted())
+    return Ensembles(
+        Multiclass(CLASSES), "accuracy", LABELS, model_files, Limits(), lambda configuration: NetCost(1000, 1_000_000, 3, 1000), FakeExecutor(), Noted()
+    )
 
 
 def inside(ensembles):

@@ -10,6 +10,7 @@ import pytest
 from automl_cnn import metrics, predictions
 from automl_cnn.data import pixels
 from automl_cnn.records import State
+from automl_cnn.tasks import Multiclass
 from automl_cnn.train import predict, train, trial
 from automl_cnn.train.average import Average, Averaging
 from automl_cnn.train.watch import Best, Watch
@@ -49,7 +50,8 @@ def wandered(places, *, epochs=None, use_ema=False, asked_to_stop=False, left=1e
     """An averaging that has heard of a training whose weight was here and there."""
     images = np.linspace(-1, 1, 41)[:, None]
     labels = (images[:, 0] > truth).astype(int)
-    watch = SimpleNamespace(kept=Line(), images=images, rows=np.arange(41), labels=labels, spec=SimpleNamespace(metric="accuracy"), history=[])
+    judged = {"labels": labels, "task": Multiclass(2), "spec": SimpleNamespace(metric="accuracy")}
+    watch = SimpleNamespace(kept=Line(), images=images, rows=np.arange(41), **judged, history=[])
     watch.epochs, watch.asked_to_stop, watch.left, watch.scoring_seconds, watch.best = epochs or len(places), asked_to_stop, left, 1.0, None
     averaging = Averaging(watch)
     averaging.set_model(SimpleNamespace(optimizer=SimpleNamespace(use_ema=use_ema)))

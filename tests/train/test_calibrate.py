@@ -10,41 +10,50 @@ from automl_cnn.modelfile import file as modelfile
 from automl_cnn.modelfile.file import load_model
 from automl_cnn.study.running.executors.protocol import Recipe
 from automl_cnn.study.running.executors.worker import Worker
+from automl_cnn.tasks import Multiclass
 from automl_cnn.train import predict, train
-from automl_cnn.train.calibrate import best_temperature, brier, calibrate, calibration_error, logits_of, out_of_fold, softmax
+from automl_cnn.train.calibrate import best_temperature, calibrate, calibration_error, logits_of, out_of_fold
+
+
+def task_of(logits):
+    return Multiclass(logits.shape[1])
+
+
+def activate(logits, temperature):
+    return task_of(logits).activate(logits, temperature)
 
 
 def overconfident(temperature, count=4000, classes=3, seed=0):
-    """Labels drawn from softmax(z), and the logits z * temperature."""
+    """Labels drawn from activate(z), and the logits z * temperature."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(size=(count, classes)) * 2
-    labels = np.array([rng.choice(classes, p=row) for row in softmax(logits, 1.0)])
+    labels = np.array([rng.choice(classes, p=row) for row in activate(logits, 1.0)])
     return labels, logits * temperature
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
 def test_the_temperature_that_was_lost_is_found_again(temperature):
     labels, logits = overconfident(temperature)
-    found = best_temperature(labels, logits)
+    found = best_temperature(task_of(logits), labels, logits)
     assert found == pytest.approx(temperature, rel=0.1)
-    said, cooled = softmax(logits, 1.0), softmax(logits, found)
+    said, cooled = activate(logits, 1.0), activate(logits, found)
     np.testing.assert_array_equal(cooled.argmax(axis=1), said.argmax(axis=1))
-    assert calibration_error(labels, cooled) < 0.03
+    assert calibration_error(Multiclass(cooled.shape[1]), labels, cooled) < 0.03
     if temperature > 1:
-        assert calibration_error(labels, said) > 0.1
+        assert calibration_error(Multiclass(said.shape[1]), labels, said) > 0.1
 
 
 def test_images_without_an_error_do_not_ask_for_infinite_confidence():
     labels = np.arange(60) % 3
     logits = np.where(np.eye(3)[labels] == 1, 3.0, 0.0)
-    cooled = softmax(logits, best_temperature(labels, logits))
+    cooled = activate(logits, best_temperature(task_of(logits), labels, logits))
     assert 0.95 < cooled.max() < 1 - 1 / 100
 
 
 def test_certainty_that_is_right_has_no_error():
     labels = np.array([0, 1, 1])
-    assert calibration_error(labels, np.eye(2)[labels]) == 0
-    assert calibration_error(labels, np.eye(2)[1 - labels]) == 1
+    assert calibration_error(Multiclass(2), labels, np.eye(2)[labels]) == 0
+    assert calibration_error(Multiclass(2), labels, np.eye(2)[1 - labels]) == 1
 
 
 def test_a_calibrated_model_gives_the_same_labels_with_better_probabilities(dataset, plugins, spec):
@@ -55,13 +64,13 @@ def test_a_calibrated_model_gives_the_same_labels_with_better_probabilities(data
     rows = dataset.rows("val")
     labels, images = dataset.labels[rows], pixels(dataset, 8)
     before = predict(model, images, rows)
-    report = calibrate(model, logits_of(model, images, rows), labels)
+    report = calibrate(dataset.task, model, logits_of(dataset.task, model, images, rows), labels)
     after = predict(model, images, rows)
     assert report.temperature > 1
     np.testing.assert_array_equal(after.argmax(axis=1), before.argmax(axis=1))
     assert metrics.cross_entropy(labels, after) == pytest.approx(report.loss_after, rel=1e-3)
     assert report.loss_after < report.loss == pytest.approx(metrics.cross_entropy(labels, before), rel=1e-3)
-    assert calibrate(model, logits_of(model, images, rows), labels).temperature == pytest.approx(1, rel=0.05)
+    assert calibrate(dataset.task, model, logits_of(dataset.task, model, images, rows), labels).temperature == pytest.approx(1, rel=0.05)
 
 
 def test_a_training_goes_on_from_where_another_ended(dataset, plugins, spec, tmp_path):
@@ -93,7 +102,7 @@ def test_two_trials_become_one_model_that_calibrates_and_keeps_its_labels(datase
     rows = dataset.rows("val")
     labels, images = dataset.labels[rows], pixels(dataset, 8)
     model = load_model(out)
-    report = calibrate(model, logits_of(model, images, rows), labels)
+    report = calibrate(dataset.task, model, logits_of(dataset.task, model, images, rows), labels)
     assert report.temperature != 1
     assert report.loss_after < report.loss == pytest.approx(metrics.cross_entropy(labels, made.probabilities), rel=1e-3)
     np.testing.assert_array_equal(predict(model, images, rows).argmax(axis=1), made.probabilities.argmax(axis=1))
@@ -103,12 +112,12 @@ def test_what_is_told_already_is_not_asked_again(dataset, plugins, spec):
     found = train(spec(epochs=3), dataset, plugins, lambda event: True)
     model, rows, images = load_model(Path(found.checkpoint)), dataset.rows("val"), pixels(dataset, 8)
     told = predictions.recall(Path(found.checkpoint))
-    asked = logits_of(model, images, rows)
-    np.testing.assert_allclose(softmax(logits_of(model, images, rows, told), 3.0), softmax(asked, 3.0), atol=1e-5)
+    asked = logits_of(dataset.task, model, images, rows)
+    np.testing.assert_allclose(activate(logits_of(dataset.task, model, images, rows, told), 3.0), activate(asked, 3.0), atol=1e-5)
     model.get_layer("classifier").set_weights([0 * weight for weight in model.get_layer("classifier").get_weights()])
-    np.testing.assert_allclose(softmax(logits_of(model, images, rows, told), 1.0), told, atol=1e-6, err_msg="the model was run")
+    np.testing.assert_allclose(activate(logits_of(dataset.task, model, images, rows, told), 1.0), told, atol=1e-6, err_msg="the model was run")
     for unusable in (None, told[:-1], np.where(told == told.min(), 0.0, told)):
-        assert not logits_of(model, images, rows, unusable).any(), "the model was run"
+        assert not logits_of(dataset.task, model, images, rows, unusable).any(), "the model was run"
 
 
 def test_what_calibration_computed_is_used_as_long_as_the_file_is_asked_about_and_kept_in_it(dataset, plugins, spec, monkeypatch):
@@ -173,8 +182,8 @@ def test_a_temperature_that_helps_only_the_images_it_was_fitted_on_is_dropped():
     for seed in range(12):
         labels, logits = overconfident(1.0, count=90, classes=10, seed=seed)
         network = Logits()
-        report = calibrate(network, logits, labels)
-        held_out = out_of_fold(labels, logits)
+        report = calibrate(task_of(logits), network, logits, labels)
+        held_out = out_of_fold(task_of(logits), labels, logits)
         if report.temperature == 1:
             dropped += 1
             assert network.weight == 1
@@ -182,24 +191,24 @@ def test_a_temperature_that_helps_only_the_images_it_was_fitted_on_is_dropped():
         else:
             kept += 1
             assert metrics.cross_entropy(labels, held_out) < report.loss
-            assert brier(labels, held_out) < brier(labels, softmax(logits, 1.0))
+            assert task_of(logits).brier(labels, held_out) < task_of(logits).brier(labels, activate(logits, 1.0))
             assert network.weight == pytest.approx(1 / report.temperature)
-        assert report.held_out_error == pytest.approx(calibration_error(labels, held_out))
+        assert report.held_out_error == pytest.approx(calibration_error(Multiclass(held_out.shape[1]), labels, held_out))
     assert dropped >= 6, f"{kept} of 12 temperatures were kept where none was needed"
 
 
 def test_a_temperature_that_is_needed_is_kept_on_few_images():
     for seed in range(6):
         labels, logits = overconfident(4.0, count=90, classes=5, seed=seed)
-        assert calibrate(Logits(), logits, labels).temperature > 2
+        assert calibrate(task_of(logits), Logits(), logits, labels).temperature > 2
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7])
 def test_a_handful_of_images_can_be_calibrated(count):
     labels, logits = overconfident(2.0, count=count)
-    report = calibrate(Logits(), logits, labels)
+    report = calibrate(task_of(logits), Logits(), logits, labels)
     assert np.isfinite([report.temperature, report.loss_after, report.error_after]).all()
-    assert out_of_fold(labels, logits).shape == logits.shape
+    assert out_of_fold(task_of(logits), labels, logits).shape == logits.shape
 
 
 def test_versions_of_one_photo_do_not_confirm_a_temperature_for_each_other():
@@ -207,7 +216,7 @@ def test_versions_of_one_photo_do_not_confirm_a_temperature_for_each_other():
     labels = np.repeat([0, 1, 0, 1], 6)
     logits = np.where(np.eye(2)[np.repeat([0, 1, 0, 0], 6)] == 1, 0.1, 0.0)
     groups = np.repeat(np.arange(4), 6)
-    apart, alone = out_of_fold(labels, logits, groups), out_of_fold(labels, logits)
+    apart, alone = out_of_fold(task_of(logits), labels, logits, groups), out_of_fold(task_of(logits), labels, logits)
     assert metrics.cross_entropy(labels, apart) > metrics.cross_entropy(labels, alone) + 0.1
-    assert calibrate(Logits(), logits, labels, groups).temperature == 1
-    assert calibrate(Logits(), logits, labels).temperature < 1, "image by image it seems to help"
+    assert calibrate(task_of(logits), Logits(), logits, labels, groups).temperature == 1
+    assert calibrate(task_of(logits), Logits(), logits, labels).temperature < 1, "image by image it seems to help"

@@ -8,9 +8,10 @@ import pytest
 from automl_cnn.models import pretrained
 from automl_cnn.paired import unpacked
 from automl_cnn.records import State
+from automl_cnn.tasks import Multiclass
 from automl_cnn.train import train
 from automl_cnn.train.crossed import cross_validated
-from automl_cnn.train.regression import FOLDS, LEAST, STRENGTHS, _folds, regress
+from automl_cnn.train.regression import FOLDS, LEAST, STRENGTHS, regress
 
 BEGINS = {"pretrained.small": "given", "finetune.small": "probe"}
 
@@ -25,7 +26,7 @@ def copies():
 
 
 def judged(features, labels, groups=None, classes=2):
-    return cross_validated("accuracy", features, labels, classes, balanced=False, groups=groups)
+    return cross_validated(Multiclass(classes), "accuracy", features, labels, balanced=False, groups=groups)
 
 
 def test_scores_of_grouped_images_do_not_profit_from_copies(copies):
@@ -42,7 +43,7 @@ def test_scores_of_grouped_images_do_not_profit_from_copies(copies):
 def test_groups_stay_together_in_one_fold(copies, order):
     _, labels, groups = copies
     mixed = np.random.default_rng(order).permutation(len(labels))
-    folds = _folds(labels[mixed], 0, groups[mixed])
+    folds = Multiclass(int(labels.max()) + 1).folds(labels[mixed], FOLDS, groups=groups[mixed], least=LEAST, seed=0)
     assert len(folds) == FOLDS
     assert sorted(np.concatenate([held for _, held in folds])) == list(range(len(labels)))
     for learn, held in folds:
@@ -75,12 +76,12 @@ def test_too_few_images_are_not_cross_validated(copies):
 
 def test_a_given_strength_fits_as_the_chosen_one_does(copies):
     features, labels, _ = copies
-    chosen = regress(features, labels, 2, balanced=False, seed=0)
-    given = regress(features, labels, 2, balanced=False, seed=0, strength=chosen.strength)
+    chosen = regress(Multiclass(2), features, labels, balanced=False, seed=0)
+    given = regress(Multiclass(2), features, labels, balanced=False, seed=0, strength=chosen.strength)
     np.testing.assert_array_equal(chosen.kernel, given.kernel)
     np.testing.assert_array_equal(chosen.bias, given.bias)
     assert (given.folds, len(given.held_rows), given.strength) == (0, 0, chosen.strength)
-    other = regress(features, labels, 2, balanced=False, seed=0, strength=3.0 if chosen.strength != 3.0 else 0.003)
+    other = regress(Multiclass(2), features, labels, balanced=False, seed=0, strength=3.0 if chosen.strength != 3.0 else 0.003)
     assert np.abs(other.kernel - chosen.kernel).max() > 1e-3
 
 
@@ -88,14 +89,14 @@ def test_no_more_features_are_learned_from_than_memory_takes(copies, monkeypatch
     from automl_cnn.train import regression
 
     features, labels, groups = copies
-    whole = regress(features, labels, 2, balanced=False, seed=0, strength=0.3)
+    whole = regress(Multiclass(2), features, labels, balanced=False, seed=0, strength=0.3)
     monkeypatch.setattr(regression, "ENOUGH", 60)
     monkeypatch.setattr(regression, "MOST_VALUES", 100 * features.shape[1])
-    part = regress(features, labels, 2, balanced=False, seed=0, strength=0.3)
-    again = regress(features, labels, 2, balanced=False, seed=0, strength=0.3)
+    part = regress(Multiclass(2), features, labels, balanced=False, seed=0, strength=0.3)
+    again = regress(Multiclass(2), features, labels, balanced=False, seed=0, strength=0.3)
     np.testing.assert_array_equal(part.kernel, again.kernel)
     assert np.abs(part.kernel - whole.kernel).max() > 1e-4
-    assert len(regress(features, labels, 2, balanced=False, seed=0, groups=groups).held_rows) == 60
+    assert len(regress(Multiclass(2), features, labels, balanced=False, seed=0, groups=groups).held_rows) == 60
 
 
 @pytest.fixture
@@ -121,17 +122,15 @@ def test_a_probe_is_judged_by_all_training_and_validation_images(probed, dataset
 
 def test_trials_of_one_study_have_the_same_folds_and_the_same_order(probed, monkeypatch):
     """So that what they answer can be compared in pairs."""
-    from automl_cnn.train import regression
-
     seen = []
-    real = regression._folds
+    real = Multiclass.folds
 
-    def folds(labels, seed, groups):
-        made = real(labels, seed, groups)
+    def folds(task, labels, *given, **more):
+        made = real(task, labels, *given, **more)
         seen.append((labels.tolist(), [held.tolist() for _, held in made]))
         return made
 
-    monkeypatch.setattr(regression, "_folds", folds)
+    monkeypatch.setattr(Multiclass, "folds", folds)
     probed(seed=1)
     first, seen[:] = list(seen), []
     probed(seed=2, number=5)

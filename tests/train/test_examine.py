@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 from automl_cnn.data import pixels
+from automl_cnn.tasks import Multiclass
 from automl_cnn.train import predict
-from automl_cnn.train.examine import bins, confusion, examine
+from automl_cnn.train.examine import bins, examine
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +116,7 @@ def test_a_network_without_maps_says_so(dataset):
 
 
 def test_no_mistakes():
-    labels = np.array([0, 1, 1])
+    task, labels = Multiclass(2), np.array([0, 1, 1])
     sure = np.array([[0.9, 0.1], [0.2, 0.8], [0.05, 0.95]])
-    assert confusion(labels, sure) == ((1, 0), (0, 2))
-    assert [(entry.count, entry.accuracy) for entry in bins(labels, sure)] == [(1, 1.0), (2, 1.0)]
+    assert task.confusion(labels, sure) == ((1, 0), (0, 2))
+    assert [(entry.count, entry.accuracy) for entry in bins(task, labels, sure)] == [(1, 1.0), (2, 1.0)]

@@ -4,6 +4,7 @@ import pytest
 keras = pytest.importorskip("keras")
 
 from automl_cnn.data.batches import Batches  # noqa: E402  # after the check that Keras is there
+from automl_cnn.tasks import Multiclass  # noqa: E402
 from automl_cnn.train.feed import feed  # noqa: E402
 
 PIXELS = np.arange(23, dtype=np.uint8)[:, None, None, None] * np.ones((1, 4, 4, 1), np.uint8)
@@ -17,7 +18,7 @@ class Spy(Batches):
     """Batches that remember what was read of them."""
 
     def __init__(self, **settings):
-        super().__init__(PIXELS, ROWS, LABELS, 3, 4, seed=5, shuffle=True, **settings)
+        super().__init__(PIXELS, ROWS, LABELS.__getitem__, Multiclass(3), 4, seed=5, shuffle=True, **settings)
         self.read = []
 
     def __getitem__(self, index):
@@ -57,17 +58,17 @@ def trained(batches, outputs=1, stop=None):
 @pytest.mark.parametrize("weights", [None, WEIGHTS])
 @pytest.mark.parametrize("outputs", [1, 2])
 def test_each_epoch_is_trained_on_whole_in_its_own_order(weights, outputs):
-    batches = Spy(class_weights=weights, outputs=outputs)
+    batches = Spy(weights=weights, outputs=outputs)
     _, seen = trained(batches, outputs)
     assert seen.steps == [3] * EPOCHS
     assert {(epoch, index) for epoch in range(EPOCHS) for index in range(3)} <= set(batches.read)
 
 
 def test_the_network_learns_from_the_very_batches():
-    fed, _ = trained(Spy(class_weights=WEIGHTS))
+    fed, _ = trained(Spy(weights=WEIGHTS))
     by_hand = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(3, activation="softmax", kernel_initializer="zeros")])
     by_hand.compile(optimizer=keras.optimizers.SGD(1e-4), loss="categorical_crossentropy")
-    batches = Spy(class_weights=WEIGHTS)
+    batches = Spy(weights=WEIGHTS)
     for _ in range(EPOCHS):
         batches.on_epoch_begin()
         for images, labels, weight in batches:

@@ -4,6 +4,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from automl_cnn.errors import TrialError
+from automl_cnn.tasks import Multiclass
 from automl_cnn.train import probe, regression
 
 
@@ -28,7 +29,7 @@ def answers(model, seen):
 def test_the_classifier_says_what_the_regression_says(classes, monkeypatch):
     monkeypatch.setattr(regression, "STRENGTHS", (0.3,) * 4)
     model, (seen, labels) = network(classes), clouds(classes)
-    probe.fit(model, seen, labels, balanced=False, seed=0)
+    probe.fit(Multiclass(model.output_shape[-1]), model, seen, labels, balanced=False, seed=0)
     plain = (seen - seen.mean(axis=0)) / (seen.std(axis=0) + 1e-3)
     expected = LogisticRegression(C=0.3, max_iter=300, tol=1e-3).fit(plain, labels).predict_proba(plain)
     np.testing.assert_allclose(answers(model, seen), expected, atol=1e-4)
@@ -37,7 +38,7 @@ def test_the_classifier_says_what_the_regression_says(classes, monkeypatch):
 
 def test_a_class_that_was_not_seen_is_never_answered():
     model, (seen, labels) = network(4), clouds(3)
-    probe.fit(model, seen, labels, balanced=True, seed=0)
+    probe.fit(Multiclass(model.output_shape[-1]), model, seen, labels, balanced=True, seed=0)
     assert answers(model, seen)[:, 3].max() < 1e-3
 
 
@@ -48,7 +49,7 @@ def test_a_rare_class_weighs_as_much_as_the_others_where_asked():
     said = {}
     for balanced in (False, True):
         model = network(2)
-        probe.fit(model, seen[few], labels[few], balanced=balanced, seed=0)
+        probe.fit(Multiclass(model.output_shape[-1]), model, seen[few], labels[few], balanced=balanced, seed=0)
         said[balanced] = (answers(model, seen).argmax(axis=1) == 1).mean()
     assert said[True] > said[False] + 0.1
 
@@ -67,6 +68,6 @@ def test_reading_ends_when_it_is_told_to():
 def test_what_cannot_be_learned_from_is_said():
     model, (seen, labels) = network(2), clouds(2)
     with pytest.raises(TrialError, match="all of one class"):
-        probe.fit(model, seen[:30], labels[:30], balanced=False, seed=0)
+        probe.fit(Multiclass(model.output_shape[-1]), model, seen[:30], labels[:30], balanced=False, seed=0)
     with pytest.raises(TrialError, match="not finite"):
-        probe.fit(model, seen * np.nan, labels, balanced=False, seed=0)
+        probe.fit(Multiclass(model.output_shape[-1]), model, seen * np.nan, labels, balanced=False, seed=0)

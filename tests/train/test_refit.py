@@ -9,6 +9,7 @@ import pytest
 from automl_cnn.data import pixels
 from automl_cnn.models import pretrained
 from automl_cnn.records import Fidelity
+from automl_cnn.tasks import Multiclass
 from automl_cnn.train import predict, train
 from automl_cnn.train.features import Features
 from automl_cnn.train.probe import with_features
@@ -212,6 +213,6 @@ def test_images_of_the_validation_and_test_splits_really_teach(dataset, plugins,
 def test_answers_that_are_no_numbers_have_an_infinite_loss():
     answers = np.array([[0.5, 0.5], [0.2, 0.8]])
     broken = np.array([[np.nan, 0.5], [0.2, 0.8]])
-    count, _, before, loss, loss_before = Compared(np.array([0, 1]), answers, broken).figures()
+    count, _, before, loss, loss_before = Compared(Multiclass(2), np.array([0, 1]), answers, broken).figures()
     assert (count, before, loss) == (2, 1.0, float("inf"))
     assert np.isfinite(loss_before)

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from automl_cnn import metrics
 from automl_cnn.config import Metric
-from automl_cnn.study.finish.draws import draws, scores
+from automl_cnn.tasks import Task
+from automl_cnn.tasks.draws import draws
 
 DISTINCT = 3  # networks at most: each costs its whole time at every prediction
 ROUNDS = 5  # picks at most, so that weights are fifths, quarters, thirds, halves
@@ -45,6 +45,7 @@ class Combination:
 
 
 def combine(
+    task: Task,
     metric: Metric,
     labels: np.ndarray,
     probabilities: Mapping[int, np.ndarray],
@@ -59,8 +60,8 @@ def combine(
     """
     if len(probabilities) < 2 or best not in probabilities:
         return None
-    combination = _picked(metric, labels, probabilities, best, allowed)
-    if combination is None or not better(metric, labels, mean(probabilities, combination.picks), probabilities[best], tries=attempts(len(probabilities))):
+    combination = _picked(task, metric, labels, probabilities, best, allowed=allowed)
+    if combination is None or not better(task, metric, labels, mean(probabilities, combination.picks), probabilities[best], tries=attempts(len(probabilities))):
         return None
     return combination
 
@@ -75,34 +76,34 @@ def mean(probabilities: Mapping[int, np.ndarray], picks: Mapping[int, int]) -> n
     return np.asarray(sum(count * probabilities[number].astype(np.float64) for number, count in picks.items()) / sum(picks.values()))
 
 
-def better(metric: Metric, labels: np.ndarray, together: np.ndarray, alone: np.ndarray, *, tries: int, seed: int = 0) -> bool:
+def better(task: Task, metric: Metric, labels: np.ndarray, together: np.ndarray, alone: np.ndarray, *, tries: int, seed: int = 0) -> bool:
     """Whether probabilities `together` beat those `alone` on the same images by more than chance, as the best of `tries` tries."""
-    if metrics.score(metric, labels, together) <= metrics.score(metric, labels, alone):
+    if task.score(metric, labels, together) <= task.score(metric, labels, alone):
         return False
-    return _drawn_no_better(metric, labels, together, alone, seed) <= DOUBT / max(1, tries) * DRAWS
+    return _drawn_no_better(task, metric, labels, together, alone, seed=seed) <= DOUBT / max(1, tries) * DRAWS
 
 
-def _drawn_no_better(metric: Metric, labels: np.ndarray, together: np.ndarray, alone: np.ndarray, seed: int) -> int:
+def _drawn_no_better(task: Task, metric: Metric, labels: np.ndarray, together: np.ndarray, alone: np.ndarray, *, seed: int) -> int:
     """In how many draws `together` does not beat `alone`."""
-    if metric == "accuracy":  # an image is won, lost or neither, so that the numbers of each can be drawn at once
-        right, before = (given.argmax(axis=1) == labels for given in (together, alone))
+    if metric in ("accuracy", "subset_accuracy"):  # an image is won, lost or neither, so that the numbers of each can be drawn at once
+        right, before = (task.right(labels, given) for given in (together, alone))
         won, lost = np.mean(right & ~before), np.mean(before & ~right)
         drawn = np.random.default_rng(seed).multinomial(len(labels), (won, lost, 1 - won - lost), size=DRAWS)
         return int(np.sum(drawn[:, 0] <= drawn[:, 1]))
-    ahead, behind = scores(metric, labels, together), scores(metric, labels, alone)
+    ahead, behind = task.draws(metric, labels, together), task.draws(metric, labels, alone)
     return sum(int(np.sum(ahead(block) <= behind(block) + ROUNDING)) for block in draws(len(labels), DRAWS, seed))
 
 
 def _picked(
-    metric: Metric, labels: np.ndarray, probabilities: Mapping[int, np.ndarray], best: int, allowed: Callable[[Sequence[int]], bool]
+    task: Task, metric: Metric, labels: np.ndarray, probabilities: Mapping[int, np.ndarray], best: int, *, allowed: Callable[[Sequence[int]], bool]
 ) -> Combination | None:
     """The picks with the highest score, of equals the lowest loss; None where that is the best alone."""
     picks, total = {best: 1}, probabilities[best].astype(np.float64)
-    standing = _worth(metric, labels, total)
+    standing = _worth(task, metric, labels, total)
     combination: Combination | None = None
     for count in range(1, ROUNDS):
         options = [number for number in probabilities if number in picks or (len(picks) < DISTINCT and allowed([*picks, number]))]
-        worth = {number: _worth(metric, labels, (total + probabilities[number]) / (count + 1)) for number in sorted(options)}
+        worth = {number: _worth(task, metric, labels, (total + probabilities[number]) / (count + 1)) for number in sorted(options)}
         chosen = max(worth, key=worth.__getitem__)
         picks = {**picks, chosen: picks.get(chosen, 0) + 1}
         total = total + probabilities[chosen]
@@ -112,5 +113,5 @@ def _picked(
     return combination
 
 
-def _worth(metric: Metric, labels: np.ndarray, probabilities: np.ndarray) -> tuple[float, float]:
-    return metrics.score(metric, labels, probabilities), -metrics.cross_entropy(labels, probabilities)
+def _worth(task: Task, metric: Metric, labels: np.ndarray, probabilities: np.ndarray) -> tuple[float, float]:
+    return task.score(metric, labels, probabilities), -task.loss_of(labels, probabilities)

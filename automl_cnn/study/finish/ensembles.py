@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from automl_cnn import metrics, predictions
+from automl_cnn import predictions
 from automl_cnn.config import Metric
 from automl_cnn.errors import TrialError
 from automl_cnn.modelfile.file import read_card, unseal, write_card
@@ -24,6 +24,7 @@ from automl_cnn.study.plan.budget import FORWARD
 from automl_cnn.study.plan.limits import Limits
 from automl_cnn.study.plan.stages import kept
 from automl_cnn.study.running.executors.protocol import Executor, Joint, Recipe
+from automl_cnn.tasks import Task
 
 MEMBERS = "members"  # in the card: each member's share, by trial
 PART = ".ensemble.keras"
@@ -36,9 +37,9 @@ LOOKED = 3  # times that it goes through a split of images: made, tested, and ca
 class Ensembles:
     """What is needed to make one: the validation labels, the checkpoints, the user's limits, a worker. Trials are given as the record has them, all of them."""
 
+    task: Task
     metric: Metric
     labels: np.ndarray
-    classes: int
     model_files: ModelFiles
     limits: Limits
     cost: Callable[[Configuration], NetCost]
@@ -84,7 +85,9 @@ class Ensembles:
         best = incumbent(tuple(trials))
         if best is None:
             return None
-        return combine(self.metric, self.labels, probabilities, best.number, allowed=lambda numbers: self._allowed([trials[number] for number in numbers]))
+        return combine(
+            self.task, self.metric, self.labels, probabilities, best.number, allowed=lambda numbers: self._allowed([trials[number] for number in numbers])
+        )
 
     def _said(self, trials: Sequence[Trial]) -> dict[int, np.ndarray]:
         """The probabilities of the validation images, by trial, of the networks that are still there."""
@@ -92,7 +95,7 @@ class Ensembles:
         return {
             number: probabilities
             for number, probabilities in read.items()
-            if probabilities is not None and probabilities.shape == (len(self.labels), self.classes)
+            if probabilities is not None and probabilities.shape == (len(self.labels), self.task.outputs)
         }
 
     def _allowed(self, members: Sequence[Trial]) -> bool:
@@ -109,7 +112,7 @@ class Ensembles:
         """What is made must keep what was promised: judged once more by its own answers, at its own size on disk."""
         files = {number: str(self.model_files.checkpoint(number)) for number in combination.picks}
         made = self.executor.ensemble(Recipe(files, combination.weights, str(part)))
-        if not better(self.metric, self.labels, made.probabilities, probabilities[best.number], tries=attempts(len(probabilities))):
+        if not better(self.task, self.metric, self.labels, made.probabilities, probabilities[best.number], tries=attempts(len(probabilities))):
             return
         if self.limits.bytes is not None and part.stat().st_size > self.limits.bytes:
             return
@@ -123,8 +126,8 @@ class Ensembles:
             "size": made.size,
             "params": made.cost.params,
             "mult_adds": made.cost.mult_adds,
-            "val_score": metrics.score(self.metric, self.labels, made.probabilities),
-            "val_interval": metrics.interval(self.metric, self.labels, made.probabilities, groups=() if self.groups is None else self.groups),
+            "val_score": self.task.score(self.metric, self.labels, made.probabilities),
+            "val_interval": self.task.interval(self.metric, self.labels, made.probabilities, groups=() if self.groups is None else self.groups),
             MEMBERS: shares(combination),
         }
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from automl_cnn import elapsed, metrics, predictions
+from automl_cnn import elapsed, predictions
 from automl_cnn.caveats import caveats
 from automl_cnn.config import StudyConfig
 from automl_cnn.data import Dataset, pixels
@@ -34,6 +34,7 @@ from automl_cnn.study.record.record import DATA, RESULT, Record
 from automl_cnn.study.running.executors.protocol import Executor, TestScore
 from automl_cnn.study.running.times import READY, Times
 from automl_cnn.study.stored.overview import overview
+from automl_cnn.tasks.thresholds import THRESHOLDS
 from automl_cnn.track import Tracking
 from automl_cnn.transfer import is_probe
 
@@ -266,11 +267,10 @@ class Finish:
         return best is not None and is_probe(best.configuration) and bool(self.refits.splits)
 
     def _ensembles(self, sizing: Sizing) -> ensembles.Ensembles:
-        labels = self.dataset.labels[self.dataset.rows("val")]
         return ensembles.Ensembles(
+            self.dataset.task,
             self.config.scored_by,
-            labels,
-            len(self.dataset.classes),
+            self.dataset.truth(self.dataset.rows("val")),
             self.model_files,
             sizing.limits,
             sizing.cost,
@@ -293,8 +293,8 @@ class Finish:
         spent = self.times.spent
         used = f"{spent.get('start', 0.0):.0f} s went into starting and reading the images, {spent.get('planning', 0.0):.0f} s into starting Keras and planning"
         self.observer.note(
-            f"No network could be trained within {budget.total:g} s ({used}). The model is the majority class only: it answers "
-            f"'{majority.favourite(self.dataset)}' for every image. Raise --budget to {majority.advice(budget.used, spent.get(READY))} or more for a network."
+            f"No network could be trained within {budget.total:g} s ({used}). The model looks at no image: it answers "
+            f"{majority.favorite(self.dataset)}. Raise --budget to {majority.advice(budget.used, spent.get(READY))} or more for a network."
         )
         job = majority.job(self.dataset)
         number = self.record.start(job, self.sizing.space)
@@ -302,9 +302,9 @@ class Finish:
         self.record.event(number, Started(majority.cost(self.dataset), 1))
         file = self.model_files.checkpoint(number)
         majority.write(file, self.dataset)
-        truth = self.dataset.labels[self.dataset.rows("val")]
+        truth, task = self.dataset.truth(self.dataset.rows("val")), self.dataset.task
         answers = majority.answers(self.dataset, len(truth))
-        score, span = metrics.score(self.config.scored_by, truth, answers), metrics.interval(self.config.scored_by, truth, answers)
+        score, span = task.score(self.config.scored_by, truth, answers), task.interval(self.config.scored_by, truth, answers)
         self.record.finish(number, Finished(State.COMPLETE, score, checkpoint=str(file), interval=span))
         trials = self.record.trials
         self.model_files.put(trials)
@@ -315,24 +315,22 @@ class Finish:
 
     def _test_of_majority(self) -> TestScore:
         """The one test score of the majority class, for which no pixel is needed."""
-        truth = self.dataset.labels[self.dataset.rows("test")]
+        truth, task = self.dataset.truth(self.dataset.rows("test")), self.dataset.task
         answers, metric = majority.answers(self.dataset, len(truth)), self.config.scored_by
-        return TestScore(metrics.score(metric, truth, answers), metrics.interval(metric, truth, answers), majority.confusion(self.dataset, truth))
+        return TestScore(task.score(metric, truth, answers), task.interval(metric, truth, answers), task.confusion(truth, answers))
 
     def _baseline(self) -> float:
-        """What answering the most frequent class every time would score on the validation images."""
-        return metrics.always(self.config.scored_by, self.dataset.counts("train"), self.dataset.counts("val"))
+        """What the same answer to every image would score on the validation images."""
+        return self.dataset.same_answer("val")[self.config.scored_by]
 
     def _confusion(self, test: TestScore | None) -> tuple[str, Matrix]:
         """Of the test images, else of the validation images: what was taken for what; empty where that is not known."""
         if test is not None:
             return "test", test.confusion
-        labels, answers = self.dataset.labels[self.dataset.rows("val")], predictions.recall(self.folder.judged)
-        if answers is None or len(answers) != len(labels):
+        truth, answers = self.dataset.truth(self.dataset.rows("val")), predictions.recall(self.folder.judged)
+        if answers is None or len(answers) != len(truth):
             return "validation", ()
-        classes = len(self.dataset.classes)
-        counts = np.bincount(labels * classes + answers.argmax(axis=1), minlength=classes**2).reshape(classes, classes)
-        return "validation", tuple(tuple(int(count) for count in row) for row in counts)
+        return "validation", self.dataset.task.deciding(read_card(self.folder.model).get(THRESHOLDS)).confusion(truth, answers)
 
     def _calibrated(self) -> Calibration | None:
         """Set the best model's temperature, unless that was done already."""

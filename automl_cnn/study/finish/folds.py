@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from automl_cnn import metrics
 from automl_cnn.config import StudyConfig
 from automl_cnn.data import Dataset
 from automl_cnn.data.folds import LEAST, possible
@@ -95,9 +94,9 @@ class CrossValidation:
     def _judged(self, wanted: int, answers: list[tuple[np.ndarray, np.ndarray]], note: str) -> Folds:
         if not answers:
             return Folds(wanted, note=note)
-        metric, labels = self.config.scored_by, self.dataset.labels
-        scores = tuple(metrics.score(metric, labels[rows], probabilities) for rows, probabilities in answers)
+        metric, task, truth = self.config.scored_by, self.dataset.task, self.dataset.truth
+        scores = tuple(task.score(metric, truth(rows), probabilities) for rows, probabilities in answers)
         rows, probabilities = (np.concatenate(part) for part in zip(*answers, strict=True))
         photos = self.dataset.photos(rows)
-        span = metrics.interval(metric, labels[rows], probabilities, groups=np.zeros(0, int) if photos is None else photos)
-        return Folds(wanted, scores, len(rows), metrics.score(metric, labels[rows], probabilities), span, note)
+        span = task.interval(metric, truth(rows), probabilities, groups=np.zeros(0, int) if photos is None else photos)
+        return Folds(wanted, scores, len(rows), task.score(metric, truth(rows), probabilities), span, note)

@@ -19,9 +19,14 @@ import numpy as np
 from automl_cnn.data import Dataset
 from automl_cnn.records import MAJORITY, MAJORITY_CLASS, Fidelity, Job, NetCost
 from automl_cnn.space import Configuration
+from automl_cnn.tasks.task import Activation
 
 STEP = 30  # seconds: budgets that are advised are multiples of it
 TRAINING = 60.0  # seconds in which a first network should be trained, once Keras has started
+LAST: dict[Activation, tuple[str, dict[str, Any]]] = {  # the last layer, as Keras calls it
+    "softmax": ("Softmax", {"axis": -1}),
+    "sigmoid": ("Activation", {"activation": "sigmoid"}),
+}
 FLOAT = {"module": "keras", "class_name": "DTypePolicy", "config": {"name": "float32"}, "registered_name": None}
 
 
@@ -38,26 +43,18 @@ def cost(dataset: Dataset) -> NetCost:
 
 
 def shares(dataset: Dataset) -> np.ndarray:
-    """How frequent each class is among the training images, float64 (classes,)."""
-    counts = dataset.counts("train")
-    return np.asarray(counts / counts.sum())
+    """How frequent each class or label is among the training images, float64 (classes,)."""
+    return dataset.task.constant(dataset.truth(dataset.rows("train")))
 
 
-def favourite(dataset: Dataset) -> str:
-    """The class that it answers."""
-    return dataset.classes[int(shares(dataset).argmax())]
+def favorite(dataset: Dataset) -> str:
+    """What it answers."""
+    return dataset.task.favorite(dataset.truth(dataset.rows("train")), dataset.classes)
 
 
 def answers(dataset: Dataset, images: int) -> np.ndarray:
     """Its probabilities for this number of images, (images, classes)."""
     return np.tile(shares(dataset), (images, 1))
-
-
-def confusion(dataset: Dataset, labels: np.ndarray) -> tuple[tuple[int, ...], ...]:
-    """How often each true class (row) got each answer (column)."""
-    column = int(shares(dataset).argmax())
-    counts = np.bincount(labels, minlength=len(dataset.classes))
-    return tuple(tuple(int(count) if place == column else 0 for place in range(len(counts))) for count in counts)
 
 
 def advice(used: float, ready: float | None) -> str:
@@ -67,29 +64,31 @@ def advice(used: float, ready: float | None) -> str:
 
 
 def write(file: Path, dataset: Dataset) -> None:
-    """Write the `.keras` file: pixels -> their mean -> weights of zero and the logarithm of each share -> softmax."""
+    """Write the `.keras` file: pixels -> their mean -> weights of zero and the logit of each share -> softmax or sigmoid."""
     import h5py
 
     channels, classes = dataset.channels, len(dataset.classes)
+    last = LAST[dataset.task.activation][0]
     weights = io.BytesIO()
     with h5py.File(weights, "w") as tree:
-        for group, name in (("input_layer", "pixels"), ("resize", "resize"), ("global_average_pooling2d", "pool"), ("softmax", "probabilities")):
+        for group, name in (("input_layer", "pixels"), ("resize", "resize"), ("global_average_pooling2d", "pool"), (last.lower(), "probabilities")):
             tree.create_group(f"layers/{group}/vars").attrs["name"] = name
         dense = tree.create_group("layers/dense/vars")
         dense.attrs["name"] = "classifier"
         dense["0"] = np.zeros((channels, classes), np.float32)
-        dense["1"] = np.log(np.maximum(shares(dataset), 1e-7)).astype(np.float32)
+        dense["1"] = dataset.task.logits(np.maximum(shares(dataset), 1e-7)).astype(np.float32)
         tree.create_group("vars").attrs["name"] = MAJORITY_CLASS
     meta = {"keras_version": importlib.metadata.version("keras"), "date_saved": ""}
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr("metadata.json", json.dumps(meta))
-        archive.writestr("config.json", json.dumps(_network(channels, classes, dataset.side)))
+        archive.writestr("config.json", json.dumps(_network(channels, classes, dataset.side, dataset.task.activation)))
         archive.writestr("model.weights.h5", weights.getvalue())
 
 
-def _network(channels: int, classes: int, size: int) -> dict[str, Any]:
+def _network(channels: int, classes: int, size: int, activation: Activation) -> dict[str, Any]:
     """The network in Keras' own words."""
     given: list[int | None] = [None, None, None, channels]
+    kind, settings = LAST[activation]
     entry = {"module": "keras.layers", "class_name": "InputLayer", "config": {"batch_shape": given, "dtype": "float32", "name": "pixels"}}
     resize = {"module": "automl_cnn.layers", "registered_name": "automl_cnn>Resize"}
     layers = [
@@ -97,7 +96,7 @@ def _network(channels: int, classes: int, size: int) -> dict[str, Any]:
         {**_layer("Resize", "resize", {"size": size, "trainable": False}, "pixels", given), **resize},
         _layer("GlobalAveragePooling2D", "pool", {"data_format": "channels_last", "keepdims": False}, "resize", [None, size, size, channels]),
         _layer("Dense", "classifier", {"units": classes, "activation": "linear"}, "pool", [None, channels]),
-        _layer("Softmax", "probabilities", {"axis": -1}, "classifier", [None, classes]),
+        _layer(kind, "probabilities", settings, "classifier", [None, classes]),
     ]
     config = {"name": MAJORITY_CLASS, "trainable": True, "layers": layers, "input_layers": ["pixels", 0, 0], "output_layers": ["probabilities", 0, 0]}
     return {"module": "keras.src.models.functional", "class_name": "Functional", "config": config, "registered_name": "Functional"}

@@ -20,6 +20,8 @@ def with_doubts(evidence: Evidence, dataset: Dataset, probabilities: np.ndarray)
 
     What is shown among its mistakes already has no picture.
     """
+    if not dataset.task.exclusive:
+        return evidence  # which of several labels is doubtful is another question
     rows = dataset.rows("val")
     labels = dataset.labels[rows]
     doubts = suspects(probabilities, labels)

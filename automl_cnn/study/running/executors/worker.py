@@ -104,6 +104,12 @@ class Worker:
         self._registry = registry.load(Path(setting.plugins_dir) if setting.plugins_dir else None, without=setting.broken)
         self._dataset = Dataset.load(Path(setting.dataset))
 
+    @property
+    def _shape(self) -> dict[str, Any]:
+        """What the images ask of every network."""
+        data = self._dataset
+        return {"classes": len(data.classes), "channels": data.channels, "activation": data.task.activation}
+
     def _train(self, payload: tuple[Job, int]) -> Finished:
         from automl_cnn.train import TrialSpec, train
 
@@ -134,31 +140,36 @@ class Worker:
     def _cost(self, configuration: Configuration) -> NetCost:
         from automl_cnn.models.estimate import estimate
 
-        paid = estimate(configuration, self._registry, classes=len(self._dataset.classes), channels=self._dataset.channels)
+        paid = estimate(configuration, self._registry, **self._shape)
         return paid.summary
 
     def _latency(self, configuration: Configuration) -> float:
         from automl_cnn.models.latency import latency
 
-        return latency(configuration, self._registry, classes=len(self._dataset.classes), channels=self._dataset.channels)
+        return latency(configuration, self._registry, **self._shape)
 
     def _calibrate(self, model: str) -> Calibration:
         from automl_cnn import predictions
         from automl_cnn.data import pixels
         from automl_cnn.modelfile.file import read_card, unseal, write_card
-        from automl_cnn.train.calibrate import calibrate, logits_of, softmax
+        from automl_cnn.tasks.thresholds import THRESHOLDS
+        from automl_cnn.train.calibrate import calibrate, logits_of
 
         file, rows = Path(model), self._dataset.rows("val")
         card, network = read_card(file), self._network(model)
-        logits = logits_of(network, pixels(self._dataset, int(card["size"])), rows, predictions.recall(file))
-        calibration = calibrate(network, logits, self._dataset.labels[rows], self._dataset.groups_of("val"))
+        task = self._dataset.task
+        logits = logits_of(task, network, pixels(self._dataset, int(card["size"])), rows, predictions.recall(file))
+        truth, groups = self._dataset.truth(rows), self._dataset.groups_of("val")
+        calibration = calibrate(task, network, logits, truth, groups)
         self._scored = None  # until it is in the file, it is not the file's
         part = file.with_name(f".calibrated-{os.getpid()}.keras")
         try:
             network.save(part)
-            answers = softmax(logits, calibration.temperature)
+            answers = task.activate(logits, calibration.temperature)
+            calibration = task.decided(calibration, truth, answers, groups)
             predictions.keep(part, answers)
-            write_card(part, {**card, "temperature": calibration.temperature})
+            decided = {THRESHOLDS: list(calibration.thresholds)} if calibration.thresholds else {}
+            write_card(part, {**card, "temperature": calibration.temperature, **decided})
             unseal(file)
             part.replace(file)
         finally:
@@ -177,24 +188,24 @@ class Worker:
             pretrained.download(entry)
 
     def _test(self, model: str) -> TestScore:
-        from automl_cnn import metrics
         from automl_cnn.data import pixels
         from automl_cnn.modelfile.file import read_card
+        from automl_cnn.tasks.thresholds import THRESHOLDS
         from automl_cnn.train import predict
-        from automl_cnn.train.examine import confusion
         from automl_cnn.train.probe import is_readout, with_features
         from automl_cnn.train.watch import predict_several
 
         rows, setting = self._dataset.rows("test"), self._ready()
-        network, images = self._network(model), pixels(self._dataset, int(read_card(Path(model))["size"]))
+        network, card = self._network(model), read_card(Path(model))
+        images = pixels(self._dataset, int(card["size"]))
         if is_readout(network):
             self._seen, probabilities = predict_several(with_features(network), images, rows)
         else:
             probabilities = predict(network, images, rows)
-        labels = self._dataset.labels[rows]
-        score = metrics.score(setting.metric, labels, probabilities)
-        span = metrics.interval(setting.metric, labels, probabilities, groups=self._dataset.groups_of("test"))
-        return TestScore(score, span, confusion(labels, probabilities))
+        truth, task = self._dataset.truth(rows), self._dataset.task.deciding(card.get(THRESHOLDS))
+        score = task.score(setting.metric, truth, probabilities)
+        span = task.interval(setting.metric, truth, probabilities, groups=self._dataset.groups_of("test"))
+        return TestScore(score, span, task.confusion(truth, probabilities))
 
     def _examine(self, model: str) -> Evidence:
         from automl_cnn import predictions
@@ -229,7 +240,13 @@ class Worker:
         from automl_cnn.train import predict
 
         members = [load_model(Path(file)) for file in recipe.files.values()]
-        made = ensemble(members, [recipe.shares[number] for number in recipe.files], [f"trial_{number}" for number in recipe.files], stored=self._dataset.side)
+        made = ensemble(
+            members,
+            [recipe.shares[number] for number in recipe.files],
+            [f"trial_{number}" for number in recipe.files],
+            stored=self._dataset.side,
+            activation=self._dataset.task.activation,
+        )
         made.save(recipe.out)
         return Joint(size_of(made), cost(made).summary, predict(made, pixels(self._dataset, size_of(made)), self._dataset.rows("val")))
 

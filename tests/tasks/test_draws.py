@@ -5,7 +5,8 @@ import pytest
 
 from automl_cnn import metrics
 from automl_cnn.config import METRICS
-from automl_cnn.study.finish.draws import draws, scores
+from automl_cnn.tasks import Multiclass
+from automl_cnn.tasks.draws import draws
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -15,7 +16,7 @@ def test_a_draws_score_is_that_of_the_images_drawn(metric, classes):
     labels = rng.integers(0, classes, 25)  # few, so that some draws lack a class
     probabilities = np.round(rng.dirichlet(np.ones(classes), 25), 1)  # with ties
     weights = np.concatenate(list(draws(25, 60)))
-    told = scores(metric, labels, probabilities)(weights)
+    told = Multiclass(classes).draws(metric, labels, probabilities)(weights)
     for row, score in zip(weights.astype(int), told, strict=True):
         rows = np.repeat(np.arange(25), row)
         assert score == pytest.approx(metrics.score(metric, labels[rows], probabilities[rows]))
@@ -31,5 +32,5 @@ def test_draws_are_with_replacement_as_many_as_images_and_the_same_for_a_seed():
 
 
 def test_many_images_are_drawn_in_blocks(monkeypatch):
-    monkeypatch.setattr("automl_cnn.study.finish.draws.AT_ONCE", 1000)
+    monkeypatch.setattr("automl_cnn.tasks.draws.AT_ONCE", 1000)
     assert [block.shape for block in draws(400, 5)] == [(2, 400), (2, 400), (1, 400)]

@@ -1,0 +1,9 @@
+"""What a network is asked. Each task is one object; see `automl_cnn.tasks.task`."""
+
+from automl_cnn.tasks.multiclass import Multiclass
+from automl_cnn.tasks.multilabel import Multilabel
+from automl_cnn.tasks.task import Task, TaskName
+
+TASKS: dict[str, type[Task]] = {task.name: task for task in (Multiclass, Multilabel)}
+
+__all__ = ["TASKS", "Multiclass", "Multilabel", "Task", "TaskName"]

@@ -1,0 +1,187 @@
+"""What a network is asked: one class of several, or every label that applies.
+
+All that differs between the two is a method here: the output layer, the loss, the scores, the baseline, the folds, the regression of a readout, and how
+confident an answer is. The rest of the project asks the task and never its name.
+
+*Truth* is what is known of images: int (images,) for one class each, uint8 (images, labels) for several labels. *Answers* are what a network gives:
+float (images, outputs), a probability for each.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from automl_cnn.config import Metric
+from automl_cnn.records import Calibration
+
+TaskName = Literal["multiclass", "multilabel"]
+Activation = Literal["softmax", "sigmoid"]
+Scores = Callable[[np.ndarray], np.ndarray]  # weights (draws, images) -> scores (draws,)
+Matrix = tuple[tuple[int, ...], ...]
+Pairs = list[tuple[np.ndarray, np.ndarray]]  # rows to learn from, and rows that are held out
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A linear classifier: logits are `features @ kernel + bias`, kernel float32 (features, outputs), bias float32 (outputs,)."""
+
+    kernel: np.ndarray
+    bias: np.ndarray
+
+    def logits(self, features: np.ndarray) -> np.ndarray:
+        """(images, features) -> (images, outputs)."""
+        return np.asarray(features @ self.kernel + self.bias)
+
+
+@dataclass(frozen=True)
+class Miss:
+    """One image answered wrongly: its `row`, the output that its `confidence` is about, and the `chance` that the network gave the truth.
+
+    `truths` and `answers` are the outputs that are true and that are answered; of one class each, there is one of either.
+    """
+
+    row: int
+    output: int
+    truths: tuple[int, ...]
+    answers: tuple[int, ...]
+    confidence: float
+    chance: float
+
+
+@dataclass(frozen=True)
+class Task(ABC):
+    """A task of `outputs` classes or labels. Frozen and without state, so that it goes anywhere."""
+
+    outputs: int
+
+    name: ClassVar[TaskName]
+    metrics: ClassVar[tuple[Metric, ...]]  # that a winner can be chosen by; the first is the default
+    activation: ClassVar[Activation]
+    loss: ClassVar[str]  # as Keras calls it
+    exclusive: ClassVar[bool]  # whether an image has exactly one of the outputs
+
+    # ---- scores
+
+    @abstractmethod
+    def score(self, metric: Metric, truth: np.ndarray, answers: np.ndarray) -> float:
+        """The metric, within 0 to 1; higher is better."""
+
+    @abstractmethod
+    def interval(
+        self, metric: Metric, truth: np.ndarray, answers: np.ndarray, *, groups: Sequence[int] | np.ndarray = (), seed: int = 0
+    ) -> tuple[float, float]:
+        """The 95 % interval of `score`. `groups` holds a number for each image, the same for versions of one photo: each photo counts once."""
+
+    @abstractmethod
+    def draws(self, metric: Metric, truth: np.ndarray, answers: np.ndarray) -> Scores:
+        """The scores of many bootstrap draws at once; a draw says how often each image was drawn."""
+
+    @abstractmethod
+    def suited(self, counts: Sequence[int] | np.ndarray) -> Metric:
+        """The metric to choose by, from the number of training images of each output."""
+
+    @abstractmethod
+    def loss_of(self, truth: np.ndarray, answers: np.ndarray) -> float:
+        """The mean loss of an image in nats."""
+
+    @abstractmethod
+    def right(self, truth: np.ndarray, answers: np.ndarray) -> np.ndarray:
+        """Which images are answered correctly, bool (images,); of several labels, all of them."""
+
+    def share_right(self, truth: np.ndarray, answers: np.ndarray) -> float:
+        """The share of images that are answered correctly."""
+        return float(np.mean(self.right(truth, answers)))
+
+    # ---- training
+
+    @abstractmethod
+    def targets(self, truth: np.ndarray) -> np.ndarray:
+        """What the loss compares answers with, float32 (images, outputs)."""
+
+    @abstractmethod
+    def weights(self, truth: np.ndarray) -> np.ndarray:
+        """The weight of each output, float32 (outputs,), with which rare ones count as much as frequent ones."""
+
+    @abstractmethod
+    def image_weights(self, targets: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """The weight of each image in a batch, float32 (images,), from its `targets` (images, outputs) and the outputs' `weights`."""
+
+    @abstractmethod
+    def enough(self, truth: np.ndarray) -> bool:
+        """Whether these images suffice to learn anything from: there is something to tell apart."""
+
+    # ---- readouts: a linear classifier on features
+
+    @abstractmethod
+    def linear(self, features: np.ndarray, truth: np.ndarray, strength: float, *, balanced: bool, seed: int) -> Linear:
+        """Fit it. `strength` is the inverse of the L2 penalty; `balanced` gives every output the same weight."""
+
+    @abstractmethod
+    def folds(self, truth: np.ndarray, folds: int, *, groups: np.ndarray | None, least: int, seed: int) -> Pairs:
+        """Rows in at most `folds` parts, outputs alike, versions of one photo (`groups`) together; none where there are fewer images than `least`."""
+
+    @abstractmethod
+    def activate(self, logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+        """Logits (images, outputs), divided by the temperature, as answers."""
+
+    @abstractmethod
+    def logits(self, answers: np.ndarray) -> np.ndarray:
+        """Answers as logits, but for a number that `activate` does not see."""
+
+    # ---- confidence
+
+    @abstractmethod
+    def softened(self, truth: np.ndarray) -> np.ndarray:
+        """Targets with the doubt of one more image (Platt 1999), so that images without an error do not ask for infinite confidence."""
+
+    @abstractmethod
+    def cross_entropy(self, targets: np.ndarray, answers: np.ndarray) -> float:
+        """The mean loss against `targets` (images, outputs) that need not be 0 and 1."""
+
+    @abstractmethod
+    def confidence(self, truth: np.ndarray, answers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Pairs of a confidence and whether it was justified, (pairs,) each: of one class, its probability; of several labels, that of each decision."""
+
+    def brier(self, truth: np.ndarray, answers: np.ndarray) -> float:
+        """The Brier score: mean squared distance of an image's answers from the truth, 0 is best (Brier 1950)."""
+        return float(np.mean(np.sum((answers - self.targets(truth)) ** 2, axis=1)))
+
+    @abstractmethod
+    def confusion(self, truth: np.ndarray, answers: np.ndarray) -> Matrix:
+        """Counts. Of classes: a row for each true class, a column for each answer. Of labels: a row for each, with the images that have it and are answered
+        so, that do not have it and are answered so, that have it and are not, and the others."""
+
+    def deciding(self, thresholds: Sequence[float] | None) -> Task:
+        """The task with the probability from which each label counts as answered, where it has such thresholds."""
+        return self
+
+    def decided(self, calibration: Calibration, truth: np.ndarray, answers: np.ndarray, groups: Sequence[int] | np.ndarray = ()) -> Calibration:
+        """What is known of the confidence, with thresholds chosen on calibrated `answers` where answers need some."""
+        return calibration
+
+    @abstractmethod
+    def mistakes(self, truth: np.ndarray, answers: np.ndarray) -> list[Miss]:
+        """The images that are answered wrongly, the most confident mistake first."""
+
+    # ---- without a network
+
+    @abstractmethod
+    def constant(self, learned: np.ndarray) -> np.ndarray:
+        """The answer that needs no image, (outputs,): how frequent each output is in the truth of the training images."""
+
+    @abstractmethod
+    def baseline(self, metric: Metric, learned: np.ndarray, truth: np.ndarray) -> float:
+        """The score of the same answer to every image, chosen by the truth of the training images."""
+
+    @abstractmethod
+    def favorite(self, learned: np.ndarray, names: Sequence[str]) -> str:
+        """That answer in words, as in "it answers …"."""
+
+    @abstractmethod
+    def silent(self, confusion: Matrix) -> list[tuple[int, int]]:
+        """The outputs that images have but that are never answered, each with the number of these images."""

@@ -1,0 +1,27 @@
+"""The share of right answers, as Keras counts it while a network trains."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from automl_cnn.tasks import Task
+
+
+def all_right(task: Task) -> keras.metrics.Metric:
+    """The metric `accuracy`: the share of images that are answered correctly, as `Task.right` decides it on targets (images, outputs)."""
+    kinds = {"softmax": keras.metrics.CategoricalAccuracy, "sigmoid": EveryLabel}
+    return kinds[task.activation](name="accuracy")
+
+
+class EveryLabel(keras.metrics.MeanMetricWrapper):
+    """The share of images of which every label is right, at a threshold of one half."""
+
+    def __init__(self, name: str = "every_label", dtype: Any = None) -> None:
+        super().__init__(_every_label, name=name, dtype=dtype)
+
+
+def _every_label(truth: Any, answers: Any) -> Any:
+    right = keras.ops.equal(keras.ops.cast(answers >= 0.5, "bool"), keras.ops.cast(truth >= 0.5, "bool"))
+    return keras.ops.cast(keras.ops.all(right, axis=-1), "float32")
