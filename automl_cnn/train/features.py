@@ -25,6 +25,7 @@ from automl_cnn.plugin import Pretrained
 
 BATCH = 16  # images at once: what a layer makes of more does not stay in the processor's cache
 LARGEST = float(np.finfo(np.float16).max)
+DAMAGED = "the pretrained features are not finite: the weights may be damaged"
 Watching = Callable[[int, int], bool]  # images done, of how many; False ends it
 
 
@@ -43,8 +44,9 @@ class Features:
         """By look, float32 (rows, all stages' channels) of the images in `rows`, and how many rows were read: fewer where `watching` ended it.
 
         Raises:
-            TrialError: what the network gives is not finite.
+            TrialError: its weights, or what it gives, are not finite.
         """
+        self._require_finite()
         kept = {look: self._kept(look, resolution) for look in looks}
         missing = [look for look in looks if np.isnan(kept[look][rows, 0]).any()]
         done = len(rows)
@@ -55,8 +57,9 @@ class Features:
     def of(self, blocks: Iterable[np.ndarray], watching: Callable[[int], bool] | None = None) -> np.ndarray:
         """All stages' averages, float32 (images, channels), of other images than the data set's: uint8 (n, side, side, channels) in blocks. None is kept.
 
-        Fewer where `watching`, which is given the number of images so far, ends it.
+        Fewer where `watching`, which is given the number of images so far, ends it. It raises as `read` does.
         """
+        self._require_finite()
         reader: keras.Model | None = None
         parts: list[np.ndarray] = []
         done = 0
@@ -73,6 +76,11 @@ class Features:
                 if watching is not None and not watching(done):
                     return np.concatenate(parts)
         return np.concatenate(parts)
+
+    def _require_finite(self) -> None:
+        """Refuse damaged weights. What the network gives does not always show them: on some processors, the ReLU of NaN is 0."""
+        if not all(np.isfinite(keras.ops.convert_to_numpy(weight)).all() for weight in self.body.weights):
+            raise TrialError(DAMAGED)
 
     @staticmethod
     def columns(body: keras.Model, stages: int) -> slice:
@@ -94,7 +102,7 @@ class Features:
             for look, values in zip(looks, made if isinstance(made, list) else [made], strict=True):
                 read = keras.ops.convert_to_numpy(values)[: len(chosen)]
                 if not np.isfinite(read).all():  # in the file, NaN stands for what was not read yet
-                    raise TrialError("the pretrained features are not finite: the weights may be damaged")
+                    raise TrialError(DAMAGED)
                 kept[look][chosen] = np.clip(read, -LARGEST, LARGEST)
             if watching is not None and not watching(min(start + BATCH, len(order)), len(order)):
                 break
