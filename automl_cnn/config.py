@@ -170,6 +170,15 @@ class StudyConfig(BaseModel):
             shows=False,
         ),
     ] = "squash"
+    task: Annotated[
+        Literal["multiclass", "multilabel"] | None,
+        Flag(
+            "What is asked: multiclass (one class for each image) or multilabel (any number of labels). Default: multilabel where a table has several labels "
+            "in a cell, as in cat|dog, or a column of zeros and ones for each label.",
+            DATA,
+            identity=True,
+        ),
+    ] = None
     drop_leaks: Annotated[
         bool, Flag("Leave training images out that a validation or test image of the folder is a version of.", DATA, bool, identity=True, shows=False)
     ] = False

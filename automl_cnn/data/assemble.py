@@ -11,13 +11,15 @@ import numpy as np
 
 from automl_cnn.caveats import COPIES, COPIES_TEST, leaks
 from automl_cnn.data import alike, arrays
-from automl_cnn.data.dataset import Dataset, Skipped
+from automl_cnn.data.dataset import Dataset, Skipped, indicators
 from automl_cnn.data.decoded import Decoded, line_of
 from automl_cnn.data.groups import VERSION as GROUPING
 from automl_cnn.data.groups import groups_of, same_bytes
+from automl_cnn.data.labelsets import LabelSets
 from automl_cnn.data.layout import many
 from automl_cnn.data.levels import CONVENTION
 from automl_cnn.data.split import LEAST_EACH, NOWHERE, SPLITS, TRAIN, split, torn
+from automl_cnn.data.split_labels import split_labels
 from automl_cnn.text import readable
 
 
@@ -47,8 +49,11 @@ def assemble(
     splitting: Splitting,
     refused: Sequence[tuple[str, str]] = (),
     families: Sequence[Sequence[int]] = (),
+    label_sets: LabelSets | None = None,
 ) -> Dataset:
     """The data set of `files` (path, class, given split), row by row the pixels in `array`. `families` are rows that must stay on one side of every split.
+
+    `label_sets` says what `classes` mean where images have several labels.
 
     Raises:
         DataError: a class has too few images.
@@ -60,19 +65,23 @@ def assemble(
     stored = None if not detailed else arrays.recall(array, (len(files), decoded.side, decoded.side, decoded.channels))
     pairs = array.parent / f"{fingerprint[:24]}-{decoded.side}.alike{GROUPING}.json"
     groups = groups_of([path for path, _, _ in files], labels, digests, stored, kept=pairs, more=families)
-    aside = _doubtful(labels, digests, given, len(classes))
-    splits = _split(labels, digests, given, splitting, classes=classes, keys=groups.keys, aside=aside, together=bool(families))
+    has = _has(labels, len(classes), label_sets)
+    names = classes if label_sets is None else label_sets.names
+    aside = _doubtful(labels, has, digests, given)
+    carve = _split if label_sets is None else _split_labels
+    splits = carve(has, digests, given, splitting, names=names, keys=groups.keys, aside=aside, together=bool(families))
     notes = (*notes, *groups.notes, *_on_torn(torn(labels, groups.keys, given, splits), classes), *_on_doubtful(labels, digests, len(aside)))
     why = dict.fromkeys(aside.tolist(), "the same bytes are in another class")
     if splitting.drop_leaks:
-        leaking, note = _leaking(labels, splits, given, groups.keys, classes)
+        leaking, note = _leaking(has, splits, given, groups.keys, names)
         splits[leaking] = NOWHERE
         why |= dict.fromkeys(leaking.tolist(), "a version of it is in the validation or test images")
         notes = (*notes, note)
     made = Dataset(
         name=name,
         folder=folder,
-        classes=classes,
+        classes=names,
+        label_sets=() if label_sets is None else label_sets.sets,
         channels=decoded.channels,
         side=decoded.side,
         paths=tuple(path for path, _, _ in files),
@@ -130,46 +139,73 @@ def torn_labels(labels: np.ndarray, digests: Sequence[str]) -> list[list[int]]:
     return [family for family in same_bytes(digests) if len({classes[row] for row in family}) > 1]
 
 
-def _doubtful(labels: np.ndarray, digests: Sequence[str], given: Sequence[str | None], classes: int) -> np.ndarray:
+def _has(labels: np.ndarray, classes: int, label_sets: LabelSets | None) -> np.ndarray:
+    """Which images have which class or label, bool (images, outputs)."""
+    if label_sets is None:
+        return np.asarray(labels[:, None] == np.arange(classes))
+    return np.asarray(indicators(label_sets.sets, len(label_sets.names))[labels] > 0)
+
+
+def _doubtful(labels: np.ndarray, has: np.ndarray, digests: Sequence[str], given: Sequence[str | None]) -> np.ndarray:
     """The rows of files with the same bytes under several classes: nobody knows which label is right. None where a class would keep too few images."""
     doubtful = np.zeros(len(labels), bool)
     doubtful[[row for family in torn_labels(labels, digests) for row in family]] = True
     for side in {name or "train" for name in given}:
         mine = np.array([(name or "train") == side for name in given], bool)
-        left = np.bincount(labels[mine & ~doubtful], minlength=classes)
-        if np.any((left < LEAST_EACH) & (np.bincount(labels[mine & doubtful], minlength=classes) > 0)):
+        left = has[mine & ~doubtful].sum(axis=0)
+        if np.any((left < LEAST_EACH) & has[mine & doubtful].any(axis=0)):
             return np.zeros(0, int)
     return np.flatnonzero(doubtful)
 
 
 def _split(
-    labels: np.ndarray,
+    has: np.ndarray,
     digests: Sequence[str],
     given: Sequence[str | None],
     splitting: Splitting,
     *,
-    classes: tuple[str, ...],
+    names: tuple[str, ...],
     keys: Sequence[str],
     aside: np.ndarray,
     together: bool,
 ) -> np.ndarray:
     """The split of each row, `NOWHERE` for those in `aside`."""
-    out = np.full(len(labels), NOWHERE, np.int8)
-    kept = np.setdiff1d(np.arange(len(labels)), aside)
+    out = np.full(len(has), NOWHERE, np.int8)
+    kept = np.setdiff1d(np.arange(len(has)), aside)
     shares = (splitting.seed, splitting.val_share, splitting.test_share)
     mine, sides, photos = ([values[row] for row in kept] for values in (digests, given, keys))
-    out[kept] = split(labels[kept], mine, sides, *shares, classes=classes, keys=photos, together=together)
+    out[kept] = split(has.argmax(axis=1)[kept], mine, sides, *shares, classes=names, keys=photos, together=together)
     return out
 
 
-def _leaking(labels: np.ndarray, splits: np.ndarray, given: Sequence[str | None], keys: Sequence[str], classes: tuple[str, ...]) -> tuple[np.ndarray, str]:
+def _split_labels(
+    has: np.ndarray,
+    digests: Sequence[str],
+    given: Sequence[str | None],
+    splitting: Splitting,
+    *,
+    names: tuple[str, ...],
+    keys: Sequence[str],
+    aside: np.ndarray,
+    together: bool,
+) -> np.ndarray:
+    """The same where images have several labels. Groups are always dealt out whole."""
+    out = np.full(len(has), NOWHERE, np.int8)
+    kept = np.setdiff1d(np.arange(len(has)), aside)
+    sides, photos = ([values[row] for row in kept] for values in (given, keys))
+    shares = {"val_share": splitting.val_share, "test_share": splitting.test_share}
+    out[kept] = split_labels(has[kept], sides, splitting.seed, **shares, names=names, keys=photos)
+    return out
+
+
+def _leaking(has: np.ndarray, splits: np.ndarray, given: Sequence[str | None], keys: Sequence[str], names: tuple[str, ...]) -> tuple[np.ndarray, str]:
     """The training images whose photo is among the given validation or test images, and a note. A class keeps its own where it would have no others."""
     held = {key for key, side in zip(keys, given, strict=True) if side in ("val", "test")}
     mask = np.array([key in held for key in keys], bool) & (splits == TRAIN)
     if not mask.any():
         return np.zeros(0, int), "No training image is a version of a validation or test image, so --drop-leaks left none out."
-    kept = np.bincount(labels[(splits == TRAIN) & ~mask], minlength=len(classes))
-    stuck = [number for number in range(len(classes)) if not kept[number]]
-    rows = np.flatnonzero(mask & ~np.isin(labels, stuck))
+    kept = has[(splits == TRAIN) & ~mask].any(axis=0)
+    stuck = [number for number in range(len(names)) if not kept[number]]
+    rows = np.flatnonzero(mask & ~has[:, stuck].any(axis=1))
     words = f"{many(len(rows), 'training image')} that validation or test images are versions of were left out (--drop-leaks)."
-    return rows, words + (f" All of {', '.join(classes[number] for number in stuck)} are such images, and stay." if stuck else "")
+    return rows, words + (f" All of {', '.join(names[number] for number in stuck)} are such images, and stay." if stuck else "")

@@ -19,10 +19,12 @@ from automl_cnn.data.fit import Fit
 from automl_cnn.data.grouping import Grouping, grouped
 from automl_cnn.data.inputs import scan_input
 from automl_cnn.data.labels import in_order, labels_of
+from automl_cnn.data.labelsets import label_sets_in
 from automl_cnn.data.levels import CONVENTION, Scale, levels_of_arrays
 from automl_cnn.data.pictures import bytes_of, pictures, square
 from automl_cnn.data.scan import Scan, told_apart
 from automl_cnn.errors import DataError, ImagesGone
+from automl_cnn.tasks import TaskName
 from automl_cnn.text import readable
 from automl_cnn.urls import Url
 
@@ -107,6 +109,7 @@ def dataset_of(source: Source, cache: Path, splitting: Splitting = PLAIN, group_
         refused=files.refused,
         splitting=splitting,
         families=families,
+        label_sets=files.label_sets,
     )
 
 
@@ -136,6 +139,8 @@ def prepare_arrays(
     limit_bytes: int = arrays.LIMIT_BYTES,
     progress: Report | None = None,
     fit: Fit = "squash",
+    task: TaskName | None = None,
+    names: Sequence[str] | None = None,
 ) -> Dataset:
     """Check, split and store images that are already in memory; the paths are their row numbers.
 
@@ -143,15 +148,19 @@ def prepare_arrays(
     are black and white; without it `levels_of_arrays` decides for all of them together. Images of different sizes are
     stored at the median of their shorter sides; `fit` says how they become square. Classes are named str(label), in the labels' own order where they have one.
 
+    With `task="multilabel"`, `labels` is an array (images, labels) of zeros and ones whose columns have `names` (default: their numbers), or a sequence
+    with a list, set or tuple of labels for each image.
+
     Raises:
         DataError: images and labels do not fit together, a label is missing (None or NaN), two labels
             read the same, a single class, too few images in a class; what `levels_of_arrays` and `as_uint8` refuse.
         StoreError: `cache` cannot be written.
     """
-    given, values = pictures(images), labels_of(labels)
+    sets = label_sets_in(labels, names) if task == "multilabel" else None
+    given, values = pictures(images), labels_of(labels) if sets is None else sets.cells
     if len(given) != len(values):
         raise DataError(f"There are {len(given)} images and {len(values)} labels: expected one label per image.")
-    index, classes = _label_index(values)
+    index, classes = _label_index(values) if sets is None else sets.index
     levels = CONVENTION.stated(scale).for_files() if scale is not None else levels_of_arrays([given] if isinstance(given, np.ndarray) else given)
     stack = bytes_of(given, levels)
     digests = [hashlib.blake2b(str(picture.shape).encode() + picture.tobytes(), digest_size=16).hexdigest() for picture in stack]
@@ -173,6 +182,7 @@ def prepare_arrays(
         array=path,
         notes=_dark(given, stack),
         splitting=Splitting(seed, val_share, test_share),
+        label_sets=None if sets is None else sets.meaning,
     )
 
 

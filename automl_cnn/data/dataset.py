@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from automl_cnn.data.fit import Fit
+from automl_cnn.data.labelsets import NONE, SEPARATOR
 from automl_cnn.data.levels import CONVENTION, Levels
 from automl_cnn.data.place import found_array, kept_array
 from automl_cnn.data.split import SPLITS
@@ -20,7 +21,6 @@ from automl_cnn.errors import DataError
 from automl_cnn.tasks import Multiclass, Multilabel, Task
 
 EARLIER: dict[str, Any] = {"fit": "squash", "groups": (), "given": (), "aside": (), "own_test": False, "label_sets": ()}  # in a file of an earlier version
-SEPARATOR, NONE = "|", "(no label)"  # between the labels of an image, and what stands for an empty set of them
 SplitName = Literal["train", "val", "test"]
 
 

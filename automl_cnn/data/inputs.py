@@ -15,6 +15,7 @@ from automl_cnn.data.scan import Scan, scan
 from automl_cnn.data.walk import Listed
 from automl_cnn.errors import ConfigError, DataError
 from automl_cnn.paths import location
+from automl_cnn.tasks import TaskName
 from automl_cnn.urls import Url
 
 
@@ -23,6 +24,7 @@ def scan_input(
     *,
     cache: Path,
     columns: str | None = None,
+    task: TaskName | None = None,
     skip: Sequence[Path] = (),
     listed: Listed | None = None,
     fetched: Progress | None = None,
@@ -41,23 +43,46 @@ def scan_input(
     except ValueError as error:
         raise DataError(f"{error}.") from None
     if isinstance(where, Path):
-        return _here(where, cache, columns, skip, listed)
+        return _of_task(_here(where, cache, columns, skip, listed, task=task), task)
     copy = elsewhere.copied(where, cache, columns=columns, listed=listed, fetched=fetched)
     with copy.naming():
-        files = _here(copy.root, cache, columns, above=copy.above)
+        files = _of_task(_here(copy.root, cache, columns, above=copy.above, task=task), task)
     return replace(files, url=where, notes=tuple(map(copy.named, files.notes)), refused=(*files.refused, *copy.refused))
 
 
-def _here(path: Path, cache: Path, columns: str | None, skip: Sequence[Path] = (), listed: Listed | None = None, *, above: str = "") -> Scan:
+def _of_task(files: Scan, task: TaskName | None) -> Scan:
+    """The files, if they can be labeled as the task says.
+
+    Raises:
+        ConfigError: they cannot.
+    """
+    if task == "multilabel" and files.label_sets is None:
+        raise ConfigError(
+            f"--task multilabel: {files.shown} has one folder for each class, so that every image has one label. Expected a table with the columns path "
+            "and label, with several labels in a cell as in cat|dog."
+        )
+    return files
+
+
+def _here(
+    path: Path,
+    cache: Path,
+    columns: str | None,
+    skip: Sequence[Path] = (),
+    listed: Listed | None = None,
+    *,
+    above: str = "",
+    task: TaskName | None = None,
+) -> Scan:
     """What lies on this computer; `above` is the URL of the folder that it is a copy of."""
     if not path.is_file():
-        return _folder(path, columns, skip, listed, above)
+        return _folder(path, columns, skip, listed, above=above, task=task)
     if tables.is_table(path):
-        return tables.scan_table(path, columns, cache=cache, above=above)
+        return tables.scan_table(path, columns, cache=cache, above=above, task=task)
     if archives.is_archive(path):
         inside = archives.unpacked(path, cache)
         with called(path, inside.folder):
-            files = _folder(inside.folder, columns, (), listed)
+            files = _folder(inside.folder, columns, (), listed, task=task)
         return replace(files, source=path, notes=(*renamed(files.notes, inside, path), *inside.notes))
     archive, table = ", ".join(archives.SUFFIXES[:4]), ", ".join(SUFFIXES)
     raise DataError(f"{path} is a file: expected a folder with one subfolder of images per class, an archive of one ({archive}), or a table ({table}).")
@@ -93,11 +118,11 @@ def _in_archive(text: str, folder: Path, archive: Path) -> str:
     return re.sub(rf"{re.escape(str(folder))}(?!/(?!{tables.METADATA}\.))", lambda _: str(archive), text)
 
 
-def _folder(path: Path, columns: str | None, skip: Sequence[Path], listed: Listed | None, above: str = "") -> Scan:
+def _folder(path: Path, columns: str | None, skip: Sequence[Path], listed: Listed | None, *, above: str = "", task: TaskName | None = None) -> Scan:
     """The images of a folder by its subfolders, or by the table that describes them."""
     table = metadata_of(path, columns)
     if table is not None:
-        return tables.scan_table(table, columns, above=above)
+        return tables.scan_table(table, columns, above=above, task=task)
     if columns is not None:
         raise ConfigError(f"--columns {columns} names the columns of a table, but {path} is none. Leave it out.")
     return scan(path, skip=skip, listed=listed)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from automl_cnn.data import kinds
+from automl_cnn.data.labelsets import LabelSets
 from automl_cnn.data.layout import Layout, Split, classes_of_splits, many, normal
 from automl_cnn.data.order import natural
 from automl_cnn.data.walk import Folder, Listed, walk
@@ -36,6 +37,7 @@ class Scan:
     refused: tuple[tuple[str, str], ...] = ()
     source: Path | None = None  # the table that lists them, where the user named one
     groups: tuple[str, ...] = ()  # by file, what it shares with others, where a table says so
+    label_sets: LabelSets | None = None  # what `classes` mean, where images have several labels
     url: Url | None = None  # where the user says that they are, if `folder` is a copy
 
     @property

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from automl_cnn.data import embedded
 from automl_cnn.data.cells import path_within, text_of
+from automl_cnn.data.labelsets import SEPARATOR, LabelSets, columns_of_zeros_and_ones, joined, label_of, label_sets_of, several_labels
 from automl_cnn.data.layout import many, normal
 from automl_cnn.data.order import natural
 from automl_cnn.data.roles import part_of
@@ -27,6 +28,7 @@ from automl_cnn.data.rows import MOST_ROWS, SUFFIXES, Row, Rows, rows_of
 from automl_cnn.data.scan import Scan
 from automl_cnn.errors import ConfigError, DataError
 from automl_cnn.paths import shortened
+from automl_cnn.tasks import TaskName
 from automl_cnn.text import readable, several
 
 METADATA = "metadata"  # the name, without suffix, of a table that describes the images beside it, as in Hugging Face's `imagefolder`
@@ -39,6 +41,7 @@ NAMES = {  # what a column may be called, in small letters
     "weight": ("weight", "sample_weight"),
 }
 NO_SPLIT = "none"  # in place of a split, of an image that is left out: as `split.csv` has it
+LEAST_FLAGS = 2  # columns of zeros and ones that stand for the labels unasked
 _SHOWN = 5
 
 
@@ -63,7 +66,7 @@ def is_metadata(name: str) -> bool:
     return name in {f"{METADATA}{suffix}" for suffix in SUFFIXES}
 
 
-def scan_table(table: Path, columns: str | None = None, *, cache: Path | None = None, above: str = "") -> Scan:
+def scan_table(table: Path, columns: str | None = None, *, cache: Path | None = None, above: str = "", task: TaskName | None = None) -> Scan:
     """The images that a table lists. `columns` names them where they are called otherwise: `path=file,label=species`.
 
     A Parquet file may hold the images themselves, as bytes or as Hugging Face's `{"bytes": ..., "path": ...}`: they are written to `cache`.
@@ -74,32 +77,42 @@ def scan_table(table: Path, columns: str | None = None, *, cache: Path | None = 
             or fewer than two classes.
         ConfigError: `columns` is no list of that form, or names a column that is not there.
     """
-    return scan_rows(table, rows_of(table), columns=columns, cache=cache, above=above)
+    return scan_rows(table, rows_of(table), columns=with_flags(table, columns), cache=cache, above=above, task=task)
 
 
-def scan_rows(table: Path, given: Rows, *, columns: str | None, cache: Path | None = None, base: Path | None = None, above: str = "") -> Scan:
+def scan_rows(
+    table: Path,
+    given: Rows,
+    *,
+    columns: str | None,
+    cache: Path | None = None,
+    base: Path | None = None,
+    above: str = "",
+    task: TaskName | None = None,
+) -> Scan:
     """The images that rows list. Paths are relative to `base`, or to the folder of `table`.
 
     It raises as `scan_table` does.
     """
     chosen = _columns(table, given.heads, columns)
-    values = given.of(chosen.values())
+    values = given.of(_all(chosen))
     place, values = (base, values) if base is not None else embedded.written(table, values, chosen["path"], cache)
     with closing(values):
         files, notes = _labeled(table, _checked(table, values, chosen, place, above))
     classes = tuple(sorted({row.label for row in files}, key=natural))
-    if len(classes) < 2:
+    sets = label_sets_of(classes, f"The table {table}") if several_labels(classes, task) else None
+    if sets is None and len(classes) < 2:
         only = f"names a single class, '{shortened(classes[0])}': expected at least two" if classes else "has no row with a label"
         raise DataError(f"The table {table} {only}.")
-    notes += _twins(table, classes)
+    notes += _twins(table, classes if sets is None else sets.names)
     if "weight" in chosen:
         notes.append(f"The column '{shortened(chosen['weight'])}' was not used: images are not weighted one by one.")
     index = {name: number for number, name in enumerate(classes)}
     order = sorted(files, key=lambda row: (index[row.label], natural(row.path)))
     listed = tuple((row.path, index[row.label], _split(table, row)) for row in order)
-    _refuse_gaps(table, classes, listed)
+    _refuse_gaps(table, classes, listed, sets)
     groups = tuple(row.group for row in order) if any(row.group for row in order) else ()
-    return Scan(place, classes, listed, tuple(map(readable, notes)), source=table if base is None else None, groups=groups)
+    return Scan(place, classes, listed, tuple(map(readable, notes)), source=table if base is None else None, groups=groups, label_sets=sets)
 
 
 def has_labels(table: Path, columns: str | None = None) -> bool:
@@ -110,7 +123,7 @@ def has_labels(table: Path, columns: str | None = None) -> bool:
     """
     heads = rows_of(table).heads
     try:
-        _columns(table, heads, columns)
+        _columns(table, heads, with_flags(table, columns))
     except DataError:
         return False
     return True
@@ -123,8 +136,8 @@ def images_in(table: Path, columns: str | None = None, *, cache: Path | None = N
         DataError, ConfigError: as `scan_table`, save that labels may be missing, and classes may be few.
     """
     given = rows_of(table)
-    chosen = _columns(table, given.heads, columns, needed=("path",))
-    place, values = embedded.written(table, given.of(chosen.values()), chosen["path"], cache)
+    chosen = _columns(table, given.heads, with_flags(table, columns), needed=("path",))
+    place, values = embedded.written(table, given.of(_all(chosen)), chosen["path"], cache)
     with closing(values):
         return place, {row.path: row.label for row in _checked(table, values, chosen, place, above)}
 
@@ -133,7 +146,7 @@ def paths_in(table: Path, columns: str | None = None, *, above: str = "") -> lis
     """The files that a table lists, each once; none where the images are in the table itself. It raises as `images_in` does."""
     given = rows_of(table)
     chosen = _columns(table, given.heads, columns, needed=("path",))
-    inside, values = embedded.peeked(given.of(chosen.values()), chosen["path"])
+    inside, values = embedded.peeked(given.of(_all(chosen)), chosen["path"])
     return [] if inside else list(dict.fromkeys(row.path for row in _checked(table, values, chosen, table.parent, above)))
 
 
@@ -144,10 +157,11 @@ def _columns(table: Path, heads: Sequence[str], given: str | None, needed: Seque
         role, equals, name = (text.strip() for text in part.partition("="))
         if not equals or role not in ROLES:
             raise ConfigError(f"--columns {given}: expected pairs such as path=file,label=species, with {', '.join(ROLES)} on the left.")
-        if name not in heads:
-            near = difflib.get_close_matches(name, heads, 1)
-            hint = f" Did you mean '{shortened(near[0])}'?" if near else ""
-            raise ConfigError(f"--columns {given}: {table} has no column '{name}'.{hint} Its columns are {several(heads)}.")
+        for one in [name] if name in heads or role != "label" else name.split(SEPARATOR):
+            if one not in heads:
+                near = difflib.get_close_matches(one, heads, 1)
+                hint = f" Did you mean '{shortened(near[0])}'?" if near else ""
+                raise ConfigError(f"--columns {given}: {table} has no column '{one}'.{hint} Its columns are {several(heads)}.")
         chosen[role] = name
     for role in ROLES:
         if role not in chosen:
@@ -172,17 +186,59 @@ def _checked(table: Path, values: Iterator[Row], chosen: Mapping[str, str], base
         DataError: there is none, or one that cannot be used.
     """
     wanted, count = {role: name for role, name in chosen.items() if role != "weight"}, 0
+    flags = flags_of(chosen)
+    if flags:
+        del wanted["label"]
     for count, (line, given) in enumerate(values, 1):
         if count > MOST_ROWS:
             raise DataError(f"The table {table} has more than {MOST_ROWS:,} rows.")
         try:
-            cells = {role: text_of(given.get(name), role) for role, name in wanted.items()}
+            cells = {role: _listed(given.get(name)) if role == "label" else text_of(given.get(name), role) for role, name in wanted.items()}
+            if flags:
+                cells["label"] = label_of(given, flags)
             path = path_within(cells.pop("path").removeprefix(f"{above}/" if above else ""), base)
         except DataError as error:
             raise DataError(f"Line {line} of {table}: {error}.") from None
         yield _Row(line, path, **cells)
     if not count:
         raise DataError(f"The table {table} has no rows: expected one for each image, with the columns path and label.")
+
+
+def with_flags(table: Path, columns: str | None) -> str | None:
+    """`columns` with the labels' own columns, where a table has a column of zeros and ones for each label and none for the label.
+
+    Raises:
+        DataError: the table cannot be read.
+    """
+    if columns is not None and any(part.split("=")[0].strip() == "label" for part in columns.split(",")):
+        return columns
+    heads = rows_of(table).heads
+    named = {name for role in ROLES for name in NAMES[role]}
+    if any(head.strip().casefold() in NAMES["label"] for head in heads):
+        return columns
+    others = [head for head in heads if head.strip().casefold() not in named and not set(head) & {SEPARATOR, ",", "="} and heads.count(head) == 1]
+    if len(others) < LEAST_FLAGS:
+        return columns
+    with closing(rows_of(table).of(others)) as rows:
+        flags = columns_of_zeros_and_ones(rows, others)
+    return columns if len(flags) < LEAST_FLAGS else ",".join(filter(None, (columns, f"label={SEPARATOR.join(flags)}")))
+
+
+def flags_of(chosen: Mapping[str, str]) -> list[str]:
+    """The columns of zeros and ones, one for each label, where several stand for the label."""
+    return chosen["label"].split(SEPARATOR) if SEPARATOR in chosen.get("label", "") else []
+
+
+def _all(chosen: Mapping[str, str]) -> list[str]:
+    """The columns that are read."""
+    return [name for role, name in chosen.items() if role != "label"] + (flags_of(chosen) or ([chosen["label"]] if "label" in chosen else []))
+
+
+def _listed(value: object) -> str:
+    """A cell with a label, or with a list of them, as text."""
+    if isinstance(value, (list, tuple)):
+        return joined(text_of(one, "label") for one in value)
+    return text_of(value, "label")
 
 
 def _labeled(table: Path, rows: Iterator[_Row]) -> tuple[list[_Row], list[str]]:
@@ -234,7 +290,7 @@ def _split(table: Path, row: _Row) -> str | None:
     return part.role
 
 
-def _refuse_gaps(table: Path, classes: Sequence[str], files: Sequence[tuple[str, int, str | None]]) -> None:
+def _refuse_gaps(table: Path, classes: Sequence[str], files: Sequence[tuple[str, int, str | None]], sets: LabelSets | None) -> None:
     """Splits that lack a class, and rows without a split among others that have one."""
     given = {split for _, _, split in files if split is not None}
     if not given:
@@ -243,7 +299,10 @@ def _refuse_gaps(table: Path, classes: Sequence[str], files: Sequence[tuple[str,
         raise DataError(f"The table {table} has no training images: its splits are {', '.join(sorted(given))}. Expected train among them.")
     for split in sorted(given):
         there = {label for _, label, other in files if (other or "train") == split}
-        if lacking := [name for number, name in enumerate(classes) if number not in there]:
+        names = classes
+        if sets is not None:
+            names, there = sets.names, {label for number in there for label in sets.sets[number]}
+        if lacking := [name for number, name in enumerate(names) if number not in there]:
             raise DataError(
                 f"The split '{split}' of {table} has no image of {several(lacking, _SHOWN)}. Give every split every class, or leave the column out: then "
                 "the images are split here."

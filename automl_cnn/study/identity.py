@@ -34,6 +34,7 @@ ONCE = {  # before it could be chosen
     "group_by": None,
     "drop_leaks": False,
     "fit": "squash",
+    "task": None,
 }
 
 

@@ -29,7 +29,9 @@ def scanned(config: StudyConfig, store: Store, checking: Checking) -> Scan:
         DataError: the folder's layout; a line of the table or of the list cannot be used.
         ConfigError: `columns` are not there.
     """
-    files = scan_input(config.data, cache=store.cache_place, columns=config.columns, skip=[store.root], listed=checking.listed, fetched=checking.fetched)
+    files = scan_input(
+        config.data, cache=store.cache_place, columns=config.columns, task=config.task, skip=[store.root], listed=checking.listed, fetched=checking.fetched
+    )
     return files if config.labels is None else corrected(files, corrections(config.labels), config.labels)
 
 

@@ -49,7 +49,9 @@ def images_of(folder: StudyFolder, data: Path | Url | None = None) -> Dataset:
     shares = {key: settings.get(key, StudyConfig.model_fields[key].default) for key in ("seed", "val_share", "test_share")}
     size = settings.get("max_resolution", StudyConfig.model_fields["max_resolution"].default)
     labels = paths.read(settings["labels"]) if settings.get("labels") else None
-    files = scan_input(place, cache=Store(root).cache, columns=settings.get("columns") if isinstance(place, Url) or place.is_file() else None)
+    files = scan_input(
+        place, cache=Store(root).cache, columns=settings.get("columns") if isinstance(place, Url) or place.is_file() else None, task=settings.get("task")
+    )
     again = prepare(files if labels is None else corrected(files, corrections(labels), labels), Store(root).cache, max_size=size, fit=dataset.fit, **shares)
     if again.fingerprint != dataset.fingerprint or (again.side, len(again)) != (dataset.side, len(dataset)):
         raise DataError(f"The images in {place} are not those of the study '{folder.name}': they were changed since, or are others. {_WHERE}")
