@@ -60,6 +60,8 @@ def label_sets_of(cells: Sequence[str], where: str) -> LabelSets:
         DataError: there are fewer than two labels, or far too many; `where` names what they were read from.
     """
     names = tuple(sorted({name for cell in cells for name in parts_of(cell)}, key=natural))
+    if len(cells) < 2 and names:
+        raise DataError(f"{where} gives every image the same labels, {several(names)}: expected at least two different sets of labels.")
     if not names:
         raise DataError(f"{where} names no label: expected at least one, as in cat|dog.")
     if len(names) > MOST_LABELS:
@@ -151,7 +153,7 @@ def cells_of_array(array: np.ndarray, names: Sequence[str] | None) -> tuple[list
     if values.ndim != 2 or not values.size:
         raise DataError(f"The labels have the shape {values.shape}: expected (images, labels), a column of zeros and ones for each label.")
     if not np.isin(values, (0, 1)).all():
-        odd = values[~np.isin(values, (0, 1))][0]
+        odd = values[~np.isin(values, (0, 1))][0].item()
         raise DataError(f"The labels hold {odd!r}: expected zeros and ones, a column for each label.")
     named = tuple(map(str, names)) if names is not None else tuple(map(str, range(values.shape[1])))
     if len(named) != values.shape[1] or len(set(named)) < len(named):

@@ -15,12 +15,12 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from automl_cnn.data import embedded
 from automl_cnn.data.cells import path_within, text_of
-from automl_cnn.data.labelsets import SEPARATOR, LabelSets, columns_of_zeros_and_ones, joined, label_of, label_sets_of, several_labels
+from automl_cnn.data.labelsets import SEPARATOR, LabelSets, columns_of_zeros_and_ones, joined, label_of, label_sets_of, parts_of, several_labels
 from automl_cnn.data.layout import many, normal
 from automl_cnn.data.order import natural
 from automl_cnn.data.roles import part_of
@@ -99,8 +99,11 @@ def scan_rows(
     place, values = (base, values) if base is not None else embedded.written(table, values, chosen["path"], cache)
     with closing(values):
         files, notes = _labeled(table, _checked(table, values, chosen, place, above))
+    several_each = several_labels((row.label for row in files), task)
+    if several_each:
+        files = [replace(row, label=joined(parts_of(row.label))) for row in files]
     classes = tuple(sorted({row.label for row in files}, key=natural))
-    sets = label_sets_of(classes, f"The table {table}") if several_labels(classes, task) else None
+    sets = label_sets_of(classes, f"The table {table}") if several_each else None
     if sets is None and len(classes) < 2:
         only = f"names a single class, '{shortened(classes[0])}': expected at least two" if classes else "has no row with a label"
         raise DataError(f"The table {table} {only}.")
@@ -237,7 +240,7 @@ def _all(chosen: Mapping[str, str]) -> list[str]:
 def _listed(value: object) -> str:
     """A cell with a label, or with a list of them, as text."""
     if isinstance(value, (list, tuple)):
-        return joined(text_of(one, "label") for one in value)
+        return SEPARATOR + SEPARATOR.join(text_of(one, "label") for one in value)
     return text_of(value, "label")
 
 
