@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from automl_cnn.config import METRICS
 from automl_cnn.metrics import always, suited
-from automl_cnn.tasks import TASKS
+from automl_cnn.tasks import TASKS, Multiclass, Task, Words
 
 if TYPE_CHECKING:
     from automl_cnn.evidence import Matrix
@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
 COPIES, COPIES_TEST = "copies", "copies_test"  # what the shares of copies are called in a study's record
 INDEPENDENT = "independent"  # and the numbers of different photos by split
-TASK, IMAGES, SAME_ANSWER = "task", "images_by_split", "same_answer"  # of images with several labels: see `study.identity.summary`
+TASK, IMAGES, SAME_ANSWER, LABELS_EACH = (
+    "task",
+    "images_by_split",
+    "same_answer",
+    "labels_per_image",
+)  # of images with several labels: see `study.identity.summary`
 NAMED = 5  # classes that are named
 TINY = 1e-9
 LEAST = 0.01  # share of copies from which a score is visibly too good
@@ -89,12 +94,36 @@ def silent(data: Mapping[str, Any], split: str, confusion: Matrix) -> tuple[str,
     classes = _classes(data)
     if len(classes) != len(confusion):
         return ()
-    task = TASKS[data.get(TASK, "multiclass")](len(classes))
-    never = [f"'{classes[number]}' (0 of {images} right)" for number, images in task.silent(confusion)]
+    never = [f"'{classes[number]}' (0 of {images} right)" for number, images in task_of(data).silent(confusion)]
     if not never:
         return ()
     more = f" and {len(never) - NAMED} more" if len(never) > NAMED else ""
     return (f"Never answered on the {split} images: {', '.join(never[:NAMED])}{more}.",)
+
+
+def task_of(data: Mapping[str, Any]) -> Task:
+    """What a network is asked of a data set in figures: one class for each image, unless it says otherwise."""
+    return TASKS.get(str(data.get(TASK)), Multiclass)(len(_classes(data)))
+
+
+def words_of(data: Mapping[str, Any]) -> Words:
+    """How people read of that."""
+    return task_of(data).words
+
+
+def images_in(data: Mapping[str, Any], split: str) -> int:
+    """How many images a split has: where they have several labels, that is less than all labels together."""
+    known = (data.get(IMAGES) or {}).get(split)
+    return sum(_of(data, split)) if known is None else int(known)
+
+
+def labels_each(data: Mapping[str, Any]) -> tuple[float, str]:
+    """How many labels an image has on average, and how many images have each number of them, in words; empty where images have one class each."""
+    counts = [int(count) for count in data.get(LABELS_EACH) or ()]
+    if not sum(counts):
+        return 0.0, ""
+    mean = sum(number * count for number, count in enumerate(counts)) / sum(counts)
+    return mean, ", ".join(f"{number or 'none'} on {count:,}" for number, count in enumerate(counts) if count)
 
 
 def _of(data: Mapping[str, Any], split: str) -> list[int]:

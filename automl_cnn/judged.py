@@ -4,16 +4,36 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from automl_cnn.quantities import compact
 from automl_cnn.ranking import chance
-from automl_cnn.records import Folds, Refit, Trial, words_of
+from automl_cnn.records import Calibration, Folds, Refit, Trial, words_of
 
+Kept = TypeVar("Kept", Calibration, Folds, Refit)
 TINY = 1e-9
 HELD_OUT = "validation images"
 EVERY = "training and validation images"
 SMALLEST = 0.0005  # a difference that three digits can show
+
+
+def metric_name(metric: str) -> str:
+    """A metric as people write it: `mean average precision`."""
+    return metric.replace("_", " ")
+
+
+def cuts(calibration: Calibration | None) -> str:
+    """The thresholds of several labels and what they do, in a line; empty where answers need none."""
+    if calibration is None or not calibration.thresholds:
+        return ""
+    low, high = min(calibration.thresholds), max(calibration.thresholds)
+    chosen, half = calibration.f1 or 0.0, calibration.f1_at_half or 0.0
+    if not chosen and not half:
+        return "0.5 for every label: there was nothing to choose others by"
+    if low == high == 0.5:
+        return f"0.5 for every label: others gave a macro F1 of {chosen:.3f} in place of {half:.3f}, on images they were not chosen on"
+    span = f"from {low:.2f} to {high:.2f}" if high - low >= 0.005 else f"{low:.2f}"
+    return f"one for each label, {span}: macro F1 {chosen:.3f} instead of {half:.3f} at one half, on images they were not chosen on"
 
 
 def kind(folds: int) -> str:
@@ -68,16 +88,23 @@ def not_new(refit: Refit | None) -> str:
 
 def refit_of(values: Mapping[str, Any] | None) -> Refit | None:
     """A `Refit` from a stored result or a model's card; None where there was none."""
-    if not values:
-        return None
-    known = {field.name for field in dataclasses.fields(Refit)}
-    return Refit(**{name: value for name, value in values.items() if name in known})
+    return _kept(Refit, values)
+
+
+def calibration_of(values: Mapping[str, Any] | None) -> Calibration | None:
+    """A `Calibration` from a stored result; None where there was none."""
+    return _kept(Calibration, values)
 
 
 def folds_of(values: Mapping[str, Any] | None) -> Folds | None:
     """A `Folds` from a stored result; None where there was none."""
+    return _kept(Folds, values)
+
+
+def _kept(kind: type[Kept], values: Mapping[str, Any] | None) -> Kept | None:
+    """What JSON holds of it, without what this version does not know."""
     if not values:
         return None
-    known = {field.name for field in dataclasses.fields(Folds)}
-    kept: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items() if name in known}
-    return Folds(**kept)
+    known = {field.name for field in dataclasses.fields(kind)}
+    given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items() if name in known}
+    return kind(**given)

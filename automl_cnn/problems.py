@@ -69,10 +69,11 @@ class Problem:
     advice: str
     count: int
     cases: tuple[Case, ...] = ()
+    heading: str = ""  # where the title of its kind does not fit
 
     @property
     def title(self) -> str:
-        return TITLES.get(self.kind, self.kind.replace("_", " ").capitalize())
+        return self.heading or TITLES.get(self.kind, self.kind.replace("_", " ").capitalize())
 
     @property
     def between(self) -> str:
@@ -87,7 +88,7 @@ class Problem:
 
     def as_dict(self, most: int | None = None) -> dict[str, Any]:
         """JSON-ready, with at most that many cases."""
-        values = dataclasses.asdict(self)
+        values = {name: value for name, value in dataclasses.asdict(self).items() if name != "heading" or value}
         values["cases"] = [{key: value for key, value in dataclasses.asdict(case).items() if value not in ("", (), None)} for case in self.cases[:most]]
         return values
 
@@ -165,7 +166,7 @@ def _problem_of(values: Mapping[str, Any]) -> Problem:
         raise ValueError(f"{severity!r} is no severity")
     cases = tuple(Case(**{**case, "others": tuple(map(str, case.get("others", ())))}) for case in values["cases"])
     texts = {name: str(values[name]) for name in ("kind", "sentence", "search", "advice")}
-    return Problem(severity=severity, count=int(values["count"]), cases=cases, **texts)
+    return Problem(severity=severity, count=int(values["count"]), cases=cases, heading=str(values.get("heading", "")), **texts)
 
 
 def in_order(problems: Iterable[Problem]) -> list[Problem]:

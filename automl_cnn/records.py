@@ -358,7 +358,7 @@ class StudyResult:
     stopped_by: str  # budget, trials, user, exhausted, disk
     notes: tuple[str, ...] = ()
     caveats: tuple[str, ...] = ()  # what to know before the scores are believed; they are among the notes too
-    baseline: float | None = None  # the validation score of always answering the most frequent class
+    baseline: float | None = None  # the validation score of the same answer to every image: of classes, the most frequent one
     calibration: Calibration | None = None
     objectives: tuple[str, ...] = ()  # the metric, then costs, where there are several
     front: tuple[int, ...] = ()  # the trials that none beats in all objectives at once, the highest score first
@@ -367,6 +367,9 @@ class StudyResult:
     refit: Refit | None = None  # how the delivered model was trained on more images than the scored one; None where that was switched off
     tested: int = 1  # how many of the study's winners, this one included, were scored on the test images so far
     winner_found_at: float | None = None  # seconds from the beginning of the study until the winning trial was finished
+    task: str = "multiclass"  # what was asked: one class for each image, or, multilabel, any number of labels
+    thresholds: Mapping[str, float] = field(default_factory=dict)  # of several labels: by label, the probability from which it counts as answered
+    per_label: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)  # with these, on the test images, or else the validation images
     members: Mapping[str, float] = field(default_factory=dict)  # of an ensemble: each member's share, by trial; the first is `trial`
     leaderboard: tuple[Trial, ...] = field(default=(), repr=False)
 

@@ -15,6 +15,8 @@ import numpy as np
 from automl_cnn.data import alike, closer
 from automl_cnn.data.names import Components
 from automl_cnn.problems import Case, Problem, Severity, many, verb
+from automl_cnn.tasks import Words
+from automl_cnn.tasks.words import MULTICLASS
 
 NEAREST = 3  # neighbors of each image that are looked at
 MOST = 40_000  # candidates that are compared, the nearest ones: a minute or two of one core
@@ -95,6 +97,7 @@ def problems_of(
     same: Sequence[Sequence[int]],
     pairs: Sequence[Pair],
     aside: Collection[int] = (),
+    words: Words = MULTICLASS,
 ) -> list[Problem]:
     """What copies do to labels and splits: `same` are the exact ones, `pairs` the altered ones, `given` the split that the user chose for each image.
 
@@ -113,26 +116,27 @@ def problems_of(
     leaks = [family for family in used if len({_side(given[row]) for row in family}) > 1]
     problems = []
     if conflicts:
-        problems.append(_conflict(paths, labels, classes, conflicts, details))
+        problems.append(_conflict(paths, labels, classes, conflicts, details, words=words))
     if leaks:
         problems.append(_leak(paths, given, leaks, details))
     exact = [family for family in same if len({int(labels[row]) for row in family}) == 1]
     unlike = [[row for row in family if first.get(row, row) == row] for family in families if len({int(labels[row]) for row in family}) == 1]
     altered = [family for family in unlike if len(family) > 1]
     if exact:
-        words, advice = ("file is an exact copy", "files are exact copies"), "Delete the copies: they give their photo more weight than the others."
-        problems.append(_within("copies", "note", words, advice, _cases(paths, exact, dict.fromkeys((family[0] for family in exact), "byte for byte"))))
+        forms = (f"file is an exact copy of another {words.same_kind}", f"files are exact copies of another {words.same_kind}")
+        advice = "Delete the copies: they give their photo more weight than the others."
+        problems.append(_within("copies", "note", forms, advice, _cases(paths, exact, dict.fromkeys((family[0] for family in exact), "byte for byte"))))
     if altered:
-        words = ("image is an altered version", "images are altered versions")
+        forms = (f"image is an altered version of another {words.same_kind}", f"images are altered versions of another {words.same_kind}")
         advice = "Look at some of them. If they are augmented copies, search the originals alone: the search augments by itself."
-        problems.append(_within("near_copies", "warning", words, advice, _cases(paths, altered, _details(altered, (), pairs))))
+        problems.append(_within("near_copies", "warning", forms, advice, _cases(paths, altered, _details(altered, (), pairs))))
     return problems
 
 
-def _within(kind: str, severity: Severity, words: tuple[str, str], advice: str, cases: tuple[Case, ...]) -> Problem:
+def _within(kind: str, severity: Severity, forms: tuple[str, str], advice: str, cases: tuple[Case, ...]) -> Problem:
     """Copies of one class, a case for each photo."""
     extra = sum(len(case.others) for case in cases)
-    sentence = f"{extra:,} {verb(extra, *words)} of another of the same class ({many(len(cases), 'group')})."
+    sentence = f"{extra:,} {verb(extra, *forms)} ({many(len(cases), 'group')})."
     return Problem(kind, severity, sentence, "It keeps versions of one photo in one split.", advice, extra, cases)
 
 
@@ -140,7 +144,9 @@ def _cases(paths: Sequence[str], families: Sequence[Sequence[int]], details: dic
     return tuple(_case(paths, family, details) for family in families)
 
 
-def _conflict(paths: Sequence[str], labels: np.ndarray, classes: Sequence[str], families: Sequence[Sequence[int]], details: dict[int, str]) -> Problem:
+def _conflict(
+    paths: Sequence[str], labels: np.ndarray, classes: Sequence[str], families: Sequence[Sequence[int]], details: dict[int, str], *, words: Words
+) -> Problem:
     cases = []
     for family in families:
         names = " and ".join(f"'{classes[label]}'" for label in sorted({int(labels[row]) for row in family}))
@@ -148,11 +154,12 @@ def _conflict(paths: Sequence[str], labels: np.ndarray, classes: Sequence[str], 
     return Problem(
         "conflict",
         "error",
-        f"{many(len(families), 'photo')} {verb(len(families), 'lies', 'lie')} in several classes: at least one label of each is wrong.",
-        "It leaves files with the same bytes out, unless a class would keep too few. Altered versions are used as they are labeled.",
+        f"{many(len(families), 'photo')} {verb(len(families), *words.conflict)}: at least one label of each is wrong.",
+        f"It leaves files with the same bytes out, unless a {words.one} would keep too few. Altered versions are used as they are labeled.",
         "Delete the wrong ones, or exclude them with `check --fix FILE` and `search --labels FILE`.",
         sum(len(family) for family in families),
         tuple(cases),
+        words.conflict_title,
     )
 
 

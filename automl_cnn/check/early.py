@@ -11,9 +11,8 @@ from automl_cnn.check.pictures import Album, pictures_of
 from automl_cnn.data import pixels
 from automl_cnn.problems import NO_TIME, Checked, Problem, in_order, many
 
-BY_NETWORK = "labels, outliers and altered copies across classes"
 HEADERS = "sizes, shapes and formats"
-WITHOUT_NETWORK = f"{BY_NETWORK}: no network looked at the images"
+WITHOUT_NETWORK = "no network looked at the images"
 ALBUM = Album(shown=6, others=1, side=80, most=48)  # for a section of a report
 
 
@@ -24,7 +23,7 @@ def early(material: Material, seconds: float, now: Callable[[], float] = elapsed
     def goes_on() -> bool:
         return now() - began < seconds
 
-    problems, unchecked = material.counted(), []
+    problems, unchecked = material.counted(), [*material.beyond]
     steps = [("groups in the names", material.of_names), ("copies", material.of_copies)]
     if material.headers:
         steps.insert(0, (HEADERS, material.of_headers))
@@ -46,7 +45,7 @@ def early(material: Material, seconds: float, now: Callable[[], float] = elapsed
         dataset.folder,
         material.facts,
         tuple(problems),
-        (*unchecked, WITHOUT_NETWORK),
+        (*unchecked, f"{dataset.task.words.by_network}: {WITHOUT_NETWORK}"),
         now() - began,
         pictures_of(dataset, problems, ALBUM),
         dataset.fingerprint,

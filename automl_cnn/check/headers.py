@@ -12,6 +12,8 @@ import numpy as np
 from automl_cnn.check.extremes import far, ranked
 from automl_cnn.data.header import Header
 from automl_cnn.problems import Case, Problem, many, verb
+from automl_cnn.tasks import Words
+from automl_cnn.tasks.words import MULTICLASS
 
 EXTENSIONS = {
     "JPEG": {"jpg", "jpeg", "jpe", "jfif"},
@@ -46,9 +48,10 @@ def facts_of(headers: Sequence[Header]) -> dict[str, Any]:
     }
 
 
-def problems_of(paths: Sequence[str], labels: np.ndarray, classes: Sequence[str], headers: Sequence[Header]) -> list[Problem]:
+def problems_of(paths: Sequence[str], labels: np.ndarray, classes: Sequence[str], headers: Sequence[Header], words: Words = MULTICLASS) -> list[Problem]:
     """What is odd about the files of these images, from their headers alone."""
-    every = [_extensions(paths, headers), _shapes(paths, headers), _sizes(paths, headers), _modes(paths, headers), gives_away(labels, classes, headers)]
+    away = gives_away(labels, classes, headers, words)
+    every = [_extensions(paths, headers), _shapes(paths, headers), _sizes(paths, headers), _modes(paths, headers, words), away]
     return [problem for problem in every if problem is not None]
 
 
@@ -117,7 +120,7 @@ def _sized(paths: Sequence[str], headers: Sequence[Header], rows: Sequence[int])
     return tuple(Case(paths[row], f"{headers[row].width}x{headers[row].height} px", row=row) for row in rows)
 
 
-def _modes(paths: Sequence[str], headers: Sequence[Header]) -> Problem | None:
+def _modes(paths: Sequence[str], headers: Sequence[Header], words: Words) -> Problem | None:
     gray = np.array([header.gray for header in headers])
     rare: list[int] = np.flatnonzero(gray if gray.mean() < 0.5 else ~gray).tolist()
     if not rare:
@@ -128,13 +131,13 @@ def _modes(paths: Sequence[str], headers: Sequence[Header]) -> Problem | None:
         "note",
         f"{many(len(rare))} {verb(len(rare), 'is', 'are')} {kind}, the others {rest}.",
         "All are read in color.",
-        "Nothing, unless the classes differ in it.",
+        f"Nothing, unless the {words.many} differ in it.",
         len(rare),
         tuple(Case(paths[row], headers[row].mode, row=row) for row in rare),
     )
 
 
-def gives_away(labels: np.ndarray, classes: Sequence[str], headers: Sequence[Header]) -> Problem | None:
+def gives_away(labels: np.ndarray, classes: Sequence[str], headers: Sequence[Header], words: Words = MULTICLASS) -> Problem | None:
     """A property of the files from which the class can be guessed: a network may learn it in place of what the images show."""
     if len(labels) < LEAST:
         return None
@@ -155,10 +158,11 @@ def gives_away(labels: np.ndarray, classes: Sequence[str], headers: Sequence[Hea
     return Problem(
         "shortcut",
         "warning",
-        f"The class can be guessed from {best} alone ({share:.0%} of the mistakes of a single answer are avoided): {some}.",
+        f"{words.shortcut} from {best} alone ({share:.0%} of the mistakes of a single answer are avoided): {some}.",
         "It cannot know: a network may learn this in place of what the images show, and fail on images from elsewhere.",
         "Convert all images in the same way, from the same sources, before the search.",
         len(labels),
+        heading=words.shortcut_title,
     )
 
 

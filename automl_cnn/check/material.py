@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from automl_cnn.caveats import LABELS_EACH, TASK
 from automl_cnn.check import copies, headers, names
 from automl_cnn.data import Dataset, Source, pixels
 from automl_cnn.data.grouping import by_camera, by_name
 from automl_cnn.data.groups import same_bytes
 from automl_cnn.data.header import Header
 from automl_cnn.data.split import SPLITS
+from automl_cnn.judged import metric_name
 from automl_cnn.problems import Case, Problem, many, verb
 
 FEW, UNEQUAL = 20, 3.0  # images of a class below which it is small, and largest over smallest class from which on they are unequal
@@ -62,9 +64,15 @@ class Material:
             "images": len(dataset),
             "classes": dict(zip(dataset.classes, dataset.of_each(np.arange(len(dataset))).tolist(), strict=True)),
             "splits": {name: sum(1 for one in given if one == name) for name in ("train", "val", "test") if name in given},
+            **({TASK: dataset.task.name, LABELS_EACH: list(dataset.labels_each)} if dataset.label_sets else {}),
             **headers.facts_of(self.headers),
             "notes": list(dataset.notes),
         }
+
+    @property
+    def beyond(self) -> tuple[str, ...]:
+        """What no check can say of such images."""
+        return () if self.dataset.task.exclusive else ("suspect labels and images unlike the others: an image may have several labels",)
 
     def counted(self) -> list[Problem]:
         """Files that cannot be used, small classes, unequal ones."""
@@ -72,7 +80,8 @@ class Material:
 
     def of_headers(self) -> list[Problem]:
         """What the headers of the files show."""
-        return headers.problems_of(self.dataset.paths, self.dataset.labels, self.dataset.label_names, self.headers)
+        dataset = self.dataset
+        return headers.problems_of(dataset.paths, dataset.labels, dataset.label_names, self.headers, dataset.task.words)
 
     def of_names(self) -> list[Problem]:
         """Groups that names and times in the files show; none where the user named the groups."""
@@ -96,6 +105,7 @@ class Material:
             same=same_bytes(self.digests) if self.digests else _same_pixels(dataset),
             pairs=[*(_related(dataset) if self.knows_versions else ()), *more],
             aside={row for row, _ in dataset.aside},
+            words=dataset.task.words,
         )
 
 
@@ -117,7 +127,7 @@ def _files(dataset: Dataset) -> list[Problem]:
 
 
 def _classes(dataset: Dataset) -> list[Problem]:
-    counts = dataset.of_each(np.arange(len(dataset)))
+    counts, words = dataset.of_each(np.arange(len(dataset))), dataset.task.words
     problems = []
     small = [number for number in np.argsort(counts, kind="stable") if counts[number] < FEW]
     if small:
@@ -125,11 +135,12 @@ def _classes(dataset: Dataset) -> list[Problem]:
             Problem(
                 "small_class",
                 "warning",
-                f"{len(small):,} {verb(len(small), 'class has', 'classes have')} fewer than {FEW} images.",
+                f"{words.count(len(small))} {verb(len(small), 'has', 'have')} fewer than {FEW} images.",
                 "It learns them from what there is; their scores have wide intervals.",
-                "Add images. A hundred a class is a good beginning for photos.",
+                words.small,
                 int(counts[small].sum()),
                 tuple(Case(dataset.classes[number], many(int(counts[number]))) for number in small),
+                words.small_title,
             )
         )
     if counts.max() >= UNEQUAL * max(1, counts.min()):
@@ -138,10 +149,11 @@ def _classes(dataset: Dataset) -> list[Problem]:
             Problem(
                 "unequal",
                 "note",
-                f"The classes are unequal: {counts.max():,} images of '{most}', {counts.min():,} of '{least}'.",
-                f"It weights the classes in training, and chooses models by {dataset.task.suited(counts).replace('_', ' ')}; --metric changes that.",
-                "Add images of the small classes, if you can.",
-                int(counts.sum()),
+                words.unequal.format(most=counts.max(), frequent=most, least=counts.min(), rare=least),
+                words.unequal_search.format(metric=metric_name(dataset.task.suited(counts))),
+                f"Add images of the {words.scarce}, if you can.",
+                len(dataset),
+                heading=words.unequal_title,
             )
         )
     return problems

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from markupsafe import Markup, escape
 
+from automl_cnn.caveats import labels_each, words_of
 from automl_cnn.check.pictures import OTHERS, SHOWN
 from automl_cnn.data import told_apart
 from automl_cnn.paths import location
@@ -28,7 +29,9 @@ def html(checked: Checked) -> str:
     environment.filters["code"] = _code
     style = Markup((resources.files("automl_cnn.report") / "style.css").read_text(encoding="utf-8"))
     own = Markup((resources.files("automl_cnn.check") / "page.css").read_text(encoding="utf-8"))
-    return environment.get_template("page.html").render(checked=checked, style=style + own, shown=SHOWN, compared=OTHERS)
+    mean, each = labels_each(checked.facts)
+    words = words_of(checked.facts)
+    return environment.get_template("page.html").render(checked=checked, style=style + own, shown=SHOWN, compared=OTHERS, words=words, mean=mean, each=each)
 
 
 def _code(text: str) -> Markup:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from automl_cnn.check import copies, looks, suspects
-from automl_cnn.check.early import BY_NETWORK, WITHOUT_NETWORK
+from automl_cnn.check.early import WITHOUT_NETWORK
 from automl_cnn.check.features import MOST, SIDE, Read
 from automl_cnn.check.features import read as read_features
 from automl_cnn.check.material import Material
@@ -62,12 +62,13 @@ def check(
     problems = [*material.counted(), *material.of_headers()]
     problems += looks.problems_of(dataset.paths, _looks(dataset, tell))
     problems += material.of_names()
-    unchecked: list[str] = []
+    unchecked = [*material.beyond]
     features = _features(dataset, registry, seconds, tell, unchecked)
     pairs: list[copies.Pair] = []
     if features is not None:
         pairs = _altered(dataset, features, tell, unchecked)
-        problems += _labels(dataset, features, unchecked)
+        if dataset.task.exclusive:
+            problems += _labels(dataset, features, unchecked)
     problems = in_order([*problems, *material.of_copies(pairs)])
     return Checked(
         dataset.folder,
@@ -103,28 +104,26 @@ def _altered(dataset: Dataset, features: Read, tell: Report, unchecked: list[str
 
 
 def _features(dataset: Dataset, registry: Registry | None, seconds: float | None, tell: Report, unchecked: list[str]) -> Read | None:
+    what = dataset.task.words.by_network
     if registry is None:
-        unchecked.append(WITHOUT_NETWORK)
+        unchecked.append(f"{what}: {WITHOUT_NETWORK}")
         return None
     try:
         features = read_features(dataset, registry, seconds, lambda done, of: tell("looking with a frozen network", done, of))
     except AutomlCnnError as error:
-        unchecked.append(f"{BY_NETWORK}: {error}")
+        unchecked.append(f"{what}: {error}")
         return None
     if features is None:
-        unchecked.append(f"{BY_NETWORK}: no pretrained weights are on this machine")
+        unchecked.append(f"{what}: no pretrained weights are on this machine")
     elif len(features.rows) < len(dataset):
         limit = f", or they are more than {MOST:,}" if len(dataset) > MOST else ""
-        unchecked.append(f"{BY_NETWORK} of {len(dataset) - len(features.rows):,} images: the time was up (--time){limit}")
+        unchecked.append(f"{what} of {len(dataset) - len(features.rows):,} images: the time was up (--time){limit}")
     return features
 
 
 def _labels(dataset: Dataset, features: Read, unchecked: list[str]) -> list[Problem]:
     from automl_cnn.check.answers import held_out
 
-    if not dataset.task.exclusive:
-        unchecked.append("labels: an image may have several of them")
-        return []
     labels = dataset.labels[features.rows]
     probabilities = held_out(features.both, labels, len(dataset.classes), dataset.photos(features.rows))
     if probabilities is None:

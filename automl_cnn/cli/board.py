@@ -15,7 +15,7 @@ from rich.table import Table
 
 from automl_cnn.cli.console import Text, value, with_margin
 from automl_cnn.cli.words import STATES, judged_score, short
-from automl_cnn.judged import EVERY, HELD_OUT, is_crossed, kind
+from automl_cnn.judged import EVERY, HELD_OUT, is_crossed, kind, metric_name
 from automl_cnn.pareto import winner
 from automl_cnn.quantities import clock, compact
 from automl_cnn.ranking import ranked
@@ -158,7 +158,10 @@ def _best(view: View) -> Text:
     if best is None:
         return Text("none yet", style="dim")
     return Text.assemble(
-        (f"{view.metric} {judged_score(best)}", "bold green"), f"  trial {best.number}: {short(best.configuration)}", overflow="ellipsis", no_wrap=True
+        (f"{metric_name(view.metric)} {judged_score(best)}", "bold green"),
+        f"  trial {best.number}: {short(best.configuration)}",
+        overflow="ellipsis",
+        no_wrap=True,
     )
 
 
@@ -175,7 +178,7 @@ def _time(view: View, width: int) -> RenderableType:
 def _epoch(running: Running, metric: str, width: int) -> RenderableType:
     if not running.epochs:
         return Spinner("dots", Text(f"building the network, {clock(running.seconds)}"), style="cyan")
-    score = "" if running.score is None else f", last {metric} {running.score:.3f}"
+    score = "" if running.score is None else f", last {metric_name(metric)} {running.score:.3f}"
     return _bar(running.done, f"{running.epoch} of {running.epochs}{score}, {clock(running.seconds)}", width)
 
 

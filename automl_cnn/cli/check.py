@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from automl_cnn.caveats import labels_each, words_of
 from automl_cnn.cli import backend
 from automl_cnn.cli.console import Text, console, plural, say, write_json
 from automl_cnn.cli.dashboard import STORE, InStore
@@ -135,7 +136,11 @@ def _parts(checked: Checked) -> Iterator[Any]:
     classes = facts["classes"]
     yield Text.assemble((checked.folder, "bold"))
     sizes = f", {facts['width']['median']}x{facts['height']['median']} px at the median" if "width" in facts else ""
-    yield Text(f"{plural(facts['images'], 'image')} in {len(classes):,} classes ({min(classes.values()):,} to {max(classes.values()):,} each){sizes}")
+    mean, each = labels_each(facts)
+    images = words_of(facts).among(plural(facts["images"], "image"), len(classes))
+    average = f", {mean:.1f} labels an image on average" if each else ""
+    counts = f"{min(classes.values()):,} to {max(classes.values()):,} {'images each' if each else 'each'}"
+    yield Text(f"{images} ({counts}){average}{sizes}")
     formats = ", ".join(f"{name} {count:,}" for name, count in facts.get("formats", {}).items())
     if formats:
         yield Text(formats, style="dim")

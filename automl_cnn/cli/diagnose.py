@@ -14,6 +14,7 @@ from automl_cnn.cli.dashboard import STORE, InStore
 from automl_cnn.cli.tables import Json, StudyName, table
 from automl_cnn.cli.words import short
 from automl_cnn.errors import ConfigError, StoreError
+from automl_cnn.judged import metric_name
 from automl_cnn.records import Finding, State, Trial
 from automl_cnn.store import Store
 
@@ -74,7 +75,7 @@ def _chosen(study: Overview, number: int | None) -> list[Trial]:
 
 
 def _parts(trial: Trial, findings: Sequence[Finding], metric: str) -> list[RenderableType]:
-    score = f"failed: {trial.failure}" if trial.state is State.FAILED else f"{metric} {with_margin(trial.score, trial.interval)}"
+    score = f"failed: {trial.failure}" if trial.state is State.FAILED else f"{metric_name(metric)} {with_margin(trial.score, trial.interval)}"
     parts: list[RenderableType] = [Text.assemble((f"trial {trial.number}", "bold"), f"  {short(trial.configuration)}  {score}")]
     if not findings:
         parts.append(Text("  Its curves say nothing: no epoch was scored.", style="dim"))
@@ -95,7 +96,7 @@ def _effects(effects: Sequence[Helped], metric: str) -> list[RenderableType]:
     rows = [(effect.action, str(effect.tried), f"{effect.mean:+.3f}", _span(effect)) for effect in effects]
     tried = plural(sum(effect.tried for effect in effects), "trial")
     title = Text(f"what helped on these images, by {tried} with one thing changed", style="bold")
-    return [title, table(rows, ("action", "tried", metric, "95 %"))]
+    return [title, table(rows, ("action", "tried", metric_name(metric), "95 %"))]
 
 
 def _span(effect: Helped) -> str:

@@ -15,6 +15,7 @@ from automl_cnn.cli.console import Text, plural
 from automl_cnn.cli.words import dataset_lines, outcome, short
 from automl_cnn.config import StudyConfig
 from automl_cnn.diagnosis import Context
+from automl_cnn.judged import metric_name
 from automl_cnn.pareto import winner
 from automl_cnn.paths import named
 from automl_cnn.quantities import clock
@@ -71,7 +72,7 @@ class Watch(NullObserver):
         self.view.trials = tuple(trials)
         self._zero -= seconds_used
         best = winner(trials, self.view.objectives)
-        so_far = f", best {self.view.metric} {best.score:.3f}" if best is not None and best.score is not None else ""
+        so_far = f", best {metric_name(self.view.metric)} {best.score:.3f}" if best is not None and best.score is not None else ""
         self.line(f"going on with {plural(len(trials), 'trial')}, {clock(seconds_used)} used{so_far}")
 
     def trial_started(self, job: Job, number: int) -> None:
@@ -165,7 +166,7 @@ class Lines(Watch):
     def event(self, number: int, event: Event) -> None:
         super().event(number, event)
         if isinstance(event, Epoch) and event.number % EVERY == 0:
-            self.line(f"trial {number} epoch {event.number} of {event.epochs}: {self.view.metric} {event.score:.3f}, loss {event.loss:.3f}")
+            self.line(f"trial {number} epoch {event.number} of {event.epochs}: {metric_name(self.view.metric)} {event.score:.3f}, loss {event.loss:.3f}")
 
     def trial_finished(self, trial: Trial, trials: Sequence[Trial]) -> None:
         super().trial_finished(trial, trials)

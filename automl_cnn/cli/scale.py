@@ -19,6 +19,7 @@ from automl_cnn.cli.settings import with_settings
 from automl_cnn.cli.tables import table
 from automl_cnn.config import StudyConfig, study_config
 from automl_cnn.errors import ConfigError, SpaceError
+from automl_cnn.judged import metric_name
 from automl_cnn.paths import named, stored
 from automl_cnn.quantities import compact
 from automl_cnn.space import Choice, Scalar
@@ -112,7 +113,7 @@ def parts(report: ScaleReport, settings: StudyConfig, metric: str = "") -> list[
     """The results of the scaling, ready to print."""
     shown: list[Any] = [
         Text(),
-        Text(f"{report.architecture}, {report.epochs or '?'} epochs each: {metric or settings.scored_by} on the validation images", style="bold"),
+        Text(f"{report.architecture}, {report.epochs or '?'} epochs each: {metric_name(metric or settings.scored_by)} on the validation images", style="bold"),
     ]
     shown += rows("baseline", (report.baseline,))
     if report.grid:

@@ -18,6 +18,7 @@ from automl_cnn.cli.studies_compare import compare
 from automl_cnn.cli.studies_show import COLOURS, show
 from automl_cnn.cli.tables import Json, StudyName
 from automl_cnn.errors import ConfigError
+from automl_cnn.judged import metric_name
 from automl_cnn.quantities import bytes_, clock
 from automl_cnn.store import Store
 from automl_cnn.text import visible
@@ -96,7 +97,7 @@ def delete(
     if not yes:
         if not _terminal():
             raise ConfigError(f"The study '{name}' is only deleted without asking where you say so: there is no terminal to ask on. Pass --yes.")
-        best = f", best {study.metric} {with_margin(study.best.score, study.best.interval)}" if study.best else ""
+        best = f", best {metric_name(study.metric)} {with_margin(study.best.score, study.best.interval)}" if study.best else ""
         if not typer.confirm(visible(f"Delete the study '{name}' ({plural(len(study.trials), 'trial')}{best}) and its model in {study.folder.folder}?")):
             say("Nothing was deleted.")
             return

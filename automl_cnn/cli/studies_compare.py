@@ -12,6 +12,7 @@ from automl_cnn.cli.console import Text, console, value, with_interval, write_js
 from automl_cnn.cli.dashboard import STORE, InStore
 from automl_cnn.cli.tables import Json
 from automl_cnn.errors import ConfigError
+from automl_cnn.judged import metric_name
 from automl_cnn.quantities import clock, compact
 from automl_cnn.store import Store
 
@@ -72,7 +73,7 @@ def _cell(study: Overview, head: str) -> str:
         case "fingerprint":
             return str(study.data.get("fingerprint", "-"))[:8]
         case "metric":
-            return study.metric
+            return metric_name(study.metric)
         case "validation":
             return "-" if best is None or best.score is None else f"{with_interval(best.score, best.interval)}{f', {best.judged}' if best.folds else ''}"
         case "test":

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import RenderableType
 
+from automl_cnn.caveats import images_in, labels_each, words_of
 from automl_cnn.cli.board import SHOWN, leaderboard
 from automl_cnn.cli.console import Text, console, plural, with_interval, write_json
 from automl_cnn.cli.dashboard import STORE, InStore
@@ -15,6 +16,7 @@ from automl_cnn.cli.front import front_table, models_line
 from automl_cnn.cli.summary import ENDED, crossed, fact, next_commands, pairs, switched_on
 from automl_cnn.cli.tables import Json, StudyName
 from automl_cnn.cli.words import SPLITS
+from automl_cnn.judged import metric_name
 from automl_cnn.quantities import bytes_, clock, compact
 from automl_cnn.store import Store
 from automl_cnn.transfer import name_of
@@ -53,7 +55,7 @@ def _parts(study: Overview, store: Store, width: int, shown: int | None) -> list
         if hidden > 0:
             parts.append(Text(f"and {plural(hidden, 'more trial')}: --all shows them", style="dim"))
     if study.front:
-        parts += [_heading("Pareto front"), front_table(study.front, study.metric), models_line(study.folder.folder / "trials", study.front)]
+        parts += [_heading("Pareto front"), front_table(study.front, metric_name(study.metric)), models_line(study.folder.folder / "trials", study.front)]
     if study.failures:
         parts += [_heading("failures"), *(_failure(reason, numbers) for reason, numbers in study.failures.items())]
     if study.best is not None:
@@ -71,14 +73,18 @@ def _facts(study: Overview) -> list[Text]:
     if study.best is not None and study.best.score is not None:
         best = study.best
         network = f"{name_of(best.configuration)} (trial {best.number}), {compact(best.params)} parameters, {compact(best.mult_adds)} mult-adds"
-        facts += [fact("winner", network), fact("validation", f"{study.metric} {with_interval(best.score or 0.0, best.interval)}{crossed(best.folds)}")]
+        facts += [
+            fact("winner", network),
+            fact("validation", f"{metric_name(study.metric)} {with_interval(best.score or 0.0, best.interval)}{crossed(best.folds)}"),
+        ]
     if study.test:
-        facts.append(fact("test", f"{study.metric} {with_interval(*study.test)}", "bold green"))
+        facts.append(fact("test", f"{metric_name(study.metric)} {with_interval(*study.test)}", "bold green"))
     if study.cross_validation is not None:
         facts.append(fact("folds", study.cross_validation.sentence))
     if study.refit is not None:
         facts.append(fact("refit", study.refit.sentence))
     facts += [fact("warning", text, "yellow") for text in study.caveats]
+    facts += [fact("thresholds", line) for line in [study.cuts] if line]
     used = clock(study.seconds) + (f" of {clock(study.budget)}" if study.budget else "")
     counts = f"{plural(len(study.trials), 'trial')}, {study.done} done, {study.failed} failed"
     facts.append(fact("used", f"{used}; {counts}; last worked on {datetime.datetime.fromtimestamp(study.touched):%Y-%m-%d %H:%M}"))
@@ -92,8 +98,10 @@ def _data(study: Overview) -> str:
     place = study.data.get("folder") or study.settings.get("data", "not known")
     if study.images is None:
         return str(place)
-    sizes = ", ".join(f"{sum(study.data['splits'][split]):,} {word}" for split, word in SPLITS.items())
-    return f"{place}: {plural(study.images, 'image')} of {len(study.data['classes'])} classes: {sizes}"
+    sizes = ", ".join(f"{images_in(study.data, split):,} {word}" for split, word in SPLITS.items())
+    mean, each = labels_each(study.data)
+    labels = f"; {mean:.1f} labels an image on average" if each else ""
+    return f"{place}: {words_of(study.data).of(plural(study.images, 'image'), len(study.data['classes']))}: {sizes}{labels}"
 
 
 def _failure(reason: str, numbers: list[int]) -> Text:

@@ -15,9 +15,10 @@ from automl_cnn.cli.board import leaderboard
 from automl_cnn.cli.console import Text, plural, value, with_interval
 from automl_cnn.cli.dashboard import STORE
 from automl_cnn.cli.front import front_table, models_line
-from automl_cnn.judged import ahead, kind, looked_at, over
+from automl_cnn.judged import ahead, cuts, kind, looked_at, metric_name, over
 from automl_cnn.quantities import clock, compact
 from automl_cnn.records import MAJORITY_CLASS, Calibration, StudyResult
+from automl_cnn.tasks import words_for
 from automl_cnn.text import inline
 from automl_cnn.transfer import name_of
 
@@ -41,6 +42,7 @@ def print_summary(screen: Console, result: StudyResult, store: Path, *, mlflow: 
 
 def _parts(result: StudyResult, store: Path, width: int, *, mlflow: bool, known: Context | None) -> list[RenderableType]:
     parts: list[RenderableType] = []
+    metric = metric_name(result.metric)
     if result.leaderboard:
         parts += [Text(), leaderboard(result.leaderboard, width, known=known, objectives=result.objectives)]
     parts += [
@@ -48,12 +50,12 @@ def _parts(result: StudyResult, store: Path, width: int, *, mlflow: bool, known:
         Rule(Text(f"{result.study}", style="bold"), style="dim"),
         _winner(result),
         *(fact("warning", text, "yellow") for text in result.caveats),
-        fact("validation", f"{result.metric} {with_interval(result.val_score, result.val_interval)}{crossed(result.folds)}"),
+        fact("validation", f"{metric} {with_interval(result.val_score, result.val_interval)}{crossed(result.folds)}"),
         *_ahead(result),
     ]
     if result.test_score is not None:
         unseen = "" if any("test images are copies" in text for text in result.caveats) else f", on images {looked_at(result.tested)}"
-        parts.append(fact("test", f"{result.metric} {with_interval(result.test_score, result.test_interval)}{unseen}", "bold green"))
+        parts.append(fact("test", f"{metric} {with_interval(result.test_score, result.test_interval)}{unseen}", "bold green"))
     if result.cross_validation is not None:
         parts.append(fact("folds", result.cross_validation.sentence))
     if result.refit is not None:
@@ -61,10 +63,11 @@ def _parts(result: StudyResult, store: Path, width: int, *, mlflow: bool, known:
     if result.members:
         parts.append(fact("ensemble", f"{_members(result)}: together better than the best of them alone"))
     if result.baseline is not None:
-        parts.append(fact("baseline", f"{result.metric} {result.baseline:.3f}, for always answering the most frequent class"))
+        parts.append(fact("baseline", f"{metric} {result.baseline:.3f}, for {words_for(result.task).same}"))
     calibration = result.calibration
     if calibration is not None:
         parts.append(fact("calibration", _calibration(calibration)))
+        parts += [fact("thresholds", line) for line in [cuts(calibration)] if line]
     parts += [
         fact("model", result.model_path),
         *(fact("report", str(page)) for page in [Path(result.model_path).parent.parent / "report.html"] if page.is_file()),
@@ -83,7 +86,9 @@ def _parts(result: StudyResult, store: Path, width: int, *, mlflow: bool, known:
 
 def _winner(result: StudyResult) -> Text:
     if result.configuration.get("architecture") == MAJORITY_CLASS:
-        return fact("winner", "none: no network could be trained in time. The model answers the most frequent class for every image: raise --budget", "yellow")
+        return fact(
+            "winner", f"none: no network could be trained in time. The model answers {words_for(result.task).usual} for every image: raise --budget", "yellow"
+        )
     return fact(
         "winner",
         f"{name_of(result.configuration)} (trial {result.trial} of {result.trials}), "
@@ -122,7 +127,7 @@ def _front(result: StudyResult) -> list[RenderableType]:
     if not result.front:
         return []
     folder = Path(result.model_path).parent.parent / "trials"
-    return [Text("Pareto front", style="bold"), front_table(result.table, result.metric), models_line(folder, result.table), Text()]
+    return [Text("Pareto front", style="bold"), front_table(result.table, metric_name(result.metric)), models_line(folder, result.table), Text()]
 
 
 def fact(label: str, words: str, style: str = "") -> Text:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
 from automl_cnn.cli.console import plural, value, with_margin
+from automl_cnn.judged import metric_name
 from automl_cnn.quantities import clock, compact
 from automl_cnn.records import State, Trial
 from automl_cnn.space import Scalar
@@ -24,7 +25,10 @@ def dataset_lines(dataset: Dataset) -> list[str]:
     """What was found in the images' folder, what was left out and why."""
     sizes = ", ".join(f"{len(dataset.rows(split)):,} {word}" for split, word in SPLITS.items())
     color = "gray" if dataset.channels == 1 else "color"
-    lines = [f"{dataset.name}: {plural(len(dataset.labels), 'image')} ({color}) of {len(dataset.classes)} classes: {sizes}"]
+    each = dataset.labels_each
+    mean = f"; {sum(number * count for number, count in enumerate(each)) / len(dataset):.1f} labels an image on average" if each else ""
+    images = dataset.task.words.of(f"{plural(len(dataset), 'image')} ({color})", len(dataset.classes))
+    lines = [f"{dataset.name}: {images}: {sizes}{mean}"]
     if dataset.duplicates:
         are = "is a copy of another" if dataset.duplicates == 1 else "are copies of others"
         lines.append(f"{plural(dataset.duplicates, 'image')} {are}: copies stay in one split")
@@ -53,7 +57,7 @@ def outcome(trial: Trial, metric: str) -> str:
     if trial.state is State.FAILED:
         return f"failed after {clock(trial.seconds)}: {trial.failure or 'no reason given'}"
     facts = [
-        f"{metric} {judged_score(trial)}",
+        f"{metric_name(metric)} {judged_score(trial)}",
         plural(len(trial.epochs), "epoch"),
         f"{compact(trial.params)} parameters",
         f"{compact(trial.mult_adds)} mult-adds",

@@ -20,6 +20,7 @@ from automl_cnn.data.layout import many
 from automl_cnn.data.levels import CONVENTION
 from automl_cnn.data.split import LEAST_EACH, NOWHERE, SPLITS, TRAIN, split, torn
 from automl_cnn.data.split_labels import split_labels
+from automl_cnn.tasks import words_for
 from automl_cnn.text import readable
 
 
@@ -67,11 +68,12 @@ def assemble(
     groups = groups_of([path for path, _, _ in files], labels, digests, stored, kept=pairs, more=families)
     has = _has(labels, len(classes), label_sets)
     names = classes if label_sets is None else label_sets.names
+    words = words_for("multiclass" if label_sets is None else "multilabel")
     aside = _doubtful(labels, has, digests, given)
     carve = _split if label_sets is None else _split_labels
     splits = carve(has, digests, given, splitting, names=names, keys=groups.keys, aside=aside, together=bool(families))
-    notes = (*notes, *groups.notes, *_on_torn(torn(labels, groups.keys, given, splits), classes), *_on_doubtful(labels, digests, len(aside)))
-    why = dict.fromkeys(aside.tolist(), "the same bytes are in another class")
+    notes = (*notes, *groups.notes, *_on_torn(torn(labels, groups.keys, given, splits), classes), *_on_doubtful(labels, digests, len(aside), words.twice))
+    why = dict.fromkeys(aside.tolist(), words.elsewhere)
     if splitting.drop_leaks:
         leaking, note = _leaking(has, splits, given, groups.keys, names)
         splits[leaking] = NOWHERE
@@ -123,13 +125,13 @@ def _on_torn(spread: Mapping[int, int], classes: Sequence[str]) -> tuple[str, ..
     return (f"Too few different photos to keep versions of one photo in one split: {few}. Their scores are too good; add photos of them.",)
 
 
-def _on_doubtful(labels: np.ndarray, digests: Sequence[str], aside: int) -> tuple[str, ...]:
+def _on_doubtful(labels: np.ndarray, digests: Sequence[str], aside: int, where: str) -> tuple[str, ...]:
     """A note on files with the same bytes under several classes, of which `aside` were left out."""
     twice = len(torn_labels(labels, digests))
     if not twice:
         return ()
     done = f"; {'both' if aside == 2 else f'all {aside:,}'} files were left out" if aside else ""
-    words = f"{twice:,} image{'s appear' if twice != 1 else ' appears'}, byte for byte, under several classes"
+    words = f"{twice:,} image{'s appear' if twice != 1 else ' appears'}, byte for byte, {where}"
     return (f"{words}: at least one of the labels is wrong{done}.",)
 
 

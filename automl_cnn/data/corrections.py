@@ -13,11 +13,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from automl_cnn.data.labelsets import LabelSets, joined, label_sets_of, parts_of
 from automl_cnn.data.layout import many
+from automl_cnn.data.order import natural
 from automl_cnn.data.rows import delimited
 from automl_cnn.data.scan import Scan
 from automl_cnn.errors import DataError
 from automl_cnn.paths import shortened
+from automl_cnn.tasks.words import MULTICLASS, MULTILABEL
 from automl_cnn.text import inline, several
 
 COLUMNS = ("action", "path", "label", "reason")
@@ -28,7 +31,7 @@ _COMPARED, _LONG = 20_000, 300  # names that a wrong one is compared with, and c
 
 @dataclass(frozen=True)
 class Correction:
-    """What to do with one image; `label` is its new class, where it is relabeled. `line` is where the list says so."""
+    """What to do with one image; `label` is its new class, or its new labels as in cat|dog, where it is relabeled. `line` is where the list says so."""
 
     action: str
     path: str
@@ -65,9 +68,9 @@ def corrected(files: Scan, corrections: Sequence[Correction], place: Path) -> Sc
     Raises:
         DataError: the list names a file that is not there or a class that does not exist, twice the same file, or leaves a class empty.
     """
-    index = {name: number for number, name in enumerate(files.classes)}
     labels = {path: label for path, label, _ in files.files}
     seen: dict[str, int] = {}
+    changed: dict[str, str] = {}
     for one in corrections:
         where, shown = f"Line {one.line} of {place}", shortened(one.path)
         if one.path not in labels:
@@ -75,18 +78,54 @@ def corrected(files: Scan, corrections: Sequence[Correction], place: Path) -> Sc
         if one.path in seen:
             raise DataError(f"{where}: '{shown}' is in line {seen[one.path]} already. Keep one of the two.")
         seen[one.path] = one.line
-        if one.action == "relabel" and one.label not in index:
-            raise DataError(f"{where}: there is no class '{shortened(one.label)}'.{_near(one.label, index)} The classes: {several(files.classes)}.")
-    changed = {one.path: index[one.label] for one in corrections if one.action == "relabel" and index[one.label] != labels[one.path]}
+        if one.action == "relabel" and (cell := _cell(files, one, where)) != files.classes[labels[one.path]]:
+            changed[one.path] = cell
     excluded = {one.path for one in corrections if one.action == "exclude"}
     rows = [row for row, (path, _, _) in enumerate(files.files) if path not in excluded]
-    kept = tuple((path, changed.get(path, label), split) for path, label, split in (files.files[row] for row in rows))
-    empty = [name for name, number in index.items() if not any(label == number for _, label, _ in kept)]
-    if empty:
-        raise DataError(f"The list {place} leaves no image in {several(empty)}. Keep some, or remove the class's folder.")
+    cells = [changed.get(path, files.classes[label]) for path, label, _ in (files.files[row] for row in rows)]
+    classes, sets = _meaning(files, cells, place)
+    index = {name: number for number, name in enumerate(classes)}
+    kept = tuple((files.files[row][0], index[cell], files.files[row][2]) for row, cell in zip(rows, cells, strict=True))
     note = f"{place.name} changed the labels of {many(len(changed), 'image')} and left {many(len(excluded), 'image')} out."
     groups = tuple(files.groups[row] for row in rows) if files.groups else ()
-    return replace(files, files=kept, groups=groups, notes=(*files.notes, note))
+    return replace(files, files=kept, groups=groups, notes=(*files.notes, note), classes=classes, label_sets=sets)
+
+
+def _cell(files: Scan, one: Correction, where: str) -> str:
+    """The new class of an image, or its new labels as a cell of a table has them.
+
+    Raises:
+        DataError: there is no such class, or no such label.
+    """
+    known, words = files.classes, MULTICLASS
+    wanted: tuple[str, ...] = (one.label,)
+    if files.label_sets is not None:
+        known, words, wanted = files.label_sets.names, MULTILABEL, parts_of(one.label)
+        if not one.label:
+            raise DataError(f"{where}: expected the new labels, as in cat|dog, or | where none applies.")
+    for name in wanted:
+        if name not in known:
+            raise DataError(f"{where}: there is no {words.one} '{shortened(name)}'.{_near(name, known)} The {words.many}: {several(known)}.")
+    return one.label if files.label_sets is None else joined(wanted)
+
+
+def _meaning(files: Scan, cells: Sequence[str], place: Path) -> tuple[tuple[str, ...], LabelSets | None]:
+    """The classes of the images that are left, all of them as before; of several labels, the sets of them, which may be others.
+
+    Raises:
+        DataError: a class or a label has no image any more.
+    """
+    if files.label_sets is None:
+        empty, classes, sets = set(files.classes) - set(cells), files.classes, None
+        advice = "remove the class's folder"
+    else:
+        left = {name for cell in cells for name in parts_of(cell)}
+        empty, advice = set(files.label_sets.names) - left, "leave the label out of the table"
+        classes = tuple(sorted(set(cells), key=natural))
+        sets = None if empty else label_sets_of(classes, f"The list {place}")
+    if empty:
+        raise DataError(f"The list {place} leaves no image in {several(sorted(empty, key=natural))}. Keep some, or {advice}.")
+    return classes, sets
 
 
 def _near(name: str, names: Collection[str]) -> str:

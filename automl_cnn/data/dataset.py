@@ -85,6 +85,13 @@ class Dataset:
         return np.asarray(np.where(has.any(axis=1), rarity.argmin(axis=1), has.shape[1]), np.int32)
 
     @property
+    def labels_each(self) -> tuple[int, ...]:
+        """Where images have several labels: how many images have none, one, two and so on; else empty."""
+        if not self.label_sets:
+            return ()
+        return tuple(np.bincount([len(one) for one in self.label_sets], np.bincount(self.labels, minlength=len(self.label_sets))).astype(int).tolist())
+
+    @property
     def task(self) -> Task:
         """What a network is asked about these images."""
         return Multilabel(len(self.classes)) if self.label_sets else Multiclass(len(self.classes))

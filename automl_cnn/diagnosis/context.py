@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from automl_cnn.caveats import COPIES, COPIES_TEST, IMAGES, INDEPENDENT, SAME_ANSWER, without_looking
+from automl_cnn.caveats import COPIES, COPIES_TEST, INDEPENDENT, SAME_ANSWER, images_in, task_of, without_looking
 from automl_cnn.records import Trial
+from automl_cnn.tasks import Words
+from automl_cnn.tasks.words import MULTICLASS
 from automl_cnn.transfer import is_probe
 
 
@@ -16,10 +18,11 @@ from automl_cnn.transfer import is_probe
 class Context:
     """The study around a trial; unknown values are None, and findings that need them are left out.
 
-    `majority` is the accuracy of always answering the most frequent class, `baseline` its score in the study's metric, `probe` the
-    score of the best logistic regression on pretrained features. `copies` and `copies_test` are the shares of the validation and test
-    images that are in the training split as well; `val_images` counts versions of one photo once. `others` are the study's trials,
-    for what can only be seen by comparing (the same network on more images, the trial that one goes on from).
+    `majority` is the share of images that the same answer to all of them gets right (of several labels, all of them), `baseline` its score in the
+    study's metric, `blind_loss` the loss of a network that sees nothing, `untrained_loss` that before any training, `probe` the score of the best
+    logistic regression on pretrained features. `copies` and `copies_test` are the shares of the validation and test images that are in the training
+    split as well; `val_images` counts versions of one photo once. `others` are the study's trials, for what can only be seen by comparing (the same
+    network on more images, the trial that one goes on from).
     """
 
     classes: int | None = None
@@ -31,20 +34,25 @@ class Context:
     copies: float | None = None
     copies_test: float | None = None
     others: tuple[Trial, ...] = ()
+    blind_loss: float | None = None
+    untrained_loss: float | None = None
+    words: Words = MULTICLASS
 
     @classmethod
     def of(cls, data: Mapping[str, Any], metric: str | None = None, trials: Sequence[Trial] = ()) -> Context:
         """From a data set in figures (as a study's record keeps it), the study's metric and its trials."""
-        splits = data.get("splits", {})
-        images = data.get(IMAGES) or {split: sum(counts) for split, counts in splits.items()}
+        task, train, counts = task_of(data), images_in(data, "train"), (data.get("splits") or {}).get("train") or ()
         known = cls(
-            classes=len(data["classes"]) if data.get("classes") else None,
-            train_images=images.get("train") or None,
-            val_images=(data.get(INDEPENDENT) or {}).get("val") or images.get("val") or None,
+            classes=task.outputs or None,
+            train_images=train or None,
+            val_images=(data.get(INDEPENDENT) or {}).get("val") or images_in(data, "val") or None,
             majority=without_looking(data, "subset_accuracy" if SAME_ANSWER in data else "accuracy", "val"),
             baseline=without_looking(data, metric or "accuracy", "val"),
             copies=data.get(COPIES),
             copies_test=data.get(COPIES_TEST),
+            blind_loss=task.blind_loss([int(count) / max(1, train) for count in counts]) if task.outputs else None,
+            untrained_loss=task.untrained_loss if task.outputs else None,
+            words=task.words,
         )
         return known.among(trials)
 

@@ -10,6 +10,7 @@ import numpy as np
 from automl_cnn.diagnosis import thresholds as at
 from automl_cnn.diagnosis.context import Context
 from automl_cnn.records import Trial
+from automl_cnn.tasks import Words
 from automl_cnn.transfer import weights_of
 
 SAMPLE = 500  # training images scored as they are, at most; as the trainer draws them
@@ -31,6 +32,7 @@ class Curves:
     images: int  # of validation
     sample: int  # of training images scored
     nothing: float  # the loss of knowing nothing
+    untrained: float  # the loss before any training
 
     @classmethod
     def of(cls, trial: Trial, context: Context) -> Curves:
@@ -39,6 +41,8 @@ class Curves:
         raw = np.array([epoch.loss for epoch in epochs], float)
         val_loss = np.array([epoch.val_loss for epoch in epochs], float)
         images = context.val_images or _told(trial) or UNKNOWN_IMAGES
+        equal = math.log(context.classes) if context.classes else float(max(val_loss[0], raw[0], 0.1))  # untrained networks know nothing
+        nothing = context.blind_loss or equal
         return cls(
             trial,
             context,
@@ -50,11 +54,17 @@ class Curves:
             measured,
             images,
             min(SAMPLE, context.train_images or SAMPLE),
-            math.log(context.classes) if context.classes else float(max(val_loss[0], raw[0], 0.1)),  # untrained networks know nothing
+            nothing,
+            max(nothing, context.untrained_loss or 0.0),
         )
 
     def __len__(self) -> int:
         return len(self.val_loss)
+
+    @property
+    def words(self) -> Words:
+        """How people read of the task."""
+        return self.context.words
 
     @property
     def numbers(self) -> list[int]:

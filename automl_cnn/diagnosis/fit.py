@@ -25,8 +25,8 @@ def overfitting(curves: Curves) -> Finding | None:
     return Finding(
         "overfitting",
         severity,
-        f"It is right on {curves.end(curves.accuracy):.0%} of the training images ({as_they_are}) but on {curves.end(curves.val_accuracy):.0%} of the "
-        f"validation images: a gap of {100 * gap:.0f} ± {100 * margin:.0f} points{past}.",
+        f"It {curves.words.right} on {curves.end(curves.accuracy):.0%} of the training images ({as_they_are}) but on "
+        f"{curves.end(curves.val_accuracy):.0%} of the validation images: a gap of {100 * gap:.0f} ± {100 * margin:.0f} points{past}.",
         {
             "training_accuracy": curves.end(curves.accuracy),
             "validation_accuracy": curves.end(curves.val_accuracy),
@@ -48,8 +48,8 @@ def underfitting(curves: Curves) -> Finding | None:
     return Finding(
         "underfitting",
         grade(-fitted, -at.FITTED_MEDIUM, -at.FITTED_HIGH),
-        f"It is right on only {fitted:.0%} of the very images it was trained on, and no more than {100 * gap:.0f} points better there than on others: "
-        "it lacks capacity, or is regularized too much.",
+        f"It {curves.words.right} on only {fitted:.0%} of the very images it was trained on, and no more than {100 * gap:.0f} points better there than on "
+        "others: it lacks capacity, or is regularized too much.",
         {"training_accuracy": fitted, "validation_accuracy": curves.end(curves.val_accuracy), "gap": curves.gap},
         None,
         words("underfitting"),
@@ -62,7 +62,8 @@ def good_fit(curves: Curves) -> Finding:
     return Finding(
         "good_fit",
         "low",
-        f"It fits: right on {curves.end(curves.accuracy):.0%} of the training images and on {curves.end(curves.val_accuracy):.0%} of the validation images.",
+        f"It fits: {curves.words.rightly} on {curves.end(curves.accuracy):.0%} of the training images and on "
+        f"{curves.end(curves.val_accuracy):.0%} of the validation images.",
         {"training_accuracy": curves.end(curves.accuracy), "validation_accuracy": curves.end(curves.val_accuracy), "gap": gap},
         None,
         words("good_fit"),

@@ -18,13 +18,13 @@ SEED = 0
 
 
 def worse_than_baseline(curves: Curves) -> Finding | None:
-    """No better than answering the most frequent class, or clearly behind a logistic regression on pretrained features."""
+    """No better than the same answer to every image, or clearly behind a logistic regression on pretrained features."""
     score, context = curves.trial.score, curves.context
     if score is None:
         return None
     baseline = context.majority if context.baseline is None else context.baseline
     if baseline is not None and _within(curves, score, baseline):
-        against, bound, severity = "answering the most frequent class every time", baseline, "high"
+        against, bound, severity = curves.words.blind, baseline, "high"
     elif context.probe is not None and not is_probe(curves.trial.configuration) and score < context.probe - at.Z * math.sqrt(2) * error(score, curves.images):
         against, bound, severity = "a logistic regression on pretrained features", context.probe, "medium"
     else:

@@ -28,7 +28,7 @@ def diverged(trial: Trial, context: Context) -> Finding | None:
 
 def rate_too_high(curves: Curves) -> Finding | None:
     """The loss was thrown above that of knowing nothing and little was learned since, or it went up nearly as often as down."""
-    highest, rough = float(np.max(curves.raw_loss)) / curves.nothing, _roughness(curves.raw_loss[1:])  # the first epoch's mean begins before any step
+    highest, rough = float(np.max(curves.raw_loss)) / curves.untrained, _roughness(curves.raw_loss[1:])  # the first epoch's mean begins before any step
     late = float(np.mean(np.abs(np.diff(curves.raw_loss[len(curves) // 2 :])))) / curves.nothing if len(curves) >= 4 else 0.0
     stuck = curves.learned <= at.IDLE
     thrown = highest >= at.WILD and curves.learned < at.RECOVERED
@@ -44,7 +44,7 @@ def rate_too_high(curves: Curves) -> Finding | None:
         "rate_too_high",
         "high" if stuck or thrown else "medium",
         f"{symptom}: the learning rate is too high.",
-        {"highest_loss": highest * curves.nothing, "nothing": curves.nothing, "learned": curves.learned, "roughness": rough},
+        {"highest_loss": highest * curves.untrained, "nothing": curves.nothing, "learned": curves.learned, "roughness": rough},
         curves.numbers[int(np.argmax(curves.raw_loss))],
         words("rate_too_high"),
     )
@@ -54,7 +54,7 @@ def rate_too_low(curves: Curves) -> Finding | None:
     """Still falling evenly after many steps, each of which took away next to nothing."""
     steps, loss = curves.steps, curves.raw_loss
     drop = float(loss[0] - loss[-1])
-    if steps is None or steps < at.SLOW_STEPS or len(curves) < 3 or drop <= 0 or float(np.max(loss)) >= at.WILD * curves.nothing:
+    if steps is None or steps < at.SLOW_STEPS or len(curves) < 3 or drop <= 0 or float(np.max(loss)) >= at.WILD * curves.untrained:
         return None
     fallen = max(0.0, 1 - float(loss[-1]) / curves.nothing)
     speed = fallen / steps * 100

@@ -1,7 +1,7 @@
 """Every threshold of the diagnosis, each with its reason. Set on hand signs and digits, shown on flowers (benchmarks/diagnosis.py).
 
-Losses are cross-entropies in nats, given as a share of the loss of knowing nothing, ln(classes). `late` is the share of all that a
-training learned which it learned in its second half.
+Losses are cross-entropies in nats, given as a share of the loss of knowing nothing: ln(classes), or, where images have several labels, the mean
+entropy of a label. `late` is the share of all that a training learned which it learned in its second half.
 """
 
 Z = 2.5  # standard errors from which a difference is no chance: 1 % of comparisons are, and a trial has several

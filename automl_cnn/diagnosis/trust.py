@@ -23,7 +23,8 @@ def leak(curves: Curves) -> Finding | None:
         sentence = f"{copies:.0%} of the {split} images are copies of training images (mirrored, shifted or re-encoded): the score is too good."
         severity = grade(copies, at.COPIES, at.COPIES_HIGH)
     elif above >= max(at.ABOVE, at.Z * curves.gap_error) and curves.learned > 0.5:
-        sentence = f"It is right more often on validation images than on training images, by {100 * above:.0f} points, both as they are: that should not be."
+        sentence = f"It {curves.words.right} more often on validation images than on training images, by {100 * above:.0f} points, both as "
+        sentence += "they are: that should not be."
         severity = "medium"
     else:
         return None
@@ -33,13 +34,15 @@ def leak(curves: Curves) -> Finding | None:
 def label_noise(curves: Curves) -> Finding | None:
     """It learns training images by heart and knows nothing of others; or it knew others better before it learned the last by heart."""
     gap, held = curves.gap, curves.end(curves.val_accuracy)
-    chance = curves.context.majority if curves.context.majority is not None else math.exp(-curves.nothing)
+    chance = (
+        curves.context.majority if curves.context.majority is not None else 1 / curves.context.classes if curves.context.classes else math.exp(-curves.nothing)
+    )
     if gap >= max(at.MEMORIZED, at.Z * curves.gap_error) and held < chance + at.Z * error(chance, curves.images):
         return Finding(
             "label_noise",
             "high",
-            f"It learned {curves.end(curves.accuracy):.0%} of the training images by heart, but on others it is as often right as answering the most "
-            f"frequent class ({held:.0%}): the labels have little to do with the images.",
+            f"It learned {curves.end(curves.accuracy):.0%} of the training images by heart, but on others it {curves.words.right} as often as "
+            f"{curves.words.blind} ({held:.0%}): the labels have little to do with the images.",
             {"training_accuracy": curves.end(curves.accuracy), "validation_accuracy": held, "chance": chance},
             None,
             words("label_noise"),

@@ -149,8 +149,8 @@ def bars(label: str, values: Sequence[tuple[str, float]]) -> Markup:
     return _svg(label, parts, row * len(values) + 2)
 
 
-def reliability(label: str, series: Sequence[tuple[str, str, Sequence[tuple[float, float, int]]]]) -> Markup:
-    """Accuracy against confidence; each series is (name, look, points of (confidence, accuracy, images)). On the diagonal, both are equal."""
+def reliability(label: str, series: Sequence[tuple[str, str, Sequence[tuple[float, float, int]]]], what: str = "images") -> Markup:
+    """Accuracy against confidence; each series is (name, look, points of (confidence, accuracy, number of `what`)). On the diagonal, both are equal."""
     across, up = _axes(0.0, 1.0, 0.0, 1.0)
     parts = [_frame(across, up, "confidence", "share right")]
     parts.append(Markup('<line class="diagonal" x1="{}" y1="{}" x2="{}" y2="{}"/>').format(across.at(0), up.at(0), across.at(1), up.at(1)))
@@ -158,7 +158,7 @@ def reliability(label: str, series: Sequence[tuple[str, str, Sequence[tuple[floa
         parts.append(Markup('<polyline class="line {}" points="{}"/>').format(look, " ".join(f"{across.at(x)},{up.at(y)}" for x, y, _ in points)))
         most = max((count for _, _, count in points), default=1)
         for x, y, count in points:
-            tip = f"{name}: {count} images, confidence {percent(x)}, right {percent(y)}"
+            tip = f"{name}: {count} {what}, confidence {percent(x)}, right {percent(y)}"
             parts.append(_dot(across.at(x), up.at(y), round(2.5 + 5 * math.sqrt(count / most), 1), tip, f"dot {look}"))
     return _svg(label, parts)
 

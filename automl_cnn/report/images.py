@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from automl_cnn.evidence import Matrix
+from automl_cnn.caveats import images_in, labels_each, task_of, words_of
+from automl_cnn.evidence import Matrix, Mistake
 from automl_cnn.facts import Facts
 from automl_cnn.metrics import wilson
 from automl_cnn.report import charts
@@ -17,18 +19,16 @@ TABLE = 15  # classes up to which a confusion matrix is a table
 LISTED = 40  # classes up to which all are listed
 SKIPPED = 30
 PAIRS = 8
+NO_LABEL = "(no label)"
 SPLITS = (("train", "training"), ("val", "validation"), ("test", "test"))
 
 
 def confusion(facts: Facts) -> Confusion | None:
-    """The confusion matrix: on the test images if they were counted, else on the validation images."""
-    if facts.evidence is None:
+    """The confusion matrix: on the test images if they were counted, else on the validation images. Only classes have one."""
+    matrix, split = counted(facts)
+    if not matrix or not task_of(facts.data).exclusive:
         return None
-    evidence = facts.evidence
-    matrix, split = (evidence.test_confusion, "test") if evidence.test_confusion else (evidence.confusion, "validation")
-    if not matrix:
-        return None
-    classes = _classes(facts, len(matrix))
+    classes = names_of(facts, len(matrix))
     label = f"Confusion matrix of {len(matrix)} classes on the {split} images; squares off the diagonal are mistakes"
     pairs = [(row, column, number) for row, line in enumerate(matrix) for column, number in enumerate(line) if row != column and number]
     pairs.sort(key=lambda pair: (-pair[2], pair[:2]))
@@ -40,6 +40,14 @@ def confusion(facts: Facts) -> Confusion | None:
         pairs=tuple((classes[row], classes[column], number, sum(matrix[row])) for row, column, number in pairs[:PAIRS]),
         per_class=per_class(matrix, classes),
     )
+
+
+def counted(facts: Facts) -> tuple[Matrix, str]:
+    """What was answered, and on the images of which split."""
+    evidence = facts.evidence
+    if evidence is None:
+        return (), ""
+    return (evidence.test_confusion, "test") if evidence.test_confusion else (evidence.confusion, "validation")
 
 
 def per_class(matrix: Matrix, classes: Sequence[str]) -> tuple[tuple[str, int, str, str, str], ...]:
@@ -59,6 +67,7 @@ def believable(facts: Facts) -> Believable | None:
     evidence = facts.evidence
     if evidence is None or not evidence.bins:
         return None
+    words = words_of(facts.data)
     cooled = evidence.temperature is not None and abs(evidence.temperature - 1) > 1e-3 and bool(evidence.raw)
     now = "after calibration" if cooled else "as it is"
     series = [(now, "validation", [(entry.confidence, entry.accuracy, entry.count) for entry in evidence.bins])]
@@ -69,13 +78,15 @@ def believable(facts: Facts) -> Believable | None:
         lower = "less" if (evidence.temperature or 1) > 1 else "more"
         sentence = (
             f"Before calibration the confidence was off by {off['before']} on average, now by {off[now]}: it is {lower} sure of itself than the "
-            f"raw network (temperature {evidence.temperature:.2f}), and every label stays the same."
+            f"raw network (temperature {evidence.temperature:.2f}), and {words.kept}."
         )
     else:
         reason = "it was not calibrated" if evidence.temperature is None else "scaling it did not help images that the temperature was not fitted on"
         sentence = f"The confidence is off by {off[now]} on average; {reason}."
     rows = tuple((name, count, percent(x), percent(y)) for name, _, points in series for x, y, count in points)
-    return Believable(charts.reliability(f"Reliability diagram on the validation images. {sentence}", series), sentence, rows, cooled)
+    sentence = " ".join(filter(None, (words.confident, sentence)))
+    chart = charts.reliability(f"Reliability diagram on the validation images. {sentence}", series, words.decisions)
+    return Believable(chart, sentence, rows, words.decisions, cooled)
 
 
 def _error(points: Sequence[tuple[float, float, int]]) -> float:
@@ -87,21 +98,29 @@ def mistakes(facts: Facts) -> tuple[Wrong, ...]:
     """The worst mistakes, with the names of the classes."""
     if facts.evidence is None:
         return ()
-    classes = _classes(facts, len(facts.evidence.confusion))
-    return tuple(
-        Wrong(one.path, classes[one.truth], classes[one.said], percent(one.confidence, 0), percent(one.chance), one.picture, one.heat)
-        for one in facts.evidence.mistakes
-    )
+    classes = names_of(facts, len(facts.evidence.confusion))
+    return tuple(_wrong(one, classes) for one in facts.evidence.mistakes)
 
 
-def _classes(facts: Facts, count: int) -> tuple[str, ...]:
+def _wrong(one: Mistake, names: Sequence[str]) -> Wrong:
+    wrong = Wrong(one.path, names[one.truth], names[one.said], percent(one.confidence, 0), percent(one.chance), one.picture, one.heat)
+    if not one.truths and not one.answers:
+        return wrong
+    has, answered = (", ".join(names[label] for label in labels) or NO_LABEL for labels in (one.truths, one.answers))
+    missed = one.said in one.truths
+    error = f"{names[one.said]} is missing, at {percent(1 - one.confidence)}" if missed else f"{names[one.said]} is wrong, at {percent(one.confidence)}"
+    return replace(wrong, has=has, answered=answered, error=error)
+
+
+def names_of(facts: Facts, count: int) -> tuple[str, ...]:
+    """The names of the classes or labels, or their numbers where they are not known."""
     known = tuple(map(str, facts.data.get("classes", ())))
     return known if len(known) == count else tuple(map(str, range(count)))
 
 
 def images(facts: Facts) -> Images:
     """What the scan of the images found."""
-    data = facts.data
+    data, words = facts.data, words_of(facts.data)
     classes = tuple(map(str, data.get("classes", ())))
     splits: Mapping[str, Sequence[int]] = data.get("splits", {})
     columns = [list(map(int, splits.get(split) or [0] * len(classes))) for split, _ in SPLITS]
@@ -110,19 +129,22 @@ def images(facts: Facts) -> Images:
     training = [row[1] for row in rows] or [0]
     entries = [("folder", str(data.get("folder") or data.get("name") or facts.settings.get("data", "not known")))]
     if "images" in data:
-        entries += [("images", f"{int(data['images']):,}"), ("classes", f"{len(classes):,}")]
+        entries += [("images", f"{int(data['images']):,}"), (words.many, f"{len(classes):,}")]
+    mean, each = labels_each(data)
+    if each:
+        entries.append(("labels an image", f"{mean:.1f} on average: {each} images"))
     if splits:
         entries.append(
             (
                 "split",
                 ", ".join(
-                    f"{sum(map(int, splits[split])):,} {words}"
-                    for split, words in (("train", "training"), ("val", "validation"), ("test", "test"))
+                    f"{images_in(data, split):,} {name}"
+                    for split, name in (("train", "training"), ("val", "validation"), ("test", "test"))
                     if splits.get(split)
                 ),
             )
         )
-        entries.append(("imbalance", f"the largest class has {max(training) / max(1, min(training)):.1f} times the training images of the smallest"))
+        entries.append(("imbalance", words.imbalance.format(times=f"{max(training) / max(1, min(training)):.1f}")))
     if data.get("native"):
         entries.append(("size", f"{data['native']} px is the shorter side of half of them, or less"))
     if "channels" in data:
@@ -141,4 +163,6 @@ def images(facts: Facts) -> Images:
         more_skipped=max(0, len(facts.skipped) - SKIPPED),
         notes=facts.notes,
         look=look(facts),
+        one=words.one,
+        many=words.many,
     )

@@ -87,18 +87,44 @@ class Confusion:
 
 
 @dataclass(frozen=True)
+class LabelRow:
+    """How well one label is answered."""
+
+    label: str
+    images: int
+    recall: str
+    margin: str
+    precision: str
+    f1: str
+    bar: float  # F1 within 0 to 1
+    threshold: str
+
+
+@dataclass(frozen=True)
+class PerLabel:
+    """Where images have several labels: each of them in figures, the worst first, in place of a confusion matrix."""
+
+    split: str
+    sentence: str
+    rows: tuple[LabelRow, ...]
+    more: tuple[LabelRow, ...] = ()
+    cuts: str = ""  # what the thresholds do
+
+
+@dataclass(frozen=True)
 class Believable:
     """How far the confidence can be believed."""
 
     chart: Markup
     sentence: str
-    rows: tuple[tuple[str, int, str, str], ...]  # series, images, confidence, accuracy
+    rows: tuple[tuple[str, int, str, str], ...]  # series, images or decisions, confidence, accuracy
+    what: str = "images"
     compared: bool = False  # with the confidence before calibration
 
 
 @dataclass(frozen=True)
 class Wrong:
-    """A mistake to look at; pictures are base64 of JPEG files."""
+    """A mistake to look at; pictures are base64 of JPEG files. Of several labels, `has` and `answered` are all of them, and `error` says what is wrong."""
 
     path: str
     truth: str
@@ -107,6 +133,9 @@ class Wrong:
     chance: str
     picture: str
     heat: str
+    has: str = ""
+    answered: str = ""
+    error: str = ""
 
 
 @dataclass(frozen=True)
@@ -141,6 +170,7 @@ class Look:
     troubles: tuple[Trouble, ...]
     unchecked: str
     command: str
+    adds: str = "checks everything"
 
 
 @dataclass(frozen=True)
@@ -154,6 +184,8 @@ class Images:
     more_skipped: int
     notes: tuple[str, ...]
     look: Look | None = None
+    one: str = "class"
+    many: str = "classes"
 
 
 @dataclass(frozen=True)
@@ -198,4 +230,6 @@ class Page:
     written: str
     metric: str = "accuracy"
     beside: tuple[str, ...] = ()  # what to know beside the scores, a paragraph each
+    labels: PerLabel | None = None
+    cost_title: str = "Accuracy and cost"
     scoring: str = ""  # what the scores of the leaderboard are, and what the order is by

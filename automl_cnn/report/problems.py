@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
+from automl_cnn.caveats import images_in, words_of
 from automl_cnn.evidence import Mistake
 from automl_cnn.facts import Facts
 from automl_cnn.problems import ORDER, Case, Checked, Problem, in_order, many, verb
@@ -29,6 +30,7 @@ def look(facts: Facts) -> Look | None:
         troubles=tuple(_doubts(facts, problem, doubted) if problem is suspect else _trouble(problem, checked) for problem in problems),
         unchecked="; ".join(map(_reason, checked.unchecked)),
         command=command,
+        adds=words_of(facts.data).full_check,
     )
 
 
@@ -79,7 +81,7 @@ def _named(case: Case, between: str) -> str:
 
 
 def _suspect(facts: Facts, count: int) -> Problem:
-    images = sum(map(int, (facts.data.get("splits") or {}).get("val") or ()))
+    images = images_in(facts.data, "val")
     return Problem(
         "label",
         "warning",

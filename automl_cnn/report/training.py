@@ -6,6 +6,7 @@ import math
 import statistics
 from collections.abc import Sequence
 
+from automl_cnn.caveats import words_of
 from automl_cnn.diagnosis import title
 from automl_cnn.facts import Effect, Facts
 from automl_cnn.quantities import compact
@@ -32,14 +33,16 @@ def curves(trial: Trial, facts: Facts, *, large: bool) -> Curves:
     marks += [charts.Mark(offset + finding.epoch, title(finding.kind), "found") for finding in findings if finding.epoch is not None]
     onset = next((offset + finding.epoch for finding in findings if finding.kind.startswith("overfit") and finding.epoch is not None), None)
     drawn = []
+    share = words_of(facts.data).share_right
     for words, fields in {
-        "accuracy": ("clean_accuracy", "accuracy", "val_accuracy"),
+        share: ("clean_accuracy", "accuracy", "val_accuracy"),
         **({"loss": ("clean_loss", "loss", "val_loss")} if large else {}),
     }.items():
         lines = _lines(points, fields, large=large)
-        label = f"{words.capitalize()} of trial {trial.number} over {len(points)} epochs; validation ends at {_last(lines[-1])}, training at {_last(lines[0])}"
+        name = f"{words[0].upper()}{words[1:]}"
+        label = f"{name} of trial {trial.number} over {len(points)} epochs; validation ends at {_last(lines[-1])}, training at {_last(lines[0])}"
         gap = (lines[0].name, VALIDATION, float(onset)) if onset is not None else None
-        drawn.append(charts.curves(label, lines, "epoch", words, marks, gap, unit=words == "accuracy"))
+        drawn.append(charts.curves(label, lines, "epoch", words, marks, gap, unit=words == share))
     return Curves(heading, tuple(drawn), findings, clean=any(epoch.clean_accuracy is not None for _, epoch in points))
 
 

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from automl_cnn.caveats import images_in, words_of
 from automl_cnn.diagnosis import title
 from automl_cnn.errors import StoreError
 from automl_cnn.facts import Facts
@@ -18,6 +19,7 @@ from automl_cnn.records import State, Trial
 from automl_cnn.report import charts
 from automl_cnn.report.images import believable, confusion, images, mistakes
 from automl_cnn.report.importances import importances
+from automl_cnn.report.labels import per_label
 from automl_cnn.report.numbers import network, percent
 from automl_cnn.report.parts import Command, Page, Pairs, Row, Tile
 from automl_cnn.report.training import costs, curves, differences, effect, families, front, next_best
@@ -60,6 +62,8 @@ def view(facts: Facts) -> Page:
         differences=differences(facts.trials),
         families=families(facts.trials),
         confusion=confusion(facts),
+        labels=per_label(facts),
+        cost_title=words_of(facts.data).cost_title,
         believable=believable(facts),
         mistakes=mistakes(facts),
         evidence_note=" ".join(filter(None, (facts.without_evidence if facts.evidence is None else "", facts.evidence.note if facts.evidence else ""))),
@@ -93,7 +97,7 @@ def _verdict(facts: Facts) -> str:
         subject = f"{len(facts.members)} networks together, {facts.joined}, with {compact(best.params)} parameters in all,"
     score, span, where = _headline(facts, best)
     splits = ("test",) if where == "test" else scored_splits(best.folds)
-    images = f"the {sum(sum(map(int, facts.data['splits'][split])) for split in splits):,} " if facts.data.get("splits") else ""
+    images = f"the {sum(images_in(facts.data, split) for split in splits):,} " if facts.data.get("splits") else ""
     chosen = f"{over(best.folds)}, {f'in the {kind(best.folds)} ' if best.folds else ''}by which it was chosen"
     tested = int((facts.result or {}).get("tested") or 1)
     unseen = "test images, which it had never seen" if tested == 1 else f"test images, {looked_at(tested)}"
@@ -106,11 +110,7 @@ def _verdict(facts: Facts) -> str:
             f"reached a {facts.metric.replace('_', ' ')} of {score:.3f}{f' (95 % interval {span[0]:.3f} to {span[1]:.3f})' if span else ''} on {images}{split}"
         )
     baseline = (facts.result or {}).get("baseline")
-    always = (
-        ""
-        if baseline is None
-        else f"; always answering the most frequent class would give {percent(baseline) if facts.metric == 'accuracy' else f'{baseline:.3f}'}"
-    )
+    always = "" if baseline is None else f"; {words_of(facts.data).same} would give {percent(baseline) if facts.metric == 'accuracy' else f'{baseline:.3f}'}"
     return " ".join((f"{subject} {reached}{always}.", *facts.caveats))
 
 

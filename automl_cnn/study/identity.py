@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import tomli_w
 
-from automl_cnn.caveats import COPIES, COPIES_TEST, IMAGES, INDEPENDENT, SAME_ANSWER, TASK, leaks
+from automl_cnn.caveats import COPIES, COPIES_TEST, IMAGES, INDEPENDENT, LABELS_EACH, SAME_ANSWER, TASK, leaks
 from automl_cnn.config import StudyConfig, read_toml
 from automl_cnn.data import Dataset, told_apart
 from automl_cnn.errors import ConfigError, DataError, StoreError
@@ -23,7 +23,6 @@ from automl_cnn.study.observer import Observer
 from automl_cnn.study.record.record import FINGERPRINT, Record
 from automl_cnn.text import readable
 
-KINDS = {"multiclass": "one class each", "multilabel": "several labels each"}
 IDENTITY = identity(StudyConfig)  # settings that make another study when they change
 ONCE = {  # before it could be chosen
     "engine": "optuna",
@@ -58,11 +57,13 @@ def summary(dataset: Dataset) -> dict[str, Any]:
 
 
 def _of_task(dataset: Dataset) -> dict[str, Any]:
-    """What else there is to say of images with several labels: what they are asked, how many images a split has, what the same answer to all scores."""
+    """What else there is to say of images with several labels: their task, how many images a split has, how many images have no label, one, two and so
+    on, and what the same answer to all scores."""
     if not dataset.label_sets:
         return {}
     images = {split: len(dataset.rows(split)) for split in ("train", "val", "test")}
-    return {TASK: dataset.task.name, IMAGES: images, SAME_ANSWER: {"val": dataset.same_answer("val"), "test": dataset.same_answer("test")}}
+    answers = {"val": dataset.same_answer("val"), "test": dataset.same_answer("test")}
+    return {TASK: dataset.task.name, IMAGES: images, LABELS_EACH: list(dataset.labels_each), SAME_ANSWER: answers}
 
 
 def name_of(config: StudyConfig, store: Store | None = None) -> str:
@@ -96,7 +97,7 @@ def settled(config: StudyConfig, record: Record, dataset: Dataset) -> StudyConfi
     if config.metric is not None:
         if config.metric not in dataset.task.metrics:
             raise ConfigError(
-                f"The images have {KINDS[dataset.task.name]}, and --metric {config.metric} does not suit that: expected one of "
+                f"The images have {dataset.task.words.each}, and --metric {config.metric} does not suit that: expected one of "
                 f"{', '.join(dataset.task.metrics)}."
             )
         return config

@@ -39,7 +39,7 @@ def on_images(checked: Checked, dataset: Dataset, config: StudyConfig) -> tuple[
     if missed:
         lines.append(f"There was no time to check: {'; '.join(missed)}.")
     if (grave or missed) and checked.folder:
-        lines.append(f"`{command(config)}` checks the labels too, and shows pictures of all that is odd.")
+        lines.append(f"`{command(config)}` {dataset.task.words.also_checked}, and shows pictures of all that is odd.")
     return tuple(lines)
 
 

@@ -2,8 +2,9 @@
 
 from automl_cnn.tasks.multiclass import Multiclass
 from automl_cnn.tasks.multilabel import Multilabel
-from automl_cnn.tasks.task import Task, TaskName
+from automl_cnn.tasks.task import Tally, Task, TaskName
+from automl_cnn.tasks.words import Words, words_for
 
 TASKS: dict[str, type[Task]] = {task.name: task for task in (Multiclass, Multilabel)}
 
-__all__ = ["TASKS", "Multiclass", "Multilabel", "Task", "TaskName"]
+__all__ = ["TASKS", "Multiclass", "Multilabel", "Tally", "Task", "TaskName", "Words", "words_for"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 from automl_cnn import metrics
 from automl_cnn.config import Metric
 from automl_cnn.tasks.draws import area, mean_share
-from automl_cnn.tasks.task import Linear, Matrix, Miss, Pairs, Scores, Task
+from automl_cnn.tasks.task import Linear, Matrix, Miss, Pairs, Scores, Tally, Task
 
 UNSEEN = -20.0  # the bias of a class without an image: it is never answered
 
@@ -53,6 +54,14 @@ class Multiclass(Task):
 
     def loss_of(self, truth: np.ndarray, answers: np.ndarray) -> float:
         return metrics.cross_entropy(truth, answers)
+
+    @property
+    def untrained_loss(self) -> float:
+        return math.log(self.outputs)
+
+    def blind_loss(self, shares: Sequence[float]) -> float:
+        """That of equal classes: the thresholds of the diagnosis were measured against it."""
+        return math.log(self.outputs)
 
     def right(self, truth: np.ndarray, answers: np.ndarray) -> np.ndarray:
         return np.asarray(answers.argmax(axis=1) == truth)
@@ -123,6 +132,10 @@ class Multiclass(Task):
         counts = np.bincount(truth.astype(np.int64) * self.outputs + answers.argmax(axis=1), minlength=self.outputs**2)
         return tuple(tuple(int(count) for count in row) for row in counts.reshape(self.outputs, self.outputs))
 
+    def tallies(self, confusion: Matrix) -> list[Tally]:
+        answered = [sum(column) for column in zip(*confusion, strict=True)]
+        return [Tally(sum(row), answered[number], row[number]) for number, row in enumerate(confusion)]
+
     def mistakes(self, truth: np.ndarray, answers: np.ndarray) -> list[Miss]:
         wrong = np.flatnonzero(~self.right(truth, answers))
         order = wrong[np.argsort(answers[wrong, truth[wrong]], kind="stable")]
@@ -142,10 +155,6 @@ class Multiclass(Task):
 
     def favorite(self, learned: np.ndarray, names: Sequence[str]) -> str:
         return f"'{names[int(self.constant(learned).argmax())]}' for every image"
-
-    def silent(self, confusion: Matrix) -> list[tuple[int, int]]:
-        answered = [sum(row[column] for row in confusion) for column in range(len(confusion))]
-        return [(number, sum(row)) for number, row in enumerate(confusion) if sum(row) and not answered[number]]
 
 
 def _rows(fitted: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,12 +14,13 @@ from automl_cnn.config import Metric
 from automl_cnn.processes import cores
 from automl_cnn.records import Calibration
 from automl_cnn.tasks.draws import area, average_precision, mean_share, photo_draws
-from automl_cnn.tasks.task import Linear, Matrix, Miss, Pairs, Scores, Task
+from automl_cnn.tasks.task import Linear, Matrix, Miss, Pairs, Scores, Tally, Task
 from automl_cnn.tasks.thresholds import HALF, chosen
 
 DRAWS = 500
 RARE = 15.0  # logits of a label that no image has, or every image
 TINY = 1e-7
+LEAST_LOSS = 0.01
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,15 @@ class Multilabel(Task):
 
     def loss_of(self, truth: np.ndarray, answers: np.ndarray) -> float:
         return self.cross_entropy(self.targets(truth), answers)
+
+    @property
+    def untrained_loss(self) -> float:
+        return math.log(2)
+
+    def blind_loss(self, shares: Sequence[float]) -> float:
+        """That of answering how frequent each label is: the mean entropy of a label. Not below a hundredth, where labels are on all images or on none."""
+        share = np.clip(np.asarray(shares, float), TINY, 1 - TINY)
+        return max(LEAST_LOSS, float(np.mean(-share * np.log(share) - (1 - share) * np.log1p(-share)))) if len(share) else self.untrained_loss
 
     def right(self, truth: np.ndarray, answers: np.ndarray) -> np.ndarray:
         return np.asarray(np.all(self.answered(answers) == (truth > 0), axis=1))
@@ -149,6 +160,9 @@ class Multilabel(Task):
         cells = (actual & answered, ~actual & answered, actual & ~answered, ~actual & ~answered)
         return tuple(tuple(int(cell[:, label].sum()) for cell in cells) for label in range(self.outputs))
 
+    def tallies(self, confusion: Matrix) -> list[Tally]:
+        return [Tally(hits + missed, hits + wrong, hits) for hits, wrong, missed, _ in confusion]
+
     def deciding(self, thresholds: Sequence[float] | None) -> Multilabel:
         return dataclasses.replace(self, thresholds=tuple(thresholds or ()))
 
@@ -177,6 +191,3 @@ class Multilabel(Task):
 
     def favorite(self, learned: np.ndarray, names: Sequence[str]) -> str:
         return "how frequent each label is, for every image"
-
-    def silent(self, confusion: Matrix) -> list[tuple[int, int]]:
-        return [(number, hits + missed) for number, (hits, wrong, missed, _) in enumerate(confusion) if hits + missed and not hits + wrong]

@@ -18,6 +18,7 @@ import numpy as np
 
 from automl_cnn.config import Metric
 from automl_cnn.records import Calibration
+from automl_cnn.tasks.words import Words, words_for
 
 TaskName = Literal["multiclass", "multilabel"]
 Activation = Literal["softmax", "sigmoid"]
@@ -51,6 +52,34 @@ class Miss:
     answers: tuple[int, ...]
     confidence: float
     chance: float
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How one output was answered: the `images` that have it, the images that were `answered` so, and those of these that are `right`."""
+
+    images: int
+    answered: int
+    right: int
+
+    @property
+    def recall(self) -> float | None:
+        """The share of the images that have it that were answered so; None where no image has it."""
+        return self.right / self.images if self.images else None
+
+    @property
+    def precision(self) -> float | None:
+        """The share of the images answered so that have it; None where none was."""
+        return self.right / self.answered if self.answered else None
+
+    @property
+    def f1(self) -> float | None:
+        """The harmonic mean of the two; None where no image has it and none was answered so."""
+        return 2 * self.right / (self.images + self.answered) if self.images + self.answered else None
+
+    def as_dict(self) -> dict[str, float | None]:
+        """JSON-ready."""
+        return {"images": self.images, "recall": self.recall, "precision": self.precision, "f1": self.f1}
 
 
 @dataclass(frozen=True)
@@ -88,6 +117,20 @@ class Task(ABC):
     @abstractmethod
     def loss_of(self, truth: np.ndarray, answers: np.ndarray) -> float:
         """The mean loss of an image in nats."""
+
+    @property
+    def words(self) -> Words:
+        """How people read of it."""
+        return words_for(self.name)
+
+    @property
+    @abstractmethod
+    def untrained_loss(self) -> float:
+        """The loss of a network before it is trained."""
+
+    @abstractmethod
+    def blind_loss(self, shares: Sequence[float]) -> float:
+        """The loss of a network that sees nothing: what a training has to get below. `shares` are those of the training images with each output."""
 
     @abstractmethod
     def right(self, truth: np.ndarray, answers: np.ndarray) -> np.ndarray:
@@ -156,6 +199,10 @@ class Task(ABC):
         """Counts. Of classes: a row for each true class, a column for each answer. Of labels: a row for each, with the images that have it and are answered
         so, that do not have it and are answered so, that have it and are not, and the others."""
 
+    @abstractmethod
+    def tallies(self, confusion: Matrix) -> list[Tally]:
+        """The counts of a confusion matrix for each output."""
+
     def deciding(self, thresholds: Sequence[float] | None) -> Task:
         """The task with the probability from which each label counts as answered, where it has such thresholds."""
         return self
@@ -182,6 +229,6 @@ class Task(ABC):
     def favorite(self, learned: np.ndarray, names: Sequence[str]) -> str:
         """That answer in words, as in "it answers …"."""
 
-    @abstractmethod
     def silent(self, confusion: Matrix) -> list[tuple[int, int]]:
         """The outputs that images have but that are never answered, each with the number of these images."""
+        return [(number, tally.images) for number, tally in enumerate(self.tallies(confusion)) if tally.images and not tally.answered]

@@ -14,22 +14,24 @@ from typing import Any, Concatenate, ParamSpec
 import numpy as np
 from filelock import FileLock
 
+from automl_cnn.caveats import IMAGES, LABELS_EACH, task_of
 from automl_cnn.diagnosis import Context, diagnose, headline, helped
 from automl_cnn.records import Epoch, State, StudyResult, Trial
 from automl_cnn.store import Store
 from automl_cnn.text import readable
-from automl_cnn.track import champion, database
+from automl_cnn.track import champion, database, labels
 from automl_cnn.track.database import PARENT_TAG, STUDY_TAG
 from automl_cnn.track.quiet import quiet_mlflow
 from automl_cnn.transfer import name_of
 
 TRIAL_TAG = "automl_cnn.trial"
 NOTE = "A study of automl-cnn. The plus sign before a run opens its trials; `best_score` is what a trial counts for, `score` its curve."
+PROFILE = ("images", "splits", "skipped", "duplicates", "native", IMAGES, LABELS_EACH)  # of a data set
 KIND = "custom_model_development"  # which pages MLflow shows: runs and charts, not chats
 CURVES = ("loss", "accuracy", "val_loss", "val_accuracy", "score", "learning_rate", "clean_loss", "clean_accuracy")
 STATUS = {State.COMPLETE: "FINISHED", State.STOPPED: "FINISHED", State.PRUNED: "KILLED", State.FAILED: "FAILED"}
 ENDED = ("FINISHED", "KILLED", "FAILED")
-FRONT = "front.json"
+FRONT, LABELS = "front.json", "labels.json"
 METRICS_A_BATCH = 1000  # MLflow's own limits
 PARAMS_A_BATCH = 100
 FIRST_START = 60.0  # seconds that another search may take to make the tables
@@ -104,10 +106,10 @@ class Tracker:
             "stopped_by": result.stopped_by,
             "what_helped": json.dumps([dataclasses.asdict(entry) for entry in helped(result.leaderboard)]),
             "members": json.dumps(dict(result.members)) if result.members else None,
+            "task": result.task,
         }
         self._log(self._run, metrics=self._points(figures, time.time()), tags=tags)
-        if result.front:
-            self._front(result)
+        self._tables(result)
         champion.register(
             self._client,
             experiment=self._experiment,
@@ -132,13 +134,18 @@ class Tracker:
     def wait(self) -> None:
         """Nothing is ever outstanding: each method writes before it returns."""
 
-    def _front(self, result: StudyResult) -> None:
-        """The Pareto front, as a table that MLflow shows among the run's artifacts; written again each time."""
-        rows = result.table
-        columns = list(rows[0]) if rows else []
-        self._client.log_dict(self._run, {"columns": columns, "data": [[row[column] for column in columns] for row in rows]}, FRONT)
-        tables = json.dumps([{"path": FRONT, "type": "table"}])
-        self._log(self._run, tags={"objectives": ", ".join(result.objectives), "front": ", ".join(map(str, result.front)), "mlflow.loggedArtifacts": tables})
+    def _tables(self, result: StudyResult) -> None:
+        """The Pareto front and the scores of each label, where there are any, as tables among the run's artifacts; written again each time."""
+        tables = {FRONT: result.table if result.front else [], LABELS: labels.rows(result)}
+        shown = {name: rows for name, rows in tables.items() if rows}
+        for name, rows in shown.items():
+            columns = list(rows[0])
+            self._client.log_dict(self._run, {"columns": columns, "data": [[row[column] for column in columns] for row in rows]}, name)
+        if result.front:
+            self._log(self._run, tags={"objectives": ", ".join(result.objectives), "front": ", ".join(map(str, result.front))})
+        if shown:
+            self._log(self._run, tags={"mlflow.loggedArtifacts": json.dumps([{"path": name, "type": "table"} for name in shown])})
+        self._log(self._run, metrics=self._points(labels.figures(result), time.time()))
 
     def _open(self) -> None:
         """Reopen or create the study's run, and read what MLflow knows about its trials."""
@@ -167,7 +174,7 @@ class Tracker:
             client.update_run(run.info.run_id, status="RUNNING")
         config, dataset = self._settings
         new = {key: value for key, value in config.items() if key not in run.data.params and value is not None}
-        self._log(run.info.run_id, params=new, tags={"config": json.dumps(dict(config))})
+        self._log(run.info.run_id, params=new, tags={"config": json.dumps(dict(config)), "task": task_of(dataset).name})
         self._dataset(run.info.run_id, dataset)
         self._trials = self._known(run.info.run_id)
         self._best = run.data.metrics.get("best_score")
@@ -259,7 +266,7 @@ class Tracker:
             source_type="local",
             source=json.dumps({"uri": str(summary.get("folder", ""))}),
             schema=json.dumps(schema)[:65_000],
-            profile=json.dumps({key: summary[key] for key in ("images", "splits", "skipped", "duplicates", "native") if key in summary}),
+            profile=json.dumps({key: summary[key] for key in PROFILE if key in summary}),
         )
         self._client.log_inputs(run, datasets=[DatasetInput(entry, [InputTag("mlflow.data.context", "training")])])
 

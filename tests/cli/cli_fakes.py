@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 from automl_cnn.records import Epoch, Fidelity, Job, NetCost, Progress, Started, State, StudyResult, Trial
+from automl_cnn.tasks import Multiclass
 
 
 def epoch(number: int, score: float, epochs: int = 12) -> Epoch:
@@ -67,6 +68,11 @@ class FakeDataset:
     duplicates = 2
     skipped = tuple(SimpleNamespace(path=f"daisy/{index}.jpg", reason="truncated") for index in range(7))
     notes = ("class rose has 12 images only",)
+    task = Multiclass(3)
+    labels_each = ()
+
+    def __len__(self) -> int:
+        return len(self.labels)
 
     def rows(self, split: str) -> range:
         return {"train": range(2248), "val": range(481), "test": range(481)}[split]

@@ -56,11 +56,17 @@ def test_without_test_images_the_validation_images_decide():
 
 
 def test_a_class_that_is_never_answered_is_named():
-    assert silent(["defect", "ok"], "test", ((0, 3), (0, 57))) == ("Never answered on the test images: 'defect' (0 of 3 right).",)
-    assert silent(["defect", "ok"], "test", ((1, 2), (0, 57))) == silent(["a"], "test", ()) == ()
-    assert silent(["defect", "ok"], "test", ((0, 0), (0, 57))) == ()  # there is none
+    two = {"classes": ["defect", "ok"]}
+    assert silent(two, "test", ((0, 3), (0, 57))) == ("Never answered on the test images: 'defect' (0 of 3 right).",)
+    assert silent(two, "test", ((1, 2), (0, 57))) == silent({"classes": ["a"]}, "test", ()) == ()
+    assert silent(two, "test", ((0, 0), (0, 57))) == ()  # there is none
     many = tuple(tuple(1 if column == 0 else 0 for column in range(9)) for _ in range(9))
-    assert silent([f"c{number}" for number in range(9)], "validation", many)[0].endswith("'c5' (0 of 1 right) and 3 more.")
+    assert silent({"classes": [f"c{number}" for number in range(9)]}, "validation", many)[0].endswith("'c5' (0 of 1 right) and 3 more.")
+
+
+def test_a_label_that_is_never_answered_is_named():
+    data = {"classes": ["cat", "dog"], "task": "multilabel"}
+    assert silent(data, "test", ((0, 0, 4, 6), (3, 0, 2, 5))) == ("Never answered on the test images: 'cat' (0 of 4 right).",)
 
 
 def test_terminal_report_and_card_show_the_same_before_or_beside_the_score():

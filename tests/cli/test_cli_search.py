@@ -83,6 +83,7 @@ def test_flags_become_settings(cli, fake_search, tmp_path):
         "--columns": "path=file",
         "--labels": str(tmp_path / "suspects.csv"),
         "--group-by": r"(person\d+)",
+        "--task": "multiclass",
         "--fit": "pad",
         "--folds": 5,
     }
@@ -123,6 +124,7 @@ def test_flags_become_settings(cli, fake_search, tmp_path):
         columns="path=file",
         labels=tmp_path / "suspects.csv",
         group_by=r"(person\d+)",
+        task="multiclass",
         fit="pad",
         folds=5,
         drop_leaks=True,

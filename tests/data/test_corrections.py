@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from automl_cnn.data.corrections import corrected, read
+from automl_cnn.data.labelsets import LabelSets
 from automl_cnn.data.scan import Scan
 from automl_cnn.errors import DataError
 
@@ -44,6 +45,45 @@ def test_names_with_line_ends_and_other_delimiters_are_read(tmp_path):
 def test_what_cannot_be_applied_is_refused_with_its_line(tmp_path, line, words):
     with pytest.raises(DataError, match=words):
         applied(tmp_path, line)
+
+
+SETS = Scan(
+    Path("pets"), ("cat", "cat|dog", "night"), (("1.jpg", 0, None), ("2.jpg", 1, "val"), ("3.jpg", 2, None)), label_sets=LabelSets(
+        ("cat", "dog", "night"), ((0,), (0, 1), (2,))
+    ),
+)  # fmt: skip
+
+
+def labels_after(tmp_path, *lines):
+    """By file, the labels of `SETS` after a list was applied."""
+    place = tmp_path / "suspects.csv"
+    place.write_text("\n".join(["action,path,label", *lines]) + "\n")
+    after = corrected(SETS, read(place), place)
+    return {path: tuple(after.label_sets.names[one] for one in after.label_sets.sets[label]) for path, label, _ in after.files}
+
+
+def test_several_labels_change_to_sets_that_no_other_image_has(tmp_path):
+    after = labels_after(tmp_path, "relabel,1.jpg,night|cat", "relabel,3.jpg,dog|night", "keep,2.jpg,")
+    assert after == {"1.jpg": ("cat", "night"), "2.jpg": ("cat", "dog"), "3.jpg": ("dog", "night")}
+    assert labels_after(tmp_path, "relabel,1.jpg,|")["1.jpg"] == ()
+
+
+def test_the_only_image_with_a_set_of_labels_may_be_left_out(tmp_path):
+    assert set(labels_after(tmp_path, "exclude,1.jpg,")) == {"2.jpg", "3.jpg"}
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("relabel,1.jpg,cat|dogs", "there is no label 'dogs'. Did you mean 'dog'.* The labels: 'cat', 'dog', 'night'"),
+        ("relabel,1.jpg,", "expected the new labels, as in cat|dog, or | where none applies"),
+        ("exclude,2.jpg,", "leaves no image in 'dog'. Keep some, or leave the label out of the table"),
+        ("relabel,3.jpg,cat", "leaves no image in 'night'"),
+    ],
+)
+def test_labels_that_cannot_change_are_refused(tmp_path, line, words):
+    with pytest.raises(DataError, match=words.replace("|", r"\|")):
+        labels_after(tmp_path, line)
 
 
 def test_what_is_no_list_is_refused(tmp_path):

@@ -178,3 +178,22 @@ def test_every_task_answers_every_question(task):
     assert task.brier(truth, task.targets(truth)) == 0
     assert task.constant(truth).shape == (3,)
     assert task.favorite(truth, ["a", "b", "c"])
+
+
+def test_tallies_of_labels_are_recall_precision_and_f1():
+    cat, never, absent = Multilabel(3).tallies(((6, 2, 3, 9), (0, 0, 4, 16), (0, 5, 0, 15)))
+    assert (cat.images, cat.answered, cat.recall, cat.precision) == (9, 8, 6 / 9, 6 / 8)
+    assert cat.f1 == pytest.approx(2 * cat.recall * cat.precision / (cat.recall + cat.precision))
+    assert (never.recall, never.precision, never.f1) == (0.0, None, 0.0)
+    assert (absent.recall, absent.precision, absent.f1) == (None, 0.0, 0.0)
+
+
+def test_tallies_of_classes_are_rows_and_columns():
+    first, second = Multiclass(2).tallies(((7, 3), (1, 9)))
+    assert (first.images, first.answered, first.right) == (10, 8, 7)
+    assert (second.images, second.answered, second.right) == (10, 12, 9)
+
+
+def test_the_same_outputs_are_silent_as_before():
+    assert Multiclass(3).silent(((5, 0, 0), (2, 0, 0), (0, 0, 0))) == [(1, 2)]
+    assert Multilabel(2).silent(((0, 0, 4, 6), (1, 0, 2, 7))) == [(0, 4)]

@@ -142,8 +142,16 @@ class Finish:
             winner_found_at=self._found_at(best),
             tested=max(1, len(self.record.group(TESTS))),
         )
-        result = dataclasses.replace(result, **joined)
-        return dataclasses.replace(result, caveats=caveats(self.record.settings[DATA], result, *self._confusion(test)))
+        split, confusion = self._confusion(test)
+        result = dataclasses.replace(result, **joined, **self._of_task(confusion))
+        return dataclasses.replace(result, caveats=caveats(self.record.settings[DATA], result, split, confusion))
+
+    def _of_task(self, confusion: Matrix) -> dict[str, Any]:
+        """What was asked, and where labels have thresholds, these and how well each label is answered."""
+        task, names = self.dataset.task, self.dataset.classes
+        thresholds = dict(zip(names, read_card(self.folder.model).get(THRESHOLDS) or (), strict=False))
+        tallies = task.tallies(confusion) if thresholds else []
+        return {"task": task.name, "thresholds": thresholds, "per_label": {name: tally.as_dict() for name, tally in zip(names, tallies, strict=False)}}
 
     @contextlib.contextmanager
     def as_room_allows(self) -> Iterator[None]:

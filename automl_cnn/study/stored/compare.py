@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from automl_cnn.judged import kind, scored_splits
+from automl_cnn.caveats import images_in
+from automl_cnn.judged import kind, metric_name, scored_splits
 from automl_cnn.metrics import wilson
 from automl_cnn.space import Scalar
 from automl_cnn.study.stored.overview import Interval, Overview
 
 SPLIT = ("seed", "val_share", "test_share")  # with the images, what decides which of them are test images
+COUNTED = ("accuracy", "subset_accuracy")  # metrics that are shares of images
 COUNTS = (
     "Method: the 95 % interval of the difference between two shares of right answers (Newcombe 1998, method 10), from the counts on the same "
     "{images:,} {split} images, taken as if they were drawn apart, which is cautious; more than chance where it leaves out 0."
@@ -54,7 +56,7 @@ def compare(studies: Sequence[Overview]) -> Comparison:
     warnings = _warnings(studies, split)
     scored = [(study.name, *score) for study in studies if (score := _score(study, split))]
     images = _images(studies[0], split)
-    counted = studies[0].metric == "accuracy" and images > 0
+    counted = studies[0].metric in COUNTED and images > 0
     method = ""
     differences: list[Difference] = []
     if not warnings and len(scored) > 1:
@@ -90,7 +92,7 @@ def _score(study: Overview, split: str) -> tuple[float, Interval | None] | None:
 
 def _images(study: Overview, split: str) -> int:
     splits = ("test",) if split == "test" else scored_splits(_folds(study))
-    return sum(sum(study.data.get("splits", {}).get(one, ())) for one in splits)
+    return sum(images_in(study.data, one) for one in splits)
 
 
 def _folds(study: Overview) -> int:
@@ -112,7 +114,7 @@ def _warnings(studies: Sequence[Overview], split: str) -> list[str]:
             sentences.append(f"The images were split differently: {key} is {_each(values)}.")
     metrics = [study.metric for study in studies]
     if len(set(metrics)) > 1:
-        sentences.append(f"The metrics differ: {_each(metrics)}.")
+        sentences.append(f"The metrics differ: {_each(list(map(metric_name, metrics)))}.")
     kinds = list(dict.fromkeys(kind(_folds(study)) for study in studies if study.best))
     if split == "val" and len(kinds) > 1:
         sentences.append(UNLIKE.format(kinds=" and by ".join(kinds)))

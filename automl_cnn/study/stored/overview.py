@@ -16,7 +16,7 @@ from typing import Any
 from automl_cnn import paths
 from automl_cnn.config import METRICS, StudyConfig, read_toml, seconds, study_config
 from automl_cnn.errors import ConfigError, DataError, StoreError, did_you_mean
-from automl_cnn.judged import folds_of, refit_of
+from automl_cnn.judged import calibration_of, cuts, folds_of, refit_of
 from automl_cnn.pareto import front, winner
 from automl_cnn.places import is_study_name, moved
 from automl_cnn.records import Folds, Refit, State, Trial
@@ -105,6 +105,12 @@ class Overview:
         """The best trial's recipe over every image; None where no folds were asked for."""
         best, result = self.best, self.result
         return folds_of(result.get("cross_validation")) if best is not None and result is not None and result["trial"] == best.number else None
+
+    @property
+    def cuts(self) -> str:
+        """The thresholds of the best trial's labels, in a line; empty where there are none."""
+        best, result = self.best, self.result
+        return cuts(calibration_of(result.get("calibration"))) if best is not None and result is not None and result["trial"] == best.number else ""
 
     @property
     def caveats(self) -> tuple[str, ...]:

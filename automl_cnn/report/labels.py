@@ -1,0 +1,61 @@
+"""How well each of several labels is answered, in place of a confusion matrix: an image may have any of them, so that none is taken for another."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from automl_cnn.caveats import task_of
+from automl_cnn.facts import Facts
+from automl_cnn.judged import calibration_of, cuts
+from automl_cnn.metrics import wilson
+from automl_cnn.report.images import counted, names_of
+from automl_cnn.report.numbers import percent
+from automl_cnn.report.parts import LabelRow, PerLabel
+from automl_cnn.tasks import Tally
+
+SHOWN = 30  # labels that are shown at once; the others behind a fold
+
+
+def per_label(facts: Facts) -> PerLabel | None:
+    """Each label in figures, the lowest F1 first; None of classes, or where nothing was counted."""
+    matrix, split = counted(facts)
+    task = task_of(facts.data)
+    if not matrix or task.exclusive:
+        return None
+    calibration = calibration_of((facts.result or {}).get("calibration"))
+    thresholds = calibration.thresholds if calibration is not None else ()
+    names, tallies = names_of(facts, len(matrix)), task.tallies(matrix)
+    order = sorted(range(len(tallies)), key=lambda number: (_or(tallies[number].f1, math.inf), number))
+    rows = tuple(_row(names[number], tallies[number], thresholds[number] if len(thresholds) == len(names) else None) for number in order)
+    words = cuts(calibration)
+    return PerLabel(split, _sentence(tallies), rows[:SHOWN], rows[SHOWN:], f"Thresholds: {words}." if words else "")
+
+
+def _row(name: str, tally: Tally, threshold: float | None) -> LabelRow:
+    low, high = wilson(tally.right, tally.images) if tally.images else (0.0, 1.0)
+    return LabelRow(
+        label=name,
+        images=tally.images,
+        recall=_share(tally.recall),
+        margin=f"{percent(low, 0)} to {percent(high, 0)}" if tally.images else "",
+        precision=_share(tally.precision),
+        f1="-" if tally.f1 is None else f"{tally.f1:.3f}",
+        bar=_or(tally.f1, 0.0),
+        threshold="-" if threshold is None else f"{threshold:.2f}",
+    )
+
+
+def _sentence(tallies: Sequence[Tally]) -> str:
+    """All labels together."""
+    images, answered, right = (sum(getattr(tally, name) for tally in tallies) for name in ("images", "answered", "right"))
+    wrong = answered - right
+    return f"Of the {images:,} labels that these images have, {right:,} were answered and {images - right:,} missed; {wrong:,} others were answered wrongly."
+
+
+def _share(share: float | None) -> str:
+    return "-" if share is None else percent(share, 0)
+
+
+def _or(number: float | None, other: float) -> float:
+    return other if number is None else number

@@ -1,0 +1,132 @@
+"""The words that differ between the tasks, where people read: one table, by the name of the task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Words:
+    """What the network tells apart (`one`, `many`), what an image has of it (`each`), and how findings and scores are worded."""
+
+    one: str
+    many: str
+    each: str
+    images_of: str  # images with a number of these, as in "{images} of {count} classes"
+    same: str  # the baseline: the answer that needs no image
+    blind: str  # the same of a network that is no better
+    usual: str  # what that answer is
+    right: str  # of a network that answers an image correctly
+    rightly: str  # the same without a verb
+    share_right: str  # the share of such images, on the axis of a chart
+    cost_title: str  # of the charts of score against cost
+    decisions: str  # what has a confidence
+    confident: str  # what a confidence is, where that has to be said
+    kept: str  # what calibration leaves as it is
+    imbalance: str
+    small: str  # advice for those with few images
+    images_in: str
+    same_kind: str  # of two images
+    conflict: tuple[str, str]  # of one photo, and of several, whose files do not agree
+    conflict_title: str  # headings of problems, where those of `automl_cnn.problems` do not fit
+    twice: str  # how the same bytes appear where they do not agree
+    elsewhere: str  # why such a file was left out
+    small_title: str
+    unequal: str
+    unequal_search: str
+    unequal_title: str
+    scarce: str
+    shortcut: str  # what can be guessed from the files
+    shortcut_title: str
+    by_network: str  # what only a network can check
+    full_check: str  # what `automl-cnn check` adds to the check of a search
+    also_checked: str
+
+    def count(self, number: int) -> str:
+        """`1 label`, `10 labels`."""
+        return f"{number:,} {self.one if number == 1 else self.many}"
+
+    def of(self, images: str, number: int) -> str:
+        """Images, and how many classes or labels they have among them."""
+        return self.images_of.format(images=images, count=self.count(number))
+
+    def among(self, images: str, number: int) -> str:
+        """The same, of a folder that was checked."""
+        return self.images_in.format(images=images, count=self.count(number))
+
+
+MULTICLASS = Words(
+    one="class",
+    many="classes",
+    each="one class each",
+    images_of="{images} of {count}",
+    same="always answering the most frequent class",
+    blind="answering the most frequent class every time",
+    usual="the most frequent class",
+    right="is right",
+    rightly="right",
+    share_right="accuracy",
+    cost_title="Accuracy and cost",
+    decisions="images",
+    confident="",
+    kept="every label stays the same",
+    imbalance="the largest class has {times} times the training images of the smallest",
+    small="Add images. A hundred a class is a good beginning for photos.",
+    images_in="{images} in {count}",
+    same_kind="of the same class",
+    conflict=("lies in several classes", "lie in several classes"),
+    conflict_title="",
+    twice="under several classes",
+    elsewhere="the same bytes are in another class",
+    small_title="",
+    unequal="The classes are unequal: {most:,} images of '{frequent}', {least:,} of '{rare}'.",
+    unequal_search="It weights the classes in training, and chooses models by {metric}; --metric changes that.",
+    unequal_title="",
+    scarce="small classes",
+    shortcut="The class can be guessed",
+    shortcut_title="",
+    by_network="labels, outliers and altered copies across classes",
+    full_check="checks everything",
+    also_checked="checks the labels too",
+)
+MULTILABEL = Words(
+    one="label",
+    many="labels",
+    each="several labels each",
+    images_of="{images}, several of {count} each",
+    same="the same answer to every image",
+    blind="the same answer to every image",
+    usual="how frequent each label is",
+    right="has all labels right",
+    rightly="all labels right",
+    share_right="share with all labels right",
+    cost_title="Score and cost",
+    decisions="decisions",
+    confident="Of each image, every label is a decision, and its confidence is that the label applies, or that it does not.",
+    kept="for each label, images stay in the same order",
+    imbalance="the most frequent label is on {times} times as many training images as the rarest",
+    small="Add images that have these labels. A hundred for each label is a good beginning for photos.",
+    images_in="{images}, several of {count} each",
+    same_kind="with the same labels",
+    conflict=("has different labels in different files", "have different labels in different files"),
+    conflict_title="One photo with different labels",
+    twice="with different labels",
+    elsewhere="the same bytes have other labels in another file",
+    small_title="Rare labels",
+    unequal="The labels are unequal: '{frequent}' is on {most:,} images, '{rare}' on {least:,}.",
+    unequal_search="It gives images with rare labels more weight in training, and chooses models by {metric}; --metric changes that.",
+    unequal_title="Unequal labels",
+    scarce="rare labels",
+    shortcut="The labels can be guessed",
+    shortcut_title="The labels show in the files",
+    by_network="altered copies with different labels",
+    full_check="checks for these copies; the labels themselves are not checked where an image may have several",
+    also_checked="looks for altered copies with different labels too",
+)
+WORDS: Mapping[str, Words] = {"multiclass": MULTICLASS, "multilabel": MULTILABEL}
+
+
+def words_for(task: object) -> Words:
+    """The words of a task by its name; of one that is not known, those of classes."""
+    return WORDS.get(str(task), MULTICLASS)
