@@ -19,10 +19,13 @@ from automl_cnn.urls import Url, hidden
 Metric = Literal["accuracy", "balanced_accuracy", "f1", "auc", "mean_average_precision", "micro_f1", "subset_accuracy"]
 Fit = Literal["squash", "pad", "crop"]  # as in automl_cnn.data.fit
 METRICS: tuple[Metric, ...] = get_args(Metric)
+OF_CLASSES: tuple[Metric, ...] = ("accuracy", "balanced_accuracy", "f1", "auc")  # where an image has one class; as in automl_cnn.tasks
+OF_LABELS: tuple[Metric, ...] = ("mean_average_precision", "f1", "micro_f1", "subset_accuracy", "auc")  # where it may have several labels
 AUTOMATIC = (
     "Default: accuracy; balanced_accuracy where always answering the most frequent class gets half-way from chance to 1 "
-    "(with two classes, three quarters of the training images)."
+    "(with two classes, three quarters of the training images); mean_average_precision where an image may have several labels."
 )
+WHAT_IS_BEST = f"What is best: {', '.join(OF_CLASSES)}; where an image may have several labels, {', '.join(OF_LABELS)}. {AUTOMATIC}"
 SAMPLERS: dict[str, tuple[str, ...]] = {
     "optuna": ("tpe", "gp", "cmaes", "nsga2", "nsga3", "random"),
     "keras-tuner": ("bayesian", "hyperband", "random", "grid"),
@@ -128,7 +131,7 @@ class StudyConfig(BaseModel):
     data: Annotated[
         Images,
         Flag(
-            "A folder with one subfolder of images per class, an archive of one, or a table (CSV, JSON lines, Parquet) with a path and a label; "
+            "A folder with one subfolder of images per class, an archive of one, or a table (CSV, JSON lines, Parquet) with a path and a label, or several; "
             "a path, or a URL such as s3://bucket/photos.",
             DATA,
             identity=True,
@@ -174,7 +177,7 @@ class StudyConfig(BaseModel):
         Literal["multiclass", "multilabel"] | None,
         Flag(
             "What is asked: multiclass (one class for each image) or multilabel (any number of labels). Default: multilabel where a table has several labels "
-            "in a cell, as in cat|dog, or a column of zeros and ones for each label.",
+            "in a cell, as in cat|dog (| alone: none), or no column of labels but one of zeros and ones for each label.",
             DATA,
             identity=True,
         ),
@@ -184,9 +187,7 @@ class StudyConfig(BaseModel):
     ] = False
     labels: Annotated[File | None, Flag("A list of labels to change and images to leave out, as `automl-cnn check --fix FILE` writes it.", DATA, Path)] = None
     class_weights: Annotated[Literal["auto", "on", "off"], Flag("auto, on or off: weigh rare classes up.", DATA, identity=True)] = "auto"
-    metric: Annotated[Metric | None, Flag(f"What is best: {', '.join(METRICS)}. {AUTOMATIC}", DATA, identity=True)] = (
-        None  # None: what suits the images, see automl_cnn.metrics.suited
-    )
+    metric: Annotated[Metric | None, Flag(WHAT_IS_BEST, DATA, identity=True)] = None  # None: what suits the images, see automl_cnn.metrics.suited
     objectives: Annotated[
         Objectives | None,
         Flag(

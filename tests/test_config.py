@@ -45,3 +45,12 @@ def test_a_file_of_weights_needs_the_name_of_what_is_in_it():
     with pytest.raises(ConfigError, match="needs pretrained = NAME"):
         study_config({"data": "images", "weights": "mine.pth"})
     assert study_config({"data": "images", "weights": "mine.pth", "pretrained": "lite0"}).pretrained == "lite0"
+
+
+def test_help_names_the_metrics_of_each_task():
+    from automl_cnn import config
+    from automl_cnn.tasks import Multiclass, Multilabel
+
+    assert Multiclass.metrics == config.OF_CLASSES
+    assert Multilabel.metrics == config.OF_LABELS
+    assert set(config.OF_CLASSES + config.OF_LABELS) == set(config.METRICS)

@@ -31,14 +31,14 @@ def check(
     data: Annotated[
         str,
         typer.Option(
-            help="A folder with one subfolder of images per class, an archive of one, or a table with a path and a label; a path, or a URL such as "
+            help="A folder with one subfolder of images per class, an archive of one, or a table with a path and a label, or several; a path, or a URL such as "
             "s3://bucket/photos.",
             metavar="PATH|URL",
         ),
     ],
     columns: Annotated[str | None, typer.Option(help="The columns of a table, where they are called otherwise: path=file,label=species.")] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Without a network: labels and altered copies across classes are not checked.", rich_help_panel=HOW)
+        bool, typer.Option("--quick", help="Without a network: labels and altered copies across classes or labels are not checked.", rich_help_panel=HOW)
     ] = False,
     time: Annotated[
         str, typer.Option(help="How long a network may look at the images, as in 2m; of a larger set it sees a random part.", rich_help_panel=HOW)

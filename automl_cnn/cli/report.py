@@ -25,7 +25,9 @@ def report(
     name: Annotated[str | None, typer.Argument(help="A study's name. Default: the study last worked on.", show_default=False)] = None,
     out: Annotated[Path | None, typer.Option(help="The file to write. Default: report.html in the study's folder.", show_default=False)] = None,
     open_: Annotated[bool, typer.Option("--open", help="Open it in a web browser.")] = False,
-    quick: Annotated[bool, typer.Option("--quick", help="Do not look at images: without confusion matrix and mistakes where the search left none.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Do not look at images: without confusion matrix or labels, and without mistakes where the search left none.")
+    ] = False,
     store: InStore = STORE,
 ) -> None:
     """Write what was found as one HTML page, which needs no network and nothing beside it.
