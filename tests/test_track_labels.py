@@ -9,7 +9,7 @@ from test_track import CONFIG, DATASET, TRIALS, result_of
 from automl_cnn.store import Store
 from automl_cnn.track import Tracker, champion, labels
 
-SCORES = {"images": 9, "recall": 0.5, "precision": None, "f1": 0.25}
+SCORES = {"images": 9, "answered": 0, "right": 0, "recall": 0.5, "precision": None, "f1": 0.25}
 DATA = {**DATASET, "task": "multilabel", "images_by_split": {"train": 50, "val": 10, "test": 10}, "labels_per_image": [10, 60, 30]}
 
 
@@ -33,8 +33,8 @@ def test_the_winner_has_scores_and_thresholds_of_each_label(tmp_path, monkeypatc
     }  # fmt: skip
     assert "precision/cat" not in run.data.metrics  # it was never answered
     table = json.loads((tmp_path / "out" / "labels.json").read_text()) if _download(tracker, tmp_path / "out") else {}
-    assert table["columns"] == ["label", "images", "recall", "precision", "f1", "threshold"]
-    assert table["data"][0] == ["cat", 9, 0.5, None, 0.25, 0.25]
+    assert table["columns"] == ["label", "images", "answered", "right", "recall", "precision", "f1", "threshold"]
+    assert table["data"][0] == ["cat", 9, 0, 0, 0.5, None, 0.25, 0.25]
     assert json.loads(run.data.tags["mlflow.loggedArtifacts"]) == [{"path": "labels.json", "type": "table"}]
     (data,) = run.inputs.dataset_inputs
     assert json.loads(data.dataset.profile)["images_by_split"] == {"train": 50, "val": 10, "test": 10}

@@ -19,17 +19,28 @@ SHOWN = 30  # labels that are shown at once; the others behind a fold
 
 def per_label(facts: Facts) -> PerLabel | None:
     """Each label in figures, the lowest F1 first; None of classes, or where nothing was counted."""
-    matrix, split = counted(facts)
-    task = task_of(facts.data)
-    if not matrix or task.exclusive:
+    tallies, split = _tallies(facts)
+    if not tallies or task_of(facts.data).exclusive:
         return None
     calibration = calibration_of((facts.result or {}).get("calibration"))
     thresholds = calibration.thresholds if calibration is not None else ()
-    names, tallies = names_of(facts, len(matrix)), task.tallies(matrix)
+    names = names_of(facts, len(tallies))
     order = sorted(range(len(tallies)), key=lambda number: (_or(tallies[number].f1, math.inf), number))
     rows = tuple(_row(names[number], tallies[number], thresholds[number] if len(thresholds) == len(names) else None) for number in order)
     words = cuts(calibration)
     return PerLabel(split, _sentence(tallies), rows[:SHOWN], rows[SHOWN:], f"Thresholds: {words}." if words else "")
+
+
+def _tallies(facts: Facts) -> tuple[list[Tally], str]:
+    """What was counted on the images of a split: the test images if they were scored. The result has their counts where nobody looked at the mistakes."""
+    matrix, split = counted(facts)
+    best, result = facts.winner, facts.result or {}
+    kept = result.get("per_label") or {} if best is not None and result.get("trial") == best.number else {}
+    if kept and split != "test" and (not matrix or result.get("test_score") is not None):
+        return [Tally(*(int(one[name]) for name in ("images", "answered", "right"))) for one in kept.values()], (
+            "validation" if result.get("test_score") is None else "test"
+        )
+    return task_of(facts.data).tallies(matrix), split
 
 
 def _row(name: str, tally: Tally, threshold: float | None) -> LabelRow:

@@ -79,7 +79,7 @@ class Tally:
 
     def as_dict(self) -> dict[str, float | None]:
         """JSON-ready."""
-        return {"images": self.images, "recall": self.recall, "precision": self.precision, "f1": self.f1}
+        return {"images": self.images, "answered": self.answered, "right": self.right, "recall": self.recall, "precision": self.precision, "f1": self.f1}
 
 
 @dataclass(frozen=True)

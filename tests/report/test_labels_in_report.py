@@ -62,6 +62,20 @@ def test_test_images_come_first_where_they_were_counted():
     assert {row.f1 for row in shown.labels.rows} == {"1.000"}
 
 
+def test_without_a_look_at_the_mistakes_the_result_has_the_counts():
+    scores = {"cat": (9, 10, 8), "dog": (6, 0, 0), "night": (2, 2, 2)}
+    kept = {name: dict(zip(("images", "answered", "right"), counts, strict=True)) for name, counts in scores.items()}
+    best = trial(1, 0.82, "resnet")
+    without = labeled(evidence=None, without_evidence="No time was left.", result={**result(best, 0.8), "per_label": kept})
+    shown = view(without).labels
+    assert shown.split == "test"
+    assert [(row.label, row.f1, row.threshold) for row in shown.rows] == [("dog", "0.000", "-"), ("cat", "0.842", "-"), ("night", "1.000", "-")]
+    looked = labeled(result={**result(best, 0.8), "per_label": kept})  # later, when nobody scored the test images again
+    assert view(looked).labels == shown
+    assert view(labeled(result={**result(best, None), "per_label": kept})).labels.sentence.startswith("Of the 18 labels")
+    assert view(labeled(evidence=None, result={**result(trial(0, 0.7), 0.8), "per_label": kept})).labels is None
+
+
 def test_many_labels_are_behind_a_fold():
     names = [f"label {number}" for number in range(50)]
     data = {**DATA, "classes": names, "splits": {split: [5] * 50 for split in ("train", "val", "test")}}
