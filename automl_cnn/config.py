@@ -16,7 +16,7 @@ from automl_cnn.flags import DATA, DEPLOY, ENGINE, LIMITS, SPACE, Flag
 from automl_cnn.places import moved, store_of, store_path
 from automl_cnn.urls import Url, hidden
 
-Metric = Literal["accuracy", "balanced_accuracy", "f1", "auc", "mean_average_precision", "micro_f1", "subset_accuracy"]
+Metric = Literal["accuracy", "balanced_accuracy", "f1", "auc", "quadratic_kappa", "mean_average_precision", "micro_f1", "subset_accuracy"]
 Fit = Literal["squash", "pad", "crop"]  # as in automl_cnn.data.fit
 METRICS: tuple[Metric, ...] = get_args(Metric)
 AUTOMATIC = (
@@ -177,6 +177,16 @@ class StudyConfig(BaseModel):
             "in a cell, as in cat|dog, or a column of zeros and ones for each label.",
             DATA,
             identity=True,
+        ),
+    ] = None
+    ordered: Annotated[
+        Names | None,
+        Flag(
+            "The classes from the lowest to the highest, where they have an order: low,medium,high. Models are then chosen by quadratic kappa, to which a "
+            "near miss is better than a far one.",
+            DATA,
+            identity=True,
+            placeholder="NAMES",
         ),
     ] = None
     drop_leaks: Annotated[

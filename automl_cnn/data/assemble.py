@@ -50,6 +50,7 @@ def assemble(
     refused: Sequence[tuple[str, str]] = (),
     families: Sequence[Sequence[int]] = (),
     label_sets: LabelSets | None = None,
+    ordered: bool = False,
 ) -> Dataset:
     """The data set of `files` (path, class, given split), row by row the pixels in `array`. `families` are rows that must stay on one side of every split.
 
@@ -81,6 +82,7 @@ def assemble(
         name=name,
         folder=folder,
         classes=names,
+        ordered=ordered,
         label_sets=() if label_sets is None else label_sets.sets,
         channels=decoded.channels,
         side=decoded.side,

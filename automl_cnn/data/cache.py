@@ -110,6 +110,7 @@ def dataset_of(source: Source, cache: Path, splitting: Splitting = PLAIN, group_
         splitting=splitting,
         families=families,
         label_sets=files.label_sets,
+        ordered=files.ordered,
     )
 
 

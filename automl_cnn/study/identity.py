@@ -35,6 +35,7 @@ ONCE = {  # before it could be chosen
     "drop_leaks": False,
     "fit": "squash",
     "task": None,
+    "ordered": None,
 }
 
 
@@ -95,9 +96,10 @@ def settled(config: StudyConfig, record: Record, dataset: Dataset) -> StudyConfi
     """
     if config.metric is not None:
         if config.metric not in dataset.task.metrics:
+            order = " It needs classes with an order: --ordered low,medium,high." if config.metric == "quadratic_kappa" and dataset.task.exclusive else ""
             raise ConfigError(
                 f"The images have {KINDS[dataset.task.name]}, and --metric {config.metric} does not suit that: expected one of "
-                f"{', '.join(dataset.task.metrics)}."
+                f"{', '.join(dataset.task.metrics)}.{order}"
             )
         return config
     known = (record.settings.get("identity") or {}).get("metric")

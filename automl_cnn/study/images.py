@@ -11,6 +11,7 @@ from automl_cnn.data.assemble import Splitting
 from automl_cnn.data.corrections import corrected
 from automl_cnn.data.corrections import read as corrections
 from automl_cnn.data.inputs import scan_input
+from automl_cnn.data.scan import in_order
 from automl_cnn.diagnosis.copies import share_of_copies
 from automl_cnn.errors import ImagesGone, StoreError
 from automl_cnn.problems import Checked
@@ -27,12 +28,14 @@ def scanned(config: StudyConfig, store: Store, checking: Checking) -> Scan:
 
     Raises:
         DataError: the folder's layout; a line of the table or of the list cannot be used.
-        ConfigError: `columns` are not there.
+        ConfigError: `columns` are not there, or `ordered` does not name the classes.
     """
     files = scan_input(
         config.data, cache=store.cache_place, columns=config.columns, task=config.task, skip=[store.root], listed=checking.listed, fetched=checking.fetched
     )
-    return files if config.labels is None else corrected(files, corrections(config.labels), config.labels)
+    if config.labels is not None:
+        files = corrected(files, corrections(config.labels), config.labels)
+    return files if config.ordered is None else in_order(files, config.ordered)
 
 
 def prepared(images: Scan, config: StudyConfig, store: Store, checking: Checking) -> Material:

@@ -60,12 +60,16 @@ class Task(ABC):
     outputs: int
 
     name: ClassVar[TaskName]
-    metrics: ClassVar[tuple[Metric, ...]]  # that a winner can be chosen by; the first is the default
     activation: ClassVar[Activation]
     loss: ClassVar[str]  # as Keras calls it
     exclusive: ClassVar[bool]  # whether an image has exactly one of the outputs
 
     # ---- scores
+
+    @property
+    @abstractmethod
+    def metrics(self) -> tuple[Metric, ...]:
+        """What a winner can be chosen by."""
 
     @abstractmethod
     def score(self, metric: Metric, truth: np.ndarray, answers: np.ndarray) -> float:

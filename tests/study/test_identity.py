@@ -7,6 +7,7 @@ from automl_cnn.errors import ConfigError
 from automl_cnn.store import Store
 from automl_cnn.study.identity import as_begun, name_of, same_study, settled
 from automl_cnn.study.observer import NullObserver
+from automl_cnn.tasks import Multiclass
 
 
 class FakeRecord:
@@ -49,6 +50,8 @@ def test_a_study_from_before_engines_could_be_chosen_goes_on():
 
 
 class Unequal:
+    task = Multiclass(2)
+
     fingerprint = "f"
 
     def counts(self, split):

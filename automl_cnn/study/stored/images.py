@@ -16,6 +16,7 @@ from automl_cnn.data import Dataset, pixels, prepare
 from automl_cnn.data.corrections import corrected
 from automl_cnn.data.corrections import read as corrections
 from automl_cnn.data.inputs import scan_input
+from automl_cnn.data.scan import in_order
 from automl_cnn.errors import AutomlCnnError, ConfigError, DataError
 from automl_cnn.places import moved, store_of
 from automl_cnn.store import Store, StudyFolder
@@ -52,7 +53,9 @@ def images_of(folder: StudyFolder, data: Path | Url | None = None) -> Dataset:
     files = scan_input(
         place, cache=Store(root).cache, columns=settings.get("columns") if isinstance(place, Url) or place.is_file() else None, task=settings.get("task")
     )
-    again = prepare(files if labels is None else corrected(files, corrections(labels), labels), Store(root).cache, max_size=size, fit=dataset.fit, **shares)
+    files = files if labels is None else corrected(files, corrections(labels), labels)
+    files = in_order(files, settings["ordered"]) if settings.get("ordered") else files
+    again = prepare(files, Store(root).cache, max_size=size, fit=dataset.fit, **shares)
     if again.fingerprint != dataset.fingerprint or (again.side, len(again)) != (dataset.side, len(dataset)):
         raise DataError(f"The images in {place} are not those of the study '{folder.name}': they were changed since, or are others. {_WHERE}")
     dataset = dataclasses.replace(dataset, array=again.array, folder=again.folder)  # the splits stay those that the study was made with
