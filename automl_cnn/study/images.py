@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from automl_cnn.caveats import COPIES, COPIES_TEST
 from automl_cnn.check.early import early
 from automl_cnn.check.material import Material
@@ -11,6 +13,7 @@ from automl_cnn.data.assemble import Splitting
 from automl_cnn.data.corrections import corrected
 from automl_cnn.data.corrections import read as corrections
 from automl_cnn.data.inputs import scan_input
+from automl_cnn.data.passes import Tell
 from automl_cnn.diagnosis.copies import share_of_copies
 from automl_cnn.errors import ImagesGone, StoreError
 from automl_cnn.problems import Checked
@@ -36,7 +39,8 @@ def scanned(config: StudyConfig, store: Store, checking: Checking) -> Scan:
 def prepared(images: Scan, config: StudyConfig, store: Store, checking: Checking) -> Material:
     """The images decoded and split, with what their files say."""
     source = read(images, store.cache, max_size=config.max_resolution, max_pixels=config.max_pixels, progress=checking.images, fit=config.fit)
-    dataset = dataset_of(source, store.cache, Splitting(config.seed, config.val_share, config.test_share, config.drop_leaks), config.group_by)
+    splitting = Splitting(config.seed, config.val_share, config.test_share, config.drop_leaks)
+    dataset = dataset_of(source, store.cache, splitting, config.group_by, partial(checking.step, "grouping versions of one photo"))
     return Material.of(source, dataset, config.group_by)
 
 
@@ -58,7 +62,7 @@ def look_for_copies(record: Record, dataset: Dataset) -> None:
     record.keep(DATA, {**known, **{key: max(share, known.get(key) or 0.0) for key, share in shares.items()}})
 
 
-def checked(material: Material, folder: StudyFolder, budget: float | None, left: float) -> Checked | None:
+def checked(material: Material, folder: StudyFolder, budget: float | None, left: float, tell: Tell | None = None) -> Checked | None:
     """The check of the images that needs no network, kept with the study: made while the worker starts, and found again while the images are the same.
 
     `left` are the seconds left of the `budget`; None where there are none, and it was not made before.
@@ -75,6 +79,6 @@ def checked(material: Material, folder: StudyFolder, budget: float | None, left:
         return known
     if left <= 0:
         return None
-    made = early(material, min(CHECK_MOST, left, CHECK_MOST if budget is None else CHECK_SHARE * budget))
+    made = early(material, min(CHECK_MOST, left, CHECK_MOST if budget is None else CHECK_SHARE * budget), tell=tell)
     made.save(folder.check)
     return made

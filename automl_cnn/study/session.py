@@ -123,7 +123,7 @@ def _search(
         executor.configure(_setting(config, registry, folder))
         look_for_copies(record, dataset)
         left = float("inf") if config.budget is None else config.budget - record.seconds - (elapsed.now() - started)
-        _check(material.with_dataset(dataset), config, folder, observer, left)
+        _check(material.with_dataset(dataset), config, folder, checking, left)
         observer.known(record.settings[DATA], config.scored_by)
         for text in unequal(record.settings[DATA], config.scored_by):
             observer.note(text)
@@ -160,14 +160,14 @@ def _claimed(
     return material, decode
 
 
-def _check(material: Material, config: StudyConfig, folder: StudyFolder, observer: Observer, left: float) -> None:
+def _check(material: Material, config: StudyConfig, folder: StudyFolder, checking: Checking, left: float) -> None:
     """Keep what is wrong with the images, and say what matters; `left` are the seconds of the budget that are left. No search fails for it."""
     try:
-        known = checked(material, folder, config.budget, left)
+        known = checked(material, folder, config.budget, left, checking.step)
         for text in () if known is None else on_images(known, material.dataset, config):
-            observer.note(text)
+            checking.observer.note(text)
     except Exception as error:  # whatever is in a header
-        observer.note(f"The images could not be checked: {type(error).__name__}: {error}")
+        checking.observer.note(f"The images could not be checked: {type(error).__name__}: {error}")
 
 
 def _begun(config: StudyConfig, record: Record, dataset: Dataset, folder: StudyFolder, observer: Observer) -> tuple[StudyConfig, Dataset]:
