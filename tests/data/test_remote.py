@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 import zipfile
@@ -20,7 +21,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from PIL import Image
 
-from automl_cnn.data import dataset_of, prepare, read
+from automl_cnn.data import dataset_of, prepare, read, storable
 from automl_cnn.data import downloads as downloads_module
 from automl_cnn.data import remote as remote_module
 from automl_cnn.data.elsewhere import copied
@@ -157,6 +158,43 @@ def test_a_table_brings_the_images_that_it_lists_and_no_others(memory, tmp_path,
     memory.pipe_file(f"/there/train.{kind}", out.getvalue() + (b"" if kind == "parquet" else b"\n"))
     prepare(f"memory://there/train.{kind}", tmp_path)
     assert gets == [f"train.{kind}"], "a new table does not bring the images again"
+
+
+@pytest.mark.parametrize(("stem", "ending"), [("p" * 120, ".tar.gz"), ("p" * 101, ".TAR.XZ"), ("照" * 120, ".tar.bz2"), ("p.q" * 60, ".zip")])
+def test_an_archive_with_a_long_name_is_still_one(memory, tmp_path, stem, ending):
+    out = io.BytesIO()
+    if ending == ".zip":
+        with zipfile.ZipFile(out, "w") as archive:
+            for path, content in pets().items():
+                archive.writestr(path, content)
+    else:
+        with tarfile.open(fileobj=out, mode=f"w:{ending.rpartition('.')[2].lower()}") as tar:
+            for path, content in pets().items():
+                entry = tarfile.TarInfo(path)
+                entry.size = len(content)
+                tar.addfile(entry, io.BytesIO(content))
+    memory.pipe_file(f"/sets/{stem}{ending}", out.getvalue())
+    found = scan_input(f"memory://sets/{stem}{ending}", cache=tmp_path / "cache")
+    assert (found.classes, len(found.files)) == (("cat", "dog"), 16)
+
+
+@pytest.mark.parametrize(
+    ("name", "stored"),
+    [
+        ("pets.tar.gz", "pets.tar.gz"),
+        ("a: b?.csv", "a_ b_.csv"),
+        ("x" * 150, "x" * 100),
+        ("x" * 150 + ".tar.gz", "x" * 100 + ".tar.gz"),
+        ("x" * 150 + ".jsonl", "x" * 100 + ".jsonl"),
+        ("x" * 90 + ".2026." + "y" * 90, "x" * 90 + ".2026.yyyy"),
+        ("é" * 150 + ".txz", "é" * 100 + ".txz"),
+        ("照" * 150 + ".txz", "照" * 66 + ".txz"),
+        ("..", "_"),
+    ],
+)
+def test_a_shortened_name_keeps_its_beginning_and_its_endings(name, stored):
+    assert storable.fit(name) == stored
+    assert len(os.fsencode(storable.fit(name))) <= storable.LONGEST
 
 
 def test_a_table_at_a_url_is_read_row_by_row_as_here(memory, tmp_path):
