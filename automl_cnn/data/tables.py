@@ -137,6 +137,15 @@ def paths_in(table: Path, columns: str | None = None, *, above: str = "") -> lis
     return [] if inside else list(dict.fromkeys(row.path for row in _checked(table, values, chosen, table.parent, above)))
 
 
+def holds_paths(table: Path, columns: str | None = None) -> bool:
+    """Whether a table lists files, by its first row; the images may be in the table itself. It raises as `images_in` does."""
+    given = rows_of(table)
+    chosen = _columns(table, given.heads, columns, needed=("path",))
+    with closing(given.of(chosen.values())) as values:
+        first = next(values, None)
+    return first is not None and embedded.content_of(first[1].get(chosen["path"])) is None
+
+
 def _columns(table: Path, heads: Sequence[str], given: str | None, needed: Sequence[str] = ("path", "label")) -> dict[str, str]:
     """By role, the column that has it."""
     chosen: dict[str, str] = {}
@@ -177,7 +186,7 @@ def _checked(table: Path, values: Iterator[Row], chosen: Mapping[str, str], base
             raise DataError(f"The table {table} has more than {MOST_ROWS:,} rows.")
         try:
             cells = {role: text_of(given.get(name), role) for role, name in wanted.items()}
-            path = path_within(cells.pop("path").removeprefix(f"{above}/" if above else ""), base)
+            path = path_within(cells.pop("path"), base, above)
         except DataError as error:
             raise DataError(f"Line {line} of {table}: {error}.") from None
         yield _Row(line, path, **cells)

@@ -200,13 +200,16 @@ def test_a_shortened_name_keeps_its_beginning_and_its_endings(name, stored):
 def test_a_table_at_a_url_is_read_row_by_row_as_here(memory, tmp_path):
     for path, content in pets(each=2).items():
         memory.pipe_file(f"/there/{path}", content)
-    table = "path|label\rmemory://there/cat/0.png|cat\r./cat/1.png|cat\rdog\\0.png|dog\rmemory://there/dog/1.png|dog\r"
+    table = "path|label\rMemory://there/cat/0.png|cat\r./cat/1.png|cat\rdog\\0.png|dog\rmemory://there/dog/1.png|dog\r"
     memory.pipe_file("/there/pets.csv", table.encode("utf-16"))
     found = scan_input("memory://there/pets.csv", cache=tmp_path)
     assert [path for path, _, _ in found.files] == list(pets(each=2))
     assert all((found.folder / path).read_bytes() == content for path, content in pets(each=2).items())
     for bad, words in {
-        "memory://elsewhere/1.png|cat": r"Line 6 of memory://there/pets\.csv: memory://elsewhere/1\.png is an address",
+        "memory://elsewhere/1.png|cat": r"Line 6 of memory://there/pets\.csv: memory://elsewhere/1\.png lies outside of memory://there, the folder of "
+        r"the table\. Expected an image below that folder: its path from there, or its whole URL\. Copy the images to below the table, or put the table above",
+        "memory://there2/1.png|cat": "memory://there2/1.png lies outside of memory://there, the folder of the table",
+        "ftp://me:secret@host/1.png|cat": r"Line 6 of memory://there/pets\.csv: ftp://host/1\.png lies outside of memory://there,",
         "memory://there/../1.png|cat": r"Line 6 of memory://there/pets\.csv: '\.\./1\.png' leads out of the folder memory://there\.",
         "1.png|cat|more": r"Line 6 of memory://there/pets\.csv has 3 cells, its first line 2",
     }.items():
