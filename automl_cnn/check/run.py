@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -45,14 +46,16 @@ def check(
     """
     began = time.monotonic()
     tell = report or (lambda what, done, of: None)
-    files = scan_input(
-        folder,
-        cache=cache,
-        columns=columns,
-        listed=lambda count: tell(f"listing the files, {count:,} so far", 0, 1),
-        fetched=lambda done, of: tell("fetching the images, in megabytes", done // 10**6, of // 10**6),
-    )
-    source = read(files, cache, max_pixels=max_pixels, progress=lambda done, of: tell("reading the images", done, of))
+    with ExitStack() as claim:
+        files = scan_input(
+            folder,
+            cache=cache,
+            columns=columns,
+            listed=lambda count: tell(f"listing the files, {count:,} so far", 0, 1),
+            fetched=lambda done, of: tell("fetching the images, in megabytes", done // 10**6, of // 10**6),
+            claim=claim,
+        )
+        source = read(files, cache, max_pixels=max_pixels, progress=lambda done, of: tell("reading the images", done, of))
     dataset = dataset_of(source, cache, Splitting(seed), progress=lambda done, of: tell("grouping versions of one photo", done, of))
     tell("looking at the headers", 0, 1)
     material = Material.of(source, dataset)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,9 +86,10 @@ def read(
     fit: Fit = "squash",
 ) -> Source:
     """The first half of `prepare`: scan, look at each header, decode. It raises as `prepare` does."""
-    files = folder if isinstance(folder, Scan) else scan_input(folder, cache=Path(cache))
     report = progress or (lambda done, of: None)
-    probes, key, decoded = steady.read(files, Path(cache), max_size=max_size, limit_bytes=limit_bytes, report=report, max_pixels=max_pixels, fit=fit)
+    with ExitStack() as claim:
+        files = folder if isinstance(folder, Scan) else scan_input(folder, cache=Path(cache), claim=claim)
+        probes, key, decoded = steady.read(files, Path(cache), max_size=max_size, limit_bytes=limit_bytes, report=report, max_pixels=max_pixels, fit=fit)
     report(2 * len(files.files), 2 * len(files.files))
     return Source(files, probes, key, decoded)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,10 +26,12 @@ def scan_input(
     skip: Sequence[Path] = (),
     listed: Listed | None = None,
     fetched: Progress | None = None,
+    claim: ExitStack | None = None,
 ) -> Scan:
     """The images of a folder (see `scan`), of a table (see `scan_table`), or of an archive with either in it, which is unpacked in `cache`.
 
     What lies at a URL is copied to `cache` first; `fetched` is called with the bytes that came, of how many.
+    Until `claim` is closed, no other process deletes what was unpacked; what was copied is this process's until it ends.
 
     Raises:
         DataError: there is nothing of the kind, or it cannot be used.
@@ -41,21 +43,30 @@ def scan_input(
     except ValueError as error:
         raise DataError(f"{error}.") from None
     if isinstance(where, Path):
-        return _here(where, cache, columns, skip, listed)
+        return _here(where, cache, columns, skip, listed, claim=claim)
     copy = elsewhere.copied(where, cache, columns=columns, listed=listed, fetched=fetched)
     with copy.naming():
-        files = _here(copy.root, cache, columns, above=copy.above)
+        files = _here(copy.root, cache, columns, above=copy.above, claim=claim)
     return replace(files, url=where, notes=tuple(map(copy.named, files.notes)), refused=(*files.refused, *copy.refused))
 
 
-def _here(path: Path, cache: Path, columns: str | None, skip: Sequence[Path] = (), listed: Listed | None = None, *, above: str = "") -> Scan:
+def _here(
+    path: Path,
+    cache: Path,
+    columns: str | None,
+    skip: Sequence[Path] = (),
+    listed: Listed | None = None,
+    *,
+    above: str = "",
+    claim: ExitStack | None,
+) -> Scan:
     """What lies on this computer; `above` is the URL of the folder that it is a copy of."""
     if not path.is_file():
         return _folder(path, columns, skip, listed, above)
     if tables.is_table(path):
-        return tables.scan_table(path, columns, cache=cache, above=above)
+        return tables.scan_table(path, columns, cache=cache, above=above, claim=claim)
     if archives.is_archive(path):
-        inside = archives.unpacked(path, cache)
+        inside = archives.unpacked(path, cache, claim)
         with called(path, inside.folder):
             files = _folder(inside.folder, columns, (), listed)
         return replace(files, source=path, notes=(*renamed(files.notes, inside, path), *inside.notes))

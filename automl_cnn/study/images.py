@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from functools import partial
 
 from automl_cnn.caveats import COPIES, COPIES_TEST
@@ -25,14 +26,22 @@ CHECK_SHARE, CHECK_MOST = 0.05, 20.0  # of the budget, and seconds, for the chec
 LOOKED_THROUGH = 10**9  # bytes of images that are compared for copies, in about a second
 
 
-def scanned(config: StudyConfig, store: Store, checking: Checking) -> Scan:
-    """The files of a folder or a table, with the corrections of a list.
+def scanned(config: StudyConfig, store: Store, checking: Checking, claim: ExitStack | None = None) -> Scan:
+    """The files of a folder or a table, with the corrections of a list. Until `claim` is closed, no other process deletes what was unpacked for it.
 
     Raises:
         DataError: the folder's layout; a line of the table or of the list cannot be used.
         ConfigError: `columns` are not there.
     """
-    files = scan_input(config.data, cache=store.cache_place, columns=config.columns, skip=[store.root], listed=checking.listed, fetched=checking.fetched)
+    files = scan_input(
+        config.data,
+        cache=store.cache_place,
+        columns=config.columns,
+        skip=[store.root],
+        listed=checking.listed,
+        fetched=checking.fetched,
+        claim=claim,
+    )
     return files if config.labels is None else corrected(files, corrections(config.labels), config.labels)
 
 

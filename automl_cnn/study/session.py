@@ -89,14 +89,23 @@ def run(
         registry.only(kind, getattr(config, f"{kind}s"))
     store = Store(config.store)
     checking = Checking(observer, started, config.budget)
-    if dataset is None:  # before anything is started or written
-        images: Dataset | Scan = scanned(config, store, checking)
-    else:
-        images = dataset
-    name = config.name or name_of(config, store)
-    folder = store.study(name)
-    with held(folder.lock, name), plainly(store), ending(Background(Tracker(store, name) if track else NullTracker())) as tracker:
-        result = _search(config, registry, store, folder, observer=observer, tracker=tracker, started=started, images=images, checking=checking, course=course)
+    with contextlib.ExitStack() as claim:
+        images: Dataset | Scan = scanned(config, store, checking, claim) if dataset is None else dataset  # before anything is started or written
+        name = config.name or name_of(config, store)
+        folder = store.study(name)
+        with held(folder.lock, name), plainly(store), ending(Background(Tracker(store, name) if track else NullTracker())) as tracker:
+            result = _search(
+                config,
+                registry,
+                store,
+                folder,
+                observer=observer,
+                tracker=tracker,
+                started=started,
+                images=images,
+                checking=checking,
+                course=course,
+            )
         return dataclasses.replace(result, notes=tuple(dict.fromkeys((*observer.texts, *result.caveats))))
 
 
