@@ -88,6 +88,11 @@ def copied(url: Url, cache: Path, *, columns: str | None = None, listed: Listed 
     return Copy(url, mirror.root, tuple(wanted.refused))
 
 
+def place_of(url: Url, cache: Path) -> Path:
+    """The folder of the cache that holds the copy of a URL, where there is one."""
+    return Mirror(url, cache).place
+
+
 def _listing(remote: Remote, mirror: Mirror, count: Listed) -> Listing:
     listing = remote.listing()
     if listing.single:

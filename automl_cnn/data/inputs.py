@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from automl_cnn.data import archives, elsewhere, tables
+from automl_cnn.data import archives, elsewhere, tables, unpacked
 from automl_cnn.data.downloads import Progress
 from automl_cnn.data.rows import SUFFIXES
 from automl_cnn.data.scan import Scan, scan
@@ -72,6 +72,15 @@ def _here(
         return replace(files, source=path, notes=(*renamed(files.notes, inside, path), *inside.notes))
     archive, table = ", ".join(archives.SUFFIXES[:4]), ", ".join(SUFFIXES)
     raise DataError(f"{path} is a file: expected a folder with one subfolder of images per class, an archive of one ({archive}), or a table ({table}).")
+
+
+def copies_of(files: Scan, cache: Path) -> tuple[Path, ...]:
+    """The folders of the cache with what was fetched or unpacked for these images; none where they are read where the user has them."""
+    home, folder = (cache / unpacked.FOLDER).absolute(), files.folder.absolute()
+    places = [] if files.url is None else [elsewhere.place_of(files.url, cache).absolute()]
+    if folder.is_relative_to(home):
+        places.append(home / folder.relative_to(home).parts[0])
+    return tuple(dict.fromkeys(places))
 
 
 def metadata_of(folder: Path, columns: str | None = None) -> Path | None:

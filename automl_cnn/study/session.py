@@ -18,6 +18,7 @@ from automl_cnn.caveats import unequal
 from automl_cnn.check.material import Material
 from automl_cnn.config import StudyConfig
 from automl_cnn.data import Dataset, Scan, arrays, claims
+from automl_cnn.data.inputs import copies_of
 from automl_cnn.data.listing import write_splits
 from automl_cnn.errors import AutomlCnnError, StoreError
 from automl_cnn.pareto import winner
@@ -138,7 +139,8 @@ def _search(
             observer.note(text)
         space = space_of(registry, config, dataset, weights_of(registry, config, record, executor, observer), observer)
         tracker.start({**json.loads(config.model_dump_json()), **(course.settings if course else {})}, record.settings[DATA])
-        disk = Disk.of(store, folder, Path(dataset.array), config.max_disk)
+        copies = copies_of(images, store.cache) if isinstance(images, Scan) else ()
+        disk = Disk.of(store, folder, Path(dataset.array), config.max_disk, copies=copies)
         short = disk.lacks(0, 0)
         if short and not folder.model.exists():
             raise StoreError(short)
