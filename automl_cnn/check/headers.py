@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -59,7 +59,7 @@ def _span(values: np.ndarray) -> dict[str, int]:
 def _extensions(paths: Sequence[str], headers: Sequence[Header]) -> Problem | None:
     cases = []
     for row, (path, header) in enumerate(zip(paths, headers, strict=True)):
-        suffix = PurePosixPath(path).suffix.lstrip(".").lower()
+        suffix = os.path.splitext(path)[1].lstrip(".").lower()
         if header.format in EXTENSIONS and suffix not in EXTENSIONS[header.format]:
             cases.append(Case(path, f"{header.format} by its content", row=row))
     if not cases:

@@ -17,6 +17,7 @@ from automl_cnn.data.groups import VERSION as GROUPING
 from automl_cnn.data.groups import groups_of, same_bytes
 from automl_cnn.data.layout import many
 from automl_cnn.data.levels import CONVENTION
+from automl_cnn.data.passes import Passes, Report
 from automl_cnn.data.split import LEAST_EACH, NOWHERE, SPLITS, TRAIN, split, torn
 from automl_cnn.text import readable
 
@@ -32,6 +33,7 @@ class Splitting:
 
 
 PLAIN = Splitting()
+WEIGHTS = (1.0, 7.0, 3.0, 1.0)  # how long the steps take, relative to one another: the fingerprint, the groups, the split, what follows from it
 
 
 def assemble(
@@ -47,21 +49,27 @@ def assemble(
     splitting: Splitting,
     refused: Sequence[tuple[str, str]] = (),
     families: Sequence[Sequence[int]] = (),
+    progress: Report | None = None,
 ) -> Dataset:
     """The data set of `files` (path, class, given split), row by row the pixels in `array`. `families` are rows that must stay on one side of every split.
+    `progress` is given how many images are done, of how many.
 
     Raises:
         DataError: a class has too few images.
     """
+    passes = Passes(progress, len(files), WEIGHTS)
     labels = np.array([label for _, label, _ in files], np.int32)
     given = [name for _, _, name in files]
     fingerprint = _fingerprint(files, digests, decoded)
+    passes.done()
     detailed = decoded.native >= alike.LEAST_SIDE  # smaller pictures, stored a little enlarged, look alike by chance
     stored = None if not detailed else arrays.recall(array, (len(files), decoded.side, decoded.side, decoded.channels))
     pairs = array.parent / f"{fingerprint[:24]}-{decoded.side}.alike{GROUPING}.json"
-    groups = groups_of([path for path, _, _ in files], labels, digests, stored, kept=pairs, more=families)
+    groups = groups_of([path for path, _, _ in files], labels, digests, stored, kept=pairs, more=families, progress=passes.part)
+    passes.done()
     aside = _doubtful(labels, digests, given, len(classes))
-    splits = _split(labels, digests, given, splitting, classes=classes, keys=groups.keys, aside=aside, together=bool(families))
+    splits = _split(labels, digests, given, splitting, classes=classes, keys=groups.keys, aside=aside, together=bool(families), report=passes.part)
+    passes.done()
     notes = (*notes, *groups.notes, *_on_torn(torn(labels, groups.keys, given, splits), classes), *_on_doubtful(labels, digests, len(aside)))
     why = dict.fromkeys(aside.tolist(), "the same bytes are in another class")
     if splitting.drop_leaks:
@@ -91,6 +99,7 @@ def assemble(
         aside=tuple(sorted(why.items())),
         own_test="test" in given,
     )
+    passes.done()
     return replace(made, notes=(*notes, *leaks({COPIES: made.copied("val"), COPIES_TEST: made.copied("test")})))
 
 
@@ -152,13 +161,14 @@ def _split(
     keys: Sequence[str],
     aside: np.ndarray,
     together: bool,
+    report: Report,
 ) -> np.ndarray:
     """The split of each row, `NOWHERE` for those in `aside`."""
     out = np.full(len(labels), NOWHERE, np.int8)
     kept = np.setdiff1d(np.arange(len(labels)), aside)
     shares = (splitting.seed, splitting.val_share, splitting.test_share)
     mine, sides, photos = ([values[row] for row in kept] for values in (digests, given, keys))
-    out[kept] = split(labels[kept], mine, sides, *shares, classes=classes, keys=photos, together=together)
+    out[kept] = split(labels[kept], mine, sides, *shares, classes=classes, keys=photos, together=together, report=report)
     return out
 
 

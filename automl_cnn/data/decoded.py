@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -18,11 +18,10 @@ from automl_cnn.data.deep import Span, levels_of_files, may_be_deep
 from automl_cnn.data.fit import Fit
 from automl_cnn.data.header import Header
 from automl_cnn.data.levels import CONVENTION, Levels
+from automl_cnn.data.passes import Report
 from automl_cnn.data.scan import Scan
 from automl_cnn.errors import DataError
 from automl_cnn.paths import shortened
-
-Report = Callable[[int, int], None]  # how many steps are done, of how many
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ from functools import partial
 from pathlib import Path
 
 from automl_cnn.data import arrays
-from automl_cnn.data.decoded import ChangedError, Decoded, Probe, Report, decode, key_of, look, recall
+from automl_cnn.data.decoded import ChangedError, Decoded, Probe, decode, key_of, look, recall
 from automl_cnn.data.fit import Fit
+from automl_cnn.data.passes import Report
 from automl_cnn.data.scan import Scan
 from automl_cnn.errors import DataError
 from automl_cnn.paths import shortened

@@ -14,7 +14,7 @@ import difflib
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,28 +63,37 @@ def is_metadata(name: str) -> bool:
     return name in {f"{METADATA}{suffix}" for suffix in SUFFIXES}
 
 
-def scan_table(table: Path, columns: str | None = None, *, cache: Path | None = None, above: str = "") -> Scan:
+def scan_table(table: Path, columns: str | None = None, *, cache: Path | None = None, above: str = "", claim: ExitStack | None = None) -> Scan:
     """The images that a table lists. `columns` names them where they are called otherwise: `path=file,label=species`.
 
-    A Parquet file may hold the images themselves, as bytes or as Hugging Face's `{"bytes": ..., "path": ...}`: they are written to `cache`.
-    `above` is the URL of the table's folder, where the table is a copy.
+    A Parquet file may hold the images themselves, as bytes or as Hugging Face's `{"bytes": ..., "path": ...}`: they are written to `cache`, where
+    no other process deletes them until `claim` is closed. `above` is the URL of the table's folder, where the table is a copy.
 
     Raises:
         DataError: it cannot be read, has no columns for path and label, names a file outside of its folder, a split that is none, or two labels for an image;
             or fewer than two classes.
         ConfigError: `columns` is no list of that form, or names a column that is not there.
     """
-    return scan_rows(table, rows_of(table), columns=columns, cache=cache, above=above)
+    return scan_rows(table, rows_of(table), columns=columns, cache=cache, above=above, claim=claim)
 
 
-def scan_rows(table: Path, given: Rows, *, columns: str | None, cache: Path | None = None, base: Path | None = None, above: str = "") -> Scan:
+def scan_rows(
+    table: Path,
+    given: Rows,
+    *,
+    columns: str | None,
+    cache: Path | None = None,
+    base: Path | None = None,
+    above: str = "",
+    claim: ExitStack | None = None,
+) -> Scan:
     """The images that rows list. Paths are relative to `base`, or to the folder of `table`.
 
     It raises as `scan_table` does.
     """
     chosen = _columns(table, given.heads, columns)
     values = given.of(chosen.values())
-    place, values = (base, values) if base is not None else embedded.written(table, values, chosen["path"], cache)
+    place, values = (base, values) if base is not None else embedded.written(table, values, chosen["path"], cache, claim=claim)
     with closing(values):
         files, notes = _labeled(table, _checked(table, values, chosen, place, above))
     classes = tuple(sorted({row.label for row in files}, key=natural))
@@ -116,7 +125,9 @@ def has_labels(table: Path, columns: str | None = None) -> bool:
     return True
 
 
-def images_in(table: Path, columns: str | None = None, *, cache: Path | None = None, above: str = "") -> tuple[Path, dict[str, str]]:
+def images_in(
+    table: Path, columns: str | None = None, *, cache: Path | None = None, above: str = "", claim: ExitStack | None = None
+) -> tuple[Path, dict[str, str]]:
     """The folder of the images that a table lists, and these, each with its label, "" where it has none: for prediction, which needs no labels.
 
     Raises:
@@ -124,7 +135,7 @@ def images_in(table: Path, columns: str | None = None, *, cache: Path | None = N
     """
     given = rows_of(table)
     chosen = _columns(table, given.heads, columns, needed=("path",))
-    place, values = embedded.written(table, given.of(chosen.values()), chosen["path"], cache)
+    place, values = embedded.written(table, given.of(chosen.values()), chosen["path"], cache, claim=claim)
     with closing(values):
         return place, {row.path: row.label for row in _checked(table, values, chosen, place, above)}
 
@@ -135,6 +146,15 @@ def paths_in(table: Path, columns: str | None = None, *, above: str = "") -> lis
     chosen = _columns(table, given.heads, columns, needed=("path",))
     inside, values = embedded.peeked(given.of(chosen.values()), chosen["path"])
     return [] if inside else list(dict.fromkeys(row.path for row in _checked(table, values, chosen, table.parent, above)))
+
+
+def holds_paths(table: Path, columns: str | None = None) -> bool:
+    """Whether a table lists files, by its first row; the images may be in the table itself. It raises as `images_in` does."""
+    given = rows_of(table)
+    chosen = _columns(table, given.heads, columns, needed=("path",))
+    with closing(given.of(chosen.values())) as values:
+        first = next(values, None)
+    return first is not None and embedded.content_of(first[1].get(chosen["path"])) is None
 
 
 def _columns(table: Path, heads: Sequence[str], given: str | None, needed: Sequence[str] = ("path", "label")) -> dict[str, str]:
@@ -177,7 +197,7 @@ def _checked(table: Path, values: Iterator[Row], chosen: Mapping[str, str], base
             raise DataError(f"The table {table} has more than {MOST_ROWS:,} rows.")
         try:
             cells = {role: text_of(given.get(name), role) for role, name in wanted.items()}
-            path = path_within(cells.pop("path").removeprefix(f"{above}/" if above else ""), base)
+            path = path_within(cells.pop("path"), base, above)
         except DataError as error:
             raise DataError(f"Line {line} of {table}: {error}.") from None
         yield _Row(line, path, **cells)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from functools import partial
+
 from automl_cnn.caveats import COPIES, COPIES_TEST
 from automl_cnn.check.early import early
 from automl_cnn.check.material import Material
@@ -11,6 +14,7 @@ from automl_cnn.data.assemble import Splitting
 from automl_cnn.data.corrections import corrected
 from automl_cnn.data.corrections import read as corrections
 from automl_cnn.data.inputs import scan_input
+from automl_cnn.data.passes import Tell
 from automl_cnn.diagnosis.copies import share_of_copies
 from automl_cnn.errors import ImagesGone, StoreError
 from automl_cnn.problems import Checked
@@ -22,21 +26,30 @@ CHECK_SHARE, CHECK_MOST = 0.05, 20.0  # of the budget, and seconds, for the chec
 LOOKED_THROUGH = 10**9  # bytes of images that are compared for copies, in about a second
 
 
-def scanned(config: StudyConfig, store: Store, checking: Checking) -> Scan:
-    """The files of a folder or a table, with the corrections of a list.
+def scanned(config: StudyConfig, store: Store, checking: Checking, claim: ExitStack | None = None) -> Scan:
+    """The files of a folder or a table, with the corrections of a list. Until `claim` is closed, no other process deletes what was unpacked for it.
 
     Raises:
         DataError: the folder's layout; a line of the table or of the list cannot be used.
         ConfigError: `columns` are not there.
     """
-    files = scan_input(config.data, cache=store.cache_place, columns=config.columns, skip=[store.root], listed=checking.listed, fetched=checking.fetched)
+    files = scan_input(
+        config.data,
+        cache=store.cache_place,
+        columns=config.columns,
+        skip=[store.root],
+        listed=checking.listed,
+        fetched=checking.fetched,
+        claim=claim,
+    )
     return files if config.labels is None else corrected(files, corrections(config.labels), config.labels)
 
 
 def prepared(images: Scan, config: StudyConfig, store: Store, checking: Checking) -> Material:
     """The images decoded and split, with what their files say."""
     source = read(images, store.cache, max_size=config.max_resolution, max_pixels=config.max_pixels, progress=checking.images, fit=config.fit)
-    dataset = dataset_of(source, store.cache, Splitting(config.seed, config.val_share, config.test_share, config.drop_leaks), config.group_by)
+    splitting = Splitting(config.seed, config.val_share, config.test_share, config.drop_leaks)
+    dataset = dataset_of(source, store.cache, splitting, config.group_by, partial(checking.step, "grouping versions of one photo"))
     return Material.of(source, dataset, config.group_by)
 
 
@@ -58,7 +71,7 @@ def look_for_copies(record: Record, dataset: Dataset) -> None:
     record.keep(DATA, {**known, **{key: max(share, known.get(key) or 0.0) for key, share in shares.items()}})
 
 
-def checked(material: Material, folder: StudyFolder, budget: float | None, left: float) -> Checked | None:
+def checked(material: Material, folder: StudyFolder, budget: float | None, left: float, tell: Tell | None = None) -> Checked | None:
     """The check of the images that needs no network, kept with the study: made while the worker starts, and found again while the images are the same.
 
     `left` are the seconds left of the `budget`; None where there are none, and it was not made before.
@@ -75,6 +88,6 @@ def checked(material: Material, folder: StudyFolder, budget: float | None, left:
         return known
     if left <= 0:
         return None
-    made = early(material, min(CHECK_MOST, left, CHECK_MOST if budget is None else CHECK_SHARE * budget))
+    made = early(material, min(CHECK_MOST, left, CHECK_MOST if budget is None else CHECK_SHARE * budget), tell=tell)
     made.save(folder.check)
     return made

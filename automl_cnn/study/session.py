@@ -18,6 +18,7 @@ from automl_cnn.caveats import unequal
 from automl_cnn.check.material import Material
 from automl_cnn.config import StudyConfig
 from automl_cnn.data import Dataset, Scan, arrays, claims
+from automl_cnn.data.inputs import copies_of
 from automl_cnn.data.listing import write_splits
 from automl_cnn.errors import AutomlCnnError, StoreError
 from automl_cnn.pareto import winner
@@ -89,14 +90,23 @@ def run(
         registry.only(kind, getattr(config, f"{kind}s"))
     store = Store(config.store)
     checking = Checking(observer, started, config.budget)
-    if dataset is None:  # before anything is started or written
-        images: Dataset | Scan = scanned(config, store, checking)
-    else:
-        images = dataset
-    name = config.name or name_of(config, store)
-    folder = store.study(name)
-    with held(folder.lock, name), plainly(store), ending(Background(Tracker(store, name) if track else NullTracker())) as tracker:
-        result = _search(config, registry, store, folder, observer=observer, tracker=tracker, started=started, images=images, checking=checking, course=course)
+    with contextlib.ExitStack() as claim:
+        images: Dataset | Scan = scanned(config, store, checking, claim) if dataset is None else dataset  # before anything is started or written
+        name = config.name or name_of(config, store)
+        folder = store.study(name)
+        with held(folder.lock, name), plainly(store), ending(Background(Tracker(store, name) if track else NullTracker())) as tracker:
+            result = _search(
+                config,
+                registry,
+                store,
+                folder,
+                observer=observer,
+                tracker=tracker,
+                started=started,
+                images=images,
+                checking=checking,
+                course=course,
+            )
         return dataclasses.replace(result, notes=tuple(dict.fromkeys((*observer.texts, *result.caveats))))
 
 
@@ -123,13 +133,14 @@ def _search(
         executor.configure(_setting(config, registry, folder))
         look_for_copies(record, dataset)
         left = float("inf") if config.budget is None else config.budget - record.seconds - (elapsed.now() - started)
-        _check(material.with_dataset(dataset), config, folder, observer, left)
+        _check(material.with_dataset(dataset), config, folder, checking, left)
         observer.known(record.settings[DATA], config.scored_by)
         for text in unequal(record.settings[DATA], config.scored_by):
             observer.note(text)
         space = space_of(registry, config, dataset, weights_of(registry, config, record, executor, observer), observer)
         tracker.start({**json.loads(config.model_dump_json()), **(course.settings if course else {})}, record.settings[DATA])
-        disk = Disk.of(store, folder, Path(dataset.array), config.max_disk)
+        copies = copies_of(images, store.cache) if isinstance(images, Scan) else ()
+        disk = Disk.of(store, folder, Path(dataset.array), config.max_disk, copies=copies)
         short = disk.lacks(0, 0)
         if short and not folder.model.exists():
             raise StoreError(short)
@@ -160,14 +171,14 @@ def _claimed(
     return material, decode
 
 
-def _check(material: Material, config: StudyConfig, folder: StudyFolder, observer: Observer, left: float) -> None:
+def _check(material: Material, config: StudyConfig, folder: StudyFolder, checking: Checking, left: float) -> None:
     """Keep what is wrong with the images, and say what matters; `left` are the seconds of the budget that are left. No search fails for it."""
     try:
-        known = checked(material, folder, config.budget, left)
+        known = checked(material, folder, config.budget, left, checking.step)
         for text in () if known is None else on_images(known, material.dataset, config):
-            observer.note(text)
+            checking.observer.note(text)
     except Exception as error:  # whatever is in a header
-        observer.note(f"The images could not be checked: {type(error).__name__}: {error}")
+        checking.observer.note(f"The images could not be checked: {type(error).__name__}: {error}")
 
 
 def _begun(config: StudyConfig, record: Record, dataset: Dataset, folder: StudyFolder, observer: Observer) -> tuple[StudyConfig, Dataset]:

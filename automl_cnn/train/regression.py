@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from automl_cnn.data.passes import Report
 from automl_cnn.errors import TrialError
 
 STRENGTHS = (0.003, 0.03, 0.3, 3.0)  # inverse of the penalty: the smaller, the more the regression is held back
@@ -50,11 +51,13 @@ def regress(
     seed: int,
     groups: np.ndarray | None = None,
     strength: float | None = None,
+    report: Report | None = None,
 ) -> Regression:
     """The regression of integer `labels` (images,) on `features` (images, features); `balanced` gives each class the same weight.
 
     The strength is the one with the smallest loss on held-out folds, of all images or of `ENOUGH` drawn at random. `groups` holds a number for each
     image, the same for versions of one photo: they stay in one fold. Where a `strength` is given, it is taken as it is and nothing is held out.
+    `report` is given how many of the fits are done, of how many at most.
 
     So that memory is bounded, no more than `MOST_VALUES` features are learned from: of more images, as many at random as that allows.
 
@@ -80,7 +83,7 @@ def regress(
         held_out, folds = np.zeros((0, classes)), 0
         if strength is None:
             strength, held_out, folds = _chosen(
-                reduced[rows], labels[rows], classes, balanced=balanced, seed=seed, groups=None if groups is None else groups[rows]
+                reduced[rows], labels[rows], classes, balanced=balanced, seed=seed, groups=None if groups is None else groups[rows], report=report
             )
         fitted = _fit(reduced, labels, strength, balanced, seed)
     kernel, bias = np.zeros((features.shape[1], classes), np.float32), np.full(classes, UNSEEN, np.float32)
@@ -113,7 +116,9 @@ def _reduced(plain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.asarray(vectors[:, kept] * lengths, np.float32), np.asarray(back, np.float32)
 
 
-def _chosen(features: np.ndarray, labels: np.ndarray, classes: int, *, balanced: bool, seed: int, groups: np.ndarray | None) -> tuple[float, np.ndarray, int]:
+def _chosen(
+    features: np.ndarray, labels: np.ndarray, classes: int, *, balanced: bool, seed: int, groups: np.ndarray | None, report: Report | None
+) -> tuple[float, np.ndarray, int]:
     """The strength with the smallest loss on held-out folds, the probabilities (images, classes) that it gives there, and the number of folds.
 
     Without folds it is a middling one.
@@ -129,7 +134,9 @@ def _chosen(features: np.ndarray, labels: np.ndarray, classes: int, *, balanced:
             guess[held] = _spread(_fit(features[learn], labels[learn], strength, balanced, seed), features[held], classes)
 
         with ThreadPoolExecutor(cores()) as pool:
-            list(pool.map(answer, folds))
+            for number, _ in enumerate(pool.map(answer, folds), 1):
+                if report is not None:
+                    report(len(guesses) * len(folds) + number, len(STRENGTHS) * len(folds) + 1)
         guesses[strength], losses[strength] = guess, _loss(guess, labels)
         if losses[strength] > 1.05 * min(losses.values()):
             break  # it only gets worse from here on

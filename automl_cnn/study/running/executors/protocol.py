@@ -14,6 +14,8 @@ from automl_cnn.evidence import Evidence, Matrix
 from automl_cnn.records import Calibration, Event, Job, NetCost
 from automl_cnn.space import Configuration
 
+FOLD = ".fold-"  # how the names of models of folds begin, which last no longer than the fold
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -92,7 +94,7 @@ class Refitted:
 class FoldJob:
     """The recipe of trial `number`, to be trained without each of `some` of `folds`.
 
-    `seconds` limits a network's training, `strength` is a readout's penalty.
+    `seconds` limits a network's training; of a readout, all that is done: folds that would take longer are left out. `strength` is a readout's penalty.
     """
 
     number: int

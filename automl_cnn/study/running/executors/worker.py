@@ -26,7 +26,7 @@ from automl_cnn.evidence import Evidence
 from automl_cnn.records import Calibration, Event, Finished, Job, NetCost
 from automl_cnn.space import Configuration
 from automl_cnn.study.record.disk import chain, is_full
-from automl_cnn.study.running.executors.protocol import FoldJob, Joint, Recipe, RefitJob, Refitted, Setting, TestScore
+from automl_cnn.study.running.executors.protocol import FOLD, FoldJob, Joint, Recipe, RefitJob, Refitted, Setting, TestScore
 
 if TYPE_CHECKING:
     import numpy as np
@@ -245,7 +245,7 @@ class Worker:
     def _fold(self, job: FoldJob) -> list[tuple[np.ndarray, np.ndarray]]:
         from automl_cnn.train.folds import Some, answered
 
-        spec = self._again(job, str(Path(self._ready().checkpoints) / f".fold-{job.some[0]}.keras"))
+        spec = self._again(job, str(Path(self._ready().checkpoints) / f"{FOLD}{job.some[0]}.keras"))
         return answered(spec, self._dataset, Some(job.some, job.folds, job.strength), self._registry, self._emit)
 
     def _again(self, job: RefitJob | FoldJob, checkpoint: str) -> TrialSpec:
