@@ -29,7 +29,7 @@ def png(image: np.ndarray, **options) -> bytes:
 
 
 def test_the_settings_names_are_those_of_the_images():
-    assert typing.get_args(config.Fit) == typing.get_args(Fit) == FITS
+    assert typing.get_args(config.Fit) == ("auto", *typing.get_args(Fit)) == ("auto", *FITS)
 
 
 def test_squash_keeps_all_and_changes_shapes():
