@@ -94,7 +94,7 @@ class Chooser:
             configuration = self._readout(dataset)
             if configuration is None:
                 return dataclasses.replace(plain, why="there are no pretrained weights to read them with")
-            self.observer.checking(f"comparing ways to make the images square: {', '.join(FITS)}")
+            self.observer.checking(f"the shapes of the images are extreme: comparing {', '.join(FITS)}")
             comparison = self._compared(configuration, dataset, rows, place)
         except TrialError as error:
             return dataclasses.replace(plain, why=f"the comparison failed ({error})")
