@@ -60,7 +60,7 @@ def assemble(
     passes = Passes(progress, len(files), WEIGHTS)
     labels = np.array([label for _, label, _ in files], np.int32)
     given = [name for _, _, name in files]
-    fingerprint = _fingerprint(files, digests, decoded)
+    fingerprint = fingerprint_of(files, digests, decoded)
     passes.done()
     detailed = decoded.native >= alike.LEAST_SIDE  # smaller pictures, stored a little enlarged, look alike by chance
     stored = None if not detailed else arrays.recall(array, (len(files), decoded.side, decoded.side, decoded.channels))
@@ -103,7 +103,7 @@ def assemble(
     return replace(made, notes=(*notes, *leaks({COPIES: made.copied("val"), COPIES_TEST: made.copied("test")})))
 
 
-def _fingerprint(files: Sequence[tuple[str, int, str | None]], digests: Sequence[str], decoded: Decoded) -> str:
+def fingerprint_of(files: Sequence[tuple[str, int, str | None]], digests: Sequence[str], decoded: Decoded) -> str:
     """What changes with any path, label or byte."""
     fingerprint = hashlib.blake2b(digest_size=16)
     for (path, label, _), digest in zip(files, digests, strict=True):

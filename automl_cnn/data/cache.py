@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from automl_cnn.data import arrays, steady
-from automl_cnn.data.assemble import PLAIN, Splitting, assemble
+from automl_cnn.data.assemble import PLAIN, Splitting, assemble, fingerprint_of
 from automl_cnn.data.dataset import Dataset
 from automl_cnn.data.decode import resize_array
 from automl_cnn.data.decoded import Decoded, Probe, key_of, notes_on_bands, path_of, side_for
@@ -111,6 +111,39 @@ def dataset_of(source: Source, cache: Path, splitting: Splitting = PLAIN, group_
         splitting=splitting,
         families=families,
         progress=progress,
+    )
+
+
+def in_fit(
+    source: Source,
+    dataset: Dataset,
+    cache: Path,
+    fit: Fit,
+    *,
+    max_size: int = 288,
+    max_pixels: float | None = None,
+    limit_bytes: int = arrays.LIMIT_BYTES,
+    progress: Report | None = None,
+) -> Dataset:
+    """The data set of `source` made square in another way: the same images in the same splits, which do not depend on how they are made square.
+
+    Raises:
+        DataError: a file changed since it was read, or cannot be read in this way.
+        StoreError: `cache` cannot be written.
+    """
+    report = progress or (lambda done, of: None)
+    probes, key, decoded = steady.read(
+        source.scan, Path(cache), max_size=max_size, limit_bytes=limit_bytes, report=report, max_pixels=max_pixels, fit=fit, known=source.probes
+    )
+    again = Source(source.scan, probes, key, decoded)
+    if again.good != source.good or any(one.digest != other.digest for one, other in zip(probes, source.probes, strict=True)):
+        raise DataError(f"Files in {source.scan.shown} changed while they were read. Wait until nothing writes there, and try again.")
+    digests = [probes[row].digest for row in again.good]
+    return replace(
+        dataset,
+        fingerprint=fingerprint_of([source.scan.files[row] for row in again.good], digests, decoded),
+        array=str(path_of(Path(cache), key, decoded.side).resolve()),
+        fit=fit,
     )
 
 

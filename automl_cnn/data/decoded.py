@@ -151,6 +151,17 @@ def _read(
         return None
 
 
+def in_each(path: Path, side: int, channels: int, levels: Levels, *, fits: Sequence[Fit], max_pixels: float | None = None) -> list[np.ndarray] | None:
+    """One file made square in each of these ways; None where it cannot be read any more."""
+    limit = guard.file_limit(guard.limit(max_pixels))
+    try:
+        with regular.opened(path, limit) as (file, size), guard.turn(size):
+            content = file.read(limit)
+            return [read_image(content, side, channels, levels, fit=fit, max_pixels=max_pixels)[0] for fit in fits]
+    except (DataError, OSError):
+        return None
+
+
 def notes_on_bands(bands: dict[str, int]) -> tuple[str, ...]:
     """What to tell the user of files with more bands than are used."""
     notes = []

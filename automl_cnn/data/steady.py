@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -18,19 +19,27 @@ CHANGED = Probe("changed", reason="the file changed while it was read")  # the d
 
 
 def read(
-    scanned: Scan, cache: Path, *, max_size: int, limit_bytes: int, report: Report, max_pixels: float | None = None, fit: Fit = "squash"
+    scanned: Scan,
+    cache: Path,
+    *,
+    max_size: int,
+    limit_bytes: int,
+    report: Report,
+    max_pixels: float | None = None,
+    fit: Fit = "squash",
+    known: Sequence[Probe] = (),
 ) -> tuple[list[Probe], str, Decoded]:
     """The probes of all files, the key of their pixels in `cache`, and what decoding them showed.
 
-    A file that changes twice is left out.
+    A file that changes twice is left out. `known` are the probes of an earlier call, so that no file is looked at again.
 
     Raises:
         DataError: not one file can be used, or ever more of them change.
         StoreError: `cache` cannot be written.
     """
     paths = [path for path, _, _ in scanned.files]
-    probes: list[Probe] = []
-    for result in arrays.in_threads(partial(look, max_pixels=max_pixels), [scanned.folder / path for path in paths]):
+    probes = list(known)
+    for result in arrays.in_threads(partial(look, max_pixels=max_pixels), [] if known else [scanned.folder / path for path in paths]):
         probes.append(result)
         report(len(probes), 2 * len(paths))
     changed: set[str] = set()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 
 from automl_cnn.caveats import COPIES, COPIES_TEST
 from automl_cnn.check.early import early
 from automl_cnn.check.material import Material
 from automl_cnn.config import StudyConfig
-from automl_cnn.data import Dataset, Scan, alike, dataset_of, pixels, read
+from automl_cnn.data import Dataset, Scan, alike, dataset_of, in_fit, pixels, read
 from automl_cnn.data.assemble import Splitting
 from automl_cnn.data.corrections import corrected
 from automl_cnn.data.corrections import read as corrections
@@ -18,8 +19,10 @@ from automl_cnn.data.passes import Tell
 from automl_cnn.diagnosis.copies import share_of_copies
 from automl_cnn.errors import ImagesGone, StoreError
 from automl_cnn.problems import Checked
+from automl_cnn.squares import FALLBACK
 from automl_cnn.store import Store, StudyFolder
 from automl_cnn.study.checking import Checking
+from automl_cnn.study.fits import Way
 from automl_cnn.study.record.record import DATA, Record
 
 CHECK_SHARE, CHECK_MOST = 0.05, 20.0  # of the budget, and seconds, for the check of the images
@@ -45,11 +48,17 @@ def scanned(config: StudyConfig, store: Store, checking: Checking, claim: ExitSt
     return files if config.labels is None else corrected(files, corrections(config.labels), config.labels)
 
 
-def prepared(images: Scan, config: StudyConfig, store: Store, checking: Checking) -> Material:
-    """The images decoded and split, with what their files say."""
-    source = read(images, store.cache, max_size=config.max_resolution, max_pixels=config.max_pixels, progress=checking.images, fit=config.fit)
+def prepared(images: Scan, config: StudyConfig, store: Store, checking: Checking, way: Way) -> Material:
+    """The images decoded and split, with what their files say. Where a study chose its way, the split is the one that it chose by."""
+    size, most = config.max_resolution, config.max_pixels
+    fit = way.fit if way.choice is None else FALLBACK
+    source = read(images, store.cache, max_size=size, max_pixels=most, progress=checking.images, fit=fit)
     splitting = Splitting(config.seed, config.val_share, config.test_share, config.drop_leaks)
     dataset = dataset_of(source, store.cache, splitting, config.group_by, partial(checking.step, "grouping versions of one photo"))
+    if way.fit != fit:
+        dataset = in_fit(source, dataset, store.cache, way.fit, max_size=size, max_pixels=most, progress=checking.images)
+    if way.choice is not None:
+        dataset = replace(dataset, notes=(*dataset.notes, way.choice.sentence))
     return Material.of(source, dataset, config.group_by)
 
 

@@ -29,6 +29,7 @@ from automl_cnn.study.course import Course
 from automl_cnn.study.finish.finish import Finish
 from automl_cnn.study.finish.majority import advice
 from automl_cnn.study.finish.refits import undo
+from automl_cnn.study.fits import Chooser, Way, known
 from automl_cnn.study.identity import as_begun, name_of, same_study, settled, summary, write_toml
 from automl_cnn.study.images import checked, gone, look_for_copies, prepared, scanned
 from automl_cnn.study.model_files import ModelFiles
@@ -40,12 +41,12 @@ from automl_cnn.study.plan.limits import size
 from automl_cnn.study.plan.planner import Planner
 from automl_cnn.study.plan.stages import Sizing
 from automl_cnn.study.plan.wishes import Measure
-from automl_cnn.study.planning import Parts, planner_of, space_of, weights_of
+from automl_cnn.study.planning import Parts, planner_of, setting_of, space_of, weights_of
 from automl_cnn.study.record.disk import STOPPED, Disk, Reserve, plainly
 from automl_cnn.study.record.lock import held
 from automl_cnn.study.record.record import DATA, Record
 from automl_cnn.study.running.executors.local import LocalExecutor
-from automl_cnn.study.running.executors.protocol import Executor, Setting
+from automl_cnn.study.running.executors.protocol import Executor
 from automl_cnn.study.running.loop import Loop, interruptible
 from automl_cnn.study.running.prices import Prices
 from automl_cnn.study.running.times import KEY as TIMES
@@ -127,10 +128,15 @@ def _search(
     executor = LocalExecutor(folder.log)
     claim = contextlib.ExitStack()
     try:
-        material, decode = _claimed(images, config, store, checking, claim)
+        way = known(config, record)
+        claimed = partial(_claimed, images, config, store, checking, claim=claim)
+        material, decode = claimed(way=way)
+        if way.open and isinstance(images, Scan):
+            way = Chooser(config, registry, record, executor, observer, folder, started).way(material, images)
+            material, decode = (material, decode) if way.choice is None else claimed(way=way)
         observer.data(material.dataset)
         config, dataset = _begun(config, record, material.dataset, folder, observer)
-        executor.configure(_setting(config, registry, folder))
+        executor.configure(setting_of(config, registry, folder, folder.manifest))
         look_for_copies(record, dataset)
         left = float("inf") if config.budget is None else config.budget - record.seconds - (elapsed.now() - started)
         _check(material.with_dataset(dataset), config, folder, checking, left)
@@ -159,11 +165,11 @@ def _search(
 
 
 def _claimed(
-    images: Dataset | Scan, config: StudyConfig, store: Store, checking: Checking, claim: contextlib.ExitStack
+    images: Dataset | Scan, config: StudyConfig, store: Store, checking: Checking, *, claim: contextlib.ExitStack, way: Way
 ) -> tuple[Material, Callable[[], Material] | None]:
     """The images, decoded and claimed so that no other search deletes them, and what decodes them again; None where they were given as they are."""
-    decode = None if isinstance(images, Dataset) else partial(prepared, images, config, store, checking)
-    material = Material.in_memory(images) if isinstance(images, Dataset) else prepared(images, config, store, checking)
+    decode = None if isinstance(images, Dataset) else partial(prepared, images, config, store, checking, way)
+    material = Material.in_memory(images) if isinstance(images, Dataset) else prepared(images, config, store, checking, way)
     array = Path(material.dataset.array)
     claim.enter_context(claims.claimed(array.parent, arrays.family(array)))
     if decode is not None and gone(material.dataset):  # another search deleted them before they were claimed
@@ -195,20 +201,6 @@ def _begun(config: StudyConfig, record: Record, dataset: Dataset, folder: StudyF
     write_splits(dataset, folder.splits)
     write_toml(folder.toml, config, folder.name)
     return config, dataset
-
-
-def _setting(config: StudyConfig, registry: plugins.Registry, folder: StudyFolder) -> Setting:
-    """What the worker needs to know of the study."""
-    return Setting(
-        dataset=str(folder.manifest),
-        metric=config.scored_by,
-        class_weights=config.class_weights,
-        seed=config.seed,
-        plugins_dir=str(config.plugins_dir) if config.plugins_dir else None,
-        checkpoints=str(folder.trials),
-        weights=str(config.weights.resolve()) if config.weights else None,
-        broken=dict(registry.broken),
-    )
 
 
 @dataclasses.dataclass

@@ -13,6 +13,7 @@ from automl_cnn.data.dataset import SplitName
 from automl_cnn.evidence import Evidence, Matrix
 from automl_cnn.records import Calibration, Event, Job, NetCost
 from automl_cnn.space import Configuration
+from automl_cnn.squares import Candidates, Comparison
 
 FOLD = ".fold-"  # how the names of models of folds begin, which last no longer than the fold
 
@@ -146,6 +147,13 @@ class Executor(Protocol):
 
         Raises:
             TrialError: they cannot be had.
+        """
+
+    def squares(self, candidates: Candidates, patience: Callable[[], float] | None = None) -> Comparison:
+        """How well a frozen network reads images that were made square in each way.
+
+        Raises:
+            TrialError: it cannot be built, or the images cannot be read.
         """
 
     def test(self, model: str) -> TestScore:
