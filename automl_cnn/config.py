@@ -17,7 +17,7 @@ from automl_cnn.places import moved, store_of, store_path
 from automl_cnn.urls import Url, hidden
 
 Metric = Literal["accuracy", "balanced_accuracy", "f1", "auc", "quadratic_kappa", "mean_average_precision", "micro_f1", "subset_accuracy"]
-Fit = Literal["squash", "pad", "crop"]  # as in automl_cnn.data.fit
+Fit = Literal["auto", "squash", "pad", "crop"]  # auto, and those of automl_cnn.data.fit
 METRICS: tuple[Metric, ...] = get_args(Metric)
 AUTOMATIC = (
     "Default: accuracy; balanced_accuracy where always answering the most frequent class gets half-way from chance to 1 "
@@ -164,12 +164,13 @@ class StudyConfig(BaseModel):
     fit: Annotated[
         Fit,
         Flag(
-            "How photos become square. squash: both sides are resized, so that shapes change; pad: between gray bars; crop: the square in the middle.",
+            "How photos become square. squash: both sides are resized, so that shapes change; pad: between gray bars; crop: the square in the middle; auto: "
+            "squash, and what reads best of the three if the shapes are extreme.",
             DATA,
             identity=True,
             shows=False,
         ),
-    ] = "squash"
+    ] = "auto"
     task: Annotated[
         Literal["multiclass", "multilabel"] | None,
         Flag(

@@ -72,7 +72,7 @@ class Material:
 
     def of_headers(self) -> list[Problem]:
         """What the headers of the files show."""
-        return headers.problems_of(self.dataset.paths, self.dataset.labels, self.dataset.label_names, self.headers)
+        return headers.problems_of(self.dataset.paths, self.dataset.labels, self.dataset.label_names, self.headers, self.dataset.fit)
 
     def of_names(self) -> list[Problem]:
         """Groups that names and times in the files show; none where the user named the groups."""

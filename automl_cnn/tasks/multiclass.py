@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -83,6 +84,10 @@ class Multiclass(Task):
 
     def enough(self, truth: np.ndarray) -> bool:
         return len(np.unique(truth)) > 1
+
+    def narrowed(self, truth: np.ndarray) -> tuple[Task, np.ndarray]:
+        present, place = np.unique(truth, return_inverse=True)
+        return dataclasses.replace(self, outputs=len(present)), place
 
     def linear(self, features: np.ndarray, truth: np.ndarray, strength: float, *, balanced: bool, seed: int) -> Linear:
         from sklearn.linear_model import LogisticRegression

@@ -119,6 +119,10 @@ class Task(ABC):
     def enough(self, truth: np.ndarray) -> bool:
         """Whether these images suffice to learn anything from: there is something to tell apart."""
 
+    def narrowed(self, truth: np.ndarray) -> tuple[Task, np.ndarray]:
+        """The task, and the truth, without what no image has; of several labels, nothing changes."""
+        return self, truth
+
     # ---- readouts: a linear classifier on features
 
     @abstractmethod
