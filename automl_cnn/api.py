@@ -55,7 +55,7 @@ def held(data: Any, config: StudyConfig, store: Store) -> Dataset:
         "val_share": config.val_share,
         "test_share": config.test_share,
         "max_size": config.max_resolution,
-        "fit": config.fit,
+        "fit": "squash" if config.fit == "auto" else config.fit,
     }
     files = inmemory.files_of(data, config.columns) if inmemory.is_frame(data) else None
     if files is not None:

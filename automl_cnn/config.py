@@ -16,16 +16,16 @@ from automl_cnn.flags import DATA, DEPLOY, ENGINE, LIMITS, SPACE, Flag
 from automl_cnn.places import moved, store_of, store_path
 from automl_cnn.urls import Url, hidden
 
-Metric = Literal["accuracy", "balanced_accuracy", "f1", "auc", "mean_average_precision", "micro_f1", "subset_accuracy"]
-Fit = Literal["squash", "pad", "crop"]  # as in automl_cnn.data.fit
+Metric = Literal["accuracy", "balanced_accuracy", "f1", "auc", "quadratic_kappa", "mean_average_precision", "micro_f1", "subset_accuracy"]
+Fit = Literal["auto", "squash", "pad", "crop"]  # auto, and those of automl_cnn.data.fit
 METRICS: tuple[Metric, ...] = get_args(Metric)
 OF_CLASSES: tuple[Metric, ...] = ("accuracy", "balanced_accuracy", "f1", "auc")  # where an image has one class; as in automl_cnn.tasks
 OF_LABELS: tuple[Metric, ...] = ("mean_average_precision", "f1", "micro_f1", "subset_accuracy", "auc")  # where it may have several labels
 AUTOMATIC = (
     "Default: accuracy; balanced_accuracy where always answering the most frequent class gets half-way from chance to 1 "
-    "(with two classes, three quarters of the training images); mean_average_precision where an image may have several labels."
+    "(with two classes, three quarters of the training images); quadratic_kappa with --ordered; mean_average_precision where an image may have several labels."
 )
-WHAT_IS_BEST = f"What is best: {', '.join(OF_CLASSES)}; where an image may have several labels, {', '.join(OF_LABELS)}. {AUTOMATIC}"
+WHAT_IS_BEST = f"What is best: {', '.join(OF_CLASSES)}, of classes with an order quadratic_kappa; where an image may have several labels, {', '.join(OF_LABELS)}. {AUTOMATIC}"
 SAMPLERS: dict[str, tuple[str, ...]] = {
     "optuna": ("tpe", "gp", "cmaes", "nsga2", "nsga3", "random"),
     "keras-tuner": ("bayesian", "hyperband", "random", "grid"),
@@ -167,12 +167,13 @@ class StudyConfig(BaseModel):
     fit: Annotated[
         Fit,
         Flag(
-            "How photos become square. squash: both sides are resized, so that shapes change; pad: between gray bars; crop: the square in the middle.",
+            "How photos become square. squash: both sides are resized, so that shapes change; pad: between gray bars; crop: the square in the middle; auto: "
+            "squash, and what reads best of the three if the shapes are extreme.",
             DATA,
             identity=True,
             shows=False,
         ),
-    ] = "squash"
+    ] = "auto"
     task: Annotated[
         Literal["multiclass", "multilabel"] | None,
         Flag(
@@ -180,6 +181,16 @@ class StudyConfig(BaseModel):
             "in a cell, as in cat|dog (| alone: none), or no column of labels but one of zeros and ones for each label.",
             DATA,
             identity=True,
+        ),
+    ] = None
+    ordered: Annotated[
+        Names | None,
+        Flag(
+            "The classes from the lowest to the highest, where they have an order: low,medium,high. Models are then chosen by quadratic kappa, to which a "
+            "near miss is better than a far one.",
+            DATA,
+            identity=True,
+            placeholder="NAMES",
         ),
     ] = None
     drop_leaks: Annotated[

@@ -1,4 +1,4 @@
-"""Scores of class probabilities, with 95 % intervals. Higher is better, all within 0..1."""
+"""Scores of class probabilities, with 95 % intervals. Higher is better, none above 1."""
 
 from __future__ import annotations
 
@@ -18,11 +18,14 @@ def score(metric: Metric, labels: np.ndarray, probabilities: np.ndarray) -> floa
     accuracy: share of right answers. balanced_accuracy: mean recall over the classes present;
     choose it where classes are imbalanced and all matter alike. f1: macro average over all classes.
     auc: area under the ROC curve, one class against the rest, macro average over the classes
-    present; choose it where ranking matters more than the decision.
+    present; choose it where ranking matters more than the decision. quadratic_kappa: agreement beyond chance of
+    classes that have an order, with far misses counted more than near ones; below 0 where it is worse than chance.
     """
     if metric == "auc":
         return _auc(labels, probabilities)
     predicted = probabilities.argmax(axis=1)
+    if metric == "quadratic_kappa":
+        return _kappa(labels, predicted, probabilities.shape[1])
     if metric == "accuracy":
         return float(np.mean(predicted == labels))
     classes = probabilities.shape[1]
@@ -105,6 +108,13 @@ def cross_entropy(labels: np.ndarray, probabilities: np.ndarray) -> float:
     """Mean negative log-likelihood in nats."""
     chosen = probabilities[np.arange(len(labels)), labels]
     return float(-np.mean(np.log(np.clip(chosen, 1e-7, 1.0))))
+
+
+def _kappa(labels: np.ndarray, predicted: np.ndarray, classes: int) -> float:
+    counts = np.bincount(labels * classes + predicted, minlength=classes**2).reshape(classes, classes)
+    distance = (np.arange(classes)[:, None] - np.arange(classes)) ** 2.0
+    by_chance = float(np.sum(np.outer(counts.sum(axis=1), counts.sum(axis=0)) * distance)) / max(1, len(labels))
+    return 1 - float(np.sum(counts * distance)) / by_chance if by_chance else 0.0
 
 
 def _auc(labels: np.ndarray, probabilities: np.ndarray) -> float:

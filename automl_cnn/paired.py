@@ -56,6 +56,11 @@ def difference(before: Trial, after: Trial) -> tuple[float, float] | None:
     return after.score - before.score, math.hypot(spread, math.sqrt(2) * TRAINING_SD)
 
 
+def gap(before: str, after: str) -> tuple[float, float]:
+    """By how much the share of correct answers, packed, is higher after than before, and the standard error of that difference."""
+    return float(np.mean(unpacked(after)) - np.mean(unpacked(before))), _spread(before, after) or 0.0
+
+
 def _corrected(crossed: Trial, other: Trial) -> tuple[float, float] | None:
     """By how much `other` is ahead of a cross-validated trial, and the standard error; None where it is not known which images they answered correctly.
 

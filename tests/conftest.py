@@ -37,6 +37,27 @@ def digits(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def strips(tmp_path_factory) -> Path:
+    """Made pictures of any shape up to 6:1, 30 of each class: the shape of an ellipse in the middle is the class. Squashed, the two shapes are mixed up."""
+    import numpy as np
+    from PIL import Image, ImageDraw
+
+    folder, rng = tmp_path_factory.mktemp("images") / "strips", np.random.default_rng(0)
+    for name, aspect in (("flat", 2.5), ("round", 1.0), ("tall", 0.4)):
+        (folder / name).mkdir(parents=True)
+        for number in range(30):
+            longer = np.exp(rng.uniform(-np.log(6), np.log(6)))
+            size = (round(48 * max(1, longer)), round(48 * max(1, 1 / longer)))
+            image = Image.new("RGB", size, tuple(rng.integers(60, 120, 3).tolist()))
+            half = [rng.uniform(8, 11) * factor for factor in (np.sqrt(aspect), 1 / np.sqrt(aspect))]
+            middle = [side / 2 + rng.uniform(-4, 4) for side in size]
+            box = [middle[0] - half[0], middle[1] - half[1], middle[0] + half[0], middle[1] + half[1]]
+            ImageDraw.Draw(image).ellipse(box, fill=tuple(rng.integers(160, 256, 3).tolist()))
+            image.save(folder / name / f"{number}.png")
+    return folder
+
+
 @pytest.fixture
 def memory():
     """The file system of memory:// URLs, empty."""

@@ -51,6 +51,6 @@ def test_help_names_the_metrics_of_each_task():
     from automl_cnn import config
     from automl_cnn.tasks import Multiclass, Multilabel
 
-    assert Multiclass.metrics == config.OF_CLASSES
-    assert Multilabel.metrics == config.OF_LABELS
-    assert set(config.OF_CLASSES + config.OF_LABELS) == set(config.METRICS)
+    assert Multiclass(2).metrics == config.OF_CLASSES
+    assert Multilabel(2).metrics == config.OF_LABELS
+    assert {*config.OF_CLASSES, *config.OF_LABELS, "quadratic_kappa"} == set(config.METRICS)

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from sklearn.metrics import balanced_accuracy_score, f1_score, roc_auc_score
+from sklearn.metrics import balanced_accuracy_score, cohen_kappa_score, f1_score, roc_auc_score
 
 from automl_cnn.metrics import always, cross_entropy, interval, score, suited, wilson
 
@@ -18,6 +18,7 @@ def test_scores_are_those_of_scikit_learn(answers):
     predicted = probabilities.argmax(1)
     assert score("accuracy", labels, probabilities) == pytest.approx(np.mean(predicted == labels))
     assert score("balanced_accuracy", labels, probabilities) == pytest.approx(balanced_accuracy_score(labels, predicted))
+    assert score("quadratic_kappa", labels, probabilities) == pytest.approx(cohen_kappa_score(labels, predicted, weights="quadratic"))
     assert score("f1", labels, probabilities) == pytest.approx(f1_score(labels, predicted, average="macro"))
     assert score("auc", labels, probabilities) == pytest.approx(roc_auc_score(labels, probabilities, multi_class="ovr", average="macro"))
 
@@ -33,7 +34,7 @@ def test_wilson_matches_the_published_example_and_stays_within_bounds():
     assert wilson(10, 10)[1] == pytest.approx(1)
 
 
-@pytest.mark.parametrize("metric", ["accuracy", "balanced_accuracy", "f1", "auc"])
+@pytest.mark.parametrize("metric", ["accuracy", "balanced_accuracy", "f1", "auc", "quadratic_kappa"])
 def test_the_interval_holds_the_score(answers, metric):
     labels, probabilities = answers
     low, high = interval(metric, labels, probabilities, draws=100)
@@ -71,7 +72,7 @@ def test_the_score_of_one_answer():
     assert always("accuracy", [14, 266], [5, 5]) == 0.5
 
 
-@pytest.mark.parametrize("metric", ["accuracy", "balanced_accuracy", "f1", "auc"])
+@pytest.mark.parametrize("metric", ["accuracy", "balanced_accuracy", "f1", "auc", "quadratic_kappa"])
 def test_versions_of_one_photo_count_once(answers, metric):
     labels, probabilities = answers
     low, high = interval(metric, labels, probabilities)

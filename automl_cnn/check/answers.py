@@ -4,27 +4,35 @@ from __future__ import annotations
 
 import numpy as np
 
+from automl_cnn.data.passes import Passes, Report
 from automl_cnn.tasks import Multiclass
-from automl_cnn.train.regression import ENOUGH, FOLDS, Regression, regress
+from automl_cnn.train.regression import ENOUGH, FOLDS, STRENGTHS, Regression, regress
 
+FITS = 1.0 + len(STRENGTHS) * FOLDS  # of a regression whose strength is chosen, at most
 REPEATS = 3  # times that few images are folded, each time otherwise: one fold's luck is averaged out
 
 
-def held_out(features: np.ndarray, labels: np.ndarray, classes: int, groups: np.ndarray | None) -> np.ndarray | None:
+def held_out(features: np.ndarray, labels: np.ndarray, classes: int, groups: np.ndarray | None, report: Report | None = None) -> np.ndarray | None:
     """Probabilities (n, classes) for `features` (n, channels), each row by a regression fitted on other folds; None where there are too few images.
 
     Versions of one photo (equal `groups`) stay in one fold. The strength of the penalty is chosen on at most `ENOUGH` images; of that
-    many or fewer, the mean over several ways to fold them is taken.
+    many or fewer, the mean over several ways to fold them is taken. `report` is given how many fits are done, of about how many.
     """
     if len(np.unique(labels)) < 2:
         return None
     task = Multiclass(classes)
-    first = regress(task, features, labels, balanced=False, seed=0, groups=groups)
+    every = [FITS] * REPEATS if len(labels) <= ENOUGH else [FITS, *[1.0] * FOLDS]
+    passes = Passes(report, round(sum(every)), every)
+    first = regress(task, features, labels, balanced=False, seed=0, groups=groups, report=passes.part)
     if not first.folds:
         return None
+    passes.done()
     if len(labels) <= ENOUGH and len(first.held_rows) == len(labels):
-        others = (regress(task, features, labels, balanced=False, seed=seed, groups=groups) for seed in range(1, REPEATS))
-        return np.asarray(np.mean([_answers(one) for one in (first, *others)], axis=0))
+        given = [_answers(first)]
+        for seed in range(1, REPEATS):
+            given.append(_answers(regress(task, features, labels, balanced=False, seed=seed, groups=groups, report=passes.part)))
+            passes.done()
+        return np.asarray(np.mean(given, axis=0))
     answers = np.full((len(labels), classes), 1.0 / classes)
     keys = np.arange(len(labels)) if groups is None else groups
     different = np.unique(keys)
@@ -34,6 +42,7 @@ def held_out(features: np.ndarray, labels: np.ndarray, classes: int, groups: np.
         held = folds == fold
         if held.any() and len(np.unique(labels[~held])) > 1:
             answers[held] = regress(task, features[~held], labels[~held], balanced=False, seed=0, strength=first.strength).answers(features[held])
+        passes.done()
     return answers
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from automl_cnn.data import alike, closer
 from automl_cnn.data.names import Components
+from automl_cnn.data.passes import Passes, Report, counted
 from automl_cnn.problems import Case, Problem, Severity, many, verb
 from automl_cnn.tasks import Words
 from automl_cnn.tasks.words import MULTICLASS
@@ -33,15 +34,19 @@ class Pair:
     mirrored: bool = False
 
 
-def near(features: np.ndarray, mirrored: np.ndarray, images: np.ndarray, middles: np.ndarray | None = None) -> list[Pair]:
+def near(features: np.ndarray, mirrored: np.ndarray, images: np.ndarray, middles: np.ndarray | None = None, *, report: Report | None = None) -> list[Pair]:
     """Pairs of versions of one photo among `images` (uint8, n x side x side x channels), of whatever class.
 
     `features`, `mirrored` and `middles` (n, channels) are what a frozen network says of each image, of its mirror image and of its middle. Nothing where the
-    images are too small to have details.
+    images are too small to have details. `report` is given how many images are done, of how many.
     """
     if len(images) < 2 or images.shape[1] < alike.LEAST_SIDE:
         return []
-    rows, others, details, flips = closer.verified(closer.Views(images), *_candidates(features, mirrored, middles))
+    passes = Passes(report, len(images), (1.0, 3.0))
+    candidates = _candidates(features, mirrored, middles, passes.part)
+    passes.done()
+    rows, others, details, flips = closer.verified(closer.Views(images), *candidates, passes.part)
+    passes.done()
     pairs: dict[tuple[int, int], Pair] = {}
     for row, view, match, turned in zip(rows.tolist(), others.tolist(), details.tolist(), flips.tolist(), strict=True):
         low, high = sorted((row, view % len(images)))
@@ -50,7 +55,7 @@ def near(features: np.ndarray, mirrored: np.ndarray, images: np.ndarray, middles
     return [pairs[key] for key in sorted(pairs)]
 
 
-def _candidates(features: np.ndarray, mirrored: np.ndarray, middles: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _candidates(features: np.ndarray, mirrored: np.ndarray, middles: np.ndarray | None, report: Report) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Rows, other views and whether the other is to be mirrored: the nearest neighbors. View n + i is the middle of image i.
 
     Alignment succeeds more often from a crop to its photo than the other way, so that both are tried.
@@ -62,8 +67,8 @@ def _candidates(features: np.ndarray, mirrored: np.ndarray, middles: np.ndarray 
     if middles is not None:
         ways.append((False, count, _unit((np.asarray(middles, np.float32) - mean) / deviation)))
     pairs: dict[tuple[int, int, bool], float] = {}
-    for flip, offset, others in ways:
-        for row, mate, likeness in _nearest(plain, others):
+    for number, (flip, offset, others) in enumerate(ways):
+        for row, mate, likeness in counted(_nearest(plain, others), report, NEAREST * count * len(ways), NEAREST * count * number):
             both = [(row, mate + offset), (mate, row)] if not offset and not flip else [(min(row, mate), max(row, mate))] if flip else [(row, mate + offset)]
             for one, other in both:
                 pairs[one, other, flip] = max(pairs.get((one, other, flip), -1.0), likeness)

@@ -9,6 +9,7 @@ from automl_cnn.check import looks
 from automl_cnn.check.material import Material
 from automl_cnn.check.pictures import Album, pictures_of
 from automl_cnn.data import pixels
+from automl_cnn.data.passes import Tell
 from automl_cnn.problems import NO_TIME, Checked, Problem, in_order, many
 
 HEADERS = "sizes, shapes and formats"
@@ -16,8 +17,11 @@ WITHOUT_NETWORK = "no network looked at the images"
 ALBUM = Album(shown=6, others=1, side=80, most=48)  # for a section of a report
 
 
-def early(material: Material, seconds: float, now: Callable[[], float] = elapsed.now) -> Checked:
-    """The check in about `seconds` at most; `unchecked` names what there was no time for. See `automl_cnn.problems` for what comes back."""
+def early(material: Material, seconds: float, now: Callable[[], float] = elapsed.now, tell: Tell | None = None) -> Checked:
+    """The check in about `seconds` at most; `unchecked` names what there was no time for. See `automl_cnn.problems` for what comes back.
+
+    `tell` is given what is being done, how many images are done, of how many.
+    """
     began = now()
 
     def goes_on() -> bool:
@@ -31,6 +35,8 @@ def early(material: Material, seconds: float, now: Callable[[], float] = elapsed
         unchecked.append(f"{HEADERS}: the images came without files")
     for name, step in steps:
         if goes_on():
+            if tell is not None:
+                tell(f"looking at {name}", 0, 1)
             problems += step()
         else:
             unchecked.append(f"{name}: {NO_TIME}")
@@ -38,7 +44,7 @@ def early(material: Material, seconds: float, now: Callable[[], float] = elapsed
         unchecked.append("altered copies: they cannot be told from the groups that were named")
     elif not material.digests:
         unchecked.append("altered copies: the images came without files")
-    problems += _looks(material, goes_on, unchecked)
+    problems += _looks(material, goes_on, unchecked, tell)
     problems = in_order(problems)
     dataset = material.dataset
     return Checked(
@@ -52,9 +58,9 @@ def early(material: Material, seconds: float, now: Callable[[], float] = elapsed
     )
 
 
-def _looks(material: Material, goes_on: Callable[[], bool], unchecked: list[str]) -> list[Problem]:
+def _looks(material: Material, goes_on: Callable[[], bool], unchecked: list[str], tell: Tell | None) -> list[Problem]:
     dataset = material.dataset
-    seen = looks.looks_of(pixels(dataset, dataset.side), goes_on)
+    seen = looks.looks_of(pixels(dataset, dataset.side), looks.watched(goes_on, tell, len(dataset)))
     if missed := len(dataset) - len(seen.rows):
         unchecked.append(f"brightness and sharpness of {many(missed)}: {NO_TIME}")
     return looks.problems_of(dataset.paths, seen)

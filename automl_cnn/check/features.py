@@ -11,6 +11,7 @@ import numpy as np
 
 from automl_cnn.data import Dataset, pixels, resize_array
 from automl_cnn.data.closer import middles
+from automl_cnn.data.passes import Tell
 from automl_cnn.errors import PluginError
 from automl_cnn.models.pretrained import available
 from automl_cnn.plugin import Architecture, Pretrained
@@ -56,8 +57,10 @@ def smallest(registry: Registry) -> tuple[type[Architecture], Pretrained] | None
     return min(entries, key=lambda entry: entry[:4])[4:] if entries else None
 
 
-def read(dataset: Dataset, registry: Registry, seconds: float | None, report: Callable[[int, int], None]) -> Read | None:
+def read(dataset: Dataset, registry: Registry, seconds: float | None, tell: Tell) -> Read | None:
     """The features of all images, or of as many as `seconds` allow, drawn at random; None where there are no weights on this machine.
+
+    `tell` is given what is being done, how many images are done, of how many.
 
     Raises:
         PluginError: the network cannot be built, or its weights do not fit.
@@ -66,6 +69,7 @@ def read(dataset: Dataset, registry: Registry, seconds: float | None, report: Ca
     if chosen is None:
         return None
     plugin, entry = chosen
+    tell("starting Keras", 0, 1)
     from automl_cnn.models import pretrained
     from automl_cnn.models.build import network_of
     from automl_cnn.models.readout import Look
@@ -78,6 +82,7 @@ def read(dataset: Dataset, registry: Registry, seconds: float | None, report: Ca
         f"{FINETUNE}{plugin.name}": PROBE,
         "resolution": SIDE,
     }
+    tell(f"loading {plugin.name}", 0, 1)
     network = network_of(configuration, registry, classes=len(dataset.classes), channels=dataset.channels, seed=0)
     if network.reader is None:
         raise PluginError(f"{plugin.name} with the weights '{entry.name}' cannot be read stage by stage.")
@@ -85,7 +90,7 @@ def read(dataset: Dataset, registry: Registry, seconds: float | None, report: Ca
     order, began = np.random.default_rng(0).permutation(len(dataset)), time.monotonic()
 
     def watching(done: int, of: int) -> bool:
-        report(done, of)
+        tell("looking with a frozen network", done, of)
         return seconds is None or time.monotonic() - began < seconds
 
     looks = (Look(SIDE), Look(SIDE, True))
@@ -94,6 +99,7 @@ def read(dataset: Dataset, registry: Registry, seconds: float | None, report: Ca
     if len(dataset) > MOST:
         rows, plain, mirrored, zoomed = _some(dataset, features, order, watching)
         return Read(rows, plain, mirrored, zoomed, last, known)
+    pixels(dataset, SIDE, report=lambda done, of: tell("bringing the images to size", done, of))
     values, count = features.read(looks, SIDE, order, watching)
     rows = order[:count]
     back = np.argsort(rows)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
 
 from automl_cnn.check.extremes import far, ranked
+from automl_cnn.data.fit import Fit
 from automl_cnn.data.header import Header
 from automl_cnn.problems import Case, Problem, many, verb
 from automl_cnn.tasks import Words
@@ -27,6 +28,11 @@ EXTENSIONS = {
     "HEIF": {"heic", "heif", "hif"},
     "PPM": {"ppm", "pgm", "pbm", "pnm"},
 }
+SQUARE: dict[Fit, str] = {
+    "squash": "It squashes {0} to a square, as all others, unless --fit keeps shapes.",
+    "pad": "It puts {0} between gray bars, as all others.",
+    "crop": "It takes the square in {1} middle, as of all others.",
+}  # what a search does
 ASPECT, SIZE = 0.05, 0.1  # the least spread of the logarithms of width / height and of the side
 TWICE = float(np.log(2))  # by which factor a shape or a size must differ at least to be odd
 GIVES_AWAY = 0.5  # of the mistakes that one answer for all makes, the share that a property avoids, from which on it gives the class away
@@ -48,10 +54,12 @@ def facts_of(headers: Sequence[Header]) -> dict[str, Any]:
     }
 
 
-def problems_of(paths: Sequence[str], labels: np.ndarray, classes: Sequence[str], headers: Sequence[Header], words: Words = MULTICLASS) -> list[Problem]:
-    """What is odd about the files of these images, from their headers alone."""
+def problems_of(
+    paths: Sequence[str], labels: np.ndarray, classes: Sequence[str], headers: Sequence[Header], fit: Fit = "squash", *, words: Words = MULTICLASS
+) -> list[Problem]:
+    """What is odd about the files of these images, from their headers alone. `fit` is how a search makes them square."""
     away = gives_away(labels, classes, headers, words)
-    every = [_extensions(paths, headers), _shapes(paths, headers), _sizes(paths, headers), _modes(paths, headers, words), away]
+    every = [_extensions(paths, headers), _shapes(paths, headers, fit), _sizes(paths, headers), _modes(paths, headers, words), away]
     return [problem for problem in every if problem is not None]
 
 
@@ -62,7 +70,7 @@ def _span(values: np.ndarray) -> dict[str, int]:
 def _extensions(paths: Sequence[str], headers: Sequence[Header]) -> Problem | None:
     cases = []
     for row, (path, header) in enumerate(zip(paths, headers, strict=True)):
-        suffix = PurePosixPath(path).suffix.lstrip(".").lower()
+        suffix = os.path.splitext(path)[1].lstrip(".").lower()
         if header.format in EXTENSIONS and suffix not in EXTENSIONS[header.format]:
             cases.append(Case(path, f"{header.format} by its content", row=row))
     if not cases:
@@ -78,7 +86,7 @@ def _extensions(paths: Sequence[str], headers: Sequence[Header]) -> Problem | No
     )
 
 
-def _shapes(paths: Sequence[str], headers: Sequence[Header]) -> Problem | None:
+def _shapes(paths: Sequence[str], headers: Sequence[Header], fit: Fit) -> Problem | None:
     aspect = np.log(np.array([header.width / header.height for header in headers]))
     away = np.abs(aspect - np.median(aspect))
     odd = np.flatnonzero((far(aspect, below=False, least=ASPECT) | far(aspect, below=True, least=ASPECT)) & (away > TWICE))
@@ -89,7 +97,7 @@ def _shapes(paths: Sequence[str], headers: Sequence[Header]) -> Problem | None:
         "shape",
         "warning",
         f"{many(len(rows))} {verb(len(rows), 'is', 'are')} of another shape than the rest: much wider or much taller.",
-        f"It squashes {verb(len(rows), 'it', 'them')} to a square, as all others, unless --fit keeps shapes.",
+        SQUARE[fit].format(verb(len(rows), "it", "them"), verb(len(rows), "its", "their")),
         f"Crop {verb(len(rows), 'it', 'them')}, or leave {verb(len(rows), 'it out if it shows', 'them out if they show')} something else.",
         len(rows),
         _sized(paths, headers, rows),

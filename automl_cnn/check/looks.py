@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from automl_cnn.check.extremes import far, ranked
 from automl_cnn.data import arrays
+from automl_cnn.data.passes import Tell
 from automl_cnn.problems import Case, Problem, Severity, many, verb
 
 BLOCK = 64
@@ -43,6 +45,18 @@ def looks_of(images: np.ndarray, goes_on: Callable[[], bool] = lambda: True) -> 
     parts = [np.concatenate(part) for part in zip(*blocks, strict=True)]
     order = np.argsort(parts[0])
     return Looks(*(part[order] for part in parts))
+
+
+def watched(goes_on: Callable[[], bool], tell: Tell | None, images: int) -> Callable[[], bool]:
+    """`goes_on` for `looks_of` that also tells how many of the images were looked at."""
+    blocks = itertools.count()
+
+    def asked() -> bool:
+        if tell is not None:
+            tell("looking at the pixels", min(next(blocks) * BLOCK, images), images)
+        return goes_on()
+
+    return asked
 
 
 def problems_of(paths: Sequence[str], looks: Looks) -> list[Problem]:

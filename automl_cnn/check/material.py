@@ -81,7 +81,7 @@ class Material:
     def of_headers(self) -> list[Problem]:
         """What the headers of the files show."""
         dataset = self.dataset
-        return headers.problems_of(dataset.paths, dataset.labels, dataset.label_names, self.headers, dataset.task.words)
+        return headers.problems_of(dataset.paths, dataset.labels, dataset.label_names, self.headers, dataset.fit, words=dataset.task.words)
 
     def of_names(self) -> list[Problem]:
         """Groups that names and times in the files show; none where the user named the groups."""

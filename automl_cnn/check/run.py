@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import itertools
 import time
-from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 
 from automl_cnn.check import copies, looks, suspects
 from automl_cnn.check.early import WITHOUT_NETWORK
-from automl_cnn.check.features import MOST, SIDE, Read
+from automl_cnn.check.features import BLOCK, MOST, SIDE, Read
 from automl_cnn.check.features import read as read_features
 from automl_cnn.check.material import Material
 from automl_cnn.check.pictures import pictures_of
 from automl_cnn.data import Dataset, dataset_of, pixels, read, resize_array
 from automl_cnn.data.assemble import Splitting
 from automl_cnn.data.inputs import scan_input
+from automl_cnn.data.passes import Report, Tell
 from automl_cnn.errors import AutomlCnnError
 from automl_cnn.problems import Checked, Problem, in_order
 from automl_cnn.registry import Registry
 from automl_cnn.urls import Url
-
-Report = Callable[[str, int, int], None]  # what is being done, how many are done, of how many
 
 
 def check(
@@ -35,7 +33,7 @@ def check(
     seconds: float | None = 120.0,
     max_pixels: float | None = None,
     columns: str | None = None,
-    report: Report | None = None,
+    report: Tell | None = None,
 ) -> Checked:
     """Look for what may spoil a search in `folder`: see `automl_cnn.problems` for what comes back.
 
@@ -48,19 +46,23 @@ def check(
     """
     began = time.monotonic()
     tell = report or (lambda what, done, of: None)
-    files = scan_input(
-        folder,
-        cache=cache,
-        columns=columns,
-        listed=lambda count: tell(f"listing the files, {count:,} so far", 0, 1),
-        fetched=lambda done, of: tell("fetching the images, in megabytes", done // 10**6, of // 10**6),
-    )
-    source = read(files, cache, max_pixels=max_pixels, progress=lambda done, of: tell("reading the images", done, of))
-    tell("grouping versions of one photo", 0, 1)
-    dataset = dataset_of(source, cache, Splitting(seed))
+    with ExitStack() as claim:
+        files = scan_input(
+            folder,
+            cache=cache,
+            columns=columns,
+            listed=lambda count: tell(f"listing the files, {count:,} so far", 0, 1),
+            fetched=lambda done, of: tell("fetching the images, in megabytes", done // 10**6, of // 10**6),
+            claim=claim,
+        )
+        source = read(files, cache, max_pixels=max_pixels, progress=lambda done, of: tell("reading the images", done, of))
+    dataset = dataset_of(source, cache, Splitting(seed), progress=lambda done, of: tell("grouping versions of one photo", done, of))
+    tell("looking at the headers", 0, 1)
     material = Material.of(source, dataset)
     problems = [*material.counted(), *material.of_headers()]
-    problems += looks.problems_of(dataset.paths, _looks(dataset, tell))
+    seen = looks.looks_of(pixels(dataset, dataset.side), looks.watched(lambda: True, tell, len(dataset)))
+    problems += looks.problems_of(dataset.paths, seen)
+    tell("looking at the names", 0, 1)
     problems += material.of_names()
     unchecked = [*material.beyond]
     features = _features(dataset, registry, seconds, tell, unchecked)
@@ -68,7 +70,8 @@ def check(
     if features is not None:
         pairs = _altered(dataset, features, tell, unchecked)
         if dataset.task.exclusive:
-            problems += _labels(dataset, features, unchecked)
+            problems += _labels(dataset, features, tell, unchecked)
+    tell("looking for copies and leaks", 0, 1)
     problems = in_order([*problems, *material.of_copies(pairs)])
     return Checked(
         dataset.folder,
@@ -81,35 +84,36 @@ def check(
     )
 
 
-def _looks(dataset: Dataset, tell: Report) -> looks.Looks:
-    blocks = itertools.count()
-
-    def goes_on() -> bool:
-        tell("looking at the pixels", next(blocks) * looks.BLOCK, len(dataset))
-        return True
-
-    return looks.looks_of(pixels(dataset, dataset.side), goes_on)
-
-
-def _altered(dataset: Dataset, features: Read, tell: Report, unchecked: list[str]) -> list[copies.Pair]:
+def _altered(dataset: Dataset, features: Read, tell: Tell, unchecked: list[str]) -> list[copies.Pair]:
     """Pairs of versions of one photo among the images that the network looked at."""
     if features.middles is None:
         unchecked.append("crops of less than nine tenths: the time was up (--time)")
-    tell("comparing images", 0, 1)
     plain, mirrored = features.plain[:, features.last], features.mirrored[:, features.last]
     middles = None if features.middles is None else features.middles[:, features.last]
     side, rows = min(dataset.side, SIDE), features.rows
-    images = pixels(dataset, side)[rows] if len(dataset) <= MOST else resize_array(np.asarray(pixels(dataset, dataset.side)[rows]), side)
-    return [copies.Pair(int(rows[pair.one]), int(rows[pair.other]), pair.details, pair.mirrored) for pair in copies.near(plain, mirrored, images, middles)]
+    images = _at(dataset, side, rows, lambda done, of: tell("comparing images", done // 10, of))
+    pairs = copies.near(plain, mirrored, images, middles, report=lambda done, of: tell("comparing images", of // 10 + 9 * done // 10, of))
+    return [copies.Pair(int(rows[pair.one]), int(rows[pair.other]), pair.details, pair.mirrored) for pair in pairs]
 
 
-def _features(dataset: Dataset, registry: Registry | None, seconds: float | None, tell: Report, unchecked: list[str]) -> Read | None:
+def _at(dataset: Dataset, side: int, rows: np.ndarray, report: Report) -> np.ndarray:
+    """The images in `rows` at a size, in memory."""
+    stored = pixels(dataset, side if len(dataset) <= MOST else dataset.side)  # of more images, not all are brought to size and kept
+    made = np.empty((len(rows), side, side, dataset.channels), np.uint8)
+    for start in range(0, len(rows), BLOCK):
+        report(start, len(rows))
+        block = np.asarray(stored[rows[start : start + BLOCK]])
+        made[start : start + BLOCK] = block if block.shape[1] == side else resize_array(block, side)
+    return made
+
+
+def _features(dataset: Dataset, registry: Registry | None, seconds: float | None, tell: Tell, unchecked: list[str]) -> Read | None:
     what = dataset.task.words.by_network
     if registry is None:
         unchecked.append(f"{what}: {WITHOUT_NETWORK}")
         return None
     try:
-        features = read_features(dataset, registry, seconds, lambda done, of: tell("looking with a frozen network", done, of))
+        features = read_features(dataset, registry, seconds, tell)
     except AutomlCnnError as error:
         unchecked.append(f"{what}: {error}")
         return None
@@ -121,11 +125,11 @@ def _features(dataset: Dataset, registry: Registry | None, seconds: float | None
     return features
 
 
-def _labels(dataset: Dataset, features: Read, unchecked: list[str]) -> list[Problem]:
+def _labels(dataset: Dataset, features: Read, tell: Tell, unchecked: list[str]) -> list[Problem]:
     from automl_cnn.check.answers import held_out
 
     labels = dataset.labels[features.rows]
-    probabilities = held_out(features.both, labels, len(dataset.classes), dataset.photos(features.rows))
+    probabilities = held_out(features.both, labels, len(dataset.classes), dataset.photos(features.rows), lambda done, of: tell("comparing labels", done, of))
     if probabilities is None:
         unchecked.append("labels: too few images of a class to hold some out")
         return []

@@ -66,6 +66,7 @@ class Watch(NullObserver):
             self.line(text)
 
     def known(self, data: Mapping[str, Any], metric: str) -> None:
+        self.view.doing = "planning the first trial"  # the images were looked at in between
         self.view.metric, self.view.known = metric, Context.of(data, metric)
 
     def resumed(self, trials: Sequence[Trial], seconds_used: float) -> None:

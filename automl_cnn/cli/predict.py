@@ -97,13 +97,13 @@ def _answer(classifier: Any, images: Iterable[Picture], at_once: int) -> None:
 
 def _images(paths: Sequence[str], store: Path, columns: str | None, stack: ExitStack) -> list[Picture]:
     """The images that the user names. What lies at a URL is copied to the store; archives are unpacked there too, so that they are found again, or, where
-    there is none, to a folder that is removed in the end.
+    there is none, to a folder that is removed in the end. No other process deletes them until `stack` is closed.
     """
     from automl_cnn.store import Store
 
     cache = Store(store).cache_place
     given = here(paths, cache, columns)
-    return find(given, cache if store.is_dir() else Path(stack.enter_context(TemporaryDirectory(prefix="automl-cnn-"))), columns)
+    return find(given, cache if store.is_dir() else Path(stack.enter_context(TemporaryDirectory(prefix="automl-cnn-"))), columns, stack)
 
 
 def classifier_of(model: str, store: Path, trust: bool = False) -> Any:
@@ -138,8 +138,10 @@ def chunks(images: Iterable[Picture], size: int) -> Iterator[list[Picture]]:
         yield some
 
 
-def find(given: Given, cache: Path, columns: str | None = None) -> list[Picture]:
+def find(given: Given, cache: Path, columns: str | None = None, claim: ExitStack | None = None) -> list[Picture]:
     """The images among the given paths, and in the folders, archives and tables among them, each file once; what is left out goes to stderr.
+
+    Until `claim` is closed, no other process deletes what was unpacked.
 
     Raises:
         DataError: a path does not exist or cannot be used, or there is no image at all.
@@ -154,7 +156,7 @@ def find(given: Given, cache: Path, columns: str | None = None) -> list[Picture]
     with given.naming():
         for path in given.paths:
             above = given.above(path)
-            inner = pictures_of(path, cache, columns, above=above)
+            inner = pictures_of(path, cache, columns, above=above, claim=claim)
             tables += inner.table is not None
             for note in inner.notes:
                 say(inline(given.named(note)))

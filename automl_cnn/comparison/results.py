@@ -2,8 +2,8 @@
 
 Two things are left to chance: the seed of a training, and which images are held out. An interval holds both.
 
-- The seeds' standard deviation is pooled over all networks of an image set, since three seeds of one network say little
-  about it. It enters with Student's t and the pooled degrees of freedom.
+- The seeds' standard deviation of a network is drawn toward that of the other networks on the same images, since three seeds say little about it
+  (see `spreads`). It enters with Student's t.
 - The images' part comes from the answers to the held-out images, averaged over the seeds. Differences are taken image by
   image, since most images are easy or hard for both networks: they are better known than either score.
 
@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from automl_cnn.comparison.spreads import drawn_together, least
 from automl_cnn.comparison.table import Comparison, ImageSet, Measure, Network
 from automl_cnn.errors import ConfigError
 from automl_cnn.paired import unpacked
@@ -32,6 +33,7 @@ FILE = "results.csv"
 LEVEL = 0.95
 BY_IMAGE: tuple[Measure, ...] = ("accuracy", "error")  # measures that are known for each held-out image
 FIXED: tuple[Measure, ...] = ("params", "mult_adds")  # measures that are the same for all seeds
+SHARES: tuple[Measure, ...] = ("accuracy", "error", "last_accuracy", "train_accuracy", "train_error", "gap")  # of images: they come in steps
 LOWER: tuple[Measure, ...] = ("error", "train_error", "loss", "train_loss", "params", "mult_adds", "milliseconds", "seconds", "gap")  # where less is better
 
 
@@ -164,22 +166,24 @@ class Results:
             answers = None if here is None or there is None or len(here) != len(there) else here - there
         return Contrast(rise, _half(measure, len(seeds), [self.spread(rows[0], measure) for rows in (first, second)], answers), len(seeds))
 
-    def spread(self, like: Row, measure: Measure) -> tuple[float, int]:
-        """The standard deviation of a measure from seed to seed, and its degrees of freedom.
+    def spread(self, like: Row, measure: Measure) -> tuple[float, float]:
+        """The standard deviation of a measure of the network of `like` from seed to seed, and its degrees of freedom.
 
-        It is pooled over the networks that learned from as many images of the same set as the one of `like` did.
+        It is drawn toward that of the networks that learned from as many images of the same set (see `spreads`).
         """
-        squares, freedom = 0.0, 0
         networks: dict[tuple[str, str], list[Row]] = {}
         for row in self.rows:
             if (row.set, row.train) == (like.set, like.train) and not row.failure:
                 networks.setdefault((row.series, row.point), []).append(row)
-        for rows in networks.values():
-            values = _values(rows, measure)
-            if len(values) > 1:
-                squares += float(np.var(values)) * len(values)
-                freedom += len(values) - 1
-        return (math.sqrt(squares / freedom), freedom) if freedom else (math.nan, 0)
+        values = {key: _values(rows, measure) for key, rows in networks.items()}
+        several = [key for key, known in values.items() if len(known) > 1]
+        floor = least([value for known in values.values() for value in known]) if measure in SHARES else 0.0
+        drawn = drawn_together([max(floor, float(np.var(values[key], ddof=1))) for key in several], [len(values[key]) - 1 for key in several])
+        by_network = dict(zip(several, drawn, strict=True))
+        if not drawn:
+            return math.nan, 0.0
+        variance, freedom = by_network.get((like.series, like.point), max(drawn))  # of one seed alone, as uncertain as any
+        return math.sqrt(variance), freedom
 
     def table(self) -> list[dict[str, Any]]:
         """A row for each network on each image set, JSON-ready: every measure of the comparison, and the difference of the first one to the reference."""
@@ -233,7 +237,7 @@ class Results:
         atomic_write_text(file, out.getvalue())
 
 
-def _half(measure: Measure, seeds: int, spreads: Sequence[tuple[float, int]], answers: np.ndarray | None) -> float | None:
+def _half(measure: Measure, seeds: int, spreads: Sequence[tuple[float, float]], answers: np.ndarray | None) -> float | None:
     """Half of the 95 % interval of a mean over `seeds` trainings, or of a difference of two: `spreads` has the spread of each.
 
     `answers` are the mean answers to each held-out image, or their differences.

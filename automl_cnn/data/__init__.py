@@ -1,6 +1,6 @@
 """Images on disk or in memory -> a checked, split and decoded `Dataset`. Nothing here imports Keras."""
 
-from automl_cnn.data.cache import Source, dataset_of, pixels, prepare, prepare_arrays, read
+from automl_cnn.data.cache import Source, dataset_of, in_fit, pixels, prepare, prepare_arrays, read
 from automl_cnn.data.dataset import Dataset, Skipped
 from automl_cnn.data.decode import as_uint8, open_image, resize_array
 from automl_cnn.data.inputs import scan_input
@@ -16,6 +16,7 @@ __all__ = [
     "Source",
     "as_uint8",
     "dataset_of",
+    "in_fit",
     "open_image",
     "pixels",
     "prepare",

@@ -18,6 +18,7 @@ import numpy as np
 from automl_cnn.data import arrays
 from automl_cnn.data.decode import resize_array
 from automl_cnn.data.names import Components
+from automl_cnn.data.passes import Passes, Report
 
 LEAST_SIDE = 32  # px; smaller pictures have no details that tell two of a kind apart
 MOST = 4000  # images; comparing this number takes about ten seconds of one core, and of more, none is compared
@@ -45,7 +46,7 @@ def too_many(images: int) -> bool:
     return images > MOST
 
 
-def pairs(images: np.ndarray, labels: np.ndarray) -> list[tuple[int, int]]:
+def pairs(images: np.ndarray, labels: np.ndarray, report: Report | None = None) -> list[tuple[int, int]]:
     """Pairs of rows of `images` (uint8, n x side x side x channels) that show one photo; only images of one class are compared.
 
     Nothing where the images are smaller than `LEAST_SIDE`, or where images that are no copies look as alike: see `_bound`. Call it only if not `too_many`.
@@ -53,13 +54,16 @@ def pairs(images: np.ndarray, labels: np.ndarray) -> list[tuple[int, int]]:
     if len(images) < 2 or images.shape[1] < LEAST_SIDE:
         return []
     labels = np.asarray(labels)
+    every = np.arange(len(images))
+    sample = every[:: -(-len(every) // SAMPLE)]
+    passes = Passes(report, len(images), [len(images), len(sample)])
     gray = grays(images)
     thumbs = shrunk(gray, THUMB)
-    every = np.arange(len(gray))
     classes = [np.flatnonzero(labels == label) for label in np.unique(labels)]
-    one, other, details = _matched(gray, thumbs, [(rows, rows, None) for rows in classes])
-    sample = every[:: -(-len(every) // SAMPLE)]
-    strange, _, unlike = _matched(gray, thumbs, [(sample, every, labels)])
+    one, other, details = _matched(gray, thumbs, [(rows, rows, None) for rows in classes], passes.part)
+    passes.done()
+    strange, _, unlike = _matched(gray, thumbs, [(sample, every, labels)], passes.part)
+    passes.done()
     bound = _bound((one, details, len(every)), (strange, unlike, len(sample)))
     same = details >= bound
     return _plausible(sorted({(min(pair), max(pair)) for pair in zip(one[same].tolist(), other[same].tolist(), strict=True)}), labels)
@@ -102,9 +106,19 @@ def _gray(images: np.ndarray) -> np.ndarray:
     return np.asarray(small.mean(axis=3, dtype=np.float32))
 
 
-def _matched(gray: np.ndarray, thumbs: np.ndarray, groups: Sequence[_Group]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _matched(gray: np.ndarray, thumbs: np.ndarray, groups: Sequence[_Group], report: Report) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Pairs that look alike at `FINE` px, as rows and other rows, and the correlation of their details."""
-    matches = list(arrays.in_threads(lambda near: _compare(gray, near), [near for group in groups for near in _near(thumbs, *group)]))
+    near: list[Near] = []
+    of = 2 * sum(len(rows) for rows, _, _ in groups)  # each is looked up, and then compared
+    done = 0
+    for group in groups:
+        for found in _near(thumbs, *group):
+            near.append(found)
+            report(min(of // 2, done := done + BLOCK), of)
+    matches = []
+    for match in arrays.in_threads(lambda found: _compare(gray, found), near):
+        matches.append(match)
+        report(of // 2 + of // 2 * len(matches) // len(near), of)
     rows, others, details = zip(*matches, strict=True) if matches else ([np.zeros(0, int)], [np.zeros(0, int)], [np.zeros(0)])
     return np.concatenate(rows), np.concatenate(others), np.concatenate(details)
 

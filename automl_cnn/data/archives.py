@@ -11,6 +11,7 @@ import json
 import os
 import re
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -48,10 +49,10 @@ def is_archive(path: Path) -> bool:
     return path.name.lower().endswith(SUFFIXES)
 
 
-def unpacked(archive: Path, cache: Path) -> Unpacked:
+def unpacked(archive: Path, cache: Path, claim: ExitStack | None = None) -> Unpacked:
     """The folder with an archive's images; where all of them lie in one folder, that one.
 
-    It is unpacked once: the same archive, by its content, is found again.
+    It is unpacked once: the same archive, by its content, is found again. No other process deletes it until `claim` is closed.
 
     Raises:
         DataError: it is no archive, is damaged or encrypted, or holds a name twice, a name that leads elsewhere, a link, or far more than its size.
@@ -62,13 +63,19 @@ def unpacked(archive: Path, cache: Path) -> Unpacked:
     except OSError as error:
         raise DataError(f"{archive} cannot be read: {error.strerror or error}.") from None
     try:
-        if not store.is_complete(place):
-            with store.filled(place) as part:
-                (part / store.MARK).write_text(json.dumps(_written(archive, part)))
+        _complete(archive, place)
+        store.hold(place, claim)
+        _complete(archive, place)  # it may have been deleted right before it was claimed
         store.used(place, cache)
         return Unpacked(place, _inner(place), _notes(place))
     except OSError as error:
         raise StoreError(f"{archive} cannot be unpacked to {cache}: {error.strerror or error}. Free some space there, or choose another --store.") from None
+
+
+def _complete(archive: Path, place: Path) -> None:
+    if not store.is_complete(place):
+        with store.filled(place) as part:
+            (part / store.MARK).write_text(json.dumps(_written(archive, part)))
 
 
 def _written(archive: Path, part: Path) -> Counter[str]:

@@ -18,6 +18,7 @@ from automl_cnn.data.groups import groups_of, same_bytes
 from automl_cnn.data.labelsets import LabelSets
 from automl_cnn.data.layout import many
 from automl_cnn.data.levels import CONVENTION
+from automl_cnn.data.passes import Passes, Report
 from automl_cnn.data.split import LEAST_EACH, NOWHERE, SPLITS, TRAIN, split, torn
 from automl_cnn.data.split_labels import split_labels
 from automl_cnn.tasks import words_for
@@ -35,6 +36,7 @@ class Splitting:
 
 
 PLAIN = Splitting()
+WEIGHTS = (1.0, 7.0, 3.0, 1.0)  # how long the steps take, relative to one another: the fingerprint, the groups, the split, what follows from it
 
 
 def assemble(
@@ -51,27 +53,34 @@ def assemble(
     refused: Sequence[tuple[str, str]] = (),
     families: Sequence[Sequence[int]] = (),
     label_sets: LabelSets | None = None,
+    ordered: bool = False,
+    progress: Report | None = None,
 ) -> Dataset:
     """The data set of `files` (path, class, given split), row by row the pixels in `array`. `families` are rows that must stay on one side of every split.
+    `progress` is given how many images are done, of how many.
 
     `label_sets` says what `classes` mean where images have several labels.
 
     Raises:
         DataError: a class has too few images.
     """
+    passes = Passes(progress, len(files), WEIGHTS)
     labels = np.array([label for _, label, _ in files], np.int32)
     given = [name for _, _, name in files]
-    fingerprint = _fingerprint(files, digests, decoded)
+    fingerprint = fingerprint_of(files, digests, decoded)
+    passes.done()
     detailed = decoded.native >= alike.LEAST_SIDE  # smaller pictures, stored a little enlarged, look alike by chance
     stored = None if not detailed else arrays.recall(array, (len(files), decoded.side, decoded.side, decoded.channels))
     pairs = array.parent / f"{fingerprint[:24]}-{decoded.side}.alike{GROUPING}.json"
-    groups = groups_of([path for path, _, _ in files], labels, digests, stored, kept=pairs, more=families)
+    groups = groups_of([path for path, _, _ in files], labels, digests, stored, kept=pairs, more=families, progress=passes.part)
+    passes.done()
     has = _has(labels, len(classes), label_sets)
     names = classes if label_sets is None else label_sets.names
     words = words_for("multiclass" if label_sets is None else "multilabel")
     aside = _doubtful(labels, has, digests, given)
     carve = _split if label_sets is None else _split_labels
-    splits = carve(has, digests, given, splitting, names=names, keys=groups.keys, aside=aside, together=bool(families))
+    splits = carve(has, digests, given, splitting, names=names, keys=groups.keys, aside=aside, together=bool(families), report=passes.part)
+    passes.done()
     notes = (*notes, *groups.notes, *_on_torn(torn(labels, groups.keys, given, splits), classes), *_on_doubtful(labels, digests, len(aside), words.twice))
     why = dict.fromkeys(aside.tolist(), words.elsewhere)
     if splitting.drop_leaks:
@@ -83,6 +92,7 @@ def assemble(
         name=name,
         folder=folder,
         classes=names,
+        ordered=ordered,
         label_sets=() if label_sets is None else label_sets.sets,
         channels=decoded.channels,
         side=decoded.side,
@@ -102,10 +112,11 @@ def assemble(
         aside=tuple(sorted(why.items())),
         own_test="test" in given,
     )
+    passes.done()
     return replace(made, notes=(*notes, *leaks({COPIES: made.copied("val"), COPIES_TEST: made.copied("test")})))
 
 
-def _fingerprint(files: Sequence[tuple[str, int, str | None]], digests: Sequence[str], decoded: Decoded) -> str:
+def fingerprint_of(files: Sequence[tuple[str, int, str | None]], digests: Sequence[str], decoded: Decoded) -> str:
     """What changes with any path, label or byte."""
     fingerprint = hashlib.blake2b(digest_size=16)
     for (path, label, _), digest in zip(files, digests, strict=True):
@@ -170,13 +181,14 @@ def _split(
     keys: Sequence[str],
     aside: np.ndarray,
     together: bool,
+    report: Report,
 ) -> np.ndarray:
     """The split of each row, `NOWHERE` for those in `aside`."""
     out = np.full(len(has), NOWHERE, np.int8)
     kept = np.setdiff1d(np.arange(len(has)), aside)
     shares = (splitting.seed, splitting.val_share, splitting.test_share)
     mine, sides, photos = ([values[row] for row in kept] for values in (digests, given, keys))
-    out[kept] = split(has.argmax(axis=1)[kept], mine, sides, *shares, classes=names, keys=photos, together=together)
+    out[kept] = split(has.argmax(axis=1)[kept], mine, sides, *shares, classes=names, keys=photos, together=together, report=report)
     return out
 
 
@@ -190,6 +202,7 @@ def _split_labels(
     keys: Sequence[str],
     aside: np.ndarray,
     together: bool,
+    report: Report,
 ) -> np.ndarray:
     """The same where images have several labels. Groups are always dealt out whole."""
     out = np.full(len(has), NOWHERE, np.int8)

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from automl_cnn.data import arrays, steady
-from automl_cnn.data.assemble import PLAIN, Splitting, assemble
+from automl_cnn.data.assemble import PLAIN, Splitting, assemble, fingerprint_of
 from automl_cnn.data.dataset import Dataset
 from automl_cnn.data.decode import resize_array
-from automl_cnn.data.decoded import Decoded, Probe, Report, key_of, notes_on_bands, path_of, side_for
+from automl_cnn.data.decoded import Decoded, Probe, key_of, notes_on_bands, path_of, side_for
 from automl_cnn.data.fit import Fit
 from automl_cnn.data.grouping import Grouping, grouped
 from automl_cnn.data.inputs import scan_input
 from automl_cnn.data.labels import in_order, labels_of
 from automl_cnn.data.labelsets import label_sets_in
 from automl_cnn.data.levels import CONVENTION, Scale, levels_of_arrays
+from automl_cnn.data.passes import Report
 from automl_cnn.data.pictures import bytes_of, pictures, square
 from automl_cnn.data.scan import Scan, told_apart
 from automl_cnn.errors import DataError, ImagesGone
@@ -86,15 +88,16 @@ def read(
     fit: Fit = "squash",
 ) -> Source:
     """The first half of `prepare`: scan, look at each header, decode. It raises as `prepare` does."""
-    files = folder if isinstance(folder, Scan) else scan_input(folder, cache=Path(cache))
     report = progress or (lambda done, of: None)
-    probes, key, decoded = steady.read(files, Path(cache), max_size=max_size, limit_bytes=limit_bytes, report=report, max_pixels=max_pixels, fit=fit)
+    with ExitStack() as claim:
+        files = folder if isinstance(folder, Scan) else scan_input(folder, cache=Path(cache), claim=claim)
+        probes, key, decoded = steady.read(files, Path(cache), max_size=max_size, limit_bytes=limit_bytes, report=report, max_pixels=max_pixels, fit=fit)
     report(2 * len(files.files), 2 * len(files.files))
     return Source(files, probes, key, decoded)
 
 
-def dataset_of(source: Source, cache: Path, splitting: Splitting = PLAIN, group_by: str | None = None) -> Dataset:
-    """The second half of `prepare`: group versions of one photo, and split. It raises as `prepare` does."""
+def dataset_of(source: Source, cache: Path, splitting: Splitting = PLAIN, group_by: str | None = None, progress: Report | None = None) -> Dataset:
+    """The second half of `prepare`: group versions of one photo, and split. It raises as `prepare` does; `progress` is given (images done, of how many)."""
     files, decoded = source.scan, source.decoded
     families, notes = _grouped(source, group_by)
     return assemble(
@@ -110,6 +113,41 @@ def dataset_of(source: Source, cache: Path, splitting: Splitting = PLAIN, group_
         splitting=splitting,
         families=families,
         label_sets=files.label_sets,
+        ordered=files.ordered,
+        progress=progress,
+    )
+
+
+def in_fit(
+    source: Source,
+    dataset: Dataset,
+    cache: Path,
+    fit: Fit,
+    *,
+    max_size: int = 288,
+    max_pixels: float | None = None,
+    limit_bytes: int = arrays.LIMIT_BYTES,
+    progress: Report | None = None,
+) -> Dataset:
+    """The data set of `source` made square in another way: the same images in the same splits, which do not depend on how they are made square.
+
+    Raises:
+        DataError: a file changed since it was read, or cannot be read in this way.
+        StoreError: `cache` cannot be written.
+    """
+    report = progress or (lambda done, of: None)
+    probes, key, decoded = steady.read(
+        source.scan, Path(cache), max_size=max_size, limit_bytes=limit_bytes, report=report, max_pixels=max_pixels, fit=fit, known=source.probes
+    )
+    again = Source(source.scan, probes, key, decoded)
+    if again.good != source.good or any(one.digest != other.digest for one, other in zip(probes, source.probes, strict=True)):
+        raise DataError(f"Files in {source.scan.shown} changed while they were read. Wait until nothing writes there, and try again.")
+    digests = [probes[row].digest for row in again.good]
+    return replace(
+        dataset,
+        fingerprint=fingerprint_of([source.scan.files[row] for row in again.good], digests, decoded),
+        array=str(path_of(Path(cache), key, decoded.side).resolve()),
+        fit=fit,
     )
 
 
@@ -186,10 +224,10 @@ def prepare_arrays(
     )
 
 
-def pixels(dataset: Dataset, size: int, *, limit_bytes: int = arrays.LIMIT_BYTES) -> np.memmap:
+def pixels(dataset: Dataset, size: int, *, limit_bytes: int = arrays.LIMIT_BYTES, report: Report | None = None) -> np.memmap:
     """The images at another square size, uint8 (n, size, size, channels), read-only and memory-mapped.
 
-    Made once from the stored array, then kept beside it. Processes that ask at once each make one; the last stays.
+    Made once from the stored array, then kept beside it. Processes that ask at once each make one; the last stays. `report` is given how many are made.
 
     Raises:
         ImagesGone: the stored array was deleted.
@@ -207,7 +245,7 @@ def pixels(dataset: Dataset, size: int, *, limit_bytes: int = arrays.LIMIT_BYTES
     path, shape = arrays.of_size(base, size), (rows, size, size, dataset.channels)
     images = arrays.recall(path, shape)
     if images is None:
-        arrays.write(path, shape, _resized(stored, size), limit_bytes)
+        arrays.write(path, shape, _resized(stored, size, report), limit_bytes)
         images = arrays.recall(path, shape)
     if images is None:
         raise ImagesGone(f"The images at {size} px vanished from {path} right after they were written. Is something cleaning {path.parent}?")

@@ -11,9 +11,11 @@ from datetime import date
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from automl_cnn import urls
 from automl_cnn.errors import DataError
-from automl_cnn.paths import address, shortened
+from automl_cnn.paths import shortened
 from automl_cnn.text import readable
+from automl_cnn.urls import Url
 
 _LONGEST = {"path": 4096, "group": 4096}  # characters
 _LONG = 255
@@ -59,18 +61,19 @@ def _number(value: Any) -> str:
     return str(int(real)) if real.is_integer() else str(value)
 
 
-def path_within(given: str, base: Path) -> str:
-    """The path of a row, relative to the folder `base`.
+def path_within(given: str, base: Path, above: str = "") -> str:
+    """The path of a row, relative to the folder `base`. Where that is a copy of the URL `above`, a row may have the whole URL of an image below it.
 
     Raises:
         DataError: there is none, or it leads out of the folder; a clause.
     """
+    url = urls.parse(given) if ":" in given else None
+    if url is not None:
+        given = _below(url, base, above)
     if _is_plain(given):
         return given
     if not given:
         raise DataError(f"there is no path, expected that of an image, relative to {base}")
-    if why := address(given):
-        raise DataError(why)
     shown = shortened(given)
     if "\0" in given or not _can_be(given):
         raise DataError(f"'{shown}' is no path: a path cannot hold a NUL character or half a letter")
@@ -86,6 +89,25 @@ def path_within(given: str, base: Path) -> str:
 
 
 _ABOVE = "Put the table above the images, with paths relative to its folder"
+
+
+def _below(url: Url, base: Path, above: str) -> str:
+    """The path of an image at a URL, relative to the URL `above`.
+
+    Raises:
+        DataError: it lies elsewhere; a clause.
+    """
+    if above and url.text.startswith(f"{above}/"):
+        return url.text.removeprefix(f"{above}/")
+    if above:
+        raise DataError(
+            f"{url} lies outside of {above}, the folder of the table. Expected an image below that folder: its path from there, or its whole URL. "
+            "Copy the images to below the table, or put the table above them"
+        )
+    raise DataError(
+        f"{url} is a URL. In a table on this computer, expected the path of an image below {base}. Download the images to there, or put the table above the "
+        "images at their URL and pass its URL"
+    )
 
 
 def _is_plain(path: str) -> bool:

@@ -12,7 +12,9 @@ import numpy as np
 from PIL import Image
 
 from automl_cnn.data import alike, arrays
+from automl_cnn.data.passes import Passes, Report
 
+MANY = 2048  # images that are made gray at once
 MIDDLE = 0.8  # of either side: what a typical crop shows
 SURE = 0.85  # correlation of the details from which on a pair that is near by other evidence is one photo
 LIKELY = 0.4  # correlation before they are drawn, below which none comes near to that
@@ -32,10 +34,14 @@ class Views:
         gray = (image if view < len(self.images) else middles(image[None])[0]).mean(axis=2, dtype=np.float32)
         return np.ascontiguousarray(gray[:, ::-1]) if flip else gray
 
-    def grays(self) -> np.ndarray:
+    def grays(self, report: Report) -> np.ndarray:
         """All views in gray, at the few pixels of `alike`."""
-        blocks = [self.images[start : start + alike.BLOCK] for start in range(0, len(self.images), alike.BLOCK)]
-        return np.concatenate([alike.grays(self.images), *(alike.grays(middles(block)) for block in blocks)])
+        count, made = len(self.images), []
+        for block, view in ((MANY, np.asarray), (alike.BLOCK, middles)):
+            for start in range(0, count, block):
+                made.append(alike.grays(view(self.images[start : start + block])))
+                report((count if view is middles else 0) + start, 2 * count)
+        return np.concatenate(made)
 
 
 def middles(images: np.ndarray) -> np.ndarray:
@@ -51,14 +57,21 @@ def middles(images: np.ndarray) -> np.ndarray:
     return np.stack(list(arrays.in_threads(lambda row: one(np.asarray(images[row])), range(len(images)))))
 
 
-def verified(views: Views, rows: np.ndarray, others: np.ndarray, flip: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def verified(
+    views: Views, rows: np.ndarray, others: np.ndarray, flip: np.ndarray, report: Report | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Which of the given pairs of views show one photo, whatever their classes: rows, other rows, the correlation of their details, whether mirrored.
 
     `flip` says of which pairs the other one is to be mirrored. The surest bound is asked for, since no other pairs are there to set it by.
     """
-    gray = views.grays()
+    passes = Passes(report, len(views.images), (1.0, 4.0))
+    gray = views.grays(passes.part)
+    passes.done()
     blocks = [slice(start, start + alike.BLOCK) for start in range(0, len(rows), alike.BLOCK)]
-    parts = list(arrays.in_threads(lambda part: _of_block(views, gray, rows[part], others[part], flip[part]), blocks))
+    parts = []
+    for part in arrays.in_threads(lambda part: _of_block(views, gray, rows[part], others[part], flip[part]), blocks):
+        parts.append(part)
+        passes.part(len(parts), len(blocks))
     kept = np.concatenate([part.start + places for part, (places, _) in zip(blocks, parts, strict=True)]) if parts else np.zeros(0, int)
     details = np.concatenate([match for _, match in parts]) if parts else np.zeros(0)
     return rows[kept], others[kept], details, flip[kept]

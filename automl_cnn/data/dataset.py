@@ -20,7 +20,15 @@ from automl_cnn.data.split import SPLITS
 from automl_cnn.errors import DataError
 from automl_cnn.tasks import Multiclass, Multilabel, Task
 
-EARLIER: dict[str, Any] = {"fit": "squash", "groups": (), "given": (), "aside": (), "own_test": False, "label_sets": ()}  # in a file of an earlier version
+EARLIER: dict[str, Any] = {
+    "fit": "squash",
+    "groups": (),
+    "given": (),
+    "aside": (),
+    "own_test": False,
+    "label_sets": (),
+    "ordered": False,
+}  # in a file of an earlier version
 SplitName = Literal["train", "val", "test"]
 
 
@@ -61,6 +69,7 @@ class Dataset:
     given: tuple[str, ...] = ()  # the splits that the folder came with; the others were drawn
     aside: tuple[tuple[int, str], ...] = ()  # rows that belong to no split, and why
     own_test: bool = False  # whether the test images came as a split of their own, and were not drawn from the others
+    ordered: bool = False  # whether the classes are given from the lowest to the highest
     label_sets: tuple[tuple[int, ...], ...] = ()  # where images have several labels: the different sets of them, as places in `classes`
 
     def __len__(self) -> int:
@@ -94,7 +103,7 @@ class Dataset:
     @property
     def task(self) -> Task:
         """What a network is asked about these images."""
-        return Multilabel(len(self.classes)) if self.label_sets else Multiclass(len(self.classes))
+        return Multilabel(len(self.classes)) if self.label_sets else Multiclass(len(self.classes), self.ordered)
 
     def truth(self, rows: np.ndarray) -> np.ndarray:
         """What is known of the images in `rows`, as the task takes it: their classes, int (rows,), or their labels, uint8 (rows, labels)."""
@@ -143,6 +152,8 @@ class Dataset:
         values = {**asdict(self), **own}
         if not self.label_sets:
             del values["label_sets"]  # so that earlier versions can read the file
+        if not self.ordered:
+            del values["ordered"]
         write_atomically(Path(path), json.dumps(values).encode())
 
     @classmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -18,11 +18,10 @@ from automl_cnn.data.deep import Span, levels_of_files, may_be_deep
 from automl_cnn.data.fit import Fit
 from automl_cnn.data.header import Header
 from automl_cnn.data.levels import CONVENTION, Levels
+from automl_cnn.data.passes import Report
 from automl_cnn.data.scan import Scan
 from automl_cnn.errors import DataError
 from automl_cnn.paths import shortened
-
-Report = Callable[[int, int], None]  # how many steps are done, of how many
 
 
 @dataclass(frozen=True)
@@ -149,6 +148,17 @@ def _read(
             except DataError as error:
                 return str(error)
     except (DataError, OSError):  # it could be read before
+        return None
+
+
+def in_each(path: Path, side: int, channels: int, levels: Levels, *, fits: Sequence[Fit], max_pixels: float | None = None) -> list[np.ndarray] | None:
+    """One file made square in each of these ways; None where it cannot be read any more."""
+    limit = guard.file_limit(guard.limit(max_pixels))
+    try:
+        with regular.opened(path, limit) as (file, size), guard.turn(size):
+            content = file.read(limit)
+            return [read_image(content, side, channels, levels, fit=fit, max_pixels=max_pixels)[0] for fit in fits]
+    except (DataError, OSError):
         return None
 
 

@@ -88,6 +88,11 @@ def copied(url: Url, cache: Path, *, columns: str | None = None, listed: Listed 
     return Copy(url, mirror.root, tuple(wanted.refused))
 
 
+def place_of(url: Url, cache: Path) -> Path:
+    """The folder of the cache that holds the copy of a URL, where there is one."""
+    return Mirror(url, cache).place
+
+
 def _listing(remote: Remote, mirror: Mirror, count: Listed) -> Listing:
     listing = remote.listing()
     if listing.single:
@@ -148,9 +153,11 @@ def _table(remote: Remote, mirror: Mirror, listing: Listing, columns: str | None
     table = Job(listing.entries[0])
     mirror.fetch(remote, base, [table], report)
     with copy.naming():
+        if remote.url.scheme in HTTP and tables.holds_paths(mirror.root, columns):
+            raise DataError(
+                f"{remote.url} lists images one by one, which are not read over HTTP. Expected an archive, or a Parquet file with the images inside."
+            )
         paths = tables.paths_in(mirror.root, columns, above=remote.url.parent)
-    if paths and remote.url.scheme in HTTP:
-        raise DataError(f"{remote.url} lists images one by one, which are not read over HTTP. Expected an archive, or a Parquet file with the images inside.")
     folders = sorted({path.rpartition("/")[0] for path in paths})
     with ThreadPoolExecutor(WORKERS) as pool:
         there = dict(zip(folders, pool.map(remote.beside, folders), strict=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 
 from automl_cnn.data import kinds, unpacked
@@ -14,10 +15,11 @@ from automl_cnn.paths import shortened
 _BEGINNINGS = {b"\xff\xd8\xff": ".jpg", b"\x89PNG": ".png", b"GIF8": ".gif", b"BM": ".bmp", b"RIFF": ".webp", b"II*\0": ".tif", b"MM\0*": ".tif"}
 
 
-def written(table: Path, rows: Iterator[Row], column: str, cache: Path | None) -> tuple[Path, Reading]:
+def written(table: Path, rows: Iterator[Row], column: str, cache: Path | None, *, claim: ExitStack | None = None) -> tuple[Path, Reading]:
     """The folder that the paths in `column` are relative to, and the rows, with a path where there were bytes.
 
-    The rows are to be closed where they are not read to their end: what was written is removed then.
+    The rows are to be closed where they are not read to their end: what was written is removed then. No other process deletes it until `claim` is
+    closed.
 
     Raises:
         DataError: some rows hold bytes and others none, there is no `cache` to write to, or there is far more than the table's size.
@@ -29,7 +31,7 @@ def written(table: Path, rows: Iterator[Row], column: str, cache: Path | None) -
     if cache is None:
         raise DataError(f"The table {table} holds its images as bytes: expected paths here.")
     place = unpacked.place_of(table, cache)
-    return place, _files(table, rows, column, place, cache)
+    return place, _files(table, rows, column, place, cache, claim=claim)
 
 
 def peeked(rows: Iterator[Row], column: str) -> tuple[bool, Iterator[Row]]:
@@ -46,13 +48,16 @@ def content_of(value: object) -> bytes | None:
     return bytes(given) if isinstance(given, (bytes, bytearray)) else None
 
 
-def _files(table: Path, rows: Iterator[Row], column: str, place: Path, cache: Path) -> Reading:
+def _files(table: Path, rows: Iterator[Row], column: str, place: Path, cache: Path, *, claim: ExitStack | None) -> Reading:
     try:
+        if unpacked.is_complete(place):
+            unpacked.hold(place, claim)
         if unpacked.is_complete(place):
             yield from _named(table, rows, column, None)
         else:
             with unpacked.filled(place) as part:
                 yield from _named(table, rows, column, part)
+            unpacked.hold(place, claim)
         unpacked.used(place, cache)
     except OSError as error:
         raise StoreError(f"The images of {table} cannot be written to {place}: {error.strerror or error}. Free some space there.") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -77,7 +78,7 @@ def by_name(paths: Sequence[str], labels: Sequence[int]) -> Grouping | None:
     """Groups by what the names share before a last number: `person12_3.jpg` and `person12_4.jpg`; None where the names show no groups."""
     keys = []
     for path in paths:
-        match = LAST.match(PurePosixPath(path).stem)
+        match = LAST.match(os.path.splitext(path.rpartition("/")[2])[0])
         keys.append(match["key"].casefold() if match else "")
     sizes = Counter(key for key in keys if key)
     several = [key for key, count in sizes.items() if count > 1]
@@ -123,6 +124,8 @@ def _pause(gaps: np.ndarray) -> float:
 
 
 def _moment(text: str) -> datetime | None:
+    if not text:
+        return None
     try:
         return datetime.strptime(text[:19], "%Y:%m:%d %H:%M:%S")
     except ValueError:

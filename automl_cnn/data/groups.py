@@ -13,8 +13,10 @@ import numpy as np
 from automl_cnn.data import alike
 from automl_cnn.data.dataset import write_atomically
 from automl_cnn.data.names import Components, families
+from automl_cnn.data.passes import Passes, Report
 
 VERSION = 2  # of the rules, in the name of what is kept
+WEIGHTS, COMPARING = (1.0, 5.0), 50.0  # how long the steps take, relative to one another: contents, names; and pixels
 
 
 @dataclass(frozen=True)
@@ -39,22 +41,28 @@ def groups_of(
     *,
     kept: Path | None = None,
     more: Sequence[Sequence[int]] = (),
+    progress: Report | None = None,
 ) -> Groups:
     """The groups of these images. `images` are their pixels; without them, or of too many, only names and contents are compared.
 
     `more` are rows that belong together for another reason. Pairs of similar pixels are kept in the file `kept`, since they take the longest.
     """
+    compared = images is not None and not alike.too_many(len(labels))
+    passes = Passes(progress, len(paths), [*WEIGHTS, COMPARING if compared else 0.0])
     joined = Components(range(len(paths)))
     for rows in same_bytes(digests):
         joined.join(rows)
-    for family in families(paths, [int(label) for label in labels], digests):
+    passes.done()
+    for family in families(paths, [int(label) for label in labels], digests, passes.part):
         joined.join(family)
+    passes.done()
     notes: tuple[str, ...] = ()
     if images is not None and alike.too_many(len(labels)):
         notes = (f"{len(paths):,} images are too many to look for altered copies among them: only file names and exact copies were compared.",)
     elif images is not None:
-        for pair in _pairs(images, labels, kept):
+        for pair in _pairs(images, labels, kept, passes.part):
             joined.join(pair)
+    passes.done()
     versions = _keys(joined, digests)
     related = len(paths) - len(set(versions)) - (len(paths) - len(set(digests)))
     for related_rows in more:
@@ -82,13 +90,13 @@ def _keys(joined: Components, digests: Sequence[str]) -> list[str]:
     return keys
 
 
-def _pairs(images: np.ndarray, labels: np.ndarray, kept: Path | None) -> list[list[int]]:
+def _pairs(images: np.ndarray, labels: np.ndarray, kept: Path | None, report: Report) -> list[list[int]]:
     try:
         if kept is not None:
             return [[int(one), int(other)] for one, other in json.loads(kept.read_bytes())]
     except (OSError, ValueError, TypeError, RecursionError):
         pass
-    matches = [list(pair) for pair in alike.pairs(images, labels)]
+    matches = [list(pair) for pair in alike.pairs(images, labels, report)]
     if kept is not None:
         write_atomically(kept, json.dumps(matches).encode())
     return matches

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from automl_cnn.data import archives, elsewhere, tables
+from automl_cnn.data import archives, elsewhere, tables, unpacked
 from automl_cnn.data.downloads import Progress
 from automl_cnn.data.rows import SUFFIXES
 from automl_cnn.data.scan import Scan, scan
@@ -28,10 +28,12 @@ def scan_input(
     skip: Sequence[Path] = (),
     listed: Listed | None = None,
     fetched: Progress | None = None,
+    claim: ExitStack | None = None,
 ) -> Scan:
     """The images of a folder (see `scan`), of a table (see `scan_table`), or of an archive with either in it, which is unpacked in `cache`.
 
     What lies at a URL is copied to `cache` first; `fetched` is called with the bytes that came, of how many.
+    Until `claim` is closed, no other process deletes what was unpacked; what was copied is this process's until it ends.
 
     Raises:
         DataError: there is nothing of the kind, or it cannot be used.
@@ -43,10 +45,10 @@ def scan_input(
     except ValueError as error:
         raise DataError(f"{error}.") from None
     if isinstance(where, Path):
-        return _of_task(_here(where, cache, columns, skip, listed, task=task), task)
+        return _of_task(_here(where, cache, columns, skip, listed, task=task, claim=claim), task)
     copy = elsewhere.copied(where, cache, columns=columns, listed=listed, fetched=fetched)
     with copy.naming():
-        files = _of_task(_here(copy.root, cache, columns, above=copy.above, task=task), task)
+        files = _of_task(_here(copy.root, cache, columns, above=copy.above, task=task, claim=claim), task)
     return replace(files, url=where, notes=tuple(map(copy.named, files.notes)), refused=(*files.refused, *copy.refused))
 
 
@@ -73,19 +75,29 @@ def _here(
     *,
     above: str = "",
     task: TaskName | None = None,
+    claim: ExitStack | None,
 ) -> Scan:
     """What lies on this computer; `above` is the URL of the folder that it is a copy of."""
     if not path.is_file():
         return _folder(path, columns, skip, listed, above=above, task=task)
     if tables.is_table(path):
-        return tables.scan_table(path, columns, cache=cache, above=above, task=task)
+        return tables.scan_table(path, columns, cache=cache, above=above, task=task, claim=claim)
     if archives.is_archive(path):
-        inside = archives.unpacked(path, cache)
+        inside = archives.unpacked(path, cache, claim)
         with called(path, inside.folder):
             files = _folder(inside.folder, columns, (), listed, task=task)
         return replace(files, source=path, notes=(*renamed(files.notes, inside, path), *inside.notes))
     archive, table = ", ".join(archives.SUFFIXES[:4]), ", ".join(SUFFIXES)
     raise DataError(f"{path} is a file: expected a folder with one subfolder of images per class, an archive of one ({archive}), or a table ({table}).")
+
+
+def copies_of(files: Scan, cache: Path) -> tuple[Path, ...]:
+    """The folders of the cache with what was fetched or unpacked for these images; none where they are read where the user has them."""
+    home, folder = (cache / unpacked.FOLDER).absolute(), files.folder.absolute()
+    places = [] if files.url is None else [elsewhere.place_of(files.url, cache).absolute()]
+    if folder.is_relative_to(home):
+        places.append(home / folder.relative_to(home).parts[0])
+    return tuple(dict.fromkeys(places))
 
 
 def metadata_of(folder: Path, columns: str | None = None) -> Path | None:

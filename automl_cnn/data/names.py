@@ -13,8 +13,11 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
+
+from automl_cnn.data.passes import Report, counted
 
 MOST = 0.5  # share of a class that one stem without its original may hold: beyond that, the stem names the class, not a photo
 EXTENSION = r"(?:jpe?g|jfif|png|bmp|gif|tiff?|webp)"
@@ -43,7 +46,7 @@ KERAS = re.compile(r"^(?P<prefix>.*?)_(?P<row>0|[1-9]\d*)_(?P<random>0|[1-9]\d{0
 LEAST_KERAS, LEAST_RANDOM = 6, 1000  # files of a class, and the largest random number among them
 
 
-def families(paths: Sequence[str], labels: Sequence[int], digests: Sequence[str]) -> list[list[int]]:
+def families(paths: Sequence[str], labels: Sequence[int], digests: Sequence[str], report: Report | None = None) -> list[list[int]]:
     """The rows of files that are versions of one photo, two or more each; only files of one class are compared.
 
     Files in different folders are compared only if the class uses no name in two of the folders for different contents.
@@ -51,7 +54,13 @@ def families(paths: Sequence[str], labels: Sequence[int], digests: Sequence[str]
     by_class = defaultdict[int, list[int]](list)
     for row, label in enumerate(labels):
         by_class[int(label)].append(row)
-    return [family for rows in by_class.values() for family in _of_class(rows, paths, digests)]
+    made: list[list[int]] = []
+    done = 0
+    for rows in by_class.values():
+        step = None if report is None else partial(_advance, report, done, len(paths))
+        made += _of_class(rows, paths, digests, step)
+        done += len(rows)
+    return made
 
 
 def stem_of(name: str) -> str:
@@ -62,7 +71,11 @@ def stem_of(name: str) -> str:
     return stem
 
 
-def _of_class(rows: Sequence[int], paths: Sequence[str], digests: Sequence[str]) -> Iterator[list[int]]:
+def _advance(report: Report, before: int, of: int, done: int, _: int) -> None:
+    report(before + done, of)
+
+
+def _of_class(rows: Sequence[int], paths: Sequence[str], digests: Sequence[str], report: Report | None) -> Iterator[list[int]]:
     split = {row: paths[row].rpartition("/")[::2] for row in rows}
     apart = _numbered_apart([(name, digests[row]) for row, (_, name) in split.items()])
     place = {row: (folder if apart else "", _bare(name)) for row, (folder, name) in split.items()}
@@ -71,7 +84,7 @@ def _of_class(rows: Sequence[int], paths: Sequence[str], digests: Sequence[str])
         named[folder, name].append(row)
     joined = Components(rows)
     orphans = defaultdict[tuple[str, str], list[int]](list)
-    for row, (folder, name) in place.items():
+    for row, (folder, name) in counted(place.items(), report, len(place)):
         parent = next((stem for stem in _ancestors(name) if (folder, stem) in named), None)
         if parent is not None:
             joined.join([row, *named[folder, parent]])

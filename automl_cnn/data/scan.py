@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from automl_cnn.data import kinds
@@ -17,9 +17,9 @@ from automl_cnn.data.labelsets import LabelSets
 from automl_cnn.data.layout import Layout, Split, classes_of_splits, many, normal
 from automl_cnn.data.order import natural
 from automl_cnn.data.walk import Folder, Listed, walk
-from automl_cnn.errors import DataError
+from automl_cnn.errors import ConfigError, DataError
 from automl_cnn.paths import because, shortened
-from automl_cnn.text import inline, readable
+from automl_cnn.text import inline, readable, several
 from automl_cnn.urls import Url
 
 VAGUE = frozenset({"train", "training", "data", "images", "dataset"})  # folder names that do not tell one set from another
@@ -37,6 +37,7 @@ class Scan:
     refused: tuple[tuple[str, str], ...] = ()
     source: Path | None = None  # the table that lists them, where the user named one
     groups: tuple[str, ...] = ()  # by file, what it shares with others, where a table says so
+    ordered: bool = False  # whether `classes` are from the lowest to the highest
     label_sets: LabelSets | None = None  # what `classes` mean, where images have several labels
     url: Url | None = None  # where the user says that they are, if `folder` is a copy
 
@@ -44,6 +45,26 @@ class Scan:
     def shown(self) -> str:
         """What messages call the images' place, as the user named it."""
         return str(self.url or self.source or self.folder)
+
+
+def in_order(files: Scan, classes: Sequence[str]) -> Scan:
+    """The files with their classes from the lowest to the highest.
+
+    Raises:
+        ConfigError: these are not the classes, each once.
+    """
+    if files.label_sets is not None:
+        raise ConfigError("--ordered names classes from the lowest to the highest, but these images have several labels each. Leave it out.")
+    given = [str(name) for name in classes]
+    missing, unknown = [name for name in files.classes if name not in given], [name for name in given if name not in files.classes]
+    if missing or unknown or len(set(given)) < len(given):
+        why = f"it lacks {several(missing)}" if missing else f"there is no class {several(unknown)}" if unknown else "a class comes twice"
+        raise ConfigError(f"--ordered {','.join(given)}: {why}. Expected every class once, from the lowest to the highest: {several(files.classes)}.")
+    place = {files.classes.index(name): number for number, name in enumerate(given)}
+    listed = [(row, (path, place[label], split)) for row, (path, label, split) in enumerate(files.files)]
+    listed.sort(key=lambda entry: entry[1][1])
+    groups = tuple(files.groups[row] for row, _ in listed) if files.groups else ()
+    return replace(files, classes=tuple(given), files=tuple(file for _, file in listed), groups=groups, ordered=True)
 
 
 def scan(folder: Path, *, skip: Sequence[Path] = (), listed: Listed | None = None) -> Scan:

@@ -10,6 +10,7 @@ from functools import cache
 import numpy as np
 
 from automl_cnn.data.deal import across
+from automl_cnn.data.passes import Report, counted
 from automl_cnn.data.scarce import Scarce, too_few
 from automl_cnn.errors import DataError
 
@@ -31,6 +32,7 @@ def split(  # noqa: PLR0917  # the order of the sentence: these labels, of these
     classes: Sequence[str] | None = None,
     keys: Sequence[str] | None = None,
     together: bool = False,
+    report: Report | None = None,
 ) -> np.ndarray:
     """int8 (n,): 0 train, 1 val, 2 test; stratified by class, the same for the same content and seed.
 
@@ -51,7 +53,7 @@ def split(  # noqa: PLR0917  # the order of the sentence: these labels, of these
     out = np.array([SPLITS[name or "train"] for name in given], np.int8)
     present = {name for name in given if name}
     shares = {code: share for name, code, share in (("test", TEST, test_share), ("val", VAL, val_share)) if name not in present}
-    ways = _ways(labels, out, digests, keys, seed) if shares else (lambda: {},)
+    ways = _ways(labels, out, digests, keys, seed, report=report) if shares else (lambda: {},)
     scarce: list[Scarce] = []
     if together and shares and keys is not None:
         for code, rows in across(labels, _whole(out, keys, seed), shares, int(labels.max(initial=-1)) + 1).items():
@@ -93,20 +95,22 @@ def torn(labels: Sequence[int] | np.ndarray, keys: Sequence[str], given: Sequenc
 
 
 def _ways(
-    labels: np.ndarray, out: np.ndarray, digests: Sequence[str], keys: Sequence[str] | None, seed: int
+    labels: np.ndarray, out: np.ndarray, digests: Sequence[str], keys: Sequence[str] | None, seed: int, *, report: Report | None
 ) -> tuple[Callable[[], dict[int, list[tuple[bytes, Group]]]], ...]:
     """What may be carved, the best way first; each is worked out when it is asked for, since most classes need the first alone."""
     given = out.copy()
     if keys is None:
-        return (cache(lambda: _free(labels, given, digests, seed)),)
+        return (cache(lambda: _free(labels, given, digests, seed, report=report)),)
     return (
-        cache(lambda: _free(labels, given, keys, seed)),
+        cache(lambda: _free(labels, given, keys, seed, report=report)),
         cache(lambda: _free(labels, given, keys, seed, within=True)),
         cache(lambda: _free(labels, given, digests, seed)),
     )
 
 
-def _free(labels: np.ndarray, out: np.ndarray, keys: Sequence[str], seed: int, *, within: bool = False) -> dict[int, list[tuple[bytes, Group]]]:
+def _free(
+    labels: np.ndarray, out: np.ndarray, keys: Sequence[str], seed: int, *, within: bool = False, report: Report | None = None
+) -> dict[int, list[tuple[bytes, Group]]]:
     """By class, the groups that may be moved out of train, each with a number that follows from its key and the seed.
 
     Those with an image in another split stay in train, unless only images `within` train count.
@@ -117,7 +121,7 @@ def _free(labels: np.ndarray, out: np.ndarray, keys: Sequence[str], seed: int, *
         if not within or trains[row]:
             groups[key].append(row)
     free = defaultdict[int, list[tuple[bytes, Group]]](list)
-    for key, rows in groups.items():
+    for key, rows in counted(groups.items(), report, len(groups)):
         if all(trains[row] for row in rows) and len({classes[row] for row in rows}) == 1:
             free[classes[rows[0]]].append((_place(key, seed), rows))
     return free

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from automl_cnn.data import arrays
-from automl_cnn.data.decoded import ChangedError, Decoded, Probe, Report, decode, key_of, look, recall
+from automl_cnn.data.decoded import ChangedError, Decoded, Probe, decode, key_of, look, recall
 from automl_cnn.data.fit import Fit
+from automl_cnn.data.passes import Report
 from automl_cnn.data.scan import Scan
 from automl_cnn.errors import DataError
 from automl_cnn.paths import shortened
@@ -17,19 +19,27 @@ CHANGED = Probe("changed", reason="the file changed while it was read")  # the d
 
 
 def read(
-    scanned: Scan, cache: Path, *, max_size: int, limit_bytes: int, report: Report, max_pixels: float | None = None, fit: Fit = "squash"
+    scanned: Scan,
+    cache: Path,
+    *,
+    max_size: int,
+    limit_bytes: int,
+    report: Report,
+    max_pixels: float | None = None,
+    fit: Fit = "squash",
+    known: Sequence[Probe] = (),
 ) -> tuple[list[Probe], str, Decoded]:
     """The probes of all files, the key of their pixels in `cache`, and what decoding them showed.
 
-    A file that changes twice is left out.
+    A file that changes twice is left out. `known` are the probes of an earlier call, so that no file is looked at again.
 
     Raises:
         DataError: not one file can be used, or ever more of them change.
         StoreError: `cache` cannot be written.
     """
     paths = [path for path, _, _ in scanned.files]
-    probes: list[Probe] = []
-    for result in arrays.in_threads(partial(look, max_pixels=max_pixels), [scanned.folder / path for path in paths]):
+    probes = list(known)
+    for result in arrays.in_threads(partial(look, max_pixels=max_pixels), [] if known else [scanned.folder / path for path in paths]):
         probes.append(result)
         report(len(probes), 2 * len(paths))
     changed: set[str] = set()

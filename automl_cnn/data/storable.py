@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 LONGEST, DEEPEST = 255, 3000  # bytes of a name, and of a path below its folder
 _UNFIT = re.compile(r'[<>:"|?*\\/\x00-\x1f]')  # characters that some system does not allow in a name
-_SHORT = 100  # characters of a folder's name that is made of a URL
+_SHORT, _BYTES = 100, 200  # characters and bytes of a name that is made of a URL, without its endings
+_ENDINGS = re.compile(r"(?:\.[A-Za-z0-9_-]{1,12}){1,2}$")
 _WINDOWS = re.compile(r'[<>:"|?*\\]')
 
 
@@ -47,8 +48,17 @@ def above(path: str) -> Iterator[str]:
 
 
 def fit(name: str) -> str:
-    """A name of a URL as that of a folder or file."""
+    """A name of a URL as that of a folder or file. Of a long one the beginning and the endings are kept: `.tar.gz` says what it is, `.gz` does not."""
     made = _UNFIT.sub("_", name)
-    stem, dot, suffix = made.rpartition(".")
-    made = f"{stem[:_SHORT]}{dot}{suffix}" if dot and len(suffix) < _SHORT else made[:_SHORT]
+    ending = _ENDINGS.search(made)
+    at = ending.start() if ending else len(made)
+    made = f"{_shortened(made[:at])}{made[at:]}"
     return made if made.strip(". ") else "_"
+
+
+def _shortened(stem: str) -> str:
+    """At most `_SHORT` characters, and no more than `_BYTES` bytes: letters of other alphabets have several."""
+    stem = stem[:_SHORT]
+    while len(stem.encode("utf-8", "surrogatepass")) > _BYTES:
+        stem = stem[:-1]
+    return stem

@@ -14,7 +14,7 @@ import difflib
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -66,18 +66,20 @@ def is_metadata(name: str) -> bool:
     return name in {f"{METADATA}{suffix}" for suffix in SUFFIXES}
 
 
-def scan_table(table: Path, columns: str | None = None, *, cache: Path | None = None, above: str = "", task: TaskName | None = None) -> Scan:
+def scan_table(
+    table: Path, columns: str | None = None, *, cache: Path | None = None, above: str = "", task: TaskName | None = None, claim: ExitStack | None = None
+) -> Scan:
     """The images that a table lists. `columns` names them where they are called otherwise: `path=file,label=species`.
 
-    A Parquet file may hold the images themselves, as bytes or as Hugging Face's `{"bytes": ..., "path": ...}`: they are written to `cache`.
-    `above` is the URL of the table's folder, where the table is a copy.
+    A Parquet file may hold the images themselves, as bytes or as Hugging Face's `{"bytes": ..., "path": ...}`: they are written to `cache`, where
+    no other process deletes them until `claim` is closed. `above` is the URL of the table's folder, where the table is a copy.
 
     Raises:
         DataError: it cannot be read, has no columns for path and label, names a file outside of its folder, a split that is none, or two labels for an image;
             or fewer than two classes.
         ConfigError: `columns` is no list of that form, or names a column that is not there.
     """
-    return scan_rows(table, rows_of(table), columns=with_flags(table, columns), cache=cache, above=above, task=task)
+    return scan_rows(table, rows_of(table), columns=with_flags(table, columns), cache=cache, above=above, task=task, claim=claim)
 
 
 def scan_rows(
@@ -89,6 +91,7 @@ def scan_rows(
     base: Path | None = None,
     above: str = "",
     task: TaskName | None = None,
+    claim: ExitStack | None = None,
 ) -> Scan:
     """The images that rows list. Paths are relative to `base`, or to the folder of `table`.
 
@@ -96,7 +99,7 @@ def scan_rows(
     """
     chosen = _columns(table, given.heads, columns)
     values = given.of(_all(chosen))
-    place, values = (base, values) if base is not None else embedded.written(table, values, chosen["path"], cache)
+    place, values = (base, values) if base is not None else embedded.written(table, values, chosen["path"], cache, claim=claim)
     with closing(values):
         files, notes = _labeled(table, _checked(table, values, chosen, place, above))
     several_each = several_labels((row.label for row in files), task)
@@ -132,7 +135,9 @@ def has_labels(table: Path, columns: str | None = None) -> bool:
     return True
 
 
-def images_in(table: Path, columns: str | None = None, *, cache: Path | None = None, above: str = "") -> tuple[Path, dict[str, str]]:
+def images_in(
+    table: Path, columns: str | None = None, *, cache: Path | None = None, above: str = "", claim: ExitStack | None = None
+) -> tuple[Path, dict[str, str]]:
     """The folder of the images that a table lists, and these, each with its label, "" where it has none: for prediction, which needs no labels.
 
     Raises:
@@ -140,7 +145,7 @@ def images_in(table: Path, columns: str | None = None, *, cache: Path | None = N
     """
     given = rows_of(table)
     chosen = _columns(table, given.heads, with_flags(table, columns), needed=("path",))
-    place, values = embedded.written(table, given.of(_all(chosen)), chosen["path"], cache)
+    place, values = embedded.written(table, given.of(_all(chosen)), chosen["path"], cache, claim=claim)
     with closing(values):
         return place, {row.path: row.label for row in _checked(table, values, chosen, place, above)}
 
@@ -151,6 +156,15 @@ def paths_in(table: Path, columns: str | None = None, *, above: str = "") -> lis
     chosen = _columns(table, given.heads, columns, needed=("path",))
     inside, values = embedded.peeked(given.of(_all(chosen)), chosen["path"])
     return [] if inside else list(dict.fromkeys(row.path for row in _checked(table, values, chosen, table.parent, above)))
+
+
+def holds_paths(table: Path, columns: str | None = None) -> bool:
+    """Whether a table lists files, by its first row; the images may be in the table itself. It raises as `images_in` does."""
+    given = rows_of(table)
+    chosen = _columns(table, given.heads, columns, needed=("path",))
+    with closing(given.of(chosen.values())) as values:
+        first = next(values, None)
+    return first is not None and embedded.content_of(first[1].get(chosen["path"])) is None
 
 
 def _columns(table: Path, heads: Sequence[str], given: str | None, needed: Sequence[str] = ("path", "label")) -> dict[str, str]:
@@ -199,7 +213,7 @@ def _checked(table: Path, values: Iterator[Row], chosen: Mapping[str, str], base
             cells = {role: _listed(given.get(name)) if role == "label" else text_of(given.get(name), role) for role, name in wanted.items()}
             if flags:
                 cells["label"] = label_of(given, flags)
-            path = path_within(cells.pop("path").removeprefix(f"{above}/" if above else ""), base)
+            path = path_within(cells.pop("path"), base, above)
         except DataError as error:
             raise DataError(f"Line {line} of {table}: {error}.") from None
         yield _Row(line, path, **cells)

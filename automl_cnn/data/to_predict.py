@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -49,10 +50,10 @@ def picture_of(path: Path) -> Picture:
     return Picture(path, str(path), folders=(readable(path.parent.name),))
 
 
-def pictures_of(path: Path, cache: Path, columns: str | None = None, *, above: str = "") -> Pictures:
+def pictures_of(path: Path, cache: Path, columns: str | None = None, *, above: str = "", claim: ExitStack | None = None) -> Pictures:
     """The images of one input. Those within an archive, or within a table, are written to `cache` and have the names that they have there.
 
-    `above` is the URL that paths in a table may begin with, where the input is a copy.
+    `above` is the URL that paths in a table may begin with, where the input is a copy. Until `claim` is closed, no other process deletes what was written.
 
     Raises:
         DataError: there is nothing of the kind, or it cannot be used.
@@ -69,12 +70,12 @@ def pictures_of(path: Path, cache: Path, columns: str | None = None, *, above: s
     if reason and not (kinds.is_file(status) and (packed or table)):  # these may be larger than an image
         raise DataError(f"{path} cannot be used: {reason}.")
     if packed:
-        return _archive(path, cache, columns)
-    return _table(path, cache, columns, above) if table else Pictures((picture_of(path),))
+        return _archive(path, cache, columns, claim)
+    return _table(path, cache, columns, above, claim) if table else Pictures((picture_of(path),))
 
 
-def _table(table: Path, cache: Path, columns: str | None, above: str) -> Pictures:
-    place, labels = tables.images_in(table, columns, cache=cache, above=above)
+def _table(table: Path, cache: Path, columns: str | None, above: str, claim: ExitStack | None) -> Pictures:
+    place, labels = tables.images_in(table, columns, cache=cache, above=above, claim=claim)
     own = place == table.parent
     listed = ((name, place / name, label) for name, label in labels.items())
     return Pictures(
@@ -82,8 +83,8 @@ def _table(table: Path, cache: Path, columns: str | None, above: str) -> Picture
     )
 
 
-def _archive(archive: Path, cache: Path, columns: str | None) -> Pictures:
-    inside = archives.unpacked(archive, cache)
+def _archive(archive: Path, cache: Path, columns: str | None, claim: ExitStack | None) -> Pictures:
+    inside = archives.unpacked(archive, cache, claim)
     with called(archive, inside.folder):
         pictures = _folder(inside.folder, columns)
     stem = readable(archive.name.partition(".")[0])

@@ -65,6 +65,12 @@ def filled(place: Path) -> Iterator[Path]:
         raise StoreError(f"{place} is there, but not complete: delete it, and try again.")
 
 
+def hold(place: Path, claim: contextlib.ExitStack | None) -> None:
+    """Keep other processes from deleting a folder until `claim` is closed. It may be gone already: look whether it is complete."""
+    if claim is not None:
+        claim.enter_context(claims.claimed(place.parent, place.name))
+
+
 def used(place: Path, cache: Path, limit_bytes: int = arrays.LIMIT_BYTES) -> None:
     """Mark a folder as complete and used now, and delete those used least recently, save those in use, until the rest fits.
 

@@ -64,6 +64,10 @@ class Checking:
             )
         self._show(f"{'checking' if reading else 'decoding'} the images: {count:,} of {images:,}")
 
+    def step(self, what: str, done: int, of: int) -> None:
+        """`done` of `of` images are done in one of the steps that follow, or something that is not counted by images is being done."""
+        self._show(f"{what}: {done:,} of {of:,}" if of > 1 else what)
+
     def _is_over(self) -> bool:
         return self.budget is not None and self.now() - self.started >= self.budget
 

@@ -23,6 +23,7 @@ from automl_cnn.study.observer import Observer
 from automl_cnn.study.record.record import FINGERPRINT, Record
 from automl_cnn.text import readable
 
+IDENTITY_KEY = "identity"  # in the record
 IDENTITY = identity(StudyConfig)  # settings that make another study when they change
 ONCE = {  # before it could be chosen
     "engine": "optuna",
@@ -34,6 +35,7 @@ ONCE = {  # before it could be chosen
     "drop_leaks": False,
     "fit": "squash",
     "task": None,
+    "ordered": None,
 }
 
 
@@ -69,45 +71,53 @@ def _of_task(dataset: Dataset) -> dict[str, Any]:
 def name_of(config: StudyConfig, store: Store | None = None) -> str:
     """The name of a study that was given none: the same settings on the same folder are the same study.
 
-    A study without a set metric is named like one by accuracy, as it was before the images could decide; if in `store` it was decided
-    otherwise, a set metric makes another name.
+    A study without a set metric is named like one by accuracy, as it was before the images could decide, and one without a set fit like one of squashed
+    images; if in `store` it was decided otherwise, what is set makes another name.
     """
     identity = _identity(config)
     identity["data"] = stored(config.data)
     digest = hashlib.blake2b(json.dumps(identity, sort_keys=True).encode(), digest_size=3).hexdigest()
     plain = re.sub(r"[^\w.-]+", "-", told_apart(config.data)).strip("-.") or "study"
     name = f"{plain}-{digest}"
-    return f"{name}-{config.metric}" if config.metric is not None and store is not None and _metric(store, name) not in (None, config.metric) else name
+    if store is None:
+        return name
+    decided = _decided(store, name)
+    if config.metric is not None and decided.get("metric") not in (None, config.metric):
+        name = f"{name}-{config.metric}"
+    return f"{name}-{config.fit}" if config.fit == ONCE["fit"] and decided.get("fit") not in (None, config.fit) else name
 
 
-def _metric(store: Store, name: str) -> str | None:
-    """The metric of a study, by its study.toml; None where there is none."""
+def _decided(store: Store, name: str) -> dict[str, Any]:
+    """The settings of a study, by its study.toml; none where there is none."""
     try:
-        return read_toml(store.root / "studies" / name / "study.toml").get("metric")
+        return read_toml(store.root / "studies" / name / "study.toml")
     except ConfigError:
-        return None
+        return {}
 
 
 def settled(config: StudyConfig, record: Record, dataset: Dataset) -> StudyConfig:
-    """The settings with a metric: the one that is set, else the one that the study began with, else the one that suits the images.
+    """The settings with the fit of the images, and a metric: the one that is set, else the one that the study began with, else the one that suits the images.
 
     Raises:
         ConfigError: the metric does not suit what the images are labeled with.
     """
+    fitted = config.model_copy(update={"fit": dataset.fit}) if config.fit == "auto" else config
     if config.metric is not None:
         if config.metric not in dataset.task.metrics:
+            order = " It needs classes with an order: --ordered low,medium,high." if config.metric == "quadratic_kappa" and dataset.task.exclusive else ""
             raise ConfigError(
                 f"The images have {dataset.task.words.each}, and --metric {config.metric} does not suit that: expected one of "
-                f"{', '.join(dataset.task.metrics)}."
+                f"{', '.join(dataset.task.metrics)}.{order}"
             )
-        return config
-    known = (record.settings.get("identity") or {}).get("metric")
-    return config.model_copy(update={"metric": known or dataset.task.suited(dataset.counts("train"))})
+        return fitted
+    known = (record.settings.get(IDENTITY_KEY) or {}).get("metric")
+    return fitted.model_copy(update={"metric": known or dataset.task.suited(dataset.counts("train"))})
 
 
 def _identity(config: StudyConfig) -> dict[str, Any]:
     values: dict[str, Any] = json.loads(config.model_dump_json(include=set(IDENTITY)))
     values["metric"] = config.scored_by
+    values["fit"] = ONCE["fit"] if config.fit == "auto" else config.fit
     return {key: value for key, value in values.items() if ONCE.get(key) != value}
 
 
@@ -120,9 +130,9 @@ def same_study(record: Record, config: StudyConfig, dataset: Dataset, name: str)
     """Refuse to mix two searches under one name."""
     identity = _identity(config)
     del identity["data"]
-    known = record.settings.get("identity")
+    known = record.settings.get(IDENTITY_KEY)
     if known is None:
-        record.keep("identity", identity)
+        record.keep(IDENTITY_KEY, identity)
         record.keep(FINGERPRINT, dataset.fingerprint)
         return
     then, now = _by_name({**ONCE, **known}), _by_name({**ONCE, **identity})

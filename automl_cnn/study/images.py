@@ -2,43 +2,67 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
+
 from automl_cnn.caveats import COPIES, COPIES_TEST
 from automl_cnn.check.early import early
 from automl_cnn.check.material import Material
 from automl_cnn.config import StudyConfig
-from automl_cnn.data import Dataset, Scan, alike, dataset_of, pixels, read
+from automl_cnn.data import Dataset, Scan, alike, dataset_of, in_fit, pixels, read
 from automl_cnn.data.assemble import Splitting
 from automl_cnn.data.corrections import corrected
 from automl_cnn.data.corrections import read as corrections
 from automl_cnn.data.inputs import scan_input
+from automl_cnn.data.passes import Tell
+from automl_cnn.data.scan import in_order
 from automl_cnn.diagnosis.copies import share_of_copies
 from automl_cnn.errors import ImagesGone, StoreError
 from automl_cnn.problems import Checked
+from automl_cnn.squares import FALLBACK
 from automl_cnn.store import Store, StudyFolder
 from automl_cnn.study.checking import Checking
+from automl_cnn.study.fits import Way
 from automl_cnn.study.record.record import DATA, Record
 
 CHECK_SHARE, CHECK_MOST = 0.05, 20.0  # of the budget, and seconds, for the check of the images
 LOOKED_THROUGH = 10**9  # bytes of images that are compared for copies, in about a second
 
 
-def scanned(config: StudyConfig, store: Store, checking: Checking) -> Scan:
-    """The files of a folder or a table, with the corrections of a list.
+def scanned(config: StudyConfig, store: Store, checking: Checking, claim: ExitStack | None = None) -> Scan:
+    """The files of a folder or a table, with the corrections of a list. Until `claim` is closed, no other process deletes what was unpacked for it.
 
     Raises:
         DataError: the folder's layout; a line of the table or of the list cannot be used.
-        ConfigError: `columns` are not there.
+        ConfigError: `columns` are not there, or `ordered` does not name the classes.
     """
     files = scan_input(
-        config.data, cache=store.cache_place, columns=config.columns, task=config.task, skip=[store.root], listed=checking.listed, fetched=checking.fetched
+        config.data,
+        cache=store.cache_place,
+        columns=config.columns,
+        task=config.task,
+        skip=[store.root],
+        listed=checking.listed,
+        fetched=checking.fetched,
+        claim=claim,
     )
-    return files if config.labels is None else corrected(files, corrections(config.labels), config.labels)
+    if config.labels is not None:
+        files = corrected(files, corrections(config.labels), config.labels)
+    return files if config.ordered is None else in_order(files, config.ordered)
 
 
-def prepared(images: Scan, config: StudyConfig, store: Store, checking: Checking) -> Material:
-    """The images decoded and split, with what their files say."""
-    source = read(images, store.cache, max_size=config.max_resolution, max_pixels=config.max_pixels, progress=checking.images, fit=config.fit)
-    dataset = dataset_of(source, store.cache, Splitting(config.seed, config.val_share, config.test_share, config.drop_leaks), config.group_by)
+def prepared(images: Scan, config: StudyConfig, store: Store, checking: Checking, way: Way) -> Material:
+    """The images decoded and split, with what their files say. Where a study chose its way, the split is the one that it chose by."""
+    size, most = config.max_resolution, config.max_pixels
+    fit = way.fit if way.choice is None else FALLBACK
+    source = read(images, store.cache, max_size=size, max_pixels=most, progress=checking.images, fit=fit)
+    splitting = Splitting(config.seed, config.val_share, config.test_share, config.drop_leaks)
+    dataset = dataset_of(source, store.cache, splitting, config.group_by, partial(checking.step, "grouping versions of one photo"))
+    if way.fit != fit:
+        dataset = in_fit(source, dataset, store.cache, way.fit, max_size=size, max_pixels=most, progress=checking.images)
+    if way.choice is not None:
+        dataset = replace(dataset, notes=(*dataset.notes, way.choice.sentence))
     return Material.of(source, dataset, config.group_by)
 
 
@@ -60,7 +84,7 @@ def look_for_copies(record: Record, dataset: Dataset) -> None:
     record.keep(DATA, {**known, **{key: max(share, known.get(key) or 0.0) for key, share in shares.items()}})
 
 
-def checked(material: Material, folder: StudyFolder, budget: float | None, left: float) -> Checked | None:
+def checked(material: Material, folder: StudyFolder, budget: float | None, left: float, tell: Tell | None = None) -> Checked | None:
     """The check of the images that needs no network, kept with the study: made while the worker starts, and found again while the images are the same.
 
     `left` are the seconds left of the `budget`; None where there are none, and it was not made before.
@@ -77,6 +101,6 @@ def checked(material: Material, folder: StudyFolder, budget: float | None, left:
         return known
     if left <= 0:
         return None
-    made = early(material, min(CHECK_MOST, left, CHECK_MOST if budget is None else CHECK_SHARE * budget))
+    made = early(material, min(CHECK_MOST, left, CHECK_MOST if budget is None else CHECK_SHARE * budget), tell=tell)
     made.save(folder.check)
     return made

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from pathlib import Path
 
 from automl_cnn import registry as plugins
 from automl_cnn.config import StudyConfig
@@ -11,7 +12,7 @@ from automl_cnn.data import Dataset
 from automl_cnn.diagnosis import Context
 from automl_cnn.errors import ConfigError
 from automl_cnn.space import Space
-from automl_cnn.store import Store
+from automl_cnn.store import Store, StudyFolder
 from automl_cnn.study.course import COMPARISON, Course
 from automl_cnn.study.observer import Observer
 from automl_cnn.study.plan.engines import Engine, engine_for
@@ -21,7 +22,7 @@ from automl_cnn.study.plan.planner import Planner
 from automl_cnn.study.plan.space import by_phi, smallest_inputs, study_space, worth_enlarging
 from automl_cnn.study.plan.stages import Sizing
 from automl_cnn.study.record.record import DATA, WEIGHTS, Record
-from automl_cnn.study.running.executors.protocol import Executor
+from automl_cnn.study.running.executors.protocol import Executor, Setting
 from automl_cnn.study.running.prices import Prices
 from automl_cnn.study.scaling.planner import KEY as SCALE
 from automl_cnn.study.scaling.planner import coefficients
@@ -53,6 +54,20 @@ def weights_of(registry: plugins.Registry, config: StudyConfig, record: Record, 
         )
         record.keep(WEIGHTS, known)
     return {architecture: tuple(names) for architecture, names in known.items()}
+
+
+def setting_of(config: StudyConfig, registry: plugins.Registry, folder: StudyFolder, dataset: Path) -> Setting:
+    """What the worker needs to know of the study; `dataset` is the file that describes the images."""
+    return Setting(
+        dataset=str(dataset),
+        metric=config.scored_by,
+        class_weights=config.class_weights,
+        seed=config.seed,
+        plugins_dir=str(config.plugins_dir) if config.plugins_dir else None,
+        checkpoints=str(folder.trials),
+        weights=str(config.weights.resolve()) if config.weights else None,
+        broken=dict(registry.broken),
+    )
 
 
 def space_of(registry: plugins.Registry, config: StudyConfig, dataset: Dataset, weights: Found, observer: Observer) -> Space:

@@ -18,6 +18,7 @@ from automl_cnn.caveats import unequal
 from automl_cnn.check.material import Material
 from automl_cnn.config import StudyConfig
 from automl_cnn.data import Dataset, Scan, arrays, claims
+from automl_cnn.data.inputs import copies_of
 from automl_cnn.data.listing import write_splits
 from automl_cnn.errors import AutomlCnnError, StoreError
 from automl_cnn.pareto import winner
@@ -28,6 +29,7 @@ from automl_cnn.study.course import Course
 from automl_cnn.study.finish.finish import Finish
 from automl_cnn.study.finish.majority import advice
 from automl_cnn.study.finish.refits import undo
+from automl_cnn.study.fits import Chooser, Way, known
 from automl_cnn.study.identity import as_begun, name_of, same_study, settled, summary, write_toml
 from automl_cnn.study.images import checked, gone, look_for_copies, prepared, scanned
 from automl_cnn.study.model_files import ModelFiles
@@ -39,12 +41,12 @@ from automl_cnn.study.plan.limits import size
 from automl_cnn.study.plan.planner import Planner
 from automl_cnn.study.plan.stages import Sizing
 from automl_cnn.study.plan.wishes import Measure
-from automl_cnn.study.planning import Parts, planner_of, space_of, weights_of
+from automl_cnn.study.planning import Parts, planner_of, setting_of, space_of, weights_of
 from automl_cnn.study.record.disk import STOPPED, Disk, Reserve, plainly
 from automl_cnn.study.record.lock import held
 from automl_cnn.study.record.record import DATA, Record
 from automl_cnn.study.running.executors.local import LocalExecutor
-from automl_cnn.study.running.executors.protocol import Executor, Setting
+from automl_cnn.study.running.executors.protocol import Executor
 from automl_cnn.study.running.loop import Loop, interruptible
 from automl_cnn.study.running.prices import Prices
 from automl_cnn.study.running.times import KEY as TIMES
@@ -89,14 +91,23 @@ def run(
         registry.only(kind, getattr(config, f"{kind}s"))
     store = Store(config.store)
     checking = Checking(observer, started, config.budget)
-    if dataset is None:  # before anything is started or written
-        images: Dataset | Scan = scanned(config, store, checking)
-    else:
-        images = dataset
-    name = config.name or name_of(config, store)
-    folder = store.study(name)
-    with held(folder.lock, name), plainly(store), ending(Background(Tracker(store, name) if track else NullTracker())) as tracker:
-        result = _search(config, registry, store, folder, observer=observer, tracker=tracker, started=started, images=images, checking=checking, course=course)
+    with contextlib.ExitStack() as claim:
+        images: Dataset | Scan = scanned(config, store, checking, claim) if dataset is None else dataset  # before anything is started or written
+        name = config.name or name_of(config, store)
+        folder = store.study(name)
+        with held(folder.lock, name), plainly(store), ending(Background(Tracker(store, name) if track else NullTracker())) as tracker:
+            result = _search(
+                config,
+                registry,
+                store,
+                folder,
+                observer=observer,
+                tracker=tracker,
+                started=started,
+                images=images,
+                checking=checking,
+                course=course,
+            )
         return dataclasses.replace(result, notes=tuple(dict.fromkeys((*observer.texts, *result.caveats))))
 
 
@@ -117,19 +128,25 @@ def _search(
     executor = LocalExecutor(folder.log)
     claim = contextlib.ExitStack()
     try:
-        material, decode = _claimed(images, config, store, checking, claim)
+        way = known(config, record)
+        claimed = partial(_claimed, images, config, store, checking, claim=claim)
+        material, decode = claimed(way=way)
+        if way.open and isinstance(images, Scan):
+            way = Chooser(config, registry, record, executor, observer, folder, started).way(material, images)
+            material, decode = (material, decode) if way.choice is None else claimed(way=way)
         observer.data(material.dataset)
         config, dataset = _begun(config, record, material.dataset, folder, observer)
-        executor.configure(_setting(config, registry, folder))
+        executor.configure(setting_of(config, registry, folder, folder.manifest))
         look_for_copies(record, dataset)
         left = float("inf") if config.budget is None else config.budget - record.seconds - (elapsed.now() - started)
-        _check(material.with_dataset(dataset), config, folder, observer, left)
+        _check(material.with_dataset(dataset), config, folder, checking, left)
         observer.known(record.settings[DATA], config.scored_by)
         for text in unequal(record.settings[DATA], config.scored_by):
             observer.note(text)
         space = space_of(registry, config, dataset, weights_of(registry, config, record, executor, observer), observer)
         tracker.start({**json.loads(config.model_dump_json()), **(course.settings if course else {})}, record.settings[DATA])
-        disk = Disk.of(store, folder, Path(dataset.array), config.max_disk)
+        copies = copies_of(images, store.cache) if isinstance(images, Scan) else ()
+        disk = Disk.of(store, folder, Path(dataset.array), config.max_disk, copies=copies)
         short = disk.lacks(0, 0)
         if short and not folder.model.exists():
             raise StoreError(short)
@@ -148,11 +165,11 @@ def _search(
 
 
 def _claimed(
-    images: Dataset | Scan, config: StudyConfig, store: Store, checking: Checking, claim: contextlib.ExitStack
+    images: Dataset | Scan, config: StudyConfig, store: Store, checking: Checking, *, claim: contextlib.ExitStack, way: Way
 ) -> tuple[Material, Callable[[], Material] | None]:
     """The images, decoded and claimed so that no other search deletes them, and what decodes them again; None where they were given as they are."""
-    decode = None if isinstance(images, Dataset) else partial(prepared, images, config, store, checking)
-    material = Material.in_memory(images) if isinstance(images, Dataset) else prepared(images, config, store, checking)
+    decode = None if isinstance(images, Dataset) else partial(prepared, images, config, store, checking, way)
+    material = Material.in_memory(images) if isinstance(images, Dataset) else prepared(images, config, store, checking, way)
     array = Path(material.dataset.array)
     claim.enter_context(claims.claimed(array.parent, arrays.family(array)))
     if decode is not None and gone(material.dataset):  # another search deleted them before they were claimed
@@ -160,14 +177,14 @@ def _claimed(
     return material, decode
 
 
-def _check(material: Material, config: StudyConfig, folder: StudyFolder, observer: Observer, left: float) -> None:
+def _check(material: Material, config: StudyConfig, folder: StudyFolder, checking: Checking, left: float) -> None:
     """Keep what is wrong with the images, and say what matters; `left` are the seconds of the budget that are left. No search fails for it."""
     try:
-        known = checked(material, folder, config.budget, left)
+        known = checked(material, folder, config.budget, left, checking.step)
         for text in () if known is None else on_images(known, material.dataset, config):
-            observer.note(text)
+            checking.observer.note(text)
     except Exception as error:  # whatever is in a header
-        observer.note(f"The images could not be checked: {type(error).__name__}: {error}")
+        checking.observer.note(f"The images could not be checked: {type(error).__name__}: {error}")
 
 
 def _begun(config: StudyConfig, record: Record, dataset: Dataset, folder: StudyFolder, observer: Observer) -> tuple[StudyConfig, Dataset]:
@@ -184,20 +201,6 @@ def _begun(config: StudyConfig, record: Record, dataset: Dataset, folder: StudyF
     write_splits(dataset, folder.splits)
     write_toml(folder.toml, config, folder.name)
     return config, dataset
-
-
-def _setting(config: StudyConfig, registry: plugins.Registry, folder: StudyFolder) -> Setting:
-    """What the worker needs to know of the study."""
-    return Setting(
-        dataset=str(folder.manifest),
-        metric=config.scored_by,
-        class_weights=config.class_weights,
-        seed=config.seed,
-        plugins_dir=str(config.plugins_dir) if config.plugins_dir else None,
-        checkpoints=str(folder.trials),
-        weights=str(config.weights.resolve()) if config.weights else None,
-        broken=dict(registry.broken),
-    )
 
 
 @dataclasses.dataclass

@@ -68,6 +68,25 @@ def average_precision(truth: np.ndarray, answers: np.ndarray) -> Scores:
     return _over_outputs(of_output, answers.shape[1], 0.0)
 
 
+def kappa(truth: np.ndarray, predicted: np.ndarray, classes: int) -> Scores:
+    """Cohen's kappa with quadratic weights (Cohen 1968, https://doi.org/10.1037/h0026256): 1 where all answers are right, 0 where they are no better than
+    chance with the same frequencies; an answer two classes off counts four times as much as one that is one class off.
+
+    `truth` and `predicted` are int (images,). It is 0 where every image and every answer is of one class.
+    """
+    cells = np.eye(classes**2)[truth * classes + predicted]
+    place = np.arange(classes)
+    distance = (place[:, None] - place) ** 2.0
+
+    def of_all(weights: np.ndarray) -> np.ndarray:
+        counts = (weights @ cells).reshape(-1, classes, classes)
+        off = np.sum(counts * distance, axis=(1, 2))
+        by_chance = np.einsum("di,dj,ij->d", counts.sum(axis=2), counts.sum(axis=1), distance) / counts.sum(axis=(1, 2))
+        return np.where(by_chance > 0, 1 - off / np.where(by_chance > 0, by_chance, 1), 0.0)
+
+    return of_all
+
+
 def _ranked(answers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The order of the answers, lowest first, and where in it equal ones begin."""
     order = np.argsort(answers, kind="stable")

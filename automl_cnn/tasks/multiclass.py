@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,21 +12,27 @@ import numpy as np
 
 from automl_cnn import metrics
 from automl_cnn.config import Metric
-from automl_cnn.tasks.draws import area, mean_share
+from automl_cnn.tasks.draws import area, kappa, mean_share
 from automl_cnn.tasks.task import Linear, Matrix, Miss, Pairs, Scores, Tally, Task
 
+NOMINAL: tuple[Metric, ...] = ("accuracy", "balanced_accuracy", "f1", "auc")
 UNSEEN = -20.0  # the bias of a class without an image: it is never answered
 
 
 @dataclass(frozen=True)
 class Multiclass(Task):
-    """`outputs` classes, of which each image has one. Truth is int (images,)."""
+    """`outputs` classes, of which each image has one. Truth is int (images,). `ordered` classes go from the lowest to the highest."""
+
+    ordered: bool = False
 
     name = "multiclass"
-    metrics = ("accuracy", "balanced_accuracy", "f1", "auc")
     activation = "softmax"
     loss = "categorical_crossentropy"
     exclusive = True
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        return ("quadratic_kappa", *NOMINAL) if self.ordered else NOMINAL
 
     def score(self, metric: Metric, truth: np.ndarray, answers: np.ndarray) -> float:
         return metrics.score(metric, truth, answers)
@@ -42,6 +49,8 @@ class Multiclass(Task):
         right = predicted == truth
         if metric == "accuracy":
             return lambda weights: np.asarray(weights @ right / weights.sum(axis=1))
+        if metric == "quadratic_kappa":
+            return kappa(truth, predicted, self.outputs)
         classes = np.arange(answers.shape[1])
         actual, answered = (given[:, None] == classes for given in (truth, predicted))
         hit = actual & right[:, None]
@@ -50,7 +59,7 @@ class Multiclass(Task):
         return lambda weights: mean_share(2 * (weights @ hit), weights @ actual + weights @ answered)
 
     def suited(self, counts: Sequence[int] | np.ndarray) -> Metric:
-        return metrics.suited(counts)
+        return "quadratic_kappa" if self.ordered else metrics.suited(counts)
 
     def loss_of(self, truth: np.ndarray, answers: np.ndarray) -> float:
         return metrics.cross_entropy(truth, answers)
@@ -84,6 +93,10 @@ class Multiclass(Task):
 
     def enough(self, truth: np.ndarray) -> bool:
         return len(np.unique(truth)) > 1
+
+    def narrowed(self, truth: np.ndarray) -> tuple[Task, np.ndarray]:
+        present, place = np.unique(truth, return_inverse=True)
+        return dataclasses.replace(self, outputs=len(present)), place
 
     def linear(self, features: np.ndarray, truth: np.ndarray, strength: float, *, balanced: bool, seed: int) -> Linear:
         from sklearn.linear_model import LogisticRegression

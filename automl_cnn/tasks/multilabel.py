@@ -17,6 +17,7 @@ from automl_cnn.tasks.draws import area, average_precision, mean_share, photo_dr
 from automl_cnn.tasks.task import Linear, Matrix, Miss, Pairs, Scores, Tally, Task
 from automl_cnn.tasks.thresholds import HALF, chosen
 
+METRICS: tuple[Metric, ...] = ("mean_average_precision", "f1", "micro_f1", "subset_accuracy", "auc")
 DRAWS = 500
 RARE = 15.0  # logits of a label that no image has, or every image
 TINY = 1e-7
@@ -34,10 +35,13 @@ class Multilabel(Task):
     thresholds: tuple[float, ...] = ()
 
     name = "multilabel"
-    metrics = ("mean_average_precision", "f1", "micro_f1", "subset_accuracy", "auc")
     activation = "sigmoid"
     loss = "binary_crossentropy"
     exclusive = False
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        return METRICS
 
     def score(self, metric: Metric, truth: np.ndarray, answers: np.ndarray) -> float:
         return float(self.draws(metric, truth, answers)(np.ones((1, len(truth))))[0])

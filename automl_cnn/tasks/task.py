@@ -89,12 +89,16 @@ class Task(ABC):
     outputs: int
 
     name: ClassVar[TaskName]
-    metrics: ClassVar[tuple[Metric, ...]]  # that a winner can be chosen by; the first is the default
     activation: ClassVar[Activation]
     loss: ClassVar[str]  # as Keras calls it
     exclusive: ClassVar[bool]  # whether an image has exactly one of the outputs
 
     # ---- scores
+
+    @property
+    @abstractmethod
+    def metrics(self) -> tuple[Metric, ...]:
+        """What a winner can be chosen by."""
 
     @abstractmethod
     def score(self, metric: Metric, truth: np.ndarray, answers: np.ndarray) -> float:
@@ -157,6 +161,10 @@ class Task(ABC):
     @abstractmethod
     def enough(self, truth: np.ndarray) -> bool:
         """Whether these images suffice to learn anything from: there is something to tell apart."""
+
+    def narrowed(self, truth: np.ndarray) -> tuple[Task, np.ndarray]:
+        """The task, and the truth, without what no image has; of several labels, nothing changes."""
+        return self, truth
 
     # ---- readouts: a linear classifier on features
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,8 @@ from automl_cnn.train.spec import Emit, TrialSpec
 from automl_cnn.train.trial import Training
 from automl_cnn.train.watch import predict
 
+MARGIN = 0.2  # by which share a fold may take longer than the slowest one before it
+
 
 @dataclass(frozen=True)
 class Some:
@@ -36,18 +38,19 @@ class Some:
 Answers = tuple[np.ndarray, np.ndarray]  # the rows of a fold's images, and the probabilities (images, classes) of a network that has not seen them
 
 
-def answered(spec: TrialSpec, dataset: Dataset, some: Some, registry: Registry, emit: Emit) -> list[Answers]:
+def answered(spec: TrialSpec, dataset: Dataset, some: Some, registry: Registry, emit: Emit, *, now: Callable[[], float] = time.monotonic) -> list[Answers]:
     """The answers for the images of each of these folds, by a network that was trained from the beginning without them.
 
     The images of the next fold choose its epoch, so that those of this one choose nothing. Which image is in which fold follows from the images. The frozen
-    network of a readout is built once for all folds, and reads no image twice.
+    network of a readout is built once for all folds, and reads no image twice. Where the seconds of the fidelity do not suffice for all of its folds, the last
+    ones are left out.
 
     Raises:
         TrialError: the training diverged, or was stopped.
     """
     of_image = dealt(dataset, some.folds, 0)
     if transfer.is_probe(spec.configuration):
-        return _regressed(spec, dataset, some, of_image, registry=registry, emit=emit)
+        return _regressed(spec, dataset, some, of_image, registry=registry, emit=emit, now=now)
     return [_trained(spec, with_fold(dataset, of_image, number), registry, emit) for number in some.numbers]
 
 
@@ -63,9 +66,12 @@ def _trained(spec: TrialSpec, dataset: Dataset, registry: Registry, emit: Emit) 
         return held, predict(training.net.model, training.images, held)
 
 
-def _regressed(spec: TrialSpec, dataset: Dataset, some: Some, of_image: np.ndarray, *, registry: Registry, emit: Emit) -> list[Answers]:
-    """What a readout that was fitted on all other folds says of each."""
-    answers = []
+def _regressed(
+    spec: TrialSpec, dataset: Dataset, some: Some, of_image: np.ndarray, *, registry: Registry, emit: Emit, now: Callable[[], float]
+) -> list[Answers]:
+    """What a readout that was fitted on all other folds says of each, while there is time for as long as the slowest fold took."""
+    answers: list[Answers] = []
+    began, slowest, limit = now(), 0.0, spec.fidelity.seconds
     with clean():
         keras.utils.set_random_seed(spec.seed)
         training = Training(spec, dataset, registry, emit, began=time.monotonic())
@@ -75,10 +81,14 @@ def _regressed(spec: TrialSpec, dataset: Dataset, some: Some, of_image: np.ndarr
         rows = np.flatnonzero(of_image >= 0)
         features = read_out(training, rows, len(rows), probe.Stopwatch()).features
         for number in some.numbers:
+            started = now()
+            if answers and limit is not None and started - began + (1 + MARGIN) * slowest > limit:
+                break
             held = of_image[rows] == number
             labels, photos = dataset.truth(rows[~held]), dataset.photos(rows[~held])
             regression = probe.fit(
                 training.task, training.net.model, features[~held], labels, balanced=training.balanced, seed=spec.seed, groups=photos, strength=some.strength
             )
             answers.append((rows[held], regression.answers(features[held])))
+            slowest = max(slowest, now() - started)
     return answers

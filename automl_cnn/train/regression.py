@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from automl_cnn.data.passes import Report
 from automl_cnn.errors import TrialError
 from automl_cnn.processes import cores
 from automl_cnn.tasks import Task
@@ -50,11 +51,13 @@ def regress(
     seed: int,
     groups: np.ndarray | None = None,
     strength: float | None = None,
+    report: Report | None = None,
 ) -> Regression:
     """The regression of `truth` on `features` (images, features), by the task's own linear classifier; `balanced` gives each output the same weight.
 
     The strength is the one with the smallest loss on held-out folds, of all images or of `ENOUGH` drawn at random. `groups` holds a number for each
     image, the same for versions of one photo: they stay in one fold. Where a `strength` is given, it is taken as it is and nothing is held out.
+    `report` is given how many of the fits are done, of how many at most.
 
     So that memory is bounded, no more than `MOST_VALUES` features are learned from: of more images, as many at random as that allows.
 
@@ -80,7 +83,7 @@ def regress(
         held_out, folds = np.zeros((0, task.outputs)), 0
         if strength is None:
             some_groups = None if groups is None else groups[rows]
-            strength, held_out, folds = _chosen(task, reduced[rows], truth[rows], balanced=balanced, seed=seed, groups=some_groups)
+            strength, held_out, folds = _chosen(task, reduced[rows], truth[rows], balanced=balanced, seed=seed, groups=some_groups, report=report)
         fitted = task.linear(reduced, truth, strength, balanced=balanced, seed=seed)
     kernel = (back @ fitted.kernel) / deviation[:, None]
     return Regression(task, kernel.astype(np.float32), (fitted.bias - mean @ kernel).astype(np.float32), strength, held_out, rows, folds)
@@ -97,7 +100,9 @@ def _reduced(plain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.asarray(vectors[:, kept] * lengths, np.float32), np.asarray(back, np.float32)
 
 
-def _chosen(task: Task, features: np.ndarray, truth: np.ndarray, *, balanced: bool, seed: int, groups: np.ndarray | None) -> tuple[float, np.ndarray, int]:
+def _chosen(
+    task: Task, features: np.ndarray, truth: np.ndarray, *, balanced: bool, seed: int, groups: np.ndarray | None, report: Report | None
+) -> tuple[float, np.ndarray, int]:
     """The strength with the smallest loss on held-out folds, the answers (images, outputs) that it gives there, and the number of folds.
 
     Without folds it is a middling one.
@@ -113,7 +118,9 @@ def _chosen(task: Task, features: np.ndarray, truth: np.ndarray, *, balanced: bo
             guess[held] = task.activate(task.linear(features[learn], truth[learn], strength, balanced=balanced, seed=seed).logits(features[held]))
 
         with ThreadPoolExecutor(cores()) as pool:
-            list(pool.map(answer, folds))
+            for number, _ in enumerate(pool.map(answer, folds), 1):
+                if report is not None:
+                    report(len(guesses) * len(folds) + number, len(STRENGTHS) * len(folds) + 1)
         guesses[strength], losses[strength] = guess, task.loss_of(truth, guess)
         if losses[strength] > 1.05 * min(losses.values()):
             break  # it only gets worse from here on

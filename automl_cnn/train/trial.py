@@ -63,6 +63,11 @@ def train(spec: TrialSpec, dataset: Dataset, registry: Registry, emit: Emit) -> 
         return Training(spec, dataset, registry, emit, began=began).run()
 
 
+def is_balanced(class_weights: str, dataset: Dataset) -> bool:
+    """Whether the classes are weighted."""
+    return class_weights == "on" or (class_weights == "auto" and dataset.imbalance >= IMBALANCED)
+
+
 class Training:
     """One training, and the network built for it."""
 
@@ -76,7 +81,7 @@ class Training:
         self.images = pixels(dataset, int(spec.configuration["resolution"]))
         self.rows = np.sort(np.concatenate([self.dataset.rows(split) for split in spec.splits]))
         self.mode = transfer.mode_of(spec.configuration)
-        self.balanced = spec.class_weights == "on" or (spec.class_weights == "auto" and dataset.imbalance >= IMBALANCED)
+        self.balanced = is_balanced(spec.class_weights, dataset)
 
     def run(self) -> Finished:
         fused_norms(self.net.training)

@@ -37,6 +37,22 @@ def test_a_clean_folder_has_no_problem(folder, tmp_path):
     assert "No problem was seen" in page.html(checked)
 
 
+def test_every_step_reports_how_far_it_is(folder, tmp_path):
+    seen = []
+    check(folder, tmp_path / "cache", None, report=lambda what, done, of: seen.append((what.partition(",")[0], done, of)))
+    steps = dict.fromkeys(what for what, _, _ in seen)
+    assert list(steps) == [
+        "reading the images",
+        "grouping versions of one photo",
+        "looking at the headers",
+        "looking at the pixels",
+        "looking at the names",
+        "looking for copies and leaks",
+    ]
+    assert ("grouping versions of one photo", 48, 48) in seen
+    assert all(done <= of for _, done, of in seen)
+
+
 def test_what_is_planted_is_named(folder, tmp_path):
     cats = sorted((folder / "cat").iterdir())
     shutil.copy(cats[0], folder / "cat" / "again.png")
@@ -158,16 +174,16 @@ def test_of_a_set_that_is_too_large_a_part_is_seen_and_nothing_is_kept(folder, t
     dataset = prepare(folder, tmp_path / "cache")
     if features.smallest(registry.load()) is None:
         pytest.skip("no pretrained weights are on this machine")
-    every = features.read(dataset, registry.load(), None, lambda done, of: None)
+    every = features.read(dataset, registry.load(), None, lambda what, done, of: None)
     monkeypatch.setattr(features, "BLOCK", 8)
     monkeypatch.setattr(features, "MOST", 30)
     for array in (tmp_path / "cache").glob(f"*-{features.SIDE}.npy"):
         array.unlink()
-    some = features.read(dataset, registry.load(), None, lambda done, of: None)
+    some = features.read(dataset, registry.load(), None, lambda what, done, of: None)
     assert len(some.rows) == 24
     assert (np.diff(some.rows) > 0).all()
     for part in ("plain", "mirrored", "middles"):
         np.testing.assert_allclose(getattr(some, part), getattr(every, part)[some.rows], atol=0.02)
     assert not list((tmp_path / "cache").glob(f"*-{features.SIDE}.npy"))
-    short = features.read(dataset, registry.load(), 0.0, lambda done, of: None)
+    short = features.read(dataset, registry.load(), 0.0, lambda what, done, of: None)
     assert len(short.rows) == 8, "one block is always seen"

@@ -8,9 +8,10 @@ import pytest
 from PIL import Image
 
 from automl_cnn import config
-from automl_cnn.data import prepare, prepare_arrays, resize_array
+from automl_cnn.data import dataset_of, in_fit, prepare, prepare_arrays, read, resize_array
 from automl_cnn.data.decode import open_image
 from automl_cnn.data.fit import FITS, GRAY, Fit, squared
+from automl_cnn.errors import DataError
 from automl_cnn.export.inputs import as_batches
 
 
@@ -29,7 +30,7 @@ def png(image: np.ndarray, **options) -> bytes:
 
 
 def test_the_settings_names_are_those_of_the_images():
-    assert typing.get_args(config.Fit) == typing.get_args(Fit) == FITS
+    assert typing.get_args(config.Fit) == ("auto", *typing.get_args(Fit)) == ("auto", *FITS)
 
 
 def test_squash_keeps_all_and_changes_shapes():
@@ -106,3 +107,21 @@ def test_pictures_in_memory_are_made_square_in_the_same_way(tmp_path):
     dataset = prepare_arrays(images, [0, 1] * 12, tmp_path, fit="crop")
     stored = np.load(dataset.array, mmap_mode="r")
     np.testing.assert_array_equal(stored[5], resize_array(images[5:6], dataset.side, "crop")[0])
+
+
+def test_a_set_is_made_square_in_another_way_and_keeps_its_splits(tmp_path):
+    for number in range(24):
+        path = tmp_path / "images" / "ab"[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(png(np.random.default_rng(number).integers(0, 256, (16, 96, 3), dtype=np.uint8)))
+    source = read(tmp_path / "images", tmp_path / "cache")
+    squashed = dataset_of(source, tmp_path / "cache")
+    padded, plain = in_fit(source, squashed, tmp_path / "cache", "pad"), prepare(tmp_path / "images", tmp_path / "other", fit="pad")
+    assert (padded.fit, padded.fingerprint, padded.side) == ("pad", plain.fingerprint, plain.side)
+    np.testing.assert_array_equal(np.load(padded.array), np.load(plain.array))
+    np.testing.assert_array_equal(padded.splits, squashed.splits)
+    assert padded.fingerprint != squashed.fingerprint
+
+    (tmp_path / "images" / "a" / "0.png").write_bytes(png(np.zeros((16, 96, 3), np.uint8)))
+    with pytest.raises(DataError, match="changed while they were read"):
+        in_fit(source, squashed, tmp_path / "cache", "crop")

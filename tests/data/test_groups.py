@@ -7,7 +7,7 @@ from automl_cnn.data.groups import groups_of
 
 
 def test_contents_names_and_pixels_are_joined(monkeypatch):
-    monkeypatch.setattr(alike, "pairs", lambda images, labels: [(1, 4)])
+    monkeypatch.setattr(alike, "pairs", lambda images, labels, report: [(1, 4)])
     paths = ["a/1.jpg", "a/1_flip.jpg", "a/2.jpg", "a/3.jpg", "a/4.jpg", "a/5.jpg"]
     groups = groups_of(paths, np.zeros(6, int), ["b", "c", "d", "d", "a", "e"], np.zeros((6, 32, 32, 3), np.uint8))
     assert groups.keys == ("a", "a", "d", "d", "a", "e")
@@ -76,7 +76,7 @@ def test_pictures_that_are_only_stored_at_32_px_are_not_compared_by_their_pixels
         for number in range(6):
             Image.fromarray(rng.integers(0, 255, (side, side, 3), np.uint8)).save(tmp_path / "data" / name / f"{number}.png")
     asked = []
-    monkeypatch.setattr(alike, "pairs", lambda images, labels: asked.append(images.shape) or [])
+    monkeypatch.setattr(alike, "pairs", lambda images, labels, report: asked.append(images.shape) or [])
     dataset = prepare(tmp_path / "data", tmp_path / "cache")
     assert dataset.side == 32
     assert bool(asked) == compared

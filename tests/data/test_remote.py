@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 import zipfile
@@ -20,7 +21,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from PIL import Image
 
-from automl_cnn.data import dataset_of, prepare, read
+from automl_cnn.data import dataset_of, prepare, read, storable
 from automl_cnn.data import downloads as downloads_module
 from automl_cnn.data import remote as remote_module
 from automl_cnn.data.elsewhere import copied
@@ -159,16 +160,56 @@ def test_a_table_brings_the_images_that_it_lists_and_no_others(memory, tmp_path,
     assert gets == [f"train.{kind}"], "a new table does not bring the images again"
 
 
+@pytest.mark.parametrize(("stem", "ending"), [("p" * 120, ".tar.gz"), ("p" * 101, ".TAR.XZ"), ("照" * 120, ".tar.bz2"), ("p.q" * 60, ".zip")])
+def test_an_archive_with_a_long_name_is_still_one(memory, tmp_path, stem, ending):
+    out = io.BytesIO()
+    if ending == ".zip":
+        with zipfile.ZipFile(out, "w") as archive:
+            for path, content in pets().items():
+                archive.writestr(path, content)
+    else:
+        with tarfile.open(fileobj=out, mode=f"w:{ending.rpartition('.')[2].lower()}") as tar:
+            for path, content in pets().items():
+                entry = tarfile.TarInfo(path)
+                entry.size = len(content)
+                tar.addfile(entry, io.BytesIO(content))
+    memory.pipe_file(f"/sets/{stem}{ending}", out.getvalue())
+    found = scan_input(f"memory://sets/{stem}{ending}", cache=tmp_path / "cache")
+    assert (found.classes, len(found.files)) == (("cat", "dog"), 16)
+
+
+@pytest.mark.parametrize(
+    ("name", "stored"),
+    [
+        ("pets.tar.gz", "pets.tar.gz"),
+        ("a: b?.csv", "a_ b_.csv"),
+        ("x" * 150, "x" * 100),
+        ("x" * 150 + ".tar.gz", "x" * 100 + ".tar.gz"),
+        ("x" * 150 + ".jsonl", "x" * 100 + ".jsonl"),
+        ("x" * 90 + ".2026." + "y" * 90, "x" * 90 + ".2026.yyyy"),
+        ("é" * 150 + ".txz", "é" * 100 + ".txz"),
+        ("照" * 150 + ".txz", "照" * 66 + ".txz"),
+        ("..", "_"),
+    ],
+)
+def test_a_shortened_name_keeps_its_beginning_and_its_endings(name, stored):
+    assert storable.fit(name) == stored
+    assert len(os.fsencode(storable.fit(name))) <= storable.LONGEST
+
+
 def test_a_table_at_a_url_is_read_row_by_row_as_here(memory, tmp_path):
     for path, content in pets(each=2).items():
         memory.pipe_file(f"/there/{path}", content)
-    table = "path|label\rmemory://there/cat/0.png|cat\r./cat/1.png|cat\rdog\\0.png|dog\rmemory://there/dog/1.png|dog\r"
+    table = "path|label\rMemory://there/cat/0.png|cat\r./cat/1.png|cat\rdog\\0.png|dog\rmemory://there/dog/1.png|dog\r"
     memory.pipe_file("/there/pets.csv", table.encode("utf-16"))
     found = scan_input("memory://there/pets.csv", cache=tmp_path)
     assert [path for path, _, _ in found.files] == list(pets(each=2))
     assert all((found.folder / path).read_bytes() == content for path, content in pets(each=2).items())
     for bad, words in {
-        "memory://elsewhere/1.png|cat": r"Line 6 of memory://there/pets\.csv: memory://elsewhere/1\.png is an address",
+        "memory://elsewhere/1.png|cat": r"Line 6 of memory://there/pets\.csv: memory://elsewhere/1\.png lies outside of memory://there, the folder of "
+        r"the table\. Expected an image below that folder: its path from there, or its whole URL\. Copy the images to below the table, or put the table above",
+        "memory://there2/1.png|cat": "memory://there2/1.png lies outside of memory://there, the folder of the table",
+        "ftp://me:secret@host/1.png|cat": r"Line 6 of memory://there/pets\.csv: ftp://host/1\.png lies outside of memory://there,",
         "memory://there/../1.png|cat": r"Line 6 of memory://there/pets\.csv: '\.\./1\.png' leads out of the folder memory://there\.",
         "1.png|cat|more": r"Line 6 of memory://there/pets\.csv has 3 cells, its first line 2",
     }.items():

@@ -120,7 +120,9 @@ def test_a_table_of_whole_urls(bucket, tmp_path):
     bucket.pipe_file("photos/deep/all.csv", "\n".join(lines).encode())
     assert len(scan_input("s3://photos/deep/all.csv", cache=tmp_path).files) == 24
     bucket.pipe_file("photos/deep/all.csv", "\n".join([*lines, "s3://photos/elsewhere/1.png,cat"]).encode())
-    with pytest.raises(DataError, match=r"Line 26 of s3://photos/deep/all\.csv: s3://photos/elsewhere/1\.png is an address"):
+    with pytest.raises(
+        DataError, match=r"Line 26 of s3://photos/deep/all\.csv: s3://photos/elsewhere/1\.png lies outside of s3://photos/deep, the folder of the table"
+    ):
         scan_input("s3://photos/deep/all.csv", cache=tmp_path)
 
 

@@ -4,8 +4,8 @@ import unicodedata
 import pytest
 from folders import make
 
-from automl_cnn.data.scan import natural, scan
-from automl_cnn.errors import DataError
+from automl_cnn.data.scan import in_order, natural, scan
+from automl_cnn.errors import ConfigError, DataError
 
 
 def test_class_folders_in_natural_order_with_subfolders_and_odd_names(tmp_path):
@@ -126,3 +126,25 @@ def test_unreadable_folder(tmp_path, monkeypatch):
 
 def test_natural_order():
     assert sorted(["a10", "A9", "b", "10", "9", "a²"], key=natural) == ["9", "10", "A9", "a10", "a²", "b"]
+
+
+def test_classes_from_the_lowest_to_the_highest(tmp_path):
+    make(tmp_path, "high/1.png", "low/2.png", "low/3.png", "medium/4.png")
+    files = in_order(scan(tmp_path), ("low", "medium", "high"))
+    assert files.classes == ("low", "medium", "high")
+    assert files.files == (("low/2.png", 0, None), ("low/3.png", 0, None), ("medium/4.png", 1, None), ("high/1.png", 2, None))
+    assert files.ordered
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        (("low", "high"), "it lacks 'medium'"),
+        (("low", "medium", "high", "top"), "there is no class 'top'"),
+        (("low", "medium", "high", "low"), "a class comes twice"),
+    ],
+)
+def test_an_order_that_is_not_that_of_the_classes_is_refused(tmp_path, given, why):
+    make(tmp_path, "high/1.png", "low/2.png", "medium/4.png")
+    with pytest.raises(ConfigError, match=f"--ordered {','.join(given)}: {why}. Expected every class once, from the lowest to the highest"):
+        in_order(scan(tmp_path), given)

@@ -84,7 +84,10 @@ def test_numbers_are_classes_too(tmp_path):
         ({"path": "x" * 5000}, "Line 10 of .*: the path has 5,000 characters, expected at most 4,096"),
         ({"label": "x" * 300}, "Line 10 of .*: the label has 300 characters"),
         ({"path": "/etc/passwd"}, "Line 10 of .*lies outside of"),
-        ({"path": "https://example.org/1.png"}, "is an address"),
+        (
+            {"path": "https://me:secret@example.org/1.png"},
+            "Line 10 of .*: https://example.org/1.png is a URL. In a table on this computer, expected the path of",
+        ),
         ({"path": ""}, "Line 10 of .*there is no path, expected"),
         ({"path": "photos/cat 0.png", "label": "dog"}, "Line 10 .* labels 'photos/cat 0.png' as 'dog', line 2 as 'cat'"),
         ({"split": "maybe"}, "'maybe' is no split"),

@@ -41,6 +41,8 @@ class FakeWorker:
     refitted = staticmethod(lambda job: Refitted(12, 0.75, 0.5, 0.6, 0.7))  # what becomes of a refit; it may raise
     starts = True
 
+    confusion = ((5, 5), (5, 5))  # of the test images
+
     def __init__(self, log):
         self.setting, self.jobs, self.tested, self.gone = None, [], 0, False
         self.refits, self.cards = [], []  # the refits that were asked for, and the cards of the models that were scored on the test images
@@ -96,7 +98,7 @@ class FakeWorker:
         self.tested += 1
         self.cards.append(read_card(Path(model)))
         self._look()
-        return TestScore(0.5, (0.4, 0.6), ((5, 5), (5, 5)))
+        return TestScore(0.5, (0.4, 0.6), self.confusion)
 
     def refit(self, job, patience=None):
         self.refits.append(job)

@@ -64,7 +64,7 @@ def kept(store, folder):
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as file:
             file.truncate(size * MB)
-    return lambda limit: Disk.of(store, folder, store.cache / "images-32.npy", limit)
+    return lambda limit, **more: Disk.of(store, folder, store.cache / "images-32.npy", limit, **more)
 
 
 def test_what_a_study_keeps_is_its_folder_its_artifacts_and_its_images(kept):
@@ -86,6 +86,23 @@ def test_a_trial_needs_room_for_its_model_thrice_and_for_its_images(kept):
     assert kept(10 * MB + MARGIN + 6 * MB).lacks(1 * MB, 3 * MB) is None
     told = kept(10 * MB + MARGIN + 6 * MB - 1).lacks(1 * MB, 3 * MB)
     assert told.startswith("10.0 MB are kept of the 18.0 MB that --max-disk allows, and the next trial may need 8.0 MB. Raise --max-disk and run")
+
+
+def test_what_was_fetched_and_unpacked_counts_and_is_named(kept, store):
+    places = [store.cache / "unpacked" / name for name in ("url-1", "2", "other")]
+    for place in places:
+        (place / "photos").mkdir(parents=True)
+        (place / "photos" / "1.jpg").write_bytes(bytes(2 * MB))
+    counted = kept(24 * MB, copies=places[:2])
+    assert counted.kept == 14 * MB
+    assert counted.largest_model == (24 - 5 - 4) * MB // 8
+    assert counted.lacks(1 * MB, 3 * MB) is None
+    lacks = kept(20 * MB - 1, copies=places[:2]).lacks(1 * MB, 1 * MB)
+    assert lacks == (
+        "14.0 MB are kept of the 20.0 MB that --max-disk allows, and the next trial may need 6.0 MB. "
+        "4.0 MB of them are the fetched or unpacked images, which this study needs. "
+        "Raise --max-disk and run the same command again: it goes on where it ended."
+    )
 
 
 def test_a_disk_without_room_is_told_before_the_limit(kept, monkeypatch):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,10 +12,10 @@ from test_refits import NETWORK, READOUT
 from automl_cnn.config import study_config
 from automl_cnn.data import prepare_arrays
 from automl_cnn.data.folds import dealt, possible, with_fold
-from automl_cnn.errors import ConfigError, TrialError
+from automl_cnn.errors import ConfigError, TrialError, WorkerLost
 from automl_cnn.judged import folds_of
 from automl_cnn.records import Folds
-from automl_cnn.study.finish.folds import SHARE, CrossValidation
+from automl_cnn.study.finish.folds import ANSWER, SHARE, CrossValidation
 
 
 @pytest.fixture(scope="module")
@@ -89,17 +90,96 @@ def test_all_folds_together_give_the_score(dataset):
 def test_a_readout_keeps_its_penalty_and_is_built_once(dataset):
     worker = Answers(dataset)
     crossed(dataset, worker, budget="1m", trials=None, left=30.0).make(READOUT, 1, lambda text: None)
-    assert [(job.strength, job.seconds, job.some) for job in worker.jobs] == [(0.3, None, (0, 1, 2, 3, 4))]
+    assert [(job.strength, job.seconds, job.some) for job in worker.jobs] == [(0.3, 30.0 - ANSWER, (0, 1, 2, 3, 4))]
 
 
-def test_where_time_runs_out_the_folds_that_were_done_are_told(dataset):
-    worker = Answers(dataset)
-    left = iter([100.0, 100.0, 5.0])
-    cut = CrossValidation(study_config({"data": "x", "budget": "5m", "folds": 5}), dataset, worker, lambda: next(left))
-    made = cut.make(dataclasses.replace(NETWORK, seconds=20.0), 1, lambda text: None)
+class Clocked(Answers):
+    """An executor whose folds take the given seconds of a clock that stands still otherwise; one that is not done in time is ended, as the real one does."""
+
+    def __init__(self, dataset, total, *seconds):
+        super().__init__(dataset)
+        self.time, self.total, self.seconds = 0.0, total, list(seconds)
+
+    def left(self):
+        return self.total - self.time
+
+    def fold(self, job, patience=None):
+        self.time += min(self.seconds.pop(0), patience())
+        if patience() <= 0:
+            raise WorkerLost("no sign of life for 3 s, so its worker was ended")
+        return super().fold(job, patience)
+
+    def crossed(self, trial):
+        settings = study_config({"data": "x", "budget": "5m", "folds": 5})
+        return CrossValidation(settings, self.dataset, self, self.left).make(trial, 1, lambda text: None)
+
+
+TRIAL = dataclasses.replace(NETWORK, seconds=20.0)  # 2 of them to set up
+
+
+def test_all_folds_are_done_where_the_time_suffices_that_was_set_aside(dataset):
+    worker = Clocked(dataset, 106.0, *[20.0] * 5)
+    made = worker.crossed(TRIAL)
+    assert len(made.scores) == 5
+    assert made.note == ""
+    assert [job.seconds for job in worker.jobs] == pytest.approx([18.0] * 5)
+
+
+def test_no_fold_begins_that_would_take_longer_than_the_time_that_is_left(dataset):
+    worker = Clocked(dataset, 100.0, 18.0, 25.0, 30.0)
+    made = worker.crossed(TRIAL)
+    assert worker.time == 73.0, "27 s are left, and the slowest fold took 30 s"
+    assert len(made.scores) == 3
+    assert "in 3 of 5 folds" in made.sentence
+    assert made.sentence.endswith("no time was left (fold 4)")
+
+
+def test_where_all_folds_would_be_cut_to_less_than_half_a_few_have_the_usual_time(dataset):
+    worker = Clocked(dataset, 47.0, 20.0, 20.0)
+    made = worker.crossed(TRIAL)
     assert len(made.scores) == 2
-    assert "in 2 of 5 folds" in made.sentence
     assert made.sentence.endswith("no time was left (fold 3)")
+    assert all(job.seconds > 18.0 for job in worker.jobs)
+
+
+def test_what_a_fold_takes_beside_its_training_is_left_out_of_the_next_ones(dataset):
+    worker = Clocked(dataset, 212.0, 48.0, *[30.0] * 4)
+    worker.crossed(TRIAL)
+    first, second = worker.jobs[:2]
+    assert first.seconds == pytest.approx(212 / 5.3 - 2)
+    assert second.seconds == pytest.approx((212 - 48) / 4.3 - (48 - first.seconds))
+
+
+def test_a_fold_that_is_not_done_in_time_is_ended_and_not_among_the_answers(dataset):
+    worker = Clocked(dataset, 100.0, 15.0, 15.0, 500.0)
+    made = worker.crossed(TRIAL)
+    assert worker.time == 100.0
+    assert len(made.scores) == 2
+    assert made.images == 24
+    assert made.sentence.endswith("no time was left (fold 3)")
+    none = Clocked(dataset, 100.0, 500.0).crossed(TRIAL)
+    assert none.sentence == "not cross-validated: no time was left (fold 1)"
+
+
+def test_a_readout_is_ended_in_time_and_may_have_fewer_folds(dataset):
+    none = Clocked(dataset, 30.0, 500.0).crossed(READOUT)
+    assert none.sentence == "not cross-validated: no time was left (fold 1)"
+    worker = Clocked(dataset, 30.0, 10.0)
+    whole = worker.answers
+    worker.fold = lambda job, patience: [whole(number, job.folds) for number in job.some[:3]]
+    made = worker.crossed(READOUT)
+    assert len(made.scores) == 3
+    assert made.sentence.endswith("no time was left (fold 4)")
+
+
+@pytest.mark.parametrize(("left", "seconds", "setup"), [(0.0, 0.0, None), (-3.0, 0.0, None), (1.0, 0.0, 2.0), (-3.0, 20.0, 2.0)])
+def test_no_fold_begins_once_the_time_is_used_up(dataset, left, seconds, setup):
+    made = crossed(dataset, Answers(dataset), budget="5m", trials=None, left=left).make(dataclasses.replace(NETWORK, seconds=seconds, setup=setup), 1, print)
+    assert made.sentence == "not cross-validated: no time was left (fold 1)"
+
+
+def test_without_time_for_half_a_training_no_fold_begins(dataset):
+    worker = Answers(dataset)
     none = crossed(dataset, worker, budget="5m", trials=None, left=1.0).make(dataclasses.replace(NETWORK, seconds=20.0), 1, lambda text: None)
     assert none.sentence == "not cross-validated: no time was left (fold 1)"
 
@@ -125,10 +205,21 @@ def test_what_cannot_be_done_says_why(dataset):
 
 def test_its_time_is_set_aside(dataset):
     slow = dataclasses.replace(NETWORK, seconds=10.0)
-    assert crossed(dataset, None, budget="10m", trials=None).foreseen(slow) == 50.0
+    assert crossed(dataset, None, budget="10m", trials=None).foreseen(slow) == 53.0
     assert crossed(dataset, None, budget="1m", trials=None).foreseen(slow) == SHARE * 60
     assert crossed(dataset, None, budget="10m", trials=None, folds=None).foreseen(slow) == 0
     assert crossed(dataset, None).foreseen(slow) == 0
+
+
+def test_what_a_fold_that_was_ended_left_behind_is_deleted(tmp_path, monkeypatch):
+    def fold(self, job, patience=None):
+        (Path(self.setting.checkpoints) / f".fold-{job.some[0]}.keras").write_bytes(b"half of a model")
+        raise WorkerLost("no sign of life")
+
+    monkeypatch.setattr(FakeWorker, "fold", fold, raising=False)
+    result, _, _ = search(tmp_path, monkeypatch, folds=4)
+    assert result.cross_validation.sentence == "not cross-validated: no sign of life (fold 1)"
+    assert not list((tmp_path / "store").rglob(".fold-*"))
 
 
 def test_a_search_tells_it_and_does_it_once(tmp_path, monkeypatch):

@@ -50,8 +50,8 @@ def test_a_study_from_before_engines_could_be_chosen_goes_on():
 
 
 class Unequal:
-    fingerprint = "f"
     task = Multiclass(2)
+    fingerprint, fit = "f", "squash"
 
     def counts(self, split):
         return np.array([266, 14])

@@ -11,9 +11,10 @@ from automl_cnn.caveats import COPIES_TEST
 from automl_cnn.config import StudyConfig
 from automl_cnn.problems import Checked, Problem
 from automl_cnn.store import Store
+from automl_cnn.study import checking, notes
 from automl_cnn.study import images as study_images
-from automl_cnn.study import notes
 from automl_cnn.study.finish import reporting
+from automl_cnn.study.observer import NullObserver
 from automl_cnn.study.stored.overview import overview
 
 MATERIAL = SimpleNamespace(dataset=SimpleNamespace(fingerprint="f"))
@@ -67,12 +68,30 @@ def test_images_in_memory_are_checked_too_and_no_command_is_named(tmp_path, monk
 def test_a_study_that_goes_on_finds_its_check(tmp_path, monkeypatch, folder):
     _, first, _ = search(tmp_path, monkeypatch, data=folder)
 
-    def never(*given):
+    def never(*given, **more):
         raise AssertionError("the images were checked again")
 
     monkeypatch.setattr(study_images, "early", never)
     _, again, _ = search(tmp_path, monkeypatch, data=folder, trials=4)
     assert [note for note in first.notes if "blank" in note] == [note for note in again.notes if "blank" in note] != []
+
+
+def test_the_steps_after_decoding_show_how_far_they_are(tmp_path, monkeypatch, folder):
+    monkeypatch.setattr(checking, "OFTEN", 0.0)
+    texts = []
+    monkeypatch.setattr(NullObserver, "checking", lambda self, text: texts.append(text))
+    search(tmp_path, monkeypatch, data=folder)
+    steps = [text.partition(":")[0] for text in texts]
+    assert [step for step, before in zip(steps, ["", *steps], strict=False) if step != before] == [
+        "checking the images",
+        "decoding the images",
+        "grouping versions of one photo",
+        "looking at sizes, shapes and formats",
+        "looking at groups in the names",
+        "looking at copies",
+        "looking at the pixels",
+    ]
+    assert "grouping versions of one photo: 41 of 41" in texts
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"format": 0}'])
@@ -87,7 +106,7 @@ def test_a_check_that_cannot_be_read_is_made_again(tmp_path, monkeypatch, folder
 
 
 def test_a_check_that_fails_ends_no_search(tmp_path, monkeypatch, folder):
-    def fails(*given):
+    def fails(*given, **more):
         raise ValueError("odd header")
 
     monkeypatch.setattr(study_images, "early", fails)
@@ -100,7 +119,7 @@ def test_a_check_that_fails_ends_no_search(tmp_path, monkeypatch, folder):
 def test_it_takes_a_small_share_of_the_budget(tmp_path, monkeypatch, budget, left, seconds):
     given = []
 
-    def early(material, seconds):
+    def early(material, seconds, tell=None):
         given.append(seconds)
         return Checked("", {}, ())
 
@@ -116,7 +135,7 @@ def test_where_no_time_is_left_nothing_is_checked(tmp_path):
 
 def test_what_there_was_no_time_for_is_said(tmp_path, monkeypatch, folder):
     early = study_images.early
-    monkeypatch.setattr(study_images, "early", lambda material, seconds: early(material, 0.0))
+    monkeypatch.setattr(study_images, "early", lambda material, seconds, tell=None: early(material, 0.0))
     _, observer, _ = search(tmp_path, monkeypatch, data=folder)
     (line,) = [note for note in observer.notes if "no time to check" in note]
     assert line.endswith("; copies; brightness and sharpness of 41 images.")

@@ -125,3 +125,60 @@ def test_pictures_in_memory_are_searched_from_python(tmp_path, monkeypatch):
     assert api.search(frame, name="frame", **settings).trials == 2
     with pytest.raises(DataError, match="pictures in memory have no names"):
         api.search((images, [0, 1] * 20), group_by="auto", **settings)
+
+
+def test_classes_with_an_order_keep_it_and_are_judged_by_kappa(tmp_path, monkeypatch):
+    result, _, _ = search(tmp_path, monkeypatch, data=folder(tmp_path), ordered="b,a")
+    assert result.metric == "quadratic_kappa"
+    study = Store(tmp_path / "store").study("s")
+    assert Dataset.load(study.manifest).classes == ("b", "a")
+    for stored in (tmp_path / "store" / "cache").glob("*.npy"):
+        stored.unlink()
+    again = images_of(study)
+    assert again.classes == ("b", "a")
+    assert again.task.metrics[0] == "quadratic_kappa"
+
+
+def several_labels(place):
+    pictures(place / "images")
+    paths = sorted((place / "images").rglob("*.png"))
+    rows = [{"path": str(path.relative_to(place)), "label": path.parent.name if number % 3 else "|".join(("a", "b"))} for number, path in enumerate(paths)]
+    pd.DataFrame(rows).to_csv(place / "pets.csv", index=False)
+    return place / "pets.csv"
+
+
+def test_several_labels_are_searched_and_can_be_decoded_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(FakeWorker, "confusion", ((4, 1, 1, 4), (3, 2, 2, 3)))
+    result, _, _ = search(tmp_path, monkeypatch, data=several_labels(tmp_path))
+    assert result.metric == "mean_average_precision"
+    study = Store(tmp_path / "store").study("s")
+    assert {row["class"] for row in csv.DictReader(study.splits.open())} == {"a", "b", "a|b"}
+    before = Dataset.load(study.manifest)
+    for stored in (tmp_path / "store" / "cache").glob("*.npy"):
+        stored.unlink()
+    again = images_of(study)
+    assert again.label_sets == before.label_sets
+    assert again.task == before.task
+
+
+def test_one_class_each_is_asked_of_a_table_with_bars_where_the_task_says_so(tmp_path, monkeypatch):
+    result, _, _ = search(tmp_path, monkeypatch, data=several_labels(tmp_path), task="multiclass")
+    assert result.metric == "accuracy"
+    assert Dataset.load(Store(tmp_path / "store").study("s").manifest).classes == ("a", "a|b", "b")
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"metric": "accuracy"}, "The images have several labels each, and --metric accuracy does not suit that: expected one of mean_average_precision"),
+        ({"ordered": "a,b"}, "these images have several labels each"),
+    ],
+)
+def test_settings_that_do_not_suit_several_labels_are_refused(tmp_path, monkeypatch, settings, words):
+    with pytest.raises(ConfigError, match=words):
+        search(tmp_path, monkeypatch, data=several_labels(tmp_path), **settings)
+
+
+def test_kappa_without_an_order_is_refused(tmp_path, monkeypatch):
+    with pytest.raises(ConfigError, match=r"It needs classes with an order: --ordered low,medium,high\."):
+        search(tmp_path, monkeypatch, data=folder(tmp_path), metric="quadratic_kappa")

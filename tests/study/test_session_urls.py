@@ -1,5 +1,6 @@
 """A study of images at a URL: from the settings to the report, gone on with and decoded again; the worker is a formula."""
 
+import shutil
 import tomllib
 
 import fsspec
@@ -62,6 +63,17 @@ def test_it_is_searched_gone_on_with_and_decoded_again(memory, tmp_path, monkeyp
     memory.pipe_file("/there/photos/a/new.png", memory.cat_file("/there/photos/a/0.png"))
     with pytest.raises(StoreError, match="The images changed since the study 's' began"):
         search(tmp_path, monkeypatch, data="memory://there/photos")
+
+
+@pytest.mark.parametrize("data", ["memory://there/photos", "archive", "folder"])
+def test_what_was_fetched_or_unpacked_counts_for_the_room_that_a_study_may_take(tmp_path, monkeypatch, data):
+    if data != "memory://there/photos":
+        data = tmp_path / "images" if data == "folder" else shutil.make_archive(str(tmp_path / "packed"), "zip", tmp_path / "images")
+    size = sum(path.stat().st_size for path in (tmp_path / "images").rglob("*.png"))
+    with pytest.raises(StoreError, match="Raise --max-disk") as raised:
+        search(tmp_path, monkeypatch, data=data, max_disk=2_000_000)
+    named = f"{size / 1e6:,.1f} MB of them are the fetched or unpacked images, which this study needs." in str(raised.value)
+    assert named == (data != tmp_path / "images")
 
 
 def test_the_copy_of_a_folder_is_the_same_study_by_its_images_and_another_by_its_place(tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ from sklearn.metrics import average_precision_score, f1_score, log_loss, roc_auc
 
 from automl_cnn.tasks import TASKS, Multiclass, Multilabel
 from automl_cnn.tasks.draws import photo_draws
+from automl_cnn.tasks.multilabel import METRICS
 from automl_cnn.tasks.thresholds import best, chosen, macro_f1
 
 LABELS = 4
@@ -35,7 +36,7 @@ def test_scores_are_those_of_scikit_learn(answered):
     assert TASK.loss_of(truth, answers) == pytest.approx(np.mean([log_loss(truth[:, one], np.clip(answers[:, one], 1e-7, 1 - 1e-7)) for one in range(LABELS)]))
 
 
-@pytest.mark.parametrize("metric", Multilabel.metrics)
+@pytest.mark.parametrize("metric", METRICS)
 def test_the_score_of_a_draw_is_that_of_the_images_drawn(answered, metric):
     truth, answers = (part[:30] for part in answered)
     weights = np.random.default_rng(1).multinomial(30, np.full(30, 1 / 30), size=40)
@@ -44,7 +45,7 @@ def test_the_score_of_a_draw_is_that_of_the_images_drawn(answered, metric):
     np.testing.assert_allclose(TASK.draws(metric, truth, answers)(weights.astype(float)), expected)
 
 
-@pytest.mark.parametrize("metric", Multilabel.metrics)
+@pytest.mark.parametrize("metric", METRICS)
 def test_an_interval_holds_the_score_and_is_wider_where_photos_come_twice(answered, metric):
     truth, answers = answered
     low, high = TASK.interval(metric, truth, answers)

@@ -27,11 +27,11 @@ from automl_cnn.study.finish.refits import Refits
 from automl_cnn.study.model_files import ModelFiles
 from automl_cnn.study.notes import remarks
 from automl_cnn.study.observer import Observer
-from automl_cnn.study.plan.budget import Budget
+from automl_cnn.study.plan.budget import SETUP, Budget
 from automl_cnn.study.plan.stages import Sizing
 from automl_cnn.study.record.disk import STOPPED, Reserve, is_full
 from automl_cnn.study.record.record import DATA, RESULT, Record
-from automl_cnn.study.running.executors.protocol import Executor, TestScore
+from automl_cnn.study.running.executors.protocol import FOLD, Executor, TestScore
 from automl_cnn.study.running.times import READY, Times
 from automl_cnn.study.stored.overview import overview
 from automl_cnn.tasks.thresholds import THRESHOLDS
@@ -41,6 +41,7 @@ from automl_cnn.transfer import is_probe
 ENSEMBLE_SHARE = 0.05  # of the budget, at most, for making one model of several networks
 TESTS = "tests"  # in the record: the test scores of the study's winners, by their trials
 REPORT = 3.0  # seconds for MLflow and the report
+SLOWEST = 3.0  # how many times as long they may take on a machine that was slow to start; it may have been slow because the images are many
 LOOK = 2.0  # seconds for a few heat maps and the page, beside scoring the validation images
 
 
@@ -226,13 +227,13 @@ class Finish:
         self.observer.finishing("training the winner's recipe on every image")
         made: tuple[Refit | None, bool] = (None, False)
         with self.as_room_allows():
-            made = refits.make(best, self._left - REPORT, members)
+            made = refits.make(best, self._left - self._report_seconds, members)
         return made
 
     @property
     def folds(self) -> CrossValidation:
         """What cross-validates the winner's recipe."""
-        return CrossValidation(self.config, self.dataset, self.executor, lambda: self._left - REPORT)
+        return CrossValidation(self.config, self.dataset, self.executor, lambda: self._left - self._report_seconds)
 
     def _folds(self, best: Trial, stopped_by: str, members: int) -> Folds | None:
         """The winner's recipe over every image; None where nobody asked for it."""
@@ -241,7 +242,14 @@ class Finish:
         made: Folds | None = None
         with self.as_room_allows():
             made = self.folds.standing(self.record, best, stopped_by, members=members, say=self.observer.finishing)
+            for file in self.folder.trials.glob(f"{FOLD}*"):  # of a fold that was ended
+                file.unlink(missing_ok=True)
         return made
+
+    @property
+    def _report_seconds(self) -> float:
+        """Seconds for MLflow and the report: more where the machine was slow to start, as beside much other load."""
+        return REPORT * min(SLOWEST, max(1.0, self.times.spent.get(READY, 0.0) / SETUP))
 
     def _found_at(self, best: Trial) -> float | None:
         """Seconds from the study's first trial until the best one was finished; of a study in one session, since its beginning."""

@@ -22,7 +22,41 @@ from automl_cnn.transfer import is_probe
 
 SHARE = 0.4  # of the budget, at most, that is set aside for it
 REGRESSION = 0.5  # seconds for fitting one
+MARGIN = 0.2  # by which share a fold may take longer than the slowest one before it
+SPARE = 0.3  # of a fold's time, left out of the plan so that the last fold can still begin
+ANSWER = 0.5  # seconds between the end of a readout's last fold and its answers
+NO_TIME = "no time was left"
 KEPT = "folds"  # in the record: what was measured, by trial
+
+
+@dataclass
+class Pace:
+    """What the folds of a network have taken so far, in seconds: the slowest one, and what each takes beside its training (`beside`)."""
+
+    beside: float
+    slowest: float = 0.0
+    granted: float = 0.0  # to the training of the fold that is under way
+
+    def granting(self, left: float, folds: int, usual: float) -> float:
+        """The seconds that the next of `folds` folds may train, of the seconds that are `left`. The winner took `usual` seconds for all it did.
+
+        A training that is cut to less than half says nothing about the winner: where all folds would be, as many are planned as have the usual time.
+
+        Raises:
+            TrialError: the fold would not be done in time, or be cut to less than half.
+        """
+        least = max(0.5 * usual, self.beside)
+        share = left / (folds + SPARE)
+        if 0 < share < least:
+            share = left / (max(1, int(left / max(usual, self.slowest, least) - SPARE)) + SPARE)
+        if share <= 0 or share < least or left < (1 + MARGIN) * self.slowest:
+            raise TrialError(NO_TIME)
+        self.granted = share - self.beside
+        return self.granted
+
+    def took(self, seconds: float) -> None:
+        """The fold that was under way is answered."""
+        self.slowest, self.beside = max(self.slowest, seconds), max(self.beside, seconds - self.granted)
 
 
 @dataclass(frozen=True)
@@ -39,7 +73,7 @@ class CrossValidation:
         if self.config.folds is None or self.config.budget is None or best is None or best.is_majority:
             return 0.0
         slow = max(1.0, (ready or SETUP) / SETUP)
-        wanted = slow * (BUILT + REGRESSION * self.config.folds) if is_probe(best.configuration) else self.config.folds * best.seconds
+        wanted = slow * (BUILT + REGRESSION * self.config.folds) if is_probe(best.configuration) else (self.config.folds + SPARE) * best.seconds
         return min(wanted, SHARE * self.config.budget)
 
     def standing(self, record: Record, best: Trial, stopped_by: str, *, members: int, say: Callable[[str], None]) -> Folds | None:
@@ -58,7 +92,10 @@ class CrossValidation:
         return made
 
     def make(self, best: Trial, members: int, say: Callable[[str], None]) -> Folds | None:
-        """Train and answer fold after fold; None where nobody asked for it. Where it is not possible, or fewer folds are, the answer says why."""
+        """Train and answer fold after fold; None where nobody asked for it. Where it is not possible, or fewer folds are, the answer says why.
+
+        No fold begins that would not be done in time by what the slowest one took. One that takes longer all the same is ended, and is not among the answers.
+        """
         wanted = self.config.folds
         if wanted is None or best.is_majority:
             return None
@@ -71,25 +108,43 @@ class CrossValidation:
         answers: list[tuple[np.ndarray, np.ndarray]] = []
         note = fewer
         whole = tuple(range(folds))
+        pace = Pace(best.setup or 0.0)
         for some in [whole] if is_probe(best.configuration) else [(number,) for number in whole]:
             say(f"cross-validating the winner: {f'{folds} folds' if some == whole else f'fold {some[0] + 1} of {folds}'}")
             try:
-                answers += self._some(best, some, folds)
+                answers += self._some(best, some, folds, pace)
             except TrialError as error:
-                note = f"{error} (fold {some[0] + 1})"
+                note = f"{NO_TIME if self._over() else error} (fold {some[0] + 1})"
                 break
+            if len(answers) <= some[-1]:
+                note = f"{NO_TIME} (fold {len(answers) + 1})"
         return self._judged(wanted, answers, note)
 
-    def _some(self, best: Trial, some: tuple[int, ...], folds: int) -> list[tuple[np.ndarray, np.ndarray]]:
-        left = self.left()
-        seconds = None if self.config.budget is None else left / (folds - some[0])
+    def _some(self, best: Trial, some: tuple[int, ...], folds: int, pace: Pace) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The answers of some folds, by what one training or one readout takes; of a readout, those that are done in time.
+
+        Raises:
+            TrialError: there is no time, or it failed.
+        """
+        began = self.left()
         network = not is_probe(best.configuration)
-        least = 0.5 * best.seconds if network else 0.5
-        if seconds is not None and seconds < least:  # of a training that is cut short, the score says nothing about the winner
-            raise TrialError("no time was left")
+        seconds: float | None = None
+        if self.config.budget is not None and network:
+            seconds = pace.granting(began, folds - some[0], best.seconds)
+        elif self.config.budget is not None:
+            seconds = began - ANSWER
+            if seconds < REGRESSION * folds:
+                raise TrialError(NO_TIME)
         epochs = max(1, len(best.epochs)) if network else 1
-        job = FoldJob(best.number, best.configuration, some, folds, epochs=epochs, seconds=seconds if network else None, strength=best.strength)
-        return self.executor.fold(job, None if seconds is None else lambda: left)
+        job = FoldJob(best.number, best.configuration, some, folds, epochs=epochs, seconds=seconds, strength=best.strength)
+        answers = self.executor.fold(job, None if seconds is None else lambda: max(0.0, self.left()))
+        if seconds is not None:
+            pace.took(began - self.left())
+        return answers
+
+    def _over(self) -> bool:
+        """Whether the time for it is used up: what failed then was ended for that."""
+        return self.config.budget is not None and self.left() <= 0
 
     def _judged(self, wanted: int, answers: list[tuple[np.ndarray, np.ndarray]], note: str) -> Folds:
         if not answers:

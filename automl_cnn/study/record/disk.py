@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -39,7 +39,8 @@ def chain(error: BaseException) -> Iterator[BaseException]:
 
 @dataclass(frozen=True)
 class Disk:
-    """What one study keeps: its folder, its MLflow artifacts, its entries in the journal, and the decoded images it reads, at every size.
+    """What one study keeps: its folder, its MLflow artifacts, its entries in the journal, the decoded images it reads, at every size, and the files in the
+    cache that these are decoded from, where they were fetched from a URL or unpacked from an archive.
 
     The images count in full even where another study reads them too, and so does what another search writes to the journal meanwhile.
     Not counted is `mlflow.db`, which all studies share.
@@ -51,14 +52,16 @@ class Disk:
     limit: int | None = None  # bytes
     journal: Path | None = None
     others: int = 0  # bytes of the journal that belong to other studies
+    copied: int = 0  # bytes of the files that were fetched or unpacked: they change only while images are read
 
     @classmethod
-    def of(cls, store: Store, folder: StudyFolder, array: Path, limit: float | None) -> Disk:
+    def of(cls, store: Store, folder: StudyFolder, array: Path, limit: float | None, *, copies: Sequence[Path] = ()) -> Disk:
+        """`copies` are the folders with the files that were fetched or unpacked."""
         artifacts = store.root / "mlartifacts" / folder.name
         if limit is None:
             return cls(folder, artifacts, array)
         others = length(store.journal) - share(store.journal, folder.name)
-        return cls(folder, artifacts, array, int(limit), store.journal, others)
+        return cls(folder, artifacts, array, int(limit), store.journal, others, sum(map(size, copies)))
 
     @property
     def images(self) -> int:
@@ -73,12 +76,12 @@ class Disk:
     def kept(self) -> int:
         """Bytes that the study keeps now."""
         record = 0 if self.journal is None else max(0, length(self.journal) - self.others)
-        return size(self.folder.folder) + size(self.artifacts) + self.images + record
+        return size(self.folder.folder) + size(self.artifacts) + self.images + self.copied + record
 
     @property
     def largest_model(self) -> int | None:
         """Bytes of a model file of which the study can keep as many as it may need to; None without a limit."""
-        return None if self.limit is None else max(1, (self.limit - self.images) // CHECKPOINTS)
+        return None if self.limit is None else max(1, (self.limit - self.images - self.copied) // CHECKPOINTS)
 
     def lacks(self, model: int, images: int) -> str | None:
         """Why a trial with a model of `model` bytes, and `images` bytes of images to be resized for it, has no room; None if it has."""
@@ -89,8 +92,9 @@ class Disk:
                 f"{megabytes(free)} are free on the disk of {self.folder.folder}, and the next trial may need {megabytes(needed)}. {go_on('Free some space')}"
             )
         if self.limit is not None and (kept := self.kept) + needed > self.limit:
-            allowed = f"{megabytes(kept)} are kept of the {megabytes(self.limit)} that --max-disk allows, and the next trial may need {megabytes(needed)}"
-            return f"{allowed}. {go_on('Raise --max-disk')}"
+            allowed = f"{megabytes(kept)} are kept of the {megabytes(self.limit)} that --max-disk allows, and the next trial may need {megabytes(needed)}."
+            copies = f" {megabytes(self.copied)} of them are the fetched or unpacked images, which this study needs." if self.copied else ""
+            return f"{allowed}{copies} {go_on('Raise --max-disk')}"
         return None
 
 

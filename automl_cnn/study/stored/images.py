@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from automl_cnn.data import Dataset, pixels, prepare
 from automl_cnn.data.corrections import corrected
 from automl_cnn.data.corrections import read as corrections
 from automl_cnn.data.inputs import scan_input
+from automl_cnn.data.scan import in_order
 from automl_cnn.errors import AutomlCnnError, ConfigError, DataError
 from automl_cnn.places import moved, store_of
 from automl_cnn.store import Store, StudyFolder
@@ -49,10 +51,12 @@ def images_of(folder: StudyFolder, data: Path | Url | None = None) -> Dataset:
     shares = {key: settings.get(key, StudyConfig.model_fields[key].default) for key in ("seed", "val_share", "test_share")}
     size = settings.get("max_resolution", StudyConfig.model_fields["max_resolution"].default)
     labels = paths.read(settings["labels"]) if settings.get("labels") else None
-    files = scan_input(
-        place, cache=Store(root).cache, columns=settings.get("columns") if isinstance(place, Url) or place.is_file() else None, task=settings.get("task")
-    )
-    again = prepare(files if labels is None else corrected(files, corrections(labels), labels), Store(root).cache, max_size=size, fit=dataset.fit, **shares)
+    columns = settings.get("columns") if isinstance(place, Url) or place.is_file() else None
+    with ExitStack() as claim:
+        files = scan_input(place, cache=Store(root).cache, columns=columns, task=settings.get("task"), claim=claim)
+        files = files if labels is None else corrected(files, corrections(labels), labels)
+        files = in_order(files, settings["ordered"]) if settings.get("ordered") else files
+        again = prepare(files, Store(root).cache, max_size=size, fit=dataset.fit, **shares)
     if again.fingerprint != dataset.fingerprint or (again.side, len(again)) != (dataset.side, len(dataset)):
         raise DataError(f"The images in {place} are not those of the study '{folder.name}': they were changed since, or are others. {_WHERE}")
     dataset = dataclasses.replace(dataset, array=again.array, folder=again.folder)  # the splits stay those that the study was made with

@@ -14,6 +14,7 @@ from automl_cnn.errors import Cause, TrialError, WorkerLost
 from automl_cnn.evidence import Evidence
 from automl_cnn.records import Calibration, Event, Finished, Job, NetCost, State
 from automl_cnn.space import Configuration
+from automl_cnn.squares import Candidates, Comparison
 from automl_cnn.study.running.executors import memory
 from automl_cnn.study.running.executors.process import POLL, START_SECONDS, WorkerProcess
 from automl_cnn.study.running.executors.protocol import FoldJob, Joint, Recipe, RefitJob, Refitted, Setting, TestScore
@@ -39,7 +40,7 @@ class LocalExecutor:
         self._first: int | None = None  # what the worker held after its first trial
 
     def configure(self, setting: Setting) -> None:
-        self._setting = setting
+        self._setting, self._configured = setting, False
 
     def run(self, job: Job, number: int, patience: Callable[[], float] | None = None) -> Iterator[Event]:
         began = time.monotonic()
@@ -84,6 +85,10 @@ class LocalExecutor:
 
     def fetch(self, architecture: str, weights: str) -> None:
         self._answer("fetch", (architecture, weights))
+
+    def squares(self, candidates: Candidates, patience: Callable[[], float] | None = None) -> Comparison:
+        comparison: Comparison = self._answer("squares", candidates, patience)
+        return comparison
 
     def test(self, model: str) -> TestScore:
         answer: TestScore = self._answer("test", model)

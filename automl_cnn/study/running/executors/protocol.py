@@ -13,6 +13,9 @@ from automl_cnn.data.dataset import SplitName
 from automl_cnn.evidence import Evidence, Matrix
 from automl_cnn.records import Calibration, Event, Job, NetCost
 from automl_cnn.space import Configuration
+from automl_cnn.squares import Candidates, Comparison
+
+FOLD = ".fold-"  # how the names of models of folds begin, which last no longer than the fold
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,7 @@ class Refitted:
 class FoldJob:
     """The recipe of trial `number`, to be trained without each of `some` of `folds`.
 
-    `seconds` limits a network's training, `strength` is a readout's penalty.
+    `seconds` limits a network's training; of a readout, all that is done: folds that would take longer are left out. `strength` is a readout's penalty.
     """
 
     number: int
@@ -144,6 +147,13 @@ class Executor(Protocol):
 
         Raises:
             TrialError: they cannot be had.
+        """
+
+    def squares(self, candidates: Candidates, patience: Callable[[], float] | None = None) -> Comparison:
+        """How well a frozen network reads images that were made square in each way.
+
+        Raises:
+            TrialError: it cannot be built, or the images cannot be read.
         """
 
     def test(self, model: str) -> TestScore:

@@ -25,8 +25,9 @@ from automl_cnn.errors import AutomlCnnError, Cause, ImagesGone, TrialError
 from automl_cnn.evidence import Evidence
 from automl_cnn.records import Calibration, Event, Finished, Job, NetCost
 from automl_cnn.space import Configuration
+from automl_cnn.squares import Candidates, Comparison
 from automl_cnn.study.record.disk import chain, is_full
-from automl_cnn.study.running.executors.protocol import FoldJob, Joint, Recipe, RefitJob, Refitted, Setting, TestScore
+from automl_cnn.study.running.executors.protocol import FOLD, FoldJob, Joint, Recipe, RefitJob, Refitted, Setting, TestScore
 
 if TYPE_CHECKING:
     import numpy as np
@@ -100,8 +101,9 @@ class Worker:
         from automl_cnn import registry
         from automl_cnn.data import Dataset
 
-        self._setting = setting
-        self._registry = registry.load(Path(setting.plugins_dir) if setting.plugins_dir else None, without=setting.broken)
+        known, self._setting = self._setting, setting
+        if known is None or (known.plugins_dir, known.broken) != (setting.plugins_dir, setting.broken):
+            self._registry = registry.load(Path(setting.plugins_dir) if setting.plugins_dir else None, without=setting.broken)
         self._dataset = Dataset.load(Path(setting.dataset))
 
     @property
@@ -187,6 +189,24 @@ class Worker:
         if entry is not None:
             pretrained.download(entry)
 
+    def _squares(self, candidates: Candidates) -> Comparison:
+        from automl_cnn.records import Fidelity
+        from automl_cnn.train import TrialSpec
+        from automl_cnn.train.squares import compared
+
+        setting = self._ready()
+        spec = TrialSpec(
+            number=0,
+            configuration=candidates.configuration,
+            fidelity=Fidelity(1, candidates.seconds),
+            metric=setting.metric,
+            class_weights=setting.class_weights,
+            seed=setting.seed,
+            checkpoint="",  # nothing is kept
+            weights=setting.weights,
+        )
+        return compared(spec, candidates, self._dataset, self._registry, self._emit)
+
     def _test(self, model: str) -> TestScore:
         from automl_cnn.data import pixels
         from automl_cnn.modelfile.file import read_card
@@ -262,7 +282,7 @@ class Worker:
     def _fold(self, job: FoldJob) -> list[tuple[np.ndarray, np.ndarray]]:
         from automl_cnn.train.folds import Some, answered
 
-        spec = self._again(job, str(Path(self._ready().checkpoints) / f".fold-{job.some[0]}.keras"))
+        spec = self._again(job, str(Path(self._ready().checkpoints) / f"{FOLD}{job.some[0]}.keras"))
         return answered(spec, self._dataset, Some(job.some, job.folds, job.strength), self._registry, self._emit)
 
     def _again(self, job: RefitJob | FoldJob, checkpoint: str) -> TrialSpec:
