@@ -5,7 +5,7 @@
     result = search("./images", budget="10m")
     load(result.model_path).predict(["photo.jpg"])
 
-`ImageClassifier` is the same for arrays, with scikit-learn's conventions.
+`ImageClassifier` is the same for arrays, with scikit-learn's conventions; `ImageMultiLabelClassifier` where an image has several labels.
 """
 
 __version__ = "0.1.0"
@@ -13,11 +13,16 @@ __version__ = "0.1.0"
 TYPE_CHECKING = False  # as a type checker knows it: `python -m automl_cnn` reads this file while modules in the current folder still come first
 if TYPE_CHECKING:
     from automl_cnn.api import load, search
-    from automl_cnn.estimator import ImageClassifier
+    from automl_cnn.estimator import ImageClassifier, ImageMultiLabelClassifier
 
-__all__ = ["ImageClassifier", "__version__", "load", "search"]
+__all__ = ["ImageClassifier", "ImageMultiLabelClassifier", "__version__", "load", "search"]
 
-_HOMES = {"search": "automl_cnn.api", "load": "automl_cnn.api", "ImageClassifier": "automl_cnn.estimator"}
+_HOMES = {
+    "search": "automl_cnn.api",
+    "load": "automl_cnn.api",
+    "ImageClassifier": "automl_cnn.estimator",
+    "ImageMultiLabelClassifier": "automl_cnn.estimator",
+}
 
 
 def __getattr__(name: str) -> object:

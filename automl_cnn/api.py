@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from automl_cnn.config import StudyConfig, study_config
 from automl_cnn.data import Dataset, inmemory, prepare, prepare_arrays
+from automl_cnn.data.indicators import indicators_of
 from automl_cnn.errors import DataError
 from automl_cnn.export import bundle
 from automl_cnn.places import store_option
 from automl_cnn.records import StudyResult
 from automl_cnn.store import Store
 from automl_cnn.study.session import run
+from automl_cnn.tasks import Multilabel
 
 if TYPE_CHECKING:
     from automl_cnn.export.bundle import Classifier
@@ -27,6 +29,9 @@ def search(data: Any, *, track: bool = True, config: str | Path | None = None, *
     `data` is a folder with one subfolder per class, a table or an archive, by its path or its URL (see `automl_cnn.data.inputs`), or in memory:
     `(images, labels)`, a data frame with paths and labels (or with pictures in the column `image`), a `tf.data.Dataset`, or a data set with a length whose
     items are (image, label), as PyTorch's. What is in memory is read as a whole, once.
+
+    Where images have several labels, a table says so by itself (`cat|dog` in a cell, or a column of zeros and ones for each label); for what is in memory,
+    say `task="multilabel"`: labels are then an array (images, labels) of zeros and ones, or a list or set of labels for each image.
 
     `settings` are those of `automl_cnn.config.StudyConfig`: budget="10m" (or seconds), trials, seed,
     name, store, architectures=("vgg",), metric="balanced_accuracy"…; `config` is a study.toml they override.
@@ -57,14 +62,19 @@ def held(data: Any, config: StudyConfig, store: Store) -> Dataset:
         "max_size": config.max_resolution,
         "fit": "squash" if config.fit == "auto" else config.fit,
     }
-    files = inmemory.files_of(data, config.columns) if inmemory.is_frame(data) else None
+    files = inmemory.files_of(data, config.columns, config.task) if inmemory.is_frame(data) else None
     if files is not None:
         return prepare(files, store.cache, **shares, max_pixels=config.max_pixels, group_by=config.group_by, drop_leaks=config.drop_leaks)
     for setting in ("columns", "group_by", "labels"):
         if getattr(config, setting) is not None:
             raise DataError(f"{setting} = {getattr(config, setting)}: pictures in memory have no names. Pass a folder, a table, or a data frame with paths.")
-    images, labels = inmemory.pictures_of(data)
-    return prepare_arrays(images, labels, store.cache, **shares)
+    several = config.task == Multilabel.name
+    images, labels = inmemory.pictures_of(data, several=several)
+    names = None
+    if several:
+        labels, columns = indicators_of(labels)
+        names = [str(label) for label in columns]
+    return prepare_arrays(images, labels, store.cache, **shares, task=config.task, names=names)
 
 
 def load(model: str | Path, store: str | Path = "automl-cnn-runs") -> Classifier:

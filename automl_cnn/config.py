@@ -25,7 +25,10 @@ AUTOMATIC = (
     "Default: accuracy; balanced_accuracy where always answering the most frequent class gets half-way from chance to 1 "
     "(with two classes, three quarters of the training images); quadratic_kappa with --ordered; mean_average_precision where an image may have several labels."
 )
-WHAT_IS_BEST = f"What is best: {', '.join(OF_CLASSES)}, of classes with an order quadratic_kappa; where an image may have several labels, {', '.join(OF_LABELS)}. {AUTOMATIC}"
+WHAT_IS_BEST = (
+    f"What is best: {', '.join(OF_CLASSES)}; of classes with an order, quadratic_kappa too; where an image may have several labels, "
+    f"{', '.join(OF_LABELS)}. {AUTOMATIC}"
+)
 SAMPLERS: dict[str, tuple[str, ...]] = {
     "optuna": ("tpe", "gp", "cmaes", "nsga2", "nsga3", "random"),
     "keras-tuner": ("bayesian", "hyperband", "random", "grid"),

@@ -1,4 +1,4 @@
-"""`ImageClassifier`: a search behind scikit-learn's estimator interface."""
+"""`ImageClassifier` and `ImageMultiLabelClassifier`: a search behind scikit-learn's estimator interface."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from sklearn.exceptions import DataConversionWarning, NotFittedError
 
 from automl_cnn.config import seconds, study_config
 from automl_cnn.data import Dataset, prepare_arrays
+from automl_cnn.data.indicators import indicators_of
 from automl_cnn.data.labels import as_array, in_order, labels_of
 from automl_cnn.data.levels import Scale
 from automl_cnn.errors import DataError, InputError, StoreError
@@ -27,30 +28,15 @@ from automl_cnn.places import store_option
 from automl_cnn.store import MODEL, Store
 from automl_cnn.study.record.record import FINGERPRINT, Record
 from automl_cnn.study.session import run
+from automl_cnn.tasks import Multilabel
 from automl_cnn.text import readable
 
 ARRAYS = "arrays"  # prefix of the names of such studies
 UNPICKLED = ("_classifier", "_copy")  # recreated when they are needed
 
 
-class ImageClassifier(ClassifierMixin, BaseEstimator):
-    """Images in an array -> a trained network. Choose it where your code already speaks scikit-learn.
-
-    `fit` takes images (n, height, width) or (n, height, width, channels), or a list of arrays of different sizes, and
-    one label of any kind for each; it sets test images aside, searches within `budget`, and leaves `result_` (a
-    StudyResult), `classes_` and `model_path_`. `predict` takes the same, a single picture (height, width, channels),
-    and paths.
-
-    `scale=(black, white)` states the range of the arrays' values. Without it the training images decide, once, for
-    all later calls: zeros and ones alone are black and white, uint8 is 0..255, floats are 0..1 or 0..255, other integers
-    have 8, 10, 12, 14 or 16 bits. A type that was not in the training images follows the convention: uint8 0..255,
-    floats 0..1.
-
-    Each `fit` begins a new study in `store`. With `warm_start=True`, fitting the same images again goes on with the study of the last `fit`, for another
-    `budget` and another `trials`.
-
-    A fitted classifier can be pickled (joblib too): the pickle holds the model itself, and needs no store.
-    """
+class _Searching(ClassifierMixin, BaseEstimator):
+    """What classifiers of images share; what their labels are is theirs."""
 
     result_: Any
     classes_: np.ndarray
@@ -87,8 +73,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
         store = Store(store_option(self.store))
         with _as_input():
             _no_table(X)
-            labels = _classes(y)
-            dataset = prepare_arrays(X, labels, store.cache, scale=self.scale, seed=self.seed)
+            dataset, classes = self._dataset(X, y, store)
         earlier = self._earlier(store, dataset)
         settings = {
             "data": Path(f"{ARRAYS}-{dataset.fingerprint[:8]}"),
@@ -105,8 +90,12 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
         self._classifier = bundle.load(path)
         self._model, self._fitted_path = _content(path), path
         self.result_ = result
-        self.classes_ = as_array(in_order(labels))
+        self.classes_ = classes
         return self
+
+    def _dataset(self, X: Any, y: Any, store: Store) -> tuple[Dataset, np.ndarray]:
+        """The images, and the classes or labels that `classes_` is to hold."""
+        raise NotImplementedError
 
     def _earlier(self, store: Store, dataset: Dataset) -> Record | None:
         """The study to go on with: that of the last `fit`, of the same images."""
@@ -141,22 +130,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
             self._classifier = bundle.load(Path(self.model_path_))
         with _as_input():
             _no_table(X)
-            probabilities = self._classifier.predict_proba(X)
-        place = {name: number for number, name in enumerate(self._classifier.classes)}
-        return np.asarray(probabilities)[:, [place[readable(str(label))] for label in self.classes_]]
-
-    def predict(self, X: Any) -> np.ndarray:
-        """The likeliest label of each image. Raises NotFittedError before `fit`."""
-        best = self.predict_proba(X).argmax(axis=1)
-        return np.asarray(self.classes_[best])
-
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """The share of images with the right label."""
-        answers, labels = self.predict(X), labels_of(y)
-        if len(answers) != len(labels):
-            raise InputError(f"There are {len(answers)} images and {len(labels)} labels: expected one label per image.")
-        right = [one == other for one, other in zip(answers, labels, strict=True)]
-        return float(np.average(right, weights=sample_weight))
+            return np.asarray(self._classifier.predict_proba(X))
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()
@@ -172,7 +146,92 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
 
     def _require_fitted(self, asked: str) -> None:
         if not hasattr(self, "_model"):
-            raise NotFittedError(f"This ImageClassifier is not fitted yet: call fit(images, labels) before {asked}.")
+            raise NotFittedError(f"This {type(self).__name__} is not fitted yet: call fit(images, labels) before {asked}.")
+
+
+class ImageClassifier(_Searching):
+    """Images in an array -> a trained network. Choose it where your code already speaks scikit-learn.
+
+    `fit` takes images (n, height, width) or (n, height, width, channels), or a list of arrays of different sizes, and
+    one label of any kind for each; it sets test images aside, searches within `budget`, and leaves `result_` (a
+    StudyResult), `classes_` and `model_path_`. `predict` takes the same, a single picture (height, width, channels),
+    and paths.
+
+    `scale=(black, white)` states the range of the arrays' values. Without it the training images decide, once, for
+    all later calls: zeros and ones alone are black and white, uint8 is 0..255, floats are 0..1 or 0..255, other integers
+    have 8, 10, 12, 14 or 16 bits. A type that was not in the training images follows the convention: uint8 0..255,
+    floats 0..1.
+
+    Each `fit` begins a new study in `store`. With `warm_start=True`, fitting the same images again goes on with the study of the last `fit`, for another
+    `budget` and another `trials`.
+
+    A fitted classifier can be pickled (joblib too): the pickle holds the model itself, and needs no store.
+    """
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probabilities (n, classes), in the order of `classes_`.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+            InputError: the images cannot be used.
+        """
+        probabilities = super().predict_proba(X)
+        place = {name: number for number, name in enumerate(self._classifier.classes)}
+        return probabilities[:, [place[readable(str(label))] for label in self.classes_]]
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The likeliest label of each image. Raises NotFittedError before `fit`."""
+        best = self.predict_proba(X).argmax(axis=1)
+        return np.asarray(self.classes_[best])
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The share of images with the right label."""
+        answers, labels = self.predict(X), labels_of(y)
+        if len(answers) != len(labels):
+            raise InputError(f"There are {len(answers)} images and {len(labels)} labels: expected one label per image.")
+        right = [one == other for one, other in zip(answers, labels, strict=True)]
+        return float(np.average(right, weights=sample_weight))
+
+    def _dataset(self, X: Any, y: Any, store: Store) -> tuple[Dataset, np.ndarray]:
+        labels = _classes(y)
+        return prepare_arrays(X, labels, store.cache, scale=self.scale, seed=self.seed), as_array(in_order(labels))
+
+
+class ImageMultiLabelClassifier(_Searching):
+    """As `ImageClassifier`, where each image has any number of labels, none to all.
+
+    `fit` takes, beside the images, an array (n, labels) of zeros and ones (sparse, or a data frame, whose columns name the labels), or a list or set of
+    labels for each image. `classes_` holds the labels in the order of the columns: the numbers of an array's columns, a frame's names, or all labels of the
+    sets in their own order. `predict` gives such an array, 1 where a label reaches the threshold that was chosen for it on validation images;
+    `predict_proba` gives the probability of each label, (n, labels). `metric` is one of mean_average_precision (default), f1, micro_f1, subset_accuracy, auc.
+    """
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Which labels each image has, int (n, labels), in the order of `classes_`. Raises NotFittedError before `fit`."""
+        probabilities = self.predict_proba(X)
+        task = self._classifier.task
+        assert isinstance(task, Multilabel)  # it was fitted on such images
+        return task.answered(probabilities).astype(np.int64)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The share of images with all labels right and no other (subset accuracy), as of every multi-label classifier of scikit-learn's."""
+        answers = self.predict(X)
+        with _as_input():
+            truth, _ = indicators_of(y, self.classes_.tolist())
+        if len(answers) != len(truth):
+            raise InputError(f"There are {len(answers)} images and {len(truth)} rows of labels: expected one row per image.")
+        return float(np.average((answers == truth).all(axis=1), weights=sample_weight))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class, tags.classifier_tags.multi_label = False, True
+        tags.target_tags.single_output, tags.target_tags.multi_output = False, True
+        return tags
+
+    def _dataset(self, X: Any, y: Any, store: Store) -> tuple[Dataset, np.ndarray]:
+        truth, labels = indicators_of(y)
+        names = [str(label) for label in labels]
+        return prepare_arrays(X, truth, store.cache, scale=self.scale, seed=self.seed, task="multilabel", names=names), as_array(labels)
 
 
 @contextmanager

@@ -246,6 +246,15 @@ def test_the_null_tracker_has_every_method():
     assert public == {name for name in vars(NullTracker) if not name.startswith("_")}
 
 
+def test_the_signature_names_the_answer_of_the_task():
+    from automl_cnn.tasks import Multiclass, Multilabel
+    from automl_cnn.track.champion import _signature
+
+    assert _signature(Multiclass(2)).outputs.to_dict()[0] == {"type": "string", "name": "label", "required": True}
+    first = _signature(Multilabel(2)).outputs.to_dict()[0]
+    assert (first["name"], first["type"], first["items"]) == ("labels", "array", {"type": "string"})
+
+
 def test_tracking_imports_mlflow_late_and_keras_never(tmp_path):
     code = """
 import sys

@@ -149,7 +149,7 @@ def _amount(text: str | None, flag: str, read: Any) -> float | None:
 def _print(exported: Exported) -> None:
     screen = console()
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0), pad_edge=False)
-    for head in ("file", "precision", "size", "max difference", "same labels", "test accuracy", "ms, 1 image", f"ms, {BATCHED} images"):
+    for head in ("file", "precision", "size", "max difference", "same labels", f"test {exported.share}", "ms, 1 image", f"ms, {BATCHED} images"):
         table.add_column(head, justify="left" if head in ("file", "precision") else "right", no_wrap=True)
     for variant in exported.variants:
         if variant.proof is not None:

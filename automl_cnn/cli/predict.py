@@ -56,6 +56,8 @@ def predict(
     Where folders are named after classes, or a table has labels, the share of right answers goes to standard error. Images in an archive
     have the names that they have there, after the archive's URL where it lies at one.
 
+    Where images have several labels, those that reach their thresholds are joined by |, and the confidence is that of the least sure decision.
+
         find photos -name '*.jpg' | automl-cnn predict flowers -
     """
     if max_pixels is not None:
@@ -73,26 +75,29 @@ def predict(
 
 
 def _answer(classifier: Any, images: Iterable[Picture], at_once: int) -> None:
-    """A line for each image as they come; then the share of right answers, where labels are known."""
-    classes = [str(name) for name in classifier.classes]
-    sheet = Sheet(sys.stdout)
-    sheet.row(["path", "label", "confidence", *classes])
-    right = known = done = asked = stated = 0
+    """A line for each image as they come; then how good the answers are, where labels are known."""
+    import numpy as np
+
+    from automl_cnn.cli.compared import Compared
+    from automl_cnn.data.labelsets import SEPARATOR
+
+    classes, task = [str(name) for name in classifier.classes], classifier.task
+    sheet, compared = Sheet(sys.stdout), Compared(task, classes)
+    sheet.row(["path", task.column, "confidence", *classes])
+    done = asked = 0
     for some in chunks(images, at_once):
         asked += len(some)
         for picture, row in answers(classifier, list(usable(some))):
-            best = max(range(len(classes)), key=row.__getitem__)
-            sheet.row([picture.name, classes[best], f"{row[best]:.4f}", *(f"{share:.4f}" for share in row)])
+            given = np.asarray(row)[None]
+            (answer,), (sureness,) = task.named(given, classes), task.sureness(given)
+            sheet.row([picture.name, answer if isinstance(answer, str) else SEPARATOR.join(answer), f"{sureness:.4f}", *(f"{share:.4f}" for share in row)])
+            compared.add(picture, given)
             done += 1
-            stated += bool(picture.label)
-            if (label := picture.label_among(classes)) is not None:
-                known += 1
-                right += label == classes[best]
         sys.stdout.flush()
     if not done:
         raise DataError(f"None of {plural(asked, 'image')} could be read." if asked else "No path came on standard input: expected one a line.")
-    if known:
-        say(f"accuracy {right / known:.3f}: {right:,} of the {plural(known, 'image')} {'with a label' if stated else 'in folders named after a class'}")
+    if compared.known:
+        say(compared.sentence)
 
 
 def _images(paths: Sequence[str], store: Path, columns: str | None, stack: ExitStack) -> list[Picture]:

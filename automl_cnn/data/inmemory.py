@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from automl_cnn.data.pictures import COLUMN
 from automl_cnn.data.rows import Rows
 from automl_cnn.data.scan import Scan
 from automl_cnn.errors import DataError
+from automl_cnn.tasks import TaskName
 
 EXPECTED = (
     "a folder, a table or an archive; (images, labels); a data frame with paths and labels; a tf.data.Dataset; or a data set with a length whose items are "
@@ -26,7 +27,7 @@ def is_frame(data: Any) -> bool:
     return hasattr(data, "columns") and hasattr(data, "iloc")
 
 
-def files_of(frame: Any, columns: str | None = None) -> Scan | None:
+def files_of(frame: Any, columns: str | None = None, task: TaskName | None = None) -> Scan | None:
     """The files that a data frame lists, relative to the current folder; None where it holds pictures and no paths.
 
     Raises:
@@ -36,11 +37,11 @@ def files_of(frame: Any, columns: str | None = None) -> Scan | None:
     if COLUMN in heads and columns is None and len(frame) and not isinstance(frame[COLUMN].iloc[0], str):
         return None
     rows = ((number, dict(zip(heads, row, strict=True))) for number, row in enumerate(frame.itertuples(index=False, name=None), 1))
-    return tables.scan_rows(Path("the data frame"), Rows(tuple(heads), lambda names: rows), columns=columns, base=Path.cwd())
+    return tables.scan_rows(Path("the data frame"), Rows(tuple(heads), lambda names: rows), columns=columns, base=Path.cwd(), task=task)
 
 
-def pictures_of(data: Any) -> tuple[Any, list[Any]]:
-    """Pictures, as `automl_cnn.data.prepare_arrays` takes them, and a label for each.
+def pictures_of(data: Any, *, several: bool = False) -> tuple[Any, Any]:
+    """Pictures, as `automl_cnn.data.prepare_arrays` takes them, and a label for each; where images have `several`, what `indicators_of` takes.
 
     Raises:
         DataError: it is none of the kinds that hold both.
@@ -49,18 +50,18 @@ def pictures_of(data: Any) -> tuple[Any, list[Any]]:
         label = next((name for name in data.columns if str(name).casefold() in tables.NAMES["label"]), None)
         if label is None:
             raise DataError(f"The data frame has no column of labels: expected one called {', '.join(tables.NAMES['label'][:4])} beside '{COLUMN}'.")
-        return list(data[COLUMN]), labels_of(data[label])
+        return list(data[COLUMN]), list(data[label]) if several else labels_of(data[label])
     if isinstance(data, (tuple, list)) and len(data) == 2 and all(isinstance(part, Iterable) or hasattr(part, "__array__") for part in data):
-        return data[0], labels_of(data[1])
+        return data[0], data[1] if several else labels_of(data[1])
     if hasattr(data, "as_numpy_iterator"):
-        return _batches(data.as_numpy_iterator())
+        return _batches(data.as_numpy_iterator(), _labels if several else _label)
     if hasattr(data, "__getitem__") and hasattr(data, "__len__") and not isinstance(data, (str, bytes, dict, np.ndarray)):
-        return _items(data)
+        return _items(data, _labels if several else _label)
     raise DataError(f"The images are of the type {type(data).__name__}: expected {EXPECTED}.")
 
 
-def _batches(elements: Iterable[Any]) -> tuple[list[np.ndarray], list[Any]]:
-    """Of `tf.data`: single images or batches, with integer or one-hot labels."""
+def _batches(elements: Iterable[Any], read: Callable[[Any], Any]) -> tuple[list[np.ndarray], list[Any]]:
+    """Of `tf.data`: single images or batches, with integer or one-hot labels, or rows of zeros and ones."""
     images: list[np.ndarray] = []
     labels: list[Any] = []
     for element in elements:
@@ -69,14 +70,14 @@ def _batches(elements: Iterable[Any]) -> tuple[list[np.ndarray], list[Any]]:
         image, label = np.asarray(element[0]), np.asarray(element[1])
         if image.ndim == 4:
             images += list(image)
-            labels += [_label(one) for one in label]
+            labels += [read(one) for one in label]
         else:
             images.append(image)
-            labels.append(_label(label))
+            labels.append(read(label))
     return images, labels
 
 
-def _items(data: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+def _items(data: Sequence[Any], read: Callable[[Any], Any]) -> tuple[list[Any], list[Any]]:
     images, labels = [], []
     names = getattr(data, "classes", None)
     for number in range(len(data)):
@@ -84,7 +85,9 @@ def _items(data: Sequence[Any]) -> tuple[list[Any], list[Any]]:
         if not isinstance(item, (tuple, list)) or len(item) < 2:
             raise DataError(f"Item {number} of the {type(data).__name__} is no pair: expected (image, label).")
         images.append(_last(item[0]))
-        label = _label(item[1])
+        label = read(item[1])
+        if isinstance(names, (list, tuple)) and isinstance(label, list) and len(label) == len(names) and set(label) <= {0, 1}:
+            label = [str(name) for name, has in zip(names, label, strict=True) if has]
         labels.append(str(names[label]) if isinstance(names, (list, tuple)) and isinstance(label, int) and 0 <= label < len(names) else label)
     return images, labels
 
@@ -95,6 +98,13 @@ def _last(image: Any) -> Any:
         array = np.asarray(image.numpy())
         return np.moveaxis(array, 0, -1) if array.ndim == 3 and array.shape[0] in (1, 3, 4) else array
     return image
+
+
+def _labels(value: Any) -> Any:
+    """Several labels as Python has them: a list of texts, or a row of zeros and ones."""
+    if isinstance(value, (str, list, tuple, set, frozenset)):
+        return value
+    return [one.decode() if isinstance(one, bytes) else one for one in np.asarray(value).tolist()]
 
 
 def _label(value: Any) -> Any:

@@ -9,10 +9,12 @@ from pathlib import Path
 
 from automl_cnn.data import archives, kinds, tables
 from automl_cnn.data.inputs import called, metadata_of, renamed
+from automl_cnn.data.labelsets import parts_of
 from automl_cnn.data.scan import status_of
 from automl_cnn.data.walk import walk
 from automl_cnn.errors import DataError
 from automl_cnn.paths import address, shortened
+from automl_cnn.tasks import Task
 from automl_cnn.text import readable
 
 EXPECTED = "an image, a folder or an archive of images, or a table that lists them"
@@ -30,6 +32,13 @@ class Picture:
     def named(self, text: str) -> str:
         """A message on its file, as one on the image."""
         return text.replace(str(self.path), self.name).replace(shortened(self.path), shortened(self.name))
+
+    def labels_among(self, classes: Collection[str], task: Task) -> tuple[str, ...] | None:
+        """Its class, or all of its labels, which only a table tells; None where they are not known."""
+        if task.exclusive:
+            label = self.label_among(classes)
+            return None if label is None else (label,)
+        return parts_of(self.label) if self.label else None
 
     def label_among(self, classes: Collection[str]) -> str | None:
         """Its label: what a table says, or the outermost of its folders that is named after a class; None where there is neither."""

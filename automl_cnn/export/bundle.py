@@ -24,6 +24,7 @@ from automl_cnn.export.inputs import as_batches
 from automl_cnn.modelfile.file import load_model, read_card, verify
 from automl_cnn.paths import unusable
 from automl_cnn.store import MODEL, Store
+from automl_cnn.tasks import TASKS, Task, of_card
 
 if TYPE_CHECKING:
     from automl_cnn.export.inputs import Images
@@ -76,6 +77,19 @@ def require_fit(model: Any, card: Mapping[str, Any], path: Path) -> None:
             f"The network in {path} does not fit its card: it takes {given} and answers {answer}; expected {channels} channels of {size} px "
             f"and {classes} classes. The file was changed: copy it again, or search again."
         )
+    task, last = of_card(card), _activation(model)
+    if last is not None and last != task.activation:
+        raise StoreError(
+            f"The network in {path} does not fit its card: it ends with {last}; expected {task.activation}, as the task is {task.name}. "
+            "The file was changed: copy it again, or search again."
+        )
+
+
+def _activation(model: Any) -> str | None:
+    """What the network ends with, softmax or sigmoid; None where that is not to be seen."""
+    last = model.layers[-1]
+    name = getattr(getattr(last, "activation", None), "__name__", type(last).__name__.lower())
+    return name if name in {task.activation for task in TASKS.values()} else None
 
 
 def load(path: Path) -> Classifier:
@@ -104,8 +118,13 @@ class Classifier:
 
     @property
     def classes(self) -> list[str]:
-        """The labels, in the order of the probabilities."""
+        """The names of the classes or labels, in the order of the probabilities."""
         return list(self.card["classes"])
+
+    @property
+    def task(self) -> Task:
+        """What the network was asked: one class of several, or every label that applies, with the probability from which each counts."""
+        return of_card(self.card)
 
     @property
     def size(self) -> int:
@@ -123,7 +142,7 @@ class Classifier:
         return Levels.from_dict(self.card.get("levels"))
 
     def predict_proba(self, images: Images, *, scale: Scale | None = None) -> np.ndarray:
-        """Class probabilities (images, classes), float32, in the order of `classes`.
+        """The probability of each class or label (images, classes), float32, in the order of `classes`.
 
         `images` is a path, encoded bytes, a PIL image or an array (height, width, channels), a list of any of these (or of
         arrays (height, width)), or one array (images, height, width[, channels]). The values of arrays are read at `levels`:
@@ -148,10 +167,12 @@ class Classifier:
             raise DataError("There are no images to predict: received an empty list.")
         return probabilities(np.concatenate(parts), "The model")
 
-    def predict(self, images: Images, *, scale: Scale | None = None) -> list[str]:
-        """The likeliest class of each image; `images` and `scale` as for `predict_proba`."""
-        classes = self.classes
-        return [classes[index] for index in self.predict_proba(images, scale=scale).argmax(axis=1)]
+    def predict(self, images: Images, *, scale: Scale | None = None) -> list[Any]:
+        """The likeliest class of each image; where images have several labels, the list of those that reach their thresholds.
+
+        `images` and `scale` are as for `predict_proba`.
+        """
+        return self.task.named(self.predict_proba(images, scale=scale), self.classes)
 
 
 def probabilities(answers: np.ndarray, what: str) -> np.ndarray:

@@ -6,11 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from automl_cnn.evidence import Evidence, Matrix
+from automl_cnn.caveats import IMAGES
+from automl_cnn.export.words import Words, words_of
 from automl_cnn.facts import Facts
 from automl_cnn.judged import kind, refit_of, scored_splits
-from automl_cnn.metrics import wilson
 from automl_cnn.records import State, Trial
+from automl_cnn.tasks import of_card
+from automl_cnn.tasks.thresholds import HALF, THRESHOLDS
 from automl_cnn.text import inline
 from automl_cnn.transfer import name_of
 
@@ -57,7 +59,8 @@ def beside(model: Path, card: Mapping[str, Any]) -> str:
     ]
     title = f"# {plain(str(card.get('study', model.stem)))}"
     known = "The search that made this model left no model card; this is what the model file says of itself."
-    classes = "## Classes\n\n" + ", ".join(plain(str(name)) for name in card.get("classes", ()))
+    words = words_of(of_card({"classes": (), **card}))
+    classes = f"## {words.outputs.capitalize()}\n\n" + ", ".join(plain(str(name)) for name in card.get("classes", ()))
     configuration = "## Configuration\n\n" + _table(("parameter", "value"), _configuration(card.get("configuration", {})))
     refit = refit_of(card.get("refit"))
     parts = (title, known, _table(("what", "value"), facts), plain(refit.sentence) if refit else "", classes, configuration)
@@ -69,24 +72,27 @@ def _what(facts: Facts, best: Trial, model: Path | None) -> str:
     color = "gray" if facts.data.get("channels") == 1 else "RGB"
     size = best.configuration.get("resolution", "?")
     named = f"`{model.name}`: " if model else ""
-    task = (
-        f"tells {len(classes)} classes apart: {', '.join(map(plain, classes[:20]))}{', …' if len(classes) > 20 else ''}." if classes else "classifies images."
-    )
+    words, names = _words(facts), f"{', '.join(map(plain, classes[:20]))}{', …' if len(classes) > 20 else ''}"
+    task = words.does.format(number=len(classes), names=names) if classes else "classifies images."
     network = f"an ensemble, the mean of the probabilities of {facts.joined}" if facts.members else name_of(best.configuration)
     return (
         f"{named}{network}, {best.params or 0:,} parameters, {best.mult_adds or 0:,} multiply-accumulates for an image. It {task}\n\n"
         f"Input: {color} images, uint8 (batch, height, width, {facts.data.get('channels', 3)}), of any size, brought to {size} x {size} px inside the model; "
-        "nothing is to be normalized. Output: a probability for each class, summing to one."
+        f"nothing is to be normalized. Output: {words.answers}."
     )
+
+
+def _words(facts: Facts) -> Words:
+    return words_of(of_card({"classes": (), **facts.data}))
 
 
 def _data(facts: Facts) -> str:
     data = facts.data
-    counts: Mapping[str, Sequence[int]] = data.get("splits", {})
+    counts = {split: number for split, _ in SPLITS if (number := _images(facts, split))}
     lines = [f"{int(data['images']):,} images" if "images" in data else "The number of images is not known"]
     if counts:
-        lines[0] += ": " + ", ".join(f"{sum(map(int, counts[split])):,} {words}" for split, words in SPLITS if counts.get(split))
-    lines[0] += ". They were split by class, with copies in one split, unless the folder came split."
+        lines[0] += ": " + ", ".join(f"{counts[split]:,} {words}" for split, words in SPLITS if split in counts)
+    lines[0] += f". They were {_words(facts).dealt}, with copies in one split, unless the folder came split."
     if data.get("duplicates"):
         lines.append(f"{int(data['duplicates']):,} are exact copies of others.")
     unreadable = len(facts.skipped) or int(data.get("skipped", 0))
@@ -106,7 +112,7 @@ def _scores(facts: Facts, best: Trial) -> str:
     if every is not None and every.score is not None:
         rows.append((f"every image, the recipe in {len(every.scores)} folds", f"{every.images:,}", f"{every.score:.3f}", _span(every.interval)))
     if result.get("baseline") is not None:
-        rows.append(("always the most frequent class, validation", _count(facts, "val"), f"{result['baseline']:.3f}", ""))
+        rows.append((_words(facts).same_answer, _count(facts, "val"), f"{result['baseline']:.3f}", ""))
     warnings = "".join(f"\n\n**{plain(text)}**" for text in facts.caveats)
     refit = f"\n\n{plain(facts.refit.sentence)}" if facts.refit else ""
     by_chance = f"\n\n{plain(facts.ahead)}" if facts.ahead else ""
@@ -122,19 +128,10 @@ def _classes(facts: Facts) -> str:
     if evidence is None:
         return ""
     matrix, split = (evidence.test_confusion, "test") if evidence.test_confusion else (evidence.confusion, "validation")
-    rows = per_class(matrix, [str(name) for name in facts.data.get("classes", range(len(matrix)))])
-    more = f"\n\n{len(rows) - CLASSES} more classes are in the report." if len(rows) > CLASSES else ""
-    return f"### Class by class, {split} images\n\n" + _table(("class", "images", "found", "95 % interval", "right when said"), rows[:CLASSES]) + more
-
-
-def per_class(matrix: Matrix, classes: Sequence[str]) -> list[tuple[str, str, str, str, str]]:
-    """(class, images, recall, its 95 % interval, precision) in the order of the classes."""
-    rows = []
-    for row, (line, name) in enumerate(zip(matrix, classes, strict=True)):
-        total, answers = sum(line), sum(other[row] for other in matrix)
-        recall = (f"{line[row] / total:.2f}", _span(wilson(line[row], total), 2)) if total else ("-", "")
-        rows.append((name, str(total), *recall, f"{line[row] / answers:.2f}" if answers else "-"))
-    return rows
+    words, known = _words(facts), (facts.result or {}).get("calibration") or {}
+    rows = words.rows(matrix, [str(name) for name in facts.data.get("classes", range(len(matrix)))], known.get(THRESHOLDS) or ())
+    more = f"\n\n{len(rows) - CLASSES} more {words.outputs} are in the report." if len(rows) > CLASSES else ""
+    return f"### {words.heading}, {split} images\n\n" + _table(words.head, rows[:CLASSES]) + more
 
 
 def _calibration(facts: Facts) -> str:
@@ -143,15 +140,29 @@ def _calibration(facts: Facts) -> str:
         return "Not calibrated: its probabilities are as they were trained."
     if known is None:
         return f"Its logits are divided by a temperature of {facts.evidence.temperature:.2f}, found on the validation images." if facts.evidence else ""
+    decided = _thresholds(known)
     if known["temperature"] == 1:
         return (
             f"Its probabilities are as they were trained: scaling them did not help images that the temperature was not fitted on. "
-            f"The expected calibration error is {known['error']:.3f} on the validation images."
+            f"The expected calibration error is {known['error']:.3f} on the validation images.{decided}"
         )
     return (
         f"Temperature scaling on the validation images (temperature {known['temperature']:.2f}): the expected calibration error went from "
-        f"{known['error']:.3f} to {known['error_after']:.3f}, the mean negative log-likelihood from {known['loss']:.3f} to {known['loss_after']:.3f}. "
-        "No label changed."
+        f"{known['error']:.3f} to {known['error_after']:.3f}, the mean negative log-likelihood from {known['loss']:.3f} to {known['loss_after']:.3f}."
+        f"{decided or ' No label changed.'}"
+    )
+
+
+def _thresholds(calibration: Mapping[str, Any]) -> str:
+    """From which probability labels count, and what that brings; empty where an image has one class."""
+    cuts = calibration.get(THRESHOLDS) or ()
+    if not cuts:
+        return ""
+    if set(cuts) == {HALF}:
+        return " A label counts from a probability of 0.5 on: thresholds of their own did not help images that they were not chosen on."
+    return (
+        f" Each label counts from a threshold of its own on, chosen on the validation images: the macro F1 of images that they were not chosen on went from "
+        f"{calibration['f1_at_half']:.3f} (0.5 for all) to {calibration['f1']:.3f}."
     )
 
 
@@ -163,7 +174,8 @@ def _findings(facts: Facts, best: Trial) -> str:
 
 
 def _limits(facts: Facts, best: Trial) -> Iterable[str]:
-    yield "It knows these classes only: whatever else it is shown, it names one of them. Set a least confidence below which a person looks."
+    words = _words(facts)
+    yield words.knows
     yield "The scores hold for images like those of this folder, taken in the same way. Other cameras, light or places may do worse: measure there."
     data = facts.data
     names, train = list(data.get("classes", ())), list(map(int, data.get("splits", {}).get("train", ())))
@@ -171,9 +183,8 @@ def _limits(facts: Facts, best: Trial) -> Iterable[str]:
     if few:
         yield f"Few training images: {', '.join(few[:10])}{', …' if len(few) > 10 else ''}."
     if train and max(train) > 3 * max(1, min(train)):
-        yield f"The classes are uneven: the largest has {max(train) / max(1, min(train)):.0f} times the training images of the smallest."
-    worst = _worst(facts.evidence, names)
-    if worst:
+        yield f"The {words.outputs} are uneven: the largest has {max(train) / max(1, min(train)):.0f} times the training images of the smallest."
+    if worst := _worst(facts, names):
         yield worst
     if (facts.result or {}).get("test_score") is None:
         yield "It was not scored on test images; the score by which it was chosen flatters."
@@ -181,16 +192,10 @@ def _limits(facts: Facts, best: Trial) -> Iterable[str]:
         yield "Its training was stopped half-way."
 
 
-def _worst(evidence: Evidence | None, names: Sequence[Any]) -> str:
-    """The pair of classes that it mixes up most often."""
-    if evidence is None:
-        return ""
-    matrix = evidence.test_confusion or evidence.confusion
-    pairs = [(number, row, column) for row, line in enumerate(matrix) for column, number in enumerate(line) if row != column and number > 1]
-    if not pairs or len(names) != len(matrix):
-        return ""
-    number, row, column = max(pairs)
-    return f"Most often it takes {plain(str(names[row]))} for {plain(str(names[column]))}: {number} of {sum(matrix[row])}."
+def _worst(facts: Facts, names: Sequence[Any]) -> str:
+    """What it gets wrong most often."""
+    matrix = () if facts.evidence is None else facts.evidence.test_confusion or facts.evidence.confusion
+    return _words(facts).worst(matrix, [plain(str(name)) for name in names]) if matrix and len(names) == len(matrix) else ""
 
 
 def _found(facts: Facts, best: Trial) -> str:
@@ -219,8 +224,14 @@ def _shown(value: Any) -> str:
 
 
 def _count(facts: Facts, *splits: str) -> str:
-    counts = [facts.data.get("splits", {}).get(split) for split in splits]
-    return f"{sum(sum(map(int, given)) for given in counts if given):,}" if all(counts) else "-"
+    counts = [_images(facts, split) for split in splits]
+    return f"{sum(counts):,}" if all(counts) else "-"
+
+
+def _images(facts: Facts, split: str) -> int:
+    """The images in a split; 0 where that is not known. Of several labels each, the counts of the labels do not sum to it."""
+    known = facts.data.get(IMAGES) or {}
+    return int(known[split]) if split in known else sum(map(int, facts.data.get("splits", {}).get(split) or ()))
 
 
 def _span(interval: Sequence[float] | None, digits: int = 3) -> str:

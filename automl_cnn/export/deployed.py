@@ -23,6 +23,7 @@ from automl_cnn.modelfile import archive
 from automl_cnn.modelfile import file as modelfile
 from automl_cnn.modelfile.contract import described
 from automl_cnn.modelfile.reasons import reason
+from automl_cnn.tasks import Task, of_card
 
 if TYPE_CHECKING:
     from automl_cnn.export.inputs import Images
@@ -41,11 +42,20 @@ class Deployed:
 
     @property
     def classes(self) -> list[str]:
-        """The labels, in the order of the probabilities."""
+        """The names of the classes or labels, in the order of the probabilities."""
         return list(self.contract["classes"])
 
+    @property
+    def task(self) -> Task:
+        """What the network was asked; as `bundle.Classifier.task`."""
+        return of_card(self.contract)
+
+    def predict(self, images: Images, *, scale: Scale | None = None) -> list[Any]:
+        """The class of each image, or the list of its labels; `images` and `scale` as for `bundle.Classifier.predict_proba`."""
+        return self.task.named(self.predict_proba(images, scale=scale), self.classes)
+
     def predict_proba(self, images: Images, *, scale: Scale | None = None) -> np.ndarray:
-        """Class probabilities (images, classes), float32; `images` and `scale` as for `bundle.Classifier.predict_proba`.
+        """The probability of each class or label (images, classes), float32; `images` and `scale` as for `bundle.Classifier.predict_proba`.
 
         Raises:
             DataError: an image cannot be read; the message names it.

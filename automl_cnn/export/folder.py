@@ -36,6 +36,7 @@ from automl_cnn.export.samples import Samples, reference_of, samples
 from automl_cnn.judged import not_new, refit_of
 from automl_cnn.modelfile import file as modelfile
 from automl_cnn.paths import address
+from automl_cnn.tasks import Task, of_card
 
 SQUARE = {
     "squash": "Both sides to {size} px independently of each other",
@@ -95,6 +96,12 @@ class Exported:
     folder: Path
     variants: tuple[Variant, ...]
     notes: tuple[str, ...] = ()
+    task: Task | None = None
+
+    @property
+    def share(self) -> str:
+        """What the share of images answered correctly is called."""
+        return (self.task.share if self.task else "accuracy").replace("_", " ")
 
     @property
     def kept(self) -> tuple[Variant, ...]:
@@ -106,7 +113,7 @@ class Exported:
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready: what `export.json` holds."""
-        return {"notes": list(self.notes), "variants": [variant.as_dict() for variant in self.variants]}
+        return {**(self.task.stated() if self.task else {}), "notes": list(self.notes), "variants": [variant.as_dict() for variant in self.variants]}
 
 
 def checked(names: Sequence[str], quantize: Sequence[str]) -> None:
@@ -158,15 +165,15 @@ def export(
     original = modelfile.load_model(model)
     from automl_cnn.export.network import core
 
-    size, channels = int(card["size"]), int(card["channels"])
+    size, channels, task = int(card["size"]), int(card["channels"]), of_card(card)
     with keras_settings.standard():
         fit: Fit = card.get("fit", "squash")
-        reference = reference_of(original, size, channels, images, fit=fit)
+        reference = reference_of(original, size, channels, images, task=task, fit=fit)
         source = Source(core(original, size, channels), None if images is None else images.calibration, missing, fit)
     with keras_settings.standard(), _beside(out) as work:
         variants = tuple(_variant(FORMATS[name], wanted, (source, reference), work, say) for name, wanted in _wanted(names, quantize, limits, images))
         variants = _chosen(variants, limits)
-        exported = Exported(out, variants, tuple(notes))
+        exported = Exported(out, variants, tuple(notes), task)
         if not exported.kept:
             raise ExportError(_nothing(exported, limits))
         _finish(exported, work, card)
@@ -255,12 +262,14 @@ def _finish(exported: Exported, work: Path, card: Mapping[str, Any]) -> None:
     (work / README).write_text(readme(description), encoding="utf-8")
     _json(work / "export.json", exported.as_dict())
     (work / labels.FILE).write_bytes(labels.lines(card["classes"]).encode())
-    (work / "variants.svg").write_text(picture.variants([variant.as_dict() for variant in exported.variants if variant.proof]), encoding="utf-8")
+    (work / "variants.svg").write_text(
+        picture.variants([variant.as_dict() for variant in exported.variants if variant.proof], exported.share), encoding="utf-8"
+    )
 
 
 def contract(exported: Exported, work: Path, card: Mapping[str, Any]) -> dict[str, Any]:
     """The content of `model.json`: what a program that runs a model must know."""
-    size, channels = int(card["size"]), int(card["channels"])
+    size, channels, task = int(card["size"]), int(card["channels"]), of_card(card)
     models = []
     for variant in exported.kept:
         kind = FORMATS[variant.format]
@@ -295,9 +304,10 @@ def contract(exported: Exported, work: Path, card: Mapping[str, Any]) -> dict[st
         "meaning": "one probability for each of `classes`, in this order",
         "labels": labels.MEANING,
         "temperature_inside": card.get("temperature"),
+        **task.output(),
     }
     levels = {"levels": Levels.from_dict(card.get("levels")).as_dict(), "levels_to_bytes": TO_BYTES}
-    return {**card, **levels, "models": models, "input": given, "output": returned}
+    return {**card, **task.stated(), **levels, "models": models, "input": given, "output": returned}
 
 
 def _road(card: Mapping[str, Any], size: int) -> str:

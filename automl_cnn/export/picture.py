@@ -16,13 +16,13 @@ STYLE = (
 )
 
 
-def variants(rows: Sequence[Mapping[str, Any]]) -> str:
+def variants(rows: Sequence[Mapping[str, Any]], measured: str = "accuracy") -> str:
     """An SVG of `Variant.as_dict()`s: latency to the right, accuracy up, size as the circles' area; the Pareto front stands out.
 
-    Where no accuracy is known, the share of labels that stayed takes its place.
+    `measured` is what the accuracy is called. Where none is known, the share of labels that stayed takes its place.
     """
     shown = [(str(row["file"]), float(row["latency_ms"]["1"]), _height(row), int(row["bytes"])) for row in rows]
-    what = "accuracy on the test images" if all(row["accuracy"] is not None for row in rows) else "share of the original's labels"
+    what = f"{measured} on the test images" if all(row["accuracy"] is not None for row in rows) else "share of the original's labels"
     low, high = _span([math.log10(latency) for _, latency, _, _ in shown], 0.15)
     floor, roof = _span([height for _, _, height, _ in shown], 0.01)
     largest = max((size for *_, size in shown), default=1)

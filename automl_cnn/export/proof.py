@@ -11,7 +11,7 @@ import json
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from automl_cnn.errors import ExportError
 from automl_cnn.export import runners
 from automl_cnn.export.formats.protocol import Format
 from automl_cnn.processes import environment, python
+from automl_cnn.tasks import Task
 
 TOLERANCE = 1e-4  # of a float32 export's probabilities
 POINTS = 0.01  # accuracy that a quantized one may lose
@@ -39,7 +40,7 @@ class Reference:
     """Images, and the original network's answers for them.
 
     `images` are uint8 (n, size, size, channels), of the validation split where `validation` is true, else of the test
-    split; `labels` are their classes, or None if they are unknown. `sized` are a few of another size.
+    split; `labels` is what is known of them, as the `task` takes it, or None if nothing is. `sized` are a few of another size.
     """
 
     images: np.ndarray
@@ -48,6 +49,7 @@ class Reference:
     sized_probabilities: np.ndarray
     labels: np.ndarray | None = None
     validation: np.ndarray | None = None
+    task: Task = field(kw_only=True)
 
     @property
     def validated(self) -> int:
@@ -55,16 +57,19 @@ class Reference:
         return 0 if self.validation is None else int(self.validation.sum())
 
     def accuracy(self, probabilities: np.ndarray, *, validation: bool | None = None) -> float | None:
-        """The share of right labels: of all images, or of those of the validation split, or of those of the test split."""
+        """The share of images answered correctly: of all, or of those of the validation split, or of those of the test split."""
         if self.labels is None or self.validation is None:
             return None
         mine = np.full(len(self.labels), True) if validation is None else self.validation == validation
-        return float(np.mean(probabilities.argmax(axis=1)[mine] == self.labels[mine])) if mine.any() else None
+        return self.task.share_right(self.labels[mine], probabilities[mine]) if mine.any() else None
 
 
 @dataclass(frozen=True)
 class Proof:
-    """The results of one file, compared with the original. Latencies are milliseconds by batch size, with all cores."""
+    """The results of one file, compared with the original. Latencies are milliseconds by batch size, with all cores.
+
+    Accuracy is the share of images answered correctly; where an image has several labels, with all of them. `same_labels` is the task's `agreement`.
+    """
 
     images: int
     max_difference: float
@@ -100,10 +105,12 @@ def prove(kind: Format, path: Path, reference: Reference, *, latencies: Sequence
         pairs.append((results["sized"], reference.sized_probabilities))
     before, after = (reference.accuracy(answers, validation=True) for answers in (reference.probabilities, shares))
     lost = None if before is None or after is None else before - after
+    difference = max(float(np.abs(one - other).max()) for one, other in pairs)
+    rounding = TOLERANCE if difference <= TOLERANCE else 0.0  # a label that lies on its threshold may fall on either side
     return Proof(
         images=len(shares),
-        max_difference=max(float(np.abs(one - other).max()) for one, other in pairs),
-        same_labels=float(np.mean(shares.argmax(axis=1) == reference.probabilities.argmax(axis=1))),
+        max_difference=difference,
+        same_labels=reference.task.agreement(shares, reference.probabilities, rounding),
         accuracy=reference.accuracy(shares, validation=False),
         original_accuracy=reference.accuracy(reference.probabilities, validation=False),
         validation_accuracy=reference.accuracy(shares, validation=True),
@@ -127,7 +134,7 @@ def refused(proof: Proof, method: str) -> str | None:
         if proof.max_difference > TOLERANCE:
             return f"its probabilities differ from the original's by up to {proof.max_difference:.2g} (at most {TOLERANCE:g} is allowed)"
         if proof.same_labels < 1:
-            return f"it gives another label to {1 - proof.same_labels:.1%} of the images"
+            return f"it changes {1 - proof.same_labels:.1%} of the labels"
         return None
     if proof.lost is None or proof.lost_images is None:
         if proof.same_labels < LIKE:

@@ -25,6 +25,9 @@ SERVE_PATHS = "AUTOML_CNN_SERVE_PATHS"  # "1" lets every caller name files that 
 class ImageModel(mlflow.pyfunc.PythonModel):
     """Images -> a table: `label`, `confidence` and `probabilities`, a mapping of every class to its share.
 
+    Where images have several labels, the first column is `labels`, a list of those that reach their thresholds; `confidence` is then that of the least
+    sure decision.
+
     Takes encoded bytes, base64 text (a data: URL too), arrays (height, width[, channels]), a list of any of these, one array
     (images, height, width[, channels]), or a table with a column `image`.
 
@@ -55,12 +58,11 @@ class ImageModel(mlflow.pyfunc.PythonModel):
             raise MlflowException(str(error), error_code=INVALID_PARAMETER_VALUE) from None
         except StoreError as error:
             raise MlflowException(str(error), error_code=INTERNAL_ERROR) from None
-        classes = self._classifier.classes
-        best = probabilities.argmax(axis=1)
+        classes, task = self._classifier.classes, self._classifier.task
         return pd.DataFrame(
             {
-                "label": [classes[index] for index in best],
-                "confidence": [float(row[index]) for row, index in zip(probabilities, best, strict=True)],
+                task.column: task.named(probabilities, classes),
+                "confidence": task.sureness(probabilities).tolist(),
                 "probabilities": [dict(zip(classes, map(float, row), strict=True)) for row in probabilities],
             }
         )

@@ -11,6 +11,8 @@ from automl_cnn.data.levels import CONVENTION, Levels
 from automl_cnn.export.card import plain
 from automl_cnn.export.web import runtime
 from automl_cnn.judged import refit_of
+from automl_cnn.tasks import of_card
+from automl_cnn.tasks.thresholds import THRESHOLDS
 
 README = "README.md"
 
@@ -71,7 +73,7 @@ def readme(contract: Mapping[str, Any]) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     listed: Sequence[Mapping[str, Any]] = contract["models"]
-    refit = refit_of(contract.get("refit"))
+    refit, task = refit_of(contract.get("refit")), of_card(contract)
     models = [_model(entry["file"], entry["precision"], USES[entry["format"]]) for entry in listed]
     environment = Environment(  # Markdown, not HTML
         loader=PackageLoader("automl_cnn.export", ""), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
@@ -79,6 +81,8 @@ def readme(contract: Mapping[str, Any]) -> str:
     return environment.get_template("readme.md.jinja").render(
         title=plain(str(contract.get("study", "A classifier of images"))),
         classes=len(contract["classes"]),
+        one=task.exclusive,
+        thresholds=task.stated().get(THRESHOLDS, ()),
         channels=int(contract["channels"]),
         models=models,
         deep=_deep(contract),

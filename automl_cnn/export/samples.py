@@ -13,6 +13,7 @@ from automl_cnn.data.fit import GRAY, Fit
 from automl_cnn.errors import DataError, StoreError
 from automl_cnn.export.proof import BATCH, Reference
 from automl_cnn.export.quantize import CALIBRATION, evenly
+from automl_cnn.tasks import Task
 
 IMAGES = 300  # of the validation split, and of the test split, for the proof
 NOISE = 64  # images made up where there are none
@@ -51,8 +52,11 @@ def samples(dataset: Dataset | None, size: int, notes: list[str], missing: str =
     return Samples(np.asarray(stored[rows]), dataset.truth(rows), np.arange(len(rows)) < len(val), np.asarray(stored[train]))
 
 
-def reference_of(original: Any, size: int, channels: int, images: Samples | None, *, fit: Fit = "squash") -> Reference:
-    """The original network's answers for these images, or for made-up ones if there are none; those of another size are made square by `fit`."""
+def reference_of(original: Any, size: int, channels: int, images: Samples | None, *, task: Task, fit: Fit = "squash") -> Reference:
+    """The original network's answers for these images, or for made-up ones if there are none; those of another size are made square by `fit`.
+
+    `task` is the model's, with the thresholds of its labels.
+    """
     given = images.pixels if images is not None else _made_up(size, channels)
     tall, wide = size + size // 3 + 3, 2 * size + 1
     tall += (wide - tall) % 2 if fit != "squash" else 0  # Keras pads a side by one pixel less where the bars are unequal
@@ -64,6 +68,7 @@ def reference_of(original: Any, size: int, channels: int, images: Samples | None
         sized_probabilities=_said(original, resized(sized, size, fit)),
         labels=None if images is None else images.labels,
         validation=None if images is None else images.validation,
+        task=task,
     )
 
 

@@ -10,12 +10,13 @@ import math
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StrictStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StrictStr, ValidationError, ValidationInfo
 
 from automl_cnn.data.fit import Fit
 from automl_cnn.data.levels import Levels
 from automl_cnn.errors import AutomlCnnError, StoreError
 from automl_cnn.quantities import bytes_, shown
+from automl_cnn.tasks import TASKS, Multiclass, TaskName
 
 MOST_PIXELS = 4096  # of a side
 MOST_CLASSES = 100_000
@@ -33,13 +34,21 @@ def _unicode(value: str) -> str:
     return value
 
 
-def _distinct(names: list[str]) -> list[str]:
-    if not 2 <= len(names) <= MOST_CLASSES:
-        raise ValueError(f"expected 2 to {MOST_CLASSES:,} classes")
+def _distinct(names: list[str], info: ValidationInfo) -> list[str]:
+    least = TASKS[info.data.get("task", Multiclass.name)].least
+    if not least <= len(names) <= MOST_CLASSES:
+        raise ValueError(f"expected {least} to {MOST_CLASSES:,} classes")
     if len(set(names)) < len(names):
         twin = next(name for number, name in enumerate(names) if name in names[:number])
         raise ValueError(f"the class {shown(twin)} comes twice")
     return names
+
+
+def _one_each(thresholds: list[float] | None, info: ValidationInfo) -> list[float] | None:
+    classes = info.data.get("classes")
+    if thresholds is not None and classes is not None and len(thresholds) != len(classes):
+        raise ValueError(f"expected {len(classes)} numbers, one for each of the classes")
+    return thresholds
 
 
 def _beside(name: str) -> str:
@@ -52,6 +61,7 @@ def _beside(name: str) -> str:
 Text = Annotated[StrictStr, AfterValidator(_unicode)]
 Number = Annotated[StrictInt | StrictFloat, AfterValidator(_finite)]
 Side = Annotated[StrictInt, Field(ge=1, le=MOST_PIXELS)]
+Share = Annotated[Number, Field(ge=0, le=1)]
 Beside = Annotated[Text, AfterValidator(_beside)]
 
 
@@ -66,15 +76,17 @@ class Trained(BaseModel):
 
 
 class Card(BaseModel):
-    """The card in a model file."""
+    """The card in a model file. One that states no task is of a model that tells classes apart."""
 
     model_config = ConfigDict(extra="allow")
 
+    task: TaskName = Multiclass.name
     classes: Annotated[list[Text], AfterValidator(_distinct)]
     size: Side
     channels: Literal[1, 3]
     stored: Side | None = None
     temperature: Annotated[Number, Field(gt=0)] | None = None
+    thresholds: Annotated[list[Share] | None, AfterValidator(_one_each)] = None
     levels: dict[str, Any] | None = None
     fit: Fit = "squash"
     study: Text | None = None

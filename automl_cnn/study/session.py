@@ -305,6 +305,7 @@ class _Study:
 
     def card(self, trial: Trial) -> dict[str, Any]:
         return {
+            **self.dataset.task.stated(),
             "classes": list(self.dataset.classes),
             "size": int(trial.configuration["resolution"]),
             "stored": self.dataset.side,

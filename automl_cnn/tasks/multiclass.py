@@ -29,6 +29,9 @@ class Multiclass(Task):
     activation = "softmax"
     loss = "categorical_crossentropy"
     exclusive = True
+    least = 2
+    share = "accuracy"
+    column = "label"
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -158,6 +161,18 @@ class Multiclass(Task):
     def _miss(row: int, truth: int, answers: np.ndarray) -> Miss:
         answer = int(answers.argmax())
         return Miss(row, answer, (truth,), (answer,), float(answers[answer]), float(answers[truth]))
+
+    def named(self, answers: np.ndarray, names: Sequence[str]) -> list[Any]:
+        return [names[output] for output in answers.argmax(axis=1)]
+
+    def truth_of(self, labels: Sequence[str], names: Sequence[str]) -> np.ndarray | None:
+        return np.array([names.index(labels[0])]) if labels[0] in names else None
+
+    def sureness(self, answers: np.ndarray) -> np.ndarray:
+        return np.asarray(answers.max(axis=1))
+
+    def agreement(self, answers: np.ndarray, others: np.ndarray, within: float = 0.0) -> float:
+        return float(np.mean(answers.argmax(axis=1) == others.argmax(axis=1)))
 
     def constant(self, learned: np.ndarray) -> np.ndarray:
         counts = np.bincount(learned, minlength=self.outputs)

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from automl_cnn.processes import cores
 from automl_cnn.records import Calibration
 from automl_cnn.tasks.draws import area, average_precision, mean_share, photo_draws
 from automl_cnn.tasks.task import Linear, Matrix, Miss, Pairs, Scores, Tally, Task
-from automl_cnn.tasks.thresholds import HALF, chosen
+from automl_cnn.tasks.thresholds import HALF, THRESHOLDS, chosen
 
 METRICS: tuple[Metric, ...] = ("mean_average_precision", "f1", "micro_f1", "subset_accuracy", "auc")
 DRAWS = 500
@@ -38,6 +39,9 @@ class Multilabel(Task):
     activation = "sigmoid"
     loss = "binary_crossentropy"
     exclusive = False
+    least = 1
+    share = "subset_accuracy"
+    column = "labels"
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -91,7 +95,12 @@ class Multilabel(Task):
 
     def answered(self, answers: np.ndarray) -> np.ndarray:
         """Which labels are answered, bool (images, labels)."""
-        return np.asarray(answers >= np.asarray(self.thresholds or HALF))
+        return np.asarray(answers >= np.asarray(self.cuts))
+
+    @property
+    def cuts(self) -> tuple[float, ...]:
+        """The probability from which each label counts as answered."""
+        return self.thresholds or (HALF,) * self.outputs
 
     def targets(self, truth: np.ndarray) -> np.ndarray:
         return np.asarray(truth, np.float32)
@@ -186,6 +195,31 @@ class Multilabel(Task):
         label = int(worst.argmin())
         truths, answers = (tuple(int(one) for one in np.flatnonzero(part)) for part in (actual, answered))
         return Miss(row, label, truths, answers, 1 - float(worst[label]), float(worst[label]))
+
+    def named(self, answers: np.ndarray, names: Sequence[str]) -> list[Any]:
+        return [[names[int(label)] for label in np.flatnonzero(row)] for row in self.answered(answers)]
+
+    def truth_of(self, labels: Sequence[str], names: Sequence[str]) -> np.ndarray | None:
+        return np.isin(names, labels)[None].astype(np.uint8) if set(labels) <= set(names) else None
+
+    def sureness(self, answers: np.ndarray) -> np.ndarray:
+        return np.asarray(np.where(self.answered(answers), answers, 1 - answers).min(axis=1))
+
+    def agreement(self, answers: np.ndarray, others: np.ndarray, within: float = 0.0) -> float:
+        """Of the labels that either gives, the share that both give (the Jaccard index): images without a label must not hide those that changed."""
+        after = self.answered(others)
+        before = np.where(np.abs(answers - np.asarray(self.cuts)) <= within, after, self.answered(answers))
+        either = int(np.sum(before | after))
+        return float(np.sum(before & after) / either) if either else 1.0
+
+    def stated(self) -> dict[str, Any]:
+        return {"task": self.name, THRESHOLDS: list(self.cuts)}
+
+    def output(self) -> dict[str, Any]:
+        words = (
+            "one probability for each of `classes`, which are labels, in this order; they do not sum to one. A label counts from its number in `thresholds` on"
+        )
+        return {"meaning": words, "activation": self.activation}
 
     def constant(self, learned: np.ndarray) -> np.ndarray:
         return np.asarray(np.mean(learned, axis=0))

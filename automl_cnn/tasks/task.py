@@ -12,7 +12,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -92,6 +92,9 @@ class Task(ABC):
     activation: ClassVar[Activation]
     loss: ClassVar[str]  # as Keras calls it
     exclusive: ClassVar[bool]  # whether an image has exactly one of the outputs
+    least: ClassVar[int]  # outputs
+    share: ClassVar[Metric]  # the metric that is the share of images answered correctly
+    column: ClassVar[str]  # what a table calls the answer to an image
 
     # ---- scores
 
@@ -222,6 +225,32 @@ class Task(ABC):
     @abstractmethod
     def mistakes(self, truth: np.ndarray, answers: np.ndarray) -> list[Miss]:
         """The images that are answered wrongly, the most confident mistake first."""
+
+    # ---- answers in words
+
+    @abstractmethod
+    def named(self, answers: np.ndarray, names: Sequence[str]) -> list[Any]:
+        """What each image is answered: the name of its class, or a list of the names of its labels."""
+
+    @abstractmethod
+    def truth_of(self, labels: Sequence[str], names: Sequence[str]) -> np.ndarray | None:
+        """What is known of one image, (1,) or (1, labels), from the name of its class or those of its labels; None where one is not among `names`."""
+
+    @abstractmethod
+    def sureness(self, answers: np.ndarray) -> np.ndarray:
+        """How probable each image's answer is, (images,); of several labels, that of the least sure decision: no answer as a whole is more probable."""
+
+    @abstractmethod
+    def agreement(self, answers: np.ndarray, others: np.ndarray, within: float = 0.0) -> float:
+        """The share of answers that are the same in both, 1 only if all are; a label whose probability is `within` this of its threshold is as in `others`."""
+
+    def stated(self) -> dict[str, Any]:
+        """What a model's card says of the task, JSON-ready. Nothing where each image has one class: cards of earlier versions say nothing either."""
+        return {}
+
+    def output(self) -> dict[str, Any]:
+        """What a model.json says of the output, where that is more than that there is a probability for each class."""
+        return {}
 
     # ---- without a network
 

@@ -12,7 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from automl_cnn.errors import StoreError
+from automl_cnn.modelfile.file import read_card
 from automl_cnn.records import StudyResult
+from automl_cnn.tasks import Multiclass, Task, of_card
 from automl_cnn.track.quiet import quiet_mlflow
 
 ALIAS = "champion"
@@ -44,7 +47,7 @@ def register(client: Any, *, experiment: str, run: str, trial_run: str, result: 
             path=str(path),
             python_model=str(CODE),
             artifacts={"model": model_file.absolute().as_uri()},  # a plain path would be decoded as a URL
-            signature=_signature(),
+            signature=_signature(_task(model_file)),
             input_example=np.asarray(example[:1], np.uint8),
             pip_requirements=requirements(),
             mlflow_model=Model(artifact_path=logged.artifact_location, run_id=run, model_uuid=logged.model_id, model_id=logged.model_id),
@@ -68,13 +71,22 @@ def requirements() -> list[str]:
     return pinned
 
 
-def _signature() -> Any:
+def _task(model_file: Path) -> Task:
+    """What the model was asked. One whose card cannot be read fails when it is loaded, not here."""
+    try:
+        return of_card(read_card(model_file))
+    except StoreError:
+        return Multiclass(0)
+
+
+def _signature(task: Task) -> Any:
     """The output's schema. The input has none, since MLflow would then accept one form only; the model itself checks its input."""
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
-    from mlflow.types.schema import Map
+    from mlflow.types.schema import Array, Map
 
-    answer = [ColSpec(DataType.string, "label"), ColSpec(DataType.double, "confidence"), ColSpec(Map(DataType.double), "probabilities")]
+    kind = DataType.string if task.exclusive else Array(DataType.string)
+    answer = [ColSpec(kind, task.column), ColSpec(DataType.double, "confidence"), ColSpec(Map(DataType.double), "probabilities")]
     return ModelSignature(outputs=Schema(answer))
 
 

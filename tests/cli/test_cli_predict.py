@@ -18,10 +18,12 @@ from automl_cnn.cli import predict
 from automl_cnn.cli.given import Given
 from automl_cnn.errors import DataError
 from automl_cnn.paths import shortened
+from automl_cnn.tasks import Multiclass, Multilabel, Task
 
 
 class Classifier:
     classes = ("cat", "dog")
+    task: Task = Multiclass(2)
 
     def __init__(self) -> None:
         self.asked: list[int] = []
@@ -180,6 +182,42 @@ def test_a_table_names_images_and_their_labels(classifier, tmp_path):
     assert "accuracy 0.500: 1 of the 2 images with a label" in done.stderr
     (tmp_path / "paths.csv").write_text("path\nc1.jpg\n")
     assert names(run("m", tmp_path / "paths.csv", tmp_path / "d2.jpg").stdout) == ["c1.jpg", "d2.jpg"]
+
+
+@pytest.fixture
+def labels(classifier, monkeypatch):
+    """The same, of labels: c.jpg is a cat at 0.75, every other image a dog; a dog counts from 0.2 on."""
+    monkeypatch.setattr(classifier, "task", Multilabel(2, (0.5, 0.2)), raising=False)
+    return classifier
+
+
+def test_labels_are_joined_and_the_confidence_is_that_of_the_least_sure_decision(labels, tmp_path):
+    (tmp_path / "c1.jpg").touch()
+    (tmp_path / "d1.jpg").touch()
+    labels.task = Multilabel(2, (0.5, 0.95))
+    assert run("m", tmp_path / "c1.jpg", tmp_path / "d1.jpg").stdout.splitlines() == [
+        "path,labels,confidence,cat,dog",
+        f"{tmp_path}/c1.jpg,cat,0.7500,0.7500,0.2500",
+        f"{tmp_path}/d1.jpg,,0.1000,0.1000,0.9000",
+    ]
+    labels.task = Multilabel(2, (0.5, 0.2))
+    assert run("m", tmp_path / "c1.jpg").stdout.splitlines()[1] == f"{tmp_path}/c1.jpg,cat|dog,0.2500,0.7500,0.2500"
+
+
+def test_of_a_table_with_labels_the_score_is_told(labels, tmp_path):
+    for name in ("c1.jpg", "c2.jpg", "d3.jpg", "d4.jpg", "d5.jpg"):
+        (tmp_path / name).touch()
+    (tmp_path / "new.csv").write_text("path,label\nc1.jpg,cat|dog\nc2.jpg,dog|\nd3.jpg,dog\nd4.jpg,\nd5.jpg,dog|owl\n")
+    words = run("m", tmp_path / "new.csv").stderr
+    assert "mean average precision 0.750, subset accuracy 0.500: 2 of the 4 images with a label" in words  # cat: 1 of 2; dog: all of 3
+    (tmp_path / "flags.csv").write_text("path,cat,dog\nc1.jpg,1,1\nd3.jpg,0,0\nd4.jpg,,\n")
+    assert "subset accuracy 0.500: 1 of the 2 images with a label" in run("m", tmp_path / "flags.csv").stderr
+
+
+def test_a_folder_named_after_a_label_does_not_say_that_no_other_applies(labels, tmp_path):
+    (tmp_path / "cat").mkdir()
+    (tmp_path / "cat" / "c1.jpg").touch()
+    assert "accuracy" not in run("m", tmp_path).stderr
 
 
 def archive(place: Path, name: str = "pets.zip", **files: bytes) -> Path:

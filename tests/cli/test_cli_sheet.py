@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from automl_cnn.cli import predict
 from automl_cnn.cli.sheet import Sheet, exact, inert
+from automl_cnn.tasks import Multiclass
 
 NAMES = ["daisy", "-5", "+1", "-1.5e3", "a,b", 'say "x"', "two\nlines", "a\rb", " spaced ", "café 猫", "u\u2028v\u0085w", "", "'quoted'", "a=b", "-"]
 FORMULAS = ["=cmd|' /C calc'!A0", "+cmd|x", "-2+3+cmd|x", "@SUM(1)", "\t=1", "\r=1", "＝1", "-abc", "'=1", "''=1", '=HYPERLINK("http://x","y")']
@@ -47,6 +48,7 @@ def test_a_terminal_obeys_no_cell():
 
 class Classifier:
     classes = ("=1+1", "caf\\xe9")
+    task = Multiclass(2)
 
     def predict_proba(self, paths):
         return [[0.25, 0.75] for _ in paths]

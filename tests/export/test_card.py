@@ -9,7 +9,8 @@ import pytest
 
 from automl_cnn.errors import StoreError
 from automl_cnn.evidence import Bin, Evidence, Mistake
-from automl_cnn.export.card import beside, model_card, per_class
+from automl_cnn.export.card import beside, model_card
+from automl_cnn.export.words import missed_most, per_class, per_label
 from automl_cnn.facts import Facts
 from automl_cnn.records import Fidelity, Finding, Refit, State, Trial
 
@@ -138,6 +139,46 @@ def test_names_cannot_become_markup():
 
 def test_a_class_without_images_has_no_score():
     assert per_class(((0, 0), (1, 4)), ["a", "b"]) == [("a", "0", "-", "", "0.00"), ("b", "5", "0.80", "0.38 to 0.96", "1.00")]
+
+
+LABELS = dataclasses.replace(
+    FACTS,
+    metric="mean_average_precision",
+    data={**FACTS.data, "task": "multilabel", "images_by_split": {"train": 100, "val": 25, "test": 25}},
+    result={**FACTS.result, "calibration": {**FACTS.result["calibration"], "thresholds": [0.3, 0.5, 0.625], "f1": 0.75, "f1_at_half": 0.7}},
+    evidence=Evidence(3, 1.5, ((9, 1, 0, 15),) * 3, test_confusion=((8, 2, 2, 13), (5, 0, 0, 20), (0, 0, 3, 22))),
+)
+
+
+def test_a_card_of_labels_counts_images_and_has_a_row_for_each_label():
+    card = model_card(LABELS)
+    assert "It finds which of 3 labels apply to an image, none to all of them: daisy, a\\|b, tulip." in card
+    assert "150 images: 100 training, 25 validation, 25 test. They were split so that every split has its share of each label" in card
+    assert "| test, scored once, at the end | 25 | 0.850 |" in card
+    assert "| the same answer to every image, validation | 25 | 0.500 |" in card
+    assert "### Label by label, test images" in card
+    assert rows(card, "### Label by label")[2:] == [
+        "| daisy | 10 | 0.80 | 0.49 to 0.94 | 0.80 | 0.80 | 0.30 |",
+        "| a\\|b | 5 | 1.00 | 0.57 to 1.00 | 1.00 | 1.00 | 0.50 |",
+        "| tulip | 3 | 0.00 | 0.00 to 0.56 | - | 0.00 | 0.62 |",
+    ]
+    assert "the macro F1 of images that they were not chosen on went from 0.700 (0.5 for all) to 0.750." in card
+    assert "Most often it misses tulip: on 3 of the 3 images that have it. Most often it wrongly gives daisy: to 2 of the 15" in card
+    assert "It knows these labels only" in card
+    for words in ("Class by class", "No label changed", "summing to one", "most frequent class"):
+        assert words not in card
+
+
+def test_thresholds_of_one_half_are_explained_too():
+    half = {**LABELS.result["calibration"], "thresholds": [0.5] * 3}
+    assert "A label counts from a probability of 0.5 on" in model_card(dataclasses.replace(LABELS, result={**LABELS.result, "calibration": half}))
+    uncalibrated = model_card(dataclasses.replace(LABELS, result={**LABELS.result, "calibration": None}))
+    assert "| daisy | 10 | 0.80 | 0.49 to 0.94 | 0.80 | 0.80 | - |" in uncalibrated
+
+
+def test_a_label_without_images_has_no_score():
+    assert per_label(((0, 0, 0, 9),), ["a"]) == [("a", "0", "-", "", "-", "-", "-")]
+    assert missed_most(((5, 1, 1, 3),), ["a"]) == ""
 
 
 def test_the_card_beside_a_model_is_that_of_its_search(tmp_path):

@@ -44,6 +44,19 @@ BAD = [
     {"refit": {"images": "many"}},
     {"refit": {"images": 2, "scored_images": 1, "splits": ["all"]}},
 ]
+LABELS = {**CARD, "task": "multilabel", "thresholds": [0.5, 0, 1]}
+BAD_LABELS = [
+    {"task": "regression"},
+    {"task": None},
+    {"thresholds": [0.5, 0.5]},
+    {"thresholds": []},
+    {"thresholds": [0.5, 0.5, 1.5]},
+    {"thresholds": [0.5, 0.5, -0.1]},
+    {"thresholds": [0.5, 0.5, float("nan")]},
+    {"thresholds": [0.5, 0.5, "0.5"]},
+    {"thresholds": 0.5},
+    {"classes": []},
+]
 
 
 def model(path, content: bytes, **members):
@@ -66,6 +79,17 @@ def test_a_card_that_cannot_be_is_a_sentence(tmp_path, change):
             read()
         assert next(iter(change)) in str(raised.value)
         assert len(str(raised.value)) < 600
+
+
+@pytest.mark.parametrize("change", BAD_LABELS, ids=str)
+def test_so_is_one_of_labels(tmp_path, change):
+    with pytest.raises(StoreError, match=next(iter(change))):
+        modelfile.read_card(model(tmp_path / "m.keras", json.dumps({**LABELS, **change}).encode()))
+
+
+def test_a_card_of_labels_has_a_threshold_for_each_and_may_have_one_label(tmp_path):
+    for card in (LABELS, {**LABELS, "thresholds": None}, {**LABELS, "classes": ["a"], "thresholds": [0.3]}):
+        assert modelfile.read_card(model(tmp_path / "m.keras", json.dumps(card).encode())) == card
 
 
 @pytest.mark.parametrize("content", [b"", b"null", b"[]", b"{", b"\xff\xfe", b"[" * 100_000, b'{"size": ' + b"9" * 5000 + b"}", b'"text"'])

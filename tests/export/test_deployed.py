@@ -12,6 +12,7 @@ import pytest
 from automl_cnn.errors import DataError, ExportError, StoreError
 from automl_cnn.export import deployed, runners
 from automl_cnn.modelfile import file as modelfile
+from automl_cnn.tasks import Multiclass, Multilabel
 
 
 @pytest.fixture
@@ -96,6 +97,16 @@ def test_an_empty_folder_and_no_images_are_errors(folder, runs):
     (folder / "model.json").write_text(json.dumps({**told, "models": []}))
     with pytest.raises(StoreError, match="holds no model"):
         deployed.load(folder)
+
+
+def test_labels_that_reach_their_thresholds_are_answered(folder, runs):
+    told = json.loads((folder / "model.json").read_text())
+    assert deployed.load(folder).predict(IMAGES[:3]) == ["red", "green", "blue"]
+    assert deployed.load(folder).task == Multiclass(3)
+    (folder / "model.json").write_text(json.dumps({**told, "task": "multilabel", "thresholds": [0.9, 0.0, 1.0]}))
+    classifier = deployed.load(folder)
+    assert classifier.task == Multilabel(3, (0.9, 0.0, 1.0))
+    assert classifier.predict(IMAGES[:3]) == [["red", "green"], ["green"], ["green", "blue"]]
 
 
 def test_what_is_exported_is_told_from_what_is_not(folder, tmp_path_factory):

@@ -9,6 +9,7 @@ from automl_cnn.export import folder, proof, runners
 from automl_cnn.export.formats import FORMATS
 from automl_cnn.export.formats.protocol import Format
 from automl_cnn.export.proof import Proof, Reference, prove, refused
+from automl_cnn.tasks import Multiclass, Multilabel
 
 PROOF = Proof(
     images=200,
@@ -31,7 +32,7 @@ PROOF = Proof(
     [
         ({}, "float32", None),
         ({"max_difference": 2e-4}, "float32", "differ from the original's by up to 0.0002"),
-        ({"same_labels": 0.995}, "float32", "another label to 0.5%"),
+        ({"same_labels": 0.995}, "float32", "changes 0.5% of the labels"),
         ({"max_difference": 0.2, "same_labels": 0.97, "lost": 0.01, "lost_images": 2}, "int8", None),
         ({"lost": 0.015, "lost_images": 3}, "int8", "loses 1.5 points of accuracy on the validation images"),
         ({"same_labels": 0.85, "lost": -0.01, "lost_images": -2}, "int8", "changes 15.0% of the labels"),
@@ -52,7 +53,7 @@ def reference():
     said = np.where(np.eye(2)[labels] == 1, 0.9, 0.1).astype(np.float32)
     said[[0, 9]] = said[[0, 9], ::-1]
     images = np.zeros((10, 4, 4, 3), np.uint8)
-    return Reference(images, said, images[:2], said[:2], labels, np.arange(10) < 5)
+    return Reference(images, said, images[:2], said[:2], labels, np.arange(10) < 5, task=Multiclass(2))
 
 
 def answering(monkeypatch, **answers):
@@ -83,6 +84,32 @@ def test_lost_accuracy_is_that_of_the_validation_images(monkeypatch, reference, 
     assert (found.lost_images, found.validation_accuracy, found.accuracy) == (1, 0.6, 0.6)
     assert found.lost == pytest.approx(0.2)
     assert found.same_labels == 0.8
+
+
+def test_several_labels_are_right_if_all_of_them_are_and_agree_if_the_sets_are_the_same(monkeypatch, reference, tmp_path):
+    (tmp_path / "model.tflite").write_bytes(b"")
+    truth = np.array([[1, 0], [0, 1], [1, 1], [0, 0], [1, 1]] * 2)
+    said = np.where(truth > 0, 0.4, 0.3).astype(np.float32)
+    said[[0, 9]] = 0.3
+    known = dataclasses.replace(reference, labels=truth, probabilities=said, task=Multilabel(2, (0.35, 0.35)))
+    answering(monkeypatch, images=said, single=said[:8])
+    found = prove(FORMATS["litert"], tmp_path / "model.tflite", known)
+    assert (found.same_labels, found.validation_accuracy, found.accuracy) == (1.0, 0.8, 0.8)
+    worse = said.copy()
+    worse[1, 0] = 0.36  # a label that the original does not give
+    answering(monkeypatch, images=worse, single=worse[:8])
+    found = prove(FORMATS["litert"], tmp_path / "model.tflite", known)
+    assert found.same_labels == pytest.approx(9 / 10)
+    assert (found.validation_accuracy, found.lost_images) == (0.6, 1)
+
+
+def test_rounding_at_a_threshold_is_no_other_label(monkeypatch, reference, tmp_path):
+    (tmp_path / "model.tflite").write_bytes(b"")
+    said = np.full((10, 2), 0.5, np.float32)
+    known = dataclasses.replace(reference, labels=np.ones((10, 2)), probabilities=said, task=Multilabel(2))
+    for less, agreement in ((1e-6, 1.0), (1e-2, 0.0)):
+        answering(monkeypatch, images=said - np.float32(less), single=said[:8] - np.float32(less))
+        assert prove(FORMATS["litert"], tmp_path / "model.tflite", known).same_labels == agreement
 
 
 @pytest.mark.parametrize("wrong", [np.full((10, 2), 2.5), np.full((10, 2), np.nan), np.full((10, 3), 1 / 3)])

@@ -14,6 +14,7 @@ from PIL import Image
 from automl_cnn.errors import DataError
 from automl_cnn.export import limits
 from automl_cnn.export.inputs import as_batches, from_request
+from automl_cnn.tasks import Multiclass, Multilabel, Task
 
 
 def encoded(colour: str = "red", kind: str = "JPEG", side: int = 12) -> bytes:
@@ -123,6 +124,7 @@ def test_decoding_ahead_keeps_the_order_and_every_image():
 
 class Fake:
     classes = ("cat", "dog")
+    task: Task = Multiclass(2)
 
     def predict_proba(self, images):
         if images == [RED]:
@@ -143,6 +145,14 @@ def model(monkeypatch):
 def test_the_answer_is_label_confidence_and_probabilities(model):
     table = model.predict(None, RED)
     assert table.to_dict("records") == [{"label": "dog", "confidence": 0.75, "probabilities": {"cat": 0.25, "dog": 0.75}}]
+
+
+def test_of_labels_the_answer_is_a_list(model, monkeypatch):
+    monkeypatch.setattr(Fake, "task", Multilabel(2, (0.2, 0.5)))
+    expected = {"labels": ["cat", "dog"], "confidence": 0.25, "probabilities": {"cat": 0.25, "dog": 0.75}}
+    assert model.predict(None, RED).to_dict("records") == [expected]
+    monkeypatch.setattr(Fake, "task", Multilabel(2, (0.9, 0.9)))
+    assert model.predict(None, RED).to_dict("records") == [{**expected, "labels": []}]
 
 
 def test_what_is_wrong_with_an_image_is_a_bad_request_in_a_sentence(model):

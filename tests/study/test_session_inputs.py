@@ -10,6 +10,7 @@ import pytest
 from session_fakes import FakeWorker, pictures, search
 
 from automl_cnn import api
+from automl_cnn.config import study_config
 from automl_cnn.data import Dataset
 from automl_cnn.errors import ConfigError, DataError
 from automl_cnn.store import Store
@@ -108,6 +109,17 @@ def test_settings_that_do_not_fit_the_input_are_refused(tmp_path, monkeypatch, s
     with pytest.raises((ConfigError, DataError), match=words):
         search(tmp_path, monkeypatch, data=folder(tmp_path), **settings)
     assert np.size(list((tmp_path / "store").glob("studies/*/best/*.keras"))) == 0
+
+
+@pytest.mark.parametrize("form", [np.asarray, lambda has: [[name for name, one in zip("ab", row, strict=True) if one] for row in has]])
+def test_pictures_in_memory_may_have_several_labels(tmp_path, form):
+    images = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), np.uint8)
+    has = np.random.default_rng(1).integers(0, 2, (40, 2))
+    config = study_config({"data": tmp_path, "task": "multilabel"})
+    dataset = api.held((images, form(has)), config, Store(tmp_path / "store"))
+    np.testing.assert_array_equal(dataset.truth(np.arange(40)), has)
+    with pytest.raises(DataError, match="argmax"):
+        api.held((images, has), study_config({"data": tmp_path}), Store(tmp_path / "store"))
 
 
 def test_pictures_in_memory_are_searched_from_python(tmp_path, monkeypatch):

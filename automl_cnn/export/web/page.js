@@ -111,14 +111,27 @@ async function loaded() {
 
 let network = null;
 
+// What is shown: of one class each, the likeliest few; of labels, those that reach their thresholds.
+function shownOf(answers) {
+  return window.MODEL.thresholds ? answers.filter(({ share, least }) => share >= least) : answers.slice(0, SHOWN);
+}
+
+// The answer as a line.
+function sentence(answers) {
+  const percent = ({ name, share }) => `${name}, ${(100 * share).toFixed(1)} %`;
+  if (!window.MODEL.thresholds) return percent(answers[0]);
+  return shownOf(answers).map(({ name }) => name).join(", ") || `No label; the likeliest is ${percent(answers[0])}`;
+}
+
+// All answers, the likeliest first; of labels, `least` is the threshold.
 async function classified(file) {
   network ??= loaded();
   const { runtime, session } = await network;
-  const { size, channels, classes } = window.MODEL;
+  const { size, channels, classes, thresholds } = window.MODEL;
   const given = new runtime.Tensor("uint8", await pixelsOf(file, window.MODEL), [1, size, size, channels]);
   const answer = await session.run({ [session.inputNames[0]]: given });
   const shares = Array.from(answer[session.outputNames[0]].data);
-  return classes.map((name, place) => ({ name, share: shares[place] })).sort((one, other) => other.share - one.share);
+  return classes.map((name, place) => ({ name, share: shares[place], least: thresholds?.[place] })).sort((one, other) => other.share - one.share);
 }
 
 function tell(words) {
@@ -136,7 +149,7 @@ async function show(file) {
   const began = performance.now();
   try {
     const answers = await classified(file);
-    const rows = answers.slice(0, SHOWN).map(({ name, share }) => {
+    const rows = shownOf(answers).map(({ name, share }) => {
       const row = document.createElement("tr"), head = document.createElement("th"), cell = document.createElement("td"), bar = document.createElement("i");
       head.scope = "row";
       head.textContent = name;
@@ -147,8 +160,8 @@ async function show(file) {
       return row;
     });
     document.querySelector("#answers tbody").replaceChildren(...rows);
-    document.getElementById("answers").hidden = false;
-    tell(`${answers[0].name}, ${(100 * answers[0].share).toFixed(1)} %, in ${Math.round(performance.now() - began)} ms.`);
+    document.getElementById("answers").hidden = !rows.length;
+    tell(`${sentence(answers)}, in ${Math.round(performance.now() - began)} ms.`);
   } catch (error) {
     document.getElementById("shown").hidden = true;
     tell(error.name === "InvalidStateError" || error.name === "EncodingError" ? "This file is no image that the browser can read." : `It did not work: ${error.message}`);
@@ -158,12 +171,14 @@ async function show(file) {
 function prepare() {
   const drop = document.getElementById("drop"), about = window.MODEL;
   if (about.study) document.getElementById("name").textContent = `What is on the photo? (${about.study})`;
+  const [one, several] = about.thresholds ? ["label", "labels"] : ["class", "classes"];
+  document.querySelector("#answers th").textContent = one;
   document.getElementById("file").addEventListener("change", (event) => show(event.target.files[0]));
   for (const name of ["dragover", "dragleave", "drop"]) document.addEventListener(name, (event) => { event.preventDefault(); drop.classList.toggle("over", name === "dragover"); });
   document.addEventListener("drop", (event) => show(event.dataTransfer.files[0]));
   document.addEventListener("paste", (event) => show(event.clipboardData.files[0]));
   network = loaded();
-  network.then(() => tell(`Ready: it knows ${about.classes.length} classes.`), (error) => tell(`The network could not be loaded: ${error.message}`));
+  network.then(() => tell(`Ready: it knows ${about.classes.length} ${several}.`), (error) => tell(`The network could not be loaded: ${error.message}`));
 }
 
 if (window.MODEL) prepare();

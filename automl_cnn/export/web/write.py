@@ -14,6 +14,7 @@ from typing import Any
 from automl_cnn.errors import ExportError, StoreError
 from automl_cnn.export.web.runtime import Runtime
 from automl_cnn.modelfile.contract import described
+from automl_cnn.tasks import of_card
 
 OURS = ("index.html", "page.css", "page.js")
 FOLDER = "web"
@@ -32,7 +33,7 @@ def write(exported: Path, runtime: Runtime, model: str = "model.onnx") -> Path:
     except OSError as error:
         raise ExportError(f"There is no {exported / model} ({error.strerror}), which the page needs. Export it with: --format onnx") from None
     about = {key: contract.get(key) for key in ("study", "classes", "size", "channels")} | {"stored": contract.get("stored", contract["size"])}
-    about |= {key: contract[key] for key in ("levels", "fit") if key in contract}
+    about |= {key: contract[key] for key in ("levels", "fit") if key in contract} | of_card(contract).stated()
     try:
         work = Path(tempfile.mkdtemp(dir=exported, prefix=".web-"))
         try:

@@ -272,12 +272,14 @@ class Worker:
 
     def _refit(self, job: RefitJob) -> Refitted:
         from automl_cnn.modelfile.file import read_card
+        from automl_cnn.tasks.thresholds import THRESHOLDS
         from automl_cnn.train.refit import refit
 
         spec = dataclasses.replace(self._again(job, job.out), start=job.checkpoint, splits=job.splits)
-        temperature = float(read_card(Path(job.model)).get("temperature", 1.0))
+        card = read_card(Path(job.model))
+        temperature = float(card.get("temperature", 1.0))
         compared = refit(spec, self._network(job.model), temperature, self._dataset, self._registry, strength=job.strength, emit=self._emit, seen=self._seen)
-        return Refitted(*compared.figures())
+        return Refitted(*dataclasses.replace(compared, task=compared.task.deciding(card.get(THRESHOLDS))).figures())
 
     def _fold(self, job: FoldJob) -> list[tuple[np.ndarray, np.ndarray]]:
         from automl_cnn.train.folds import Some, answered
