@@ -28,12 +28,27 @@ def worse_than_baseline(curves: Curves) -> Finding | None:
     elif context.probe is not None and not is_probe(curves.trial.configuration) and score < context.probe - at.Z * math.sqrt(2) * error(score, curves.images):
         against, bound, severity = "a logistic regression on pretrained features", context.probe, "medium"
     else:
-        return None
+        return _learned_nothing(curves, score)
     return Finding(
         "worse_than_baseline",
         severity,
         f"It scores {score:.3f}; {against} scores {bound:.3f}{', and chance alone may explain the difference' if score > bound else ''}.",
         {"score": score, "baseline": bound},
+        None,
+        words("worse_than_baseline"),
+    )
+
+
+def _learned_nothing(curves: Curves, score: float) -> Finding | None:
+    """A score above the baseline by a little, of a network whose training loss is that of knowing nothing: rankings show less than the loss does."""
+    loss = float(curves.loss[-1])
+    if curves.learned > at.IDLE:
+        return None
+    return Finding(
+        "worse_than_baseline",
+        "high",
+        f"It scores {score:.3f} but learned next to nothing: its training loss ended at {loss:.3f}, where knowing nothing is {curves.nothing:.3f}.",
+        {"score": score, "loss": loss, "nothing": curves.nothing},
         None,
         words("worse_than_baseline"),
     )

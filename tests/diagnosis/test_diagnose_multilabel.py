@@ -74,3 +74,11 @@ def test_a_network_no_better_than_the_same_answer_to_every_image_is_called_that(
     made = dataclasses.replace(overfitted(), score=score, interval=interval)
     sentences = {finding.kind: finding.sentence for finding in diagnose(made, KNOWN)}
     assert "the same answer to every image scores 0.400" in sentences["worse_than_baseline"]
+
+
+def test_a_ranking_a_little_better_than_chance_is_no_good_fit_where_the_loss_did_not_fall():
+    level = np.full(20, KNOWN.blind_loss)
+    made = dataclasses.replace(trial(level, level, np.full(20, 0.1), np.full(20, 0.1)), score=0.48, interval=(0.45, 0.51))
+    found = diagnose(made, KNOWN)
+    assert [finding.kind for finding in found] == ["worse_than_baseline"]
+    assert "learned next to nothing: its training loss ended at 0.423, where knowing nothing is 0.423" in found[0].sentence

@@ -136,3 +136,39 @@ def study(trials=None, **changes) -> Facts:
         **changes,
     }
     return Facts(**given)
+
+
+LABELED = {
+    "name": "labels",
+    "folder": "photos",
+    "classes": ["cat", "dog", "night"],
+    "images": 100,
+    "task": "multilabel",
+    "splits": {"train": [40, 20, 8], "val": [10, 6, 2], "test": [9, 6, 2]},
+    "images_by_split": {"train": 60, "val": 20, "test": 20},
+    "labels_per_image": [10, 77, 13],
+    "same_answer": {"val": {"mean_average_precision": 0.4}, "test": {}},
+    "channels": 3,
+}
+COUNTS = ((9, 1, 1, 9), (3, 3, 3, 11), (0, 0, 2, 18))  # has it and is answered so, answered wrongly, missed, the others
+MISTAKES = (
+    Mistake("a.jpg", 2, 2, 0.97, 0.03, jpeg(), jpeg(), truths=(0, 2), answers=(0,)),
+    Mistake("b.jpg", 1, 1, 0.91, 0.09, jpeg(), "", truths=(), answers=(1,)),
+)
+CALIBRATION = {
+    "temperature": 1.7, "loss": 0.3, "loss_after": 0.2, "error": 0.04, "error_after": 0.02, "held_out_error": 0.02,
+    "thresholds": [0.31, 0.42, 0.5], "f1": 0.81, "f1_at_half": 0.74, "what a later version may add": 1,
+}  # fmt: skip
+
+
+def labeled(**changes) -> Facts:
+    """A study of images with several labels."""
+    best = trial(1, 0.82, "resnet")
+    given = {
+        "metric": "mean_average_precision",
+        "data": LABELED,
+        "result": {**result(best, None), "calibration": CALIBRATION},
+        "evidence": evidence(1, confusion=COUNTS, mistakes=MISTAKES, bins=(Bin(60, 0.9, 0.92),), raw=(Bin(60, 0.95, 0.92),)),
+        **changes,
+    }
+    return study((trial(0, 0.7), best), **given)

@@ -3,45 +3,9 @@
 import re
 
 import pytest
-from report_fakes import checked, evidence, problem, result, study, trial
+from report_fakes import COUNTS, LABELED, checked, evidence, labeled, problem, result, study, trial
 
-from automl_cnn.evidence import Bin, Mistake
 from automl_cnn.report import page, view
-
-NAMES = ("cat", "dog", "night")
-DATA = {
-    "name": "labels",
-    "folder": "photos",
-    "classes": list(NAMES),
-    "images": 100,
-    "task": "multilabel",
-    "splits": {"train": [40, 20, 8], "val": [10, 6, 2], "test": [9, 6, 2]},
-    "images_by_split": {"train": 60, "val": 20, "test": 20},
-    "labels_per_image": [10, 77, 13],
-    "same_answer": {"val": {"mean_average_precision": 0.4}, "test": {}},
-    "channels": 3,
-}
-COUNTS = ((9, 1, 1, 9), (3, 3, 3, 11), (0, 0, 2, 18))  # has it and is answered so, answered wrongly, missed, the others
-MISTAKES = (
-    Mistake("a.jpg", 2, 2, 0.97, 0.03, "cGljdHVyZQ==", "aGVhdA==", truths=(0, 2), answers=(0,)),
-    Mistake("b.jpg", 1, 1, 0.91, 0.09, "cGljdHVyZQ==", "", truths=(), answers=(1,)),
-)
-CALIBRATION = {
-    "temperature": 1.7, "loss": 0.3, "loss_after": 0.2, "error": 0.04, "error_after": 0.02, "held_out_error": 0.02,
-    "thresholds": [0.31, 0.42, 0.5], "f1": 0.81, "f1_at_half": 0.74, "what a later version may add": 1,
-}  # fmt: skip
-
-
-def labeled(**changes):
-    best = trial(1, 0.82, "resnet")
-    given = {
-        "metric": "mean_average_precision",
-        "data": DATA,
-        "result": {**result(best, None), "calibration": CALIBRATION},
-        "evidence": evidence(1, confusion=COUNTS, mistakes=MISTAKES, bins=(Bin(60, 0.9, 0.92),), raw=(Bin(60, 0.95, 0.92),)),
-        **changes,
-    }
-    return study((trial(0, 0.7), best), **given)
 
 
 def test_labels_have_a_row_each_and_no_confusion_matrix():
@@ -78,7 +42,7 @@ def test_without_a_look_at_the_mistakes_the_result_has_the_counts():
 
 def test_many_labels_are_behind_a_fold():
     names = [f"label {number}" for number in range(50)]
-    data = {**DATA, "classes": names, "splits": {split: [5] * 50 for split in ("train", "val", "test")}}
+    data = {**LABELED, "classes": names, "splits": {split: [5] * 50 for split in ("train", "val", "test")}}
     shown = view(labeled(data=data, evidence=evidence(1, confusion=((1, 1, 1, 9),) * 50, mistakes=())))
     assert (len(shown.labels.rows), len(shown.labels.more)) == (30, 20)
     assert {row.threshold for row in shown.labels.rows} == {"-"}  # those that are kept are of three labels
