@@ -84,6 +84,7 @@ def test_flags_become_settings(cli, fake_search, tmp_path):
         "--labels": str(tmp_path / "suspects.csv"),
         "--group-by": r"(person\d+)",
         "--task": "multiclass",
+        "--ordered": "low,high",
         "--fit": "pad",
         "--folds": 5,
     }
@@ -125,6 +126,7 @@ def test_flags_become_settings(cli, fake_search, tmp_path):
         labels=tmp_path / "suspects.csv",
         group_by=r"(person\d+)",
         task="multiclass",
+        ordered=("low", "high"),
         fit="pad",
         folds=5,
         drop_leaks=True,

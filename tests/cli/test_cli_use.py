@@ -9,10 +9,12 @@ import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
+import numpy as np
 import pytest
 
 from automl_cnn.errors import DataError
 from automl_cnn.store import Store
+from automl_cnn.tasks import Multiclass
 
 PLUGIN = '''
 from automl_cnn.plugin import Architecture, Choice, Float, Int, Optimizer, Regularizer
@@ -54,12 +56,13 @@ def module(monkeypatch, name: str, **contents: object) -> None:
 
 class Classifier:
     classes = ("cat", "dog")
+    task = Multiclass(2)
 
     def predict_proba(self, paths):
         for path in paths:
             if "bad" in path.name:
                 raise DataError(f"{path.name} is truncated")
-        return [[0.75, 0.25] if path.name.startswith("c") else [0.1, 0.9] for path in paths]
+        return np.array([[0.75, 0.25] if path.name.startswith("c") else [0.1, 0.9] for path in paths])
 
 
 @pytest.fixture
