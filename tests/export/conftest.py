@@ -91,3 +91,55 @@ def ort_web():
         if "AUTOML_CNN_ORT_WEB" in os.environ:
             raise
         pytest.skip(f"AUTOML_CNN_ORT_WEB names no copy of onnxruntime-web, and: {error}")
+
+
+LABELS = ("blue", "green", "red", "grey")
+
+
+def spotted(count: int, size: int = SIZE, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Noise with any number of channels brighter than the others, which are the labels; without a bright channel, the label is grey."""
+    draw = np.random.default_rng(seed)
+    labels = draw.integers(0, 2, (count, 3))
+    images = draw.integers(0, 235, (count, size, size, 3)) + 20 * labels[:, None, None, :]
+    return images.astype(np.uint8), np.concatenate([labels, ~labels.any(axis=1, keepdims=True)], axis=1)
+
+
+@pytest.fixture(scope="session")
+def label_network():
+    """A network that finds the labels of `spotted`, with a few units' worth of doubt."""
+    import keras
+
+    from automl_cnn.layers import Resize
+
+    keras.utils.set_random_seed(3)
+    pixels = keras.Input((None, None, 3), name="pixels")
+    x = keras.layers.Rescaling(1 / 127.5, -1)(Resize(SIZE)(pixels))
+    x = keras.layers.Conv2D(16, 3, strides=2, padding="same", activation="relu")(x)
+    x = keras.layers.Dense(len(LABELS), name="classifier")(keras.layers.GlobalAveragePooling2D()(x))
+    model = keras.Model(pixels, keras.layers.Activation("sigmoid", dtype="float32", name="probabilities")(x), name="labels")
+    images, labels = spotted(192)
+    model.compile(keras.optimizers.Adam(0.02), "binary_crossentropy")
+    model.fit(images, labels, batch_size=32, epochs=12, verbose=0)
+    return model
+
+
+@pytest.fixture(scope="session")
+def label_dataset(tmp_path_factory):
+    """180 spotted images, split as a study splits them."""
+    from automl_cnn.data import prepare_arrays
+
+    images, labels = spotted(180, seed=1)
+    return prepare_arrays(images, labels, tmp_path_factory.mktemp("cache"), val_share=0.3, test_share=0.3, task="multilabel", names=LABELS)
+
+
+@pytest.fixture(scope="session")
+def label_file(label_network, tmp_path_factory):
+    """The file that a search for labels leaves."""
+    from automl_cnn.modelfile import file as modelfile
+
+    path = tmp_path_factory.mktemp("best") / "model.keras"
+    label_network.save(path)
+    card = {"task": "multilabel", "thresholds": [0.35, 0.5, 0.65, 0.4], "classes": list(LABELS), "size": SIZE, "stored": SIZE, "channels": 3}
+    modelfile.write_card(path, {**card, "study": "spots", "trial": 1, "temperature": 1.5})
+    modelfile.seal(path)
+    return path
