@@ -47,7 +47,7 @@ USES: Mapping[str, Use] = {
         "OpenVINO, with its `.bin` file: Intel's processors and graphics",
         "openvino",
         "import openvino\n",
-        'run = openvino.Core().compile_model("{file}", "CPU")',
+        'run = openvino.Core().compile_model("{file}", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})  # else some processors compute in bfloat16',
         "run(pixels)[0]",
     ),
     "saved_model": Use(
