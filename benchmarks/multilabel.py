@@ -123,13 +123,13 @@ def main() -> None:
                 table = written(Path(folder) / name, *composed(items, SEARCHED, rng, held_out=False))
                 result = searched(table, Path(folder) / "runs", options.budget, seed)
                 scores = judged(Path(result["model_path"]), *composed(items, JUDGED, rng, held_out=True))
-            found = result.get("calibration") or {}
+            calibration = result.get("calibration") or {}
             cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
             row = {
                 **{"set": name, "seed": seed, "budget": options.budget, "images": SEARCHED, "cores": cores, "date": datetime.date.today().isoformat()},
                 **{key: f"{value:.4f}" for key, value in scores.items()},
-                "f1_out_of_fold": f"{found.get('f1') or 0:.4f}",
-                "f1_out_of_fold_at_half": f"{found.get('f1_at_half') or 0:.4f}",
+                "f1_out_of_fold": f"{calibration.get('f1') or 0:.4f}",
+                "f1_out_of_fold_at_half": f"{calibration.get('f1_at_half') or 0:.4f}",
             }
             print(row, flush=True)
             new = not RESULTS.exists()

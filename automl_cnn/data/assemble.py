@@ -78,8 +78,8 @@ def assemble(
     names = classes if label_sets is None else label_sets.names
     words = words_for("multiclass" if label_sets is None else "multilabel")
     aside = _doubtful(labels, has, digests, given)
-    carve = _split if label_sets is None else _split_labels
-    splits = carve(has, digests, given, splitting, names=names, keys=groups.keys, aside=aside, together=bool(families), report=passes.part)
+    several, together = label_sets is not None, bool(families)
+    splits = _split(has, digests, given, splitting, names=names, keys=groups.keys, aside=aside, together=together, several=several, report=passes.part)
     passes.done()
     notes = (*notes, *groups.notes, *_on_torn(torn(labels, groups.keys, given, splits), classes), *_on_doubtful(labels, digests, len(aside), words.twice))
     why = dict.fromkeys(aside.tolist(), words.elsewhere)
@@ -181,35 +181,18 @@ def _split(
     keys: Sequence[str],
     aside: np.ndarray,
     together: bool,
+    several: bool,
     report: Report,
 ) -> np.ndarray:
-    """The split of each row, `NOWHERE` for those in `aside`."""
+    """The split of each row, `NOWHERE` for those in `aside`. Of images with `several` labels, groups are always dealt out whole."""
     out = np.full(len(has), NOWHERE, np.int8)
     kept = np.setdiff1d(np.arange(len(has)), aside)
-    shares = (splitting.seed, splitting.val_share, splitting.test_share)
     mine, sides, photos = ([values[row] for row in kept] for values in (digests, given, keys))
-    out[kept] = split(has.argmax(axis=1)[kept], mine, sides, *shares, classes=names, keys=photos, together=together, report=report)
-    return out
-
-
-def _split_labels(
-    has: np.ndarray,
-    digests: Sequence[str],
-    given: Sequence[str | None],
-    splitting: Splitting,
-    *,
-    names: tuple[str, ...],
-    keys: Sequence[str],
-    aside: np.ndarray,
-    together: bool,
-    report: Report,
-) -> np.ndarray:
-    """The same where images have several labels. Groups are always dealt out whole."""
-    out = np.full(len(has), NOWHERE, np.int8)
-    kept = np.setdiff1d(np.arange(len(has)), aside)
-    sides, photos = ([values[row] for row in kept] for values in (given, keys))
-    shares = {"val_share": splitting.val_share, "test_share": splitting.test_share}
-    out[kept] = split_labels(has[kept], sides, splitting.seed, **shares, names=names, keys=photos)
+    seed, val, test = splitting.seed, splitting.val_share, splitting.test_share
+    if several:
+        out[kept] = split_labels(has[kept], sides, seed, val_share=val, test_share=test, names=names, keys=photos)
+    else:
+        out[kept] = split(has.argmax(axis=1)[kept], mine, sides, seed, val, test, classes=names, keys=photos, together=together, report=report)
     return out
 
 

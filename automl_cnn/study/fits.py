@@ -117,10 +117,10 @@ class Chooser:
         """The frozen network that compares: the first whose weights the study may begin with, its last stages together."""
         architectures = self.registry.only("architecture", self.config.architectures)
         file = str(self.config.weights) if self.config.weights else None
-        found = choose(self.registry, architectures, self.config.pretrained, file=file, fetch=self.executor.fetch, note=lambda text: None)
-        if not found:
+        chosen = choose(self.registry, architectures, self.config.pretrained, file=file, fetch=self.executor.fetch, note=lambda text: None)
+        if not chosen:
             return None
-        name, weights = next(iter(found.items()))
+        name, weights = next(iter(chosen.items()))
         sizes = [size for size in TRANSFER_SIZES if size <= self.config.max_resolution] or [self.config.max_resolution]
         size = next((size for size in sizes if size >= min(dataset.side, SUFFICES)), sizes[-1])
         return {
