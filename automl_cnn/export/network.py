@@ -127,7 +127,9 @@ class _Antialiased(keras.layers.Layer):
         def resized() -> Any:
             side = {"squash": None, "pad": tf.maximum(height, width), "crop": tf.minimum(height, width)}[self.fit]
             down, across = (_weights(given, self.size, given if side is None else side) for given in (height, width))
-            made = tf.transpose(tf.matmul(tf.matmul(down, tf.transpose(pixels, [0, 3, 1, 2])), across, transpose_b=True), [0, 2, 3, 1])
+            planes = tf.reshape(tf.transpose(pixels, [0, 3, 1, 2]), (-1, height, width))  # oneDNN crashes on a product over images and one channel
+            planes = tf.reshape(tf.matmul(tf.matmul(down, planes), across, transpose_b=True), (-1, images.shape[3], self.size, self.size))
+            made = tf.transpose(planes, [0, 2, 3, 1])
             if self.fit != "pad":
                 return made
             covered = tf.reduce_sum(down, axis=1)[:, None] * tf.reduce_sum(across, axis=1)[None, :]

@@ -259,6 +259,18 @@ def test_a_runner_takes_photos_of_any_size_where_the_format_does(exported, netwo
     np.testing.assert_allclose(run(photos), network.predict_on_batch(resized(photos, 12)), atol=1e-5)
 
 
+def test_gray_photos_of_another_size_are_answered_in_batches():
+    """On processors with AVX-512, oneDNN's product over (images, 1 channel) read beyond its input: the process ended."""
+    import keras
+
+    from automl_cnn.export.network import of_any_size, portable
+
+    pixels = keras.Input((192, 192, 1))
+    network = keras.Model(pixels, keras.layers.GlobalAveragePooling2D()(keras.layers.AveragePooling2D(4)(pixels)))
+    images = np.random.default_rng(0).integers(0, 256, (4, 259, 385, 1)).astype(np.uint8)
+    np.testing.assert_allclose(portable(network).predict_on_batch(images), of_any_size(network).predict_on_batch(images), atol=0.05)
+
+
 @pytest.mark.slow
 def test_keras_and_tensorflow_need_nothing_of_ours(model_file, dataset, tmp_path):
     from automl_cnn.export import bundle
