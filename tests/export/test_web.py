@@ -181,6 +181,28 @@ def test_the_browser_makes_the_pixels_that_training_made(exported, chromium, cha
     np.testing.assert_array_equal(seen, resize_array(open_image(content, stored, channels, fit=fit)[None], size)[0])
 
 
+def labelled(exported: Path) -> Path:
+    told = json.loads((exported / "model.json").read_text())
+    (exported / "model.json").write_text(json.dumps({**told, "task": "multilabel", "thresholds": [0.25, 0.75]}))
+    return web.write(exported, web.Runtime("1", b"glue", b"wasm"))
+
+
+def test_the_page_has_the_thresholds_of_labels_and_none_of_classes(exported):
+    assert "thresholds" not in (web.write(exported, web.Runtime("1", b"glue", b"wasm")).parent / "model.js").read_text()
+    script = (labelled(exported).parent / "model.js").read_text()
+    assert json.loads(script.partition("= ")[2].partition(";\n")[0])["thresholds"] == [0.25, 0.75]
+
+
+@pytest.mark.slow
+def test_the_page_shows_the_labels_that_reach_their_thresholds(exported, chromium):
+    chromium.open(labelled(exported))
+    answers = json.dumps([{"name": name, "share": share, "least": least} for name, share, least in (("a", 0.7, 0.75), ("b", 0.3, 0.25), ("c", 0.25, 0.25))])
+    assert [answer["name"] for answer in chromium.run(f"shownOf({answers})")] == ["b", "c"]
+    assert chromium.run(f"sentence({answers})") == "b, c"
+    assert chromium.run(f"sentence({answers}.slice(0, 1))") == "No label; the likeliest is a, 70.0 %"
+    assert chromium.run("document.querySelector('#answers th').textContent") == "label"
+
+
 @pytest.mark.slow
 def test_transparent_photos_are_put_on_white(exported, chromium):
     chromium.open(web.write(exported, web.Runtime("1", b"glue", b"wasm")))
