@@ -67,7 +67,7 @@ def assemble(
     passes = Passes(progress, len(files), WEIGHTS)
     labels = np.array([label for _, label, _ in files], np.int32)
     given = [name for _, _, name in files]
-    fingerprint = fingerprint_of(files, digests, decoded)
+    fingerprint = fingerprint_of(files, digests, decoded, label_sets)
     passes.done()
     detailed = decoded.native >= alike.LEAST_SIDE  # smaller pictures, stored a little enlarged, look alike by chance
     stored = None if not detailed else arrays.recall(array, (len(files), decoded.side, decoded.side, decoded.channels))
@@ -116,7 +116,7 @@ def assemble(
     return replace(made, notes=(*notes, *leaks({COPIES: made.copied("val"), COPIES_TEST: made.copied("test")})))
 
 
-def fingerprint_of(files: Sequence[tuple[str, int, str | None]], digests: Sequence[str], decoded: Decoded) -> str:
+def fingerprint_of(files: Sequence[tuple[str, int, str | None]], digests: Sequence[str], decoded: Decoded, label_sets: LabelSets | None = None) -> str:
     """What changes with any path, label or byte."""
     fingerprint = hashlib.blake2b(digest_size=16)
     for (path, label, _), digest in zip(files, digests, strict=True):
@@ -125,6 +125,8 @@ def fingerprint_of(files: Sequence[tuple[str, int, str | None]], digests: Sequen
         fingerprint.update(line_of("levels", decoded.levels.as_dict()))
     if decoded.fit != "squash":
         fingerprint.update(line_of("fit", decoded.fit))
+    if label_sets is not None:  # the same sets of other labels are another data set
+        fingerprint.update(line_of("labels", *label_sets.names, *label_sets.sets))
     return fingerprint.hexdigest()
 
 

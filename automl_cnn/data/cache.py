@@ -145,7 +145,7 @@ def in_fit(
     digests = [probes[row].digest for row in again.good]
     return replace(
         dataset,
-        fingerprint=fingerprint_of([source.scan.files[row] for row in again.good], digests, decoded),
+        fingerprint=fingerprint_of([source.scan.files[row] for row in again.good], digests, decoded, source.scan.label_sets),
         array=str(path_of(Path(cache), key, decoded.side).resolve()),
         fit=fit,
     )

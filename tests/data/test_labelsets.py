@@ -107,6 +107,14 @@ def test_the_data_set_has_labels_as_zeros_and_ones(table, tmp_path):
     np.testing.assert_array_equal(again.truth(np.arange(24)), dataset.truth(np.arange(24)))
 
 
+def test_the_same_sets_of_other_labels_are_another_data_set(table, tmp_path):
+    before = prepare(table(in_a_cell), tmp_path / "cache")
+    renamed = prepare(table(lambda labels: {"label": "|".join(labels).replace("cat", "cow") or "|"}), tmp_path / "cache")
+    assert renamed.classes == ("cow", "dog", "night")
+    assert renamed.fingerprint != before.fingerprint
+    assert prepare(table(in_a_cell), tmp_path / "cache").fingerprint == before.fingerprint
+
+
 def test_the_task_of_one_class_each_is_as_before(tmp_path):
     images = np.random.default_rng(0).integers(0, 255, (12, 8, 8), dtype=np.uint8)
     dataset = prepare_arrays(images, np.arange(12) % 2, tmp_path)
