@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from automl_cnn.diagnosis import thresholds as at
 from automl_cnn.diagnosis.actions import Change, changes
 from automl_cnn.diagnosis.context import Context
 from automl_cnn.diagnosis.curves import Curves
@@ -83,7 +82,7 @@ def diagnose(trial: Trial, context: Context | None = None) -> list[Finding]:
     findings = [finding for finding in (rule(curves) for rule in rules) if finding is not None]
     explained = {kind for finding in findings if finding.severity != "low" for kind in EXPLAINS.get(finding.kind, ())}
     findings = [finding for finding in findings if finding.kind not in explained]
-    if all(finding.kind in ASIDE for finding in findings) and (curves.learned > at.IDLE or not findings):  # what learned nothing fits nothing
+    if all(finding.kind in ASIDE for finding in findings) and (not curves.blank or not findings):  # what learned nothing fits nothing
         findings.insert(sum(finding.severity != "low" and finding.kind != "noisy_validation" for finding in findings), good_fit(curves))
     return sorted(findings, key=lambda finding: finding.severity == "low" and finding.kind != "good_fit")
 

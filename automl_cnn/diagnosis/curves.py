@@ -90,6 +90,11 @@ class Curves:
         return 1 - float(self.loss[-1]) / self.nothing
 
     @property
+    def blank(self) -> bool:
+        """Whether it learned nothing; False where the loss of knowing nothing is not known."""
+        return self.context.classes is not None and self.learned <= at.IDLE
+
+    @property
     def late(self) -> float:
         """The share of all it learned that it learned in its second half; 0 where it learned nothing, 1 of a network from scratch with a single epoch."""
         whole = self.nothing - self.loss[-1]

@@ -42,7 +42,7 @@ def worse_than_baseline(curves: Curves) -> Finding | None:
 def _learned_nothing(curves: Curves, score: float) -> Finding | None:
     """A score above the baseline by a little, of a network whose training loss is that of knowing nothing: rankings show less than the loss does."""
     loss = float(curves.loss[-1])
-    if curves.learned > at.IDLE:
+    if not curves.blank:
         return None
     return Finding(
         "worse_than_baseline",

@@ -16,6 +16,7 @@ from automl_cnn.study import images as study_images
 from automl_cnn.study.finish import reporting
 from automl_cnn.study.observer import NullObserver
 from automl_cnn.study.stored.overview import overview
+from automl_cnn.tasks import Multiclass
 
 MATERIAL = SimpleNamespace(dataset=SimpleNamespace(fingerprint="f"))
 
@@ -160,4 +161,4 @@ def test_the_report_has_it_while_the_images_are_the_same(tmp_path, monkeypatch, 
 def test_a_leak_has_a_line_unless_the_shares_of_copies_have_one(monkeypatch, share, lines):
     monkeypatch.setattr(notes, "measured", lambda dataset: {COPIES_TEST: share})
     leak = Problem("leak", "error", "1 test image is a version of a photo in another split.", "It keeps your splits.", "Move it.", 1)
-    assert len(notes.on_images(Checked("pets", {}, (leak,)), None, StudyConfig(data="pets"))) == lines
+    assert len(notes.on_images(Checked("pets", {}, (leak,)), SimpleNamespace(task=Multiclass(2)), StudyConfig(data="pets"))) == lines
