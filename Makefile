@@ -31,7 +31,7 @@ test-all: setup  ## the slow ones too
 
 notebooks: setup ## open the lessons in Jupyter
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-notebooks.lock
-	cd notebooks && $(ONE) ../$(BIN)/python -m jupyterlab --ServerApp.open_browser=True
+	cd notebooks && $(ONE) ../$(BIN)/python -m jupyterlab --ServerApp.open_browser=True $(if $(filter 0,$(shell id -u)),--allow-root)
 
 lint: setup
 	$(BIN)/ruff check .
