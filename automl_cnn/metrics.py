@@ -8,6 +8,7 @@ import numpy as np
 
 from automl_cnn.config import Metric
 
+TINY = 1e-9
 HALF_WAY = 0.5  # from chance to 1, from which the most frequent class alone makes accuracy look good
 Z95 = 1.959963984540054
 
@@ -25,7 +26,7 @@ def score(metric: Metric, labels: np.ndarray, probabilities: np.ndarray) -> floa
         return _auc(labels, probabilities)
     predicted = probabilities.argmax(axis=1)
     if metric == "quadratic_kappa":
-        return _kappa(labels, predicted, probabilities.shape[1])
+        return float(kappa(labels, predicted, np.ones((1, len(labels))))[0])
     if metric == "accuracy":
         return float(np.mean(predicted == labels))
     classes = probabilities.shape[1]
@@ -110,11 +111,16 @@ def cross_entropy(labels: np.ndarray, probabilities: np.ndarray) -> float:
     return float(-np.mean(np.log(np.clip(chosen, 1e-7, 1.0))))
 
 
-def _kappa(labels: np.ndarray, predicted: np.ndarray, classes: int) -> float:
-    counts = np.bincount(labels * classes + predicted, minlength=classes**2).reshape(classes, classes)
-    distance = (np.arange(classes)[:, None] - np.arange(classes)) ** 2.0
-    by_chance = float(np.sum(np.outer(counts.sum(axis=1), counts.sum(axis=0)) * distance)) / max(1, len(labels))
-    return 1 - float(np.sum(counts * distance)) / by_chance if by_chance else 0.0
+def kappa(truth: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Cohen's kappa with quadratic weights, (draws,), where each image of int (images,) counts as often as `weights` (draws, images) says.
+
+    1 where all answers are right, 0 where they are no better than chance with the same frequencies, or where every image and every answer is of one class;
+    an answer two classes off counts four times as much as one that is one class off. Cohen 1968, https://doi.org/10.1037/h0026256
+    """
+    true, given = np.asarray(truth, float), np.asarray(predicted, float)
+    off, images = weights @ (true - given) ** 2, weights.sum(axis=1)
+    by_chance = weights @ true**2 + weights @ given**2 - 2 * (weights @ true) * (weights @ given) / images
+    return np.where(by_chance > TINY, 1 - off / np.where(by_chance > TINY, by_chance, 1), 0.0)
 
 
 def _auc(labels: np.ndarray, probabilities: np.ndarray) -> float:

@@ -7,11 +7,13 @@ import json
 import os
 import secrets
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
+from automl_cnn.config import Metric
 from automl_cnn.data.fit import Fit
 from automl_cnn.data.labelsets import NONE, SEPARATOR
 from automl_cnn.data.levels import CONVENTION, Levels
@@ -107,20 +109,24 @@ class Dataset:
 
     def truth(self, rows: np.ndarray) -> np.ndarray:
         """What is known of the images in `rows`, as the task takes it: their classes, int (rows,), or their labels, uint8 (rows, labels)."""
-        return np.asarray(indicators(self.label_sets, len(self.classes))[self.labels[rows]] if self.label_sets else self.labels[rows])
+        return np.asarray(self._indicators[self.labels[rows]] if self.label_sets else self.labels[rows])
 
     def counts(self, split: SplitName) -> np.ndarray:
         """How many images of each class or label a split holds, int64 (classes,)."""
         return self.of_each(self.rows(split))
 
+    @cached_property
+    def _indicators(self) -> np.ndarray:
+        """The label sets as rows of zeros and ones, made once: every batch of a training asks for some."""
+        return indicators(self.label_sets, len(self.classes))
+
     def of_each(self, rows: np.ndarray) -> np.ndarray:
         """How many of the images in `rows` have each class or label, int64 (classes,)."""
         return np.asarray(self.task.targets(self.truth(rows)).sum(axis=0), np.int64)
 
-    def same_answer(self, split: SplitName) -> dict[str, float]:
-        """By metric, the score of giving every image of a split the same answer, which the training images choose."""
-        learned, truth = self.truth(self.rows("train")), self.truth(self.rows(split))
-        return {metric: self.task.baseline(metric, learned, truth) for metric in self.task.metrics}
+    def same_answer(self, split: SplitName, metric: Metric) -> float:
+        """The score of giving every image of a split the same answer, which the training images choose."""
+        return self.task.baseline(metric, self.truth(self.rows("train")), self.truth(self.rows(split)))
 
     def copied(self, split: SplitName) -> float | None:
         """The share of a split's images that have a version of themselves in the training split; None where that is not known."""

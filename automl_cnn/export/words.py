@@ -10,7 +10,7 @@ from automl_cnn.metrics import wilson
 from automl_cnn.tasks import Task
 
 Cells = tuple[str, ...]
-FEW = 2  # images below which a mistake is not told
+FEW = 2  # images below which a mistake is not named
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ import tomli_w
 from automl_cnn.caveats import COPIES, COPIES_TEST, IMAGES, INDEPENDENT, LABELS_EACH, SAME_ANSWER, TASK, leaks
 from automl_cnn.config import StudyConfig, read_toml
 from automl_cnn.data import Dataset, told_apart
+from automl_cnn.data.dataset import SplitName
 from automl_cnn.errors import ConfigError, DataError, StoreError
 from automl_cnn.flags import identity
 from automl_cnn.paths import stored
@@ -64,7 +65,8 @@ def _of_task(dataset: Dataset) -> dict[str, Any]:
     if not dataset.label_sets:
         return {}
     images = {split: len(dataset.rows(split)) for split in ("train", "val", "test")}
-    answers = {"val": dataset.same_answer("val"), "test": dataset.same_answer("test")}
+    splits: tuple[SplitName, ...] = ("val", "test")
+    answers = {split: {metric: dataset.same_answer(split, metric) for metric in dataset.task.metrics} for split in splits}
     return {TASK: dataset.task.name, IMAGES: images, LABELS_EACH: list(dataset.labels_each), SAME_ANSWER: answers}
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from automl_cnn import metrics
 from automl_cnn.tasks.task import Scores
 
 AT_ONCE = 2_000_000  # weights in memory
@@ -39,9 +40,10 @@ def area(truth: np.ndarray, answers: np.ndarray) -> Scores:
 
     `truth` is bool (images, outputs). An output that every image of a draw has, or none, does not count; where no output counts, it is 0.5.
     """
+    ranks = [_ranked(column) for column in answers.T]
 
     def of_output(weights: np.ndarray, column: int) -> tuple[np.ndarray, np.ndarray]:
-        order, begins = _ranked(answers[:, column])
+        order, begins = ranks[column]
         mine, drawn = truth[order, column], weights[:, order]
         own, other = (np.add.reduceat(drawn * chosen, begins, axis=1) for chosen in (mine, ~mine))
         below = np.cumsum(other, axis=1) - other
@@ -56,9 +58,10 @@ def average_precision(truth: np.ndarray, answers: np.ndarray) -> Scores:
 
     `truth` is bool (images, outputs). An output that no image of a draw has does not count; where no output counts, it is 0.
     """
+    ranks = [_ranked(column) for column in answers.T]
 
     def of_output(weights: np.ndarray, column: int) -> tuple[np.ndarray, np.ndarray]:
-        order, begins = _ranked(answers[:, column])
+        order, begins = ranks[column]
         own = np.add.reduceat(weights[:, order] * truth[order, column], begins, axis=1)[:, ::-1]  # from the highest answer down
         every = np.add.reduceat(weights[:, order], begins, axis=1)[:, ::-1]
         precision = np.cumsum(own, axis=1) / np.maximum(np.cumsum(every, axis=1), 1)
@@ -68,23 +71,9 @@ def average_precision(truth: np.ndarray, answers: np.ndarray) -> Scores:
     return _over_outputs(of_output, answers.shape[1], 0.0)
 
 
-def kappa(truth: np.ndarray, predicted: np.ndarray, classes: int) -> Scores:
-    """Cohen's kappa with quadratic weights (Cohen 1968, https://doi.org/10.1037/h0026256): 1 where all answers are right, 0 where they are no better than
-    chance with the same frequencies; an answer two classes off counts four times as much as one that is one class off.
-
-    `truth` and `predicted` are int (images,). It is 0 where every image and every answer is of one class.
-    """
-    cells = np.eye(classes**2)[truth * classes + predicted]
-    place = np.arange(classes)
-    distance = (place[:, None] - place) ** 2.0
-
-    def of_all(weights: np.ndarray) -> np.ndarray:
-        counts = (weights @ cells).reshape(-1, classes, classes)
-        off = np.sum(counts * distance, axis=(1, 2))
-        by_chance = np.einsum("di,dj,ij->d", counts.sum(axis=2), counts.sum(axis=1), distance) / counts.sum(axis=(1, 2))
-        return np.where(by_chance > 0, 1 - off / np.where(by_chance > 0, by_chance, 1), 0.0)
-
-    return of_all
+def kappa(truth: np.ndarray, predicted: np.ndarray) -> Scores:
+    """Quadratic kappa (see `metrics.kappa`) of int (images,)."""
+    return lambda weights: metrics.kappa(truth, predicted, weights)
 
 
 def _ranked(answers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -53,7 +53,7 @@ class Multiclass(Task):
         if metric == "accuracy":
             return lambda weights: np.asarray(weights @ right / weights.sum(axis=1))
         if metric == "quadratic_kappa":
-            return kappa(truth, predicted, self.outputs)
+            return kappa(truth, predicted)
         classes = np.arange(answers.shape[1])
         actual, answered = (given[:, None] == classes for given in (truth, predicted))
         hit = actual & right[:, None]

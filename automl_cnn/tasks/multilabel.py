@@ -15,6 +15,7 @@ from automl_cnn.config import Metric
 from automl_cnn.processes import cores
 from automl_cnn.records import Calibration
 from automl_cnn.tasks.draws import area, average_precision, mean_share, photo_draws
+from automl_cnn.tasks.stratify import parts
 from automl_cnn.tasks.task import Linear, Matrix, Miss, Pairs, Scores, Tally, Task
 from automl_cnn.tasks.thresholds import HALF, THRESHOLDS, chosen
 
@@ -139,8 +140,6 @@ class Multilabel(Task):
         return Linear(np.stack(kernel, axis=1).astype(np.float32), np.asarray(bias, np.float32))
 
     def folds(self, truth: np.ndarray, folds: int, *, groups: np.ndarray | None, least: int, seed: int) -> Pairs:
-        from automl_cnn.tasks.stratify import parts
-
         photos = len(truth) if groups is None else len(np.unique(groups))
         if photos < folds or len(truth) < least:
             return []

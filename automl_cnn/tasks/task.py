@@ -105,7 +105,7 @@ class Task(ABC):
 
     @abstractmethod
     def score(self, metric: Metric, truth: np.ndarray, answers: np.ndarray) -> float:
-        """The metric, within 0 to 1; higher is better."""
+        """The metric; higher is better, none above 1."""
 
     @abstractmethod
     def interval(

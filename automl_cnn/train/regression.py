@@ -67,7 +67,7 @@ def regress(
     if not np.isfinite(features).all():
         raise TrialError("the pretrained features are not finite: the weights may be damaged")
     if not task.enough(truth):
-        raise TrialError("the images seen in time are all of one class: raise --budget")
+        raise TrialError(f"the images seen in time are all {task.words.same_kind}: raise --budget")
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # scikit-learn brings it, without types
 
     most = max(ENOUGH, MOST_VALUES // features.shape[1])

@@ -34,7 +34,7 @@ def strips(place):
 
 
 def scores(images=34, decoding=0.001, **right):
-    """What a worker answers: so many images of each way right."""
+    """What a worker answers, given how many images each way has right."""
     of = {fit: Score(n / images, (n / images - 0.1, n / images + 0.1), packed(np.arange(images) < n)) for fit, n in right.items()}
     return Comparison(images, decoding, of)
 

@@ -67,7 +67,7 @@ def test_reading_ends_when_it_is_told_to():
 
 def test_what_cannot_be_learned_from_is_said():
     model, (seen, labels) = network(2), clouds(2)
-    with pytest.raises(TrialError, match="all of one class"):
+    with pytest.raises(TrialError, match="all of the same class"):
         probe.fit(Multiclass(model.output_shape[-1]), model, seen[:30], labels[:30], balanced=False, seed=0)
     with pytest.raises(TrialError, match="not finite"):
         probe.fit(Multiclass(model.output_shape[-1]), model, seen * np.nan, labels, balanced=False, seed=0)

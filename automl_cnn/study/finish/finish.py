@@ -337,7 +337,7 @@ class Finish:
 
     def _baseline(self) -> float:
         """What the same answer to every image would score on the validation images."""
-        return self.dataset.same_answer("val")[self.config.scored_by]
+        return self.dataset.same_answer("val", self.config.scored_by)
 
     def _confusion(self, test: TestScore | None) -> tuple[str, Matrix]:
         """Of the test images, else of the validation images: what was taken for what; empty where that is not known."""
