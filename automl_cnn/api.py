@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from automl_cnn.config import StudyConfig, study_config
 from automl_cnn.data import Dataset, inmemory, prepare, prepare_arrays
-from automl_cnn.data.indicators import indicators_of
 from automl_cnn.errors import DataError
 from automl_cnn.export import bundle
 from automl_cnn.places import store_option
@@ -68,13 +67,8 @@ def held(data: Any, config: StudyConfig, store: Store) -> Dataset:
     for setting in ("columns", "group_by", "labels"):
         if getattr(config, setting) is not None:
             raise DataError(f"{setting} = {getattr(config, setting)}: pictures in memory have no names. Pass a folder, a table, or a data frame with paths.")
-    several = config.task == Multilabel.name
-    images, labels = inmemory.pictures_of(data, several=several)
-    names = None
-    if several:
-        labels, columns = indicators_of(labels)
-        names = [str(label) for label in columns]
-    return prepare_arrays(images, labels, store.cache, **shares, task=config.task, names=names)
+    images, labels = inmemory.pictures_of(data, several=config.task == Multilabel.name)
+    return prepare_arrays(images, labels, store.cache, **shares, task=config.task)
 
 
 def load(model: str | Path, store: str | Path = "automl-cnn-runs") -> Classifier:

@@ -18,9 +18,9 @@ from automl_cnn.data.decode import resize_array
 from automl_cnn.data.decoded import Decoded, Probe, key_of, notes_on_bands, path_of, side_for
 from automl_cnn.data.fit import Fit
 from automl_cnn.data.grouping import Grouping, grouped
+from automl_cnn.data.indicators import label_sets_in
 from automl_cnn.data.inputs import scan_input
 from automl_cnn.data.labels import in_order, labels_of
-from automl_cnn.data.labelsets import label_sets_in
 from automl_cnn.data.levels import CONVENTION, Scale, levels_of_arrays
 from automl_cnn.data.passes import Report
 from automl_cnn.data.pictures import bytes_of, pictures, square

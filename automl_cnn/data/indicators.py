@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
 
 from automl_cnn.data.labels import in_order
-from automl_cnn.data.labelsets import parts_of
+from automl_cnn.data.labelsets import SEPARATOR, LabelSets, joined, parts_of
 from automl_cnn.errors import DataError
 from automl_cnn.text import several
 
@@ -39,6 +40,36 @@ def indicators_of(labels: Any, known: Sequence[Any] | None = None) -> tuple[np.n
     for row, one in enumerate(sets):
         out[row, [place[label] for label in one]] = 1
     return out, order
+
+
+@dataclass(frozen=True)
+class InMemory:
+    """Labels in memory: a cell for each image, as a table would have it, the place of each different cell, these cells in order, and what they mean."""
+
+    cells: list[str]
+    index: tuple[dict[Any, int], tuple[str, ...]]
+    meaning: LabelSets
+
+
+def label_sets_in(labels: Any, names: Sequence[str] | None = None) -> InMemory:
+    """Several labels for each image, in any of the kinds of `indicators_of`; `names` are those of the columns, else the labels' own.
+
+    Raises:
+        DataError: as `indicators_of`; all images have the same labels; the names do not fit, or a name cannot be in a table.
+    """
+    array, own = indicators_of(labels, None if names is None or _array(labels) is not None else names)
+    named = [str(name) for name in (own if names is None else names)]
+    if len(named) != array.shape[1] or len(set(named)) < len(named):
+        raise DataError(f"There are {array.shape[1]} columns of labels and {len(set(named))} different names: expected a name of its own for each.")
+    if bad := [name for name in named if SEPARATOR in name or not name.strip()]:
+        raise DataError(f"There is a label {several(bad)}: expected names that are not empty and have no '{SEPARATOR}' in them.")
+    rows = [tuple(np.flatnonzero(row).tolist()) for row in array]
+    different = tuple(sorted(set(rows)))
+    if len(different) < 2:
+        raise DataError("The labels are the same for every image: expected at least two different sets of labels.")
+    cells = {one: joined(named[label] for label in one) for one in different}
+    index = {cell: number for number, cell in enumerate(cells.values())}
+    return InMemory([cells[row] for row in rows], (index, tuple(cells.values())), LabelSets(tuple(named), different))
 
 
 def _array(labels: Any) -> np.ndarray | None:

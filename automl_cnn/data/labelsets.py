@@ -15,8 +15,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from automl_cnn.data.cells import text_of
 from automl_cnn.data.order import natural
 from automl_cnn.errors import DataError
@@ -98,66 +96,3 @@ def columns_of_zeros_and_ones(rows: Iterable[tuple[int, Mapping[str, Any]]], hea
                 seen[name].add("something else")
     flags = [name for name in heads if seen[name] and seen[name] <= {"0", "1", "true", "false", ""} and seen[name] - {""}]
     return flags if any(seen[name] & YES for name in flags) else []
-
-
-@dataclass(frozen=True)
-class Given:
-    """Labels in memory: a cell for each image, the place of each different cell, in order, with these cells, and what they mean."""
-
-    cells: list[str]
-    index: tuple[dict[Any, int], tuple[str, ...]]
-    meaning: LabelSets
-
-
-def label_sets_in(labels: Any, names: Sequence[str] | None = None) -> Given:
-    """Several labels for each image, as Python has them: an array or a data frame of zeros and ones, or a collection of labels for each image.
-
-    Raises:
-        DataError: they are neither, or there is no label at all.
-    """
-    if hasattr(labels, "columns") and names is None:
-        names = [str(name) for name in labels.columns]
-    array = labels.to_numpy() if hasattr(labels, "to_numpy") else labels
-    if isinstance(array, np.ndarray) and array.ndim == 2:
-        cells, named = cells_of_array(array, names)
-    else:
-        cells, named = [_cell(one, row) for row, one in enumerate(labels)], tuple(map(str, names or ()))
-    different = tuple(sorted(set(cells), key=natural))
-    meaning = label_sets_of(different, "The array of labels")
-    order = named or meaning.names
-    if unknown := [name for name in meaning.names if name not in order]:
-        raise DataError(f"The labels name {several(unknown)}, which are not among the names: {several(order)}.")
-    place = {name: number for number, name in enumerate(order)}
-    sets = tuple(tuple(sorted(place[meaning.names[label]] for label in one)) for one in meaning.sets)
-    return Given(cells, ({cell: number for number, cell in enumerate(different)}, different), LabelSets(tuple(order), sets))
-
-
-def _cell(labels: Any, row: int) -> str:
-    if isinstance(labels, str):
-        return joined(parts_of(labels))
-    if not isinstance(labels, (list, tuple, set, frozenset, np.ndarray)):
-        raise DataError(f"The labels of image {row} are of the type {type(labels).__name__}: expected a list or a set of labels, empty where none applies.")
-    words = [str(label) for label in labels]
-    if bad := next((word for word in words if SEPARATOR in word or not word.strip()), None):
-        raise DataError(f"The labels of image {row} have '{shortened(bad)}' among them: expected names that are not empty and have no '{SEPARATOR}' in them.")
-    return joined(words)
-
-
-def cells_of_array(array: np.ndarray, names: Sequence[str] | None) -> tuple[list[str], tuple[str, ...]]:
-    """An array (images, labels) of zeros and ones as cells, and the names of the labels.
-
-    Raises:
-        DataError: it holds other values, or the names do not fit it.
-    """
-    values = np.asarray(array)
-    if values.ndim != 2 or not values.size:
-        raise DataError(f"The labels have the shape {values.shape}: expected (images, labels), a column of zeros and ones for each label.")
-    if not np.isin(values, (0, 1)).all():
-        odd = values[~np.isin(values, (0, 1))][0].item()
-        raise DataError(f"The labels hold {odd!r}: expected zeros and ones, a column for each label.")
-    named = tuple(map(str, names)) if names is not None else tuple(map(str, range(values.shape[1])))
-    if len(named) != values.shape[1] or len(set(named)) < len(named):
-        raise DataError(f"There are {values.shape[1]} columns of labels and {len(set(named))} different names: expected a name of its own for each.")
-    if any(SEPARATOR in name or not name.strip() for name in named):
-        raise DataError(f"The names of labels are {several(named)}: expected names that are not empty and have no '{SEPARATOR}' in them.")
-    return [joined(name for name, has in zip(named, row, strict=True) if has) for row in values.astype(bool)], named

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from automl_cnn.caveats import IMAGES
-from automl_cnn.export.words import Words, words_of
+from automl_cnn.export.words import Words, rows_of, words_of
 from automl_cnn.facts import Facts
 from automl_cnn.judged import kind, refit_of, scored_splits
 from automl_cnn.records import State, Trial
-from automl_cnn.tasks import of_card
+from automl_cnn.tasks import Task, of_card
 from automl_cnn.tasks.thresholds import HALF, THRESHOLDS
 from automl_cnn.text import inline
 from automl_cnn.transfer import name_of
@@ -83,7 +83,11 @@ def _what(facts: Facts, best: Trial, model: Path | None) -> str:
 
 
 def _words(facts: Facts) -> Words:
-    return words_of(of_card({"classes": (), **facts.data}))
+    return words_of(_task(facts))
+
+
+def _task(facts: Facts) -> Task:
+    return of_card({"classes": (), **facts.data})
 
 
 def _data(facts: Facts) -> str:
@@ -129,7 +133,7 @@ def _classes(facts: Facts) -> str:
         return ""
     matrix, split = (evidence.test_confusion, "test") if evidence.test_confusion else (evidence.confusion, "validation")
     words, known = _words(facts), (facts.result or {}).get("calibration") or {}
-    rows = words.rows(matrix, [str(name) for name in facts.data.get("classes", range(len(matrix)))], known.get(THRESHOLDS) or ())
+    rows = rows_of(_task(facts), matrix, [str(name) for name in facts.data.get("classes", range(len(matrix)))], known.get(THRESHOLDS) or ())
     more = f"\n\n{len(rows) - CLASSES} more {words.outputs} are in the report." if len(rows) > CLASSES else ""
     return f"### {words.heading}, {split} images\n\n" + _table(words.head, rows[:CLASSES]) + more
 

@@ -15,7 +15,7 @@ FEW = 2  # images below which a mistake is not named
 
 @dataclass(frozen=True)
 class Words:
-    """Words and tables of one kind. `found` and `table` are made from the counts of `Task.confusion`, and the names."""
+    """Words of one kind. `worst` makes a sentence of the counts of `Task.confusion`, and the names."""
 
     outputs: str
     does: str  # {number}, {names}
@@ -25,7 +25,6 @@ class Words:
     knows: str
     heading: str
     head: Cells
-    rows: Callable[[Matrix, Sequence[str], Sequence[float]], list[Cells]]
     worst: Callable[[Matrix, Sequence[str]], str]
 
 
@@ -34,22 +33,14 @@ def words_of(task: Task) -> Words:
     return CLASSES if task.exclusive else LABELS
 
 
-def per_class(matrix: Matrix, classes: Sequence[str], thresholds: Sequence[float] = ()) -> list[Cells]:
-    """(class, images, recall, its 95 % interval, precision) in the order of the classes."""
+def rows_of(task: Task, matrix: Matrix, names: Sequence[str], thresholds: Sequence[float] = ()) -> list[Cells]:
+    """(name, images that have it, recall, its 95 % interval, precision) in the order of the outputs; of labels, F1 and threshold too."""
+    cuts = [f"{cut:.2f}" for cut in thresholds] or ["-"] * len(names)
     rows: list[Cells] = []
-    for row, (line, name) in enumerate(zip(matrix, classes, strict=True)):
-        total, answers = sum(line), sum(other[row] for other in matrix)
-        rows.append((name, str(total), *_share(line[row], total), _ratio(line[row], answers)))
-    return rows
-
-
-def per_label(matrix: Matrix, labels: Sequence[str], thresholds: Sequence[float] = ()) -> list[Cells]:
-    """(label, images that have it, recall, its 95 % interval, precision, F1, threshold) in the order of the labels."""
-    rows: list[Cells] = []
-    cuts = [f"{cut:.2f}" for cut in thresholds] or ["-"] * len(labels)
-    for (hits, wrong, missed, _), name, cut in zip(matrix, labels, cuts, strict=True):
-        has, answers = hits + missed, hits + wrong
-        rows.append((name, str(has), *_share(hits, has), _ratio(hits, answers), _ratio(2 * hits, has + answers), cut))
+    for tally, name, cut in zip(task.tallies(matrix), names, cuts, strict=True):
+        low, high = wilson(tally.right, tally.images) if tally.images else (0.0, 1.0)
+        more = () if task.exclusive else (_shown(tally.f1), cut)
+        rows.append((name, str(tally.images), _shown(tally.recall), f"{low:.2f} to {high:.2f}" if tally.images else "", _shown(tally.precision), *more))
     return rows
 
 
@@ -71,15 +62,8 @@ def missed_most(matrix: Matrix, labels: Sequence[str]) -> str:
     return " ".join(filter(None, (first, second)))
 
 
-def _share(part: int, whole: int) -> tuple[str, str]:
-    if not whole:
-        return "-", ""
-    low, high = wilson(part, whole)
-    return f"{part / whole:.2f}", f"{low:.2f} to {high:.2f}"
-
-
-def _ratio(part: int, whole: int) -> str:
-    return f"{part / whole:.2f}" if whole else "-"
+def _shown(share: float | None) -> str:
+    return "-" if share is None else f"{share:.2f}"
 
 
 CLASSES = Words(
@@ -91,7 +75,6 @@ CLASSES = Words(
     knows="It knows these classes only: whatever else it is shown, it names one of them. Set a least confidence below which a person looks.",
     heading="Class by class",
     head=("class", "images", "found", "95 % interval", "right when said"),
-    rows=per_class,
     worst=confused,
 )
 LABELS = Words(
@@ -104,6 +87,5 @@ LABELS = Words(
     "decision on a label.",
     heading="Label by label",
     head=("label", "images that have it", "found", "95 % interval", "right when given", "F1", "threshold"),
-    rows=per_label,
     worst=missed_most,
 )

@@ -14,6 +14,7 @@ from automl_cnn.report import charts
 from automl_cnn.report.numbers import percent
 from automl_cnn.report.parts import NOTHING, Believable, Confusion, Images, Wrong
 from automl_cnn.report.problems import look
+from automl_cnn.tasks import Tally
 
 TABLE = 15  # classes up to which a confusion matrix is a table
 LISTED = 40  # classes up to which all are listed
@@ -38,7 +39,7 @@ def confusion(facts: Facts) -> Confusion | None:
         rows=matrix if len(matrix) <= TABLE else (),
         chart=charts.cells(label, matrix, classes) if len(matrix) > TABLE else NOTHING,
         pairs=tuple((classes[row], classes[column], number, sum(matrix[row])) for row, column, number in pairs[:PAIRS]),
-        per_class=per_class(matrix, classes),
+        per_class=per_class(task_of(facts.data).tallies(matrix), classes),
     )
 
 
@@ -50,16 +51,21 @@ def counted(facts: Facts) -> tuple[Matrix, str]:
     return (evidence.test_confusion, "test") if evidence.test_confusion else (evidence.confusion, "validation")
 
 
-def per_class(matrix: Matrix, classes: Sequence[str]) -> tuple[tuple[str, int, str, str, str], ...]:
+def per_class(tallies: Sequence[Tally], classes: Sequence[str]) -> tuple[tuple[str, int, str, str, str], ...]:
     """(class, images, recall, its 95 % interval, precision), the worst recall first."""
-    rows = []
-    for row, line in enumerate(matrix):
-        total, answers = sum(line), sum(other[row] for other in matrix)
-        low, high = wilson(line[row], total) if total else (0.0, 1.0)
-        recall = line[row] / total if total else math.inf
-        shown = (percent(recall, 0), f"{percent(low, 0)} to {percent(high, 0)}") if total else ("-", "")
-        rows.append((recall, (classes[row], total, *shown, percent(line[row] / answers, 0) if answers else "-")))
-    return tuple(entry for _, entry in sorted(rows, key=lambda item: item[0]))
+    order = sorted(range(len(tallies)), key=lambda number: math.inf if (recall := tallies[number].recall) is None else recall)
+    return tuple((classes[number], tallies[number].images, *recalled(tallies[number]), shown(tallies[number].precision)) for number in order)
+
+
+def recalled(tally: Tally) -> tuple[str, str]:
+    """The recall and its 95 % interval, as text."""
+    low, high = wilson(tally.right, tally.images) if tally.images else (0.0, 1.0)
+    return shown(tally.recall), f"{percent(low, 0)} to {percent(high, 0)}" if tally.images else ""
+
+
+def shown(share: float | None) -> str:
+    """A share in per cent; a dash where there is none."""
+    return "-" if share is None else percent(share, 0)
 
 
 def believable(facts: Facts) -> Believable | None:

@@ -8,9 +8,7 @@ from collections.abc import Sequence
 from automl_cnn.caveats import task_of
 from automl_cnn.facts import Facts
 from automl_cnn.judged import calibration_of, cuts
-from automl_cnn.metrics import wilson
-from automl_cnn.report.images import counted, names_of
-from automl_cnn.report.numbers import percent
+from automl_cnn.report.images import counted, names_of, recalled, shown
 from automl_cnn.report.parts import LabelRow, PerLabel
 from automl_cnn.tasks import Tally
 
@@ -44,13 +42,13 @@ def _tallies(facts: Facts) -> tuple[list[Tally], str]:
 
 
 def _row(name: str, tally: Tally, threshold: float | None) -> LabelRow:
-    low, high = wilson(tally.right, tally.images) if tally.images else (0.0, 1.0)
+    recall, margin = recalled(tally)
     return LabelRow(
         label=name,
         images=tally.images,
-        recall=_share(tally.recall),
-        margin=f"{percent(low, 0)} to {percent(high, 0)}" if tally.images else "",
-        precision=_share(tally.precision),
+        recall=recall,
+        margin=margin,
+        precision=shown(tally.precision),
         f1="-" if tally.f1 is None else f"{tally.f1:.3f}",
         bar=_or(tally.f1, 0.0),
         threshold="-" if threshold is None else f"{threshold:.2f}",
@@ -62,10 +60,6 @@ def _sentence(tallies: Sequence[Tally]) -> str:
     images, answered, right = (sum(getattr(tally, name) for tally in tallies) for name in ("images", "answered", "right"))
     wrong = answered - right
     return f"Of the {images:,} labels that these images have, {right:,} were answered and {images - right:,} missed; {wrong:,} others were answered wrongly."
-
-
-def _share(share: float | None) -> str:
-    return "-" if share is None else percent(share, 0)
 
 
 def _or(number: float | None, other: float) -> float:

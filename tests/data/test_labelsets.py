@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from automl_cnn.data import Dataset, prepare, prepare_arrays
+from automl_cnn.data.indicators import label_sets_in
 from automl_cnn.data.inputs import scan_input
-from automl_cnn.data.labelsets import label_sets_in
 from automl_cnn.data.split_labels import split_labels
 from automl_cnn.data.tables import images_in, scan_table
 from automl_cnn.errors import ConfigError, DataError
@@ -138,13 +138,13 @@ def test_labels_in_python_are_an_array_or_a_list_for_each_image(tmp_path):
 @pytest.mark.parametrize(
     ("labels", "names", "words"),
     [
-        (np.array([[0, 2]]), None, "hold 2: expected zeros and ones"),
-        (np.array([[0, 1]]), ["a"], "2 columns of labels and 1 different names"),
-        (np.array([[0, 1]]), ["a", "a|b"], "have no '|' in them"),
+        (np.array([[0, 2]]), None, "hold 2: expected an array"),
+        (np.array([[0, 1], [1, 0]]), ["a"], "2 columns of labels and 1 different names"),
+        (np.array([[0, 1], [1, 0]]), ["a", "a|b"], "have no '|' in them"),
         ([["cat"], 3], None, "image 1 are of the type int: expected a list or a set"),
-        ([["cat"], ["a|b"]], None, "have 'a|b' among them"),
-        ([[], []], None, "names no label"),
-        ([["cat"], ["cow"]], ["cat", "dog"], "name 'cow', which are not among the names"),
+        ([["cat"], ["a|b"]], None, "a label 'a|b': expected names"),
+        ([[], []], None, "same for every image"),
+        ([["cat"], ["cow"]], ["cat", "dog"], "name 'cow', which the model does not know"),
     ],
 )
 def test_labels_that_cannot_be_used_are_named(labels, names, words):

@@ -10,9 +10,10 @@ import pytest
 from automl_cnn.errors import StoreError
 from automl_cnn.evidence import Bin, Evidence, Mistake
 from automl_cnn.export.card import beside, model_card
-from automl_cnn.export.words import missed_most, per_class, per_label
+from automl_cnn.export.words import missed_most, rows_of
 from automl_cnn.facts import Facts
 from automl_cnn.records import Fidelity, Finding, Refit, State, Trial
+from automl_cnn.tasks import Multiclass, Multilabel
 
 BEST = Trial(
     number=3,
@@ -138,7 +139,7 @@ def test_names_cannot_become_markup():
 
 
 def test_a_class_without_images_has_no_score():
-    assert per_class(((0, 0), (1, 4)), ["a", "b"]) == [("a", "0", "-", "", "0.00"), ("b", "5", "0.80", "0.38 to 0.96", "1.00")]
+    assert rows_of(Multiclass(2), ((0, 0), (1, 4)), ["a", "b"]) == [("a", "0", "-", "", "0.00"), ("b", "5", "0.80", "0.38 to 0.96", "1.00")]
 
 
 LABELS = dataclasses.replace(
@@ -177,7 +178,7 @@ def test_thresholds_of_one_half_are_explained_too():
 
 
 def test_a_label_without_images_has_no_score():
-    assert per_label(((0, 0, 0, 9),), ["a"]) == [("a", "0", "-", "", "-", "-", "-")]
+    assert rows_of(Multilabel(1), ((0, 0, 0, 9),), ["a"]) == [("a", "0", "-", "", "-", "-", "-")]
     assert missed_most(((5, 1, 1, 3),), ["a"]) == ""
 
 
