@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from automl_cnn.caveats import IMAGES
-from automl_cnn.export.words import Words, rows_of, words_of
+from automl_cnn.caveats import images_in, task_of, words_of
+from automl_cnn.export.counts import rows_of, worst
 from automl_cnn.facts import Facts
 from automl_cnn.judged import kind, refit_of, scored_splits
 from automl_cnn.records import State, Trial
-from automl_cnn.tasks import Task, of_card
+from automl_cnn.tasks import of_card
 from automl_cnn.tasks.thresholds import HALF, THRESHOLDS
 from automl_cnn.text import inline
 from automl_cnn.transfer import name_of
@@ -59,8 +59,8 @@ def beside(model: Path, card: Mapping[str, Any]) -> str:
     ]
     title = f"# {plain(str(card.get('study', model.stem)))}"
     known = "The search that made this model left no model card; this is what the model file says of itself."
-    words = words_of(of_card({"classes": (), **card}))
-    classes = f"## {words.outputs.capitalize()}\n\n" + ", ".join(plain(str(name)) for name in card.get("classes", ()))
+    words = of_card({"classes": (), **card}).words
+    classes = f"## {words.many.capitalize()}\n\n" + ", ".join(plain(str(name)) for name in card.get("classes", ()))
     configuration = "## Configuration\n\n" + _table(("parameter", "value"), _configuration(card.get("configuration", {})))
     refit = refit_of(card.get("refit"))
     parts = (title, known, _table(("what", "value"), facts), plain(refit.sentence) if refit else "", classes, configuration)
@@ -72,7 +72,7 @@ def _what(facts: Facts, best: Trial, model: Path | None) -> str:
     color = "gray" if facts.data.get("channels") == 1 else "RGB"
     size = best.configuration.get("resolution", "?")
     named = f"`{model.name}`: " if model else ""
-    words, names = _words(facts), f"{', '.join(map(plain, classes[:20]))}{', …' if len(classes) > 20 else ''}"
+    words, names = words_of(facts.data), f"{', '.join(map(plain, classes[:20]))}{', …' if len(classes) > 20 else ''}"
     task = words.does.format(number=len(classes), names=names) if classes else "classifies images."
     network = f"an ensemble, the mean of the probabilities of {facts.joined}" if facts.members else name_of(best.configuration)
     return (
@@ -82,21 +82,13 @@ def _what(facts: Facts, best: Trial, model: Path | None) -> str:
     )
 
 
-def _words(facts: Facts) -> Words:
-    return words_of(_task(facts))
-
-
-def _task(facts: Facts) -> Task:
-    return of_card({"classes": (), **facts.data})
-
-
 def _data(facts: Facts) -> str:
     data = facts.data
-    counts = {split: number for split, _ in SPLITS if (number := _images(facts, split))}
+    counts = {split: number for split, _ in SPLITS if (number := images_in(facts.data, split))}
     lines = [f"{int(data['images']):,} images" if "images" in data else "The number of images is not known"]
     if counts:
         lines[0] += ": " + ", ".join(f"{counts[split]:,} {words}" for split, words in SPLITS if split in counts)
-    lines[0] += f". They were {_words(facts).dealt}, with copies in one split, unless the folder came split."
+    lines[0] += f". They were {words_of(facts.data).dealt}, with copies in one split, unless the folder came split."
     if data.get("duplicates"):
         lines.append(f"{int(data['duplicates']):,} are exact copies of others.")
     unreadable = len(facts.skipped) or int(data.get("skipped", 0))
@@ -116,7 +108,7 @@ def _scores(facts: Facts, best: Trial) -> str:
     if every is not None and every.score is not None:
         rows.append((f"every image, the recipe in {len(every.scores)} folds", f"{every.images:,}", f"{every.score:.3f}", _span(every.interval)))
     if result.get("baseline") is not None:
-        rows.append((_words(facts).same_answer, _count(facts, "val"), f"{result['baseline']:.3f}", ""))
+        rows.append((f"{task_of(facts.data).words.same}, validation", _count(facts, "val"), f"{result['baseline']:.3f}", ""))
     warnings = "".join(f"\n\n**{plain(text)}**" for text in facts.caveats)
     refit = f"\n\n{plain(facts.refit.sentence)}" if facts.refit else ""
     by_chance = f"\n\n{plain(facts.ahead)}" if facts.ahead else ""
@@ -132,9 +124,9 @@ def _classes(facts: Facts) -> str:
     if evidence is None:
         return ""
     matrix, split = (evidence.test_confusion, "test") if evidence.test_confusion else (evidence.confusion, "validation")
-    words, known = _words(facts), (facts.result or {}).get("calibration") or {}
-    rows = rows_of(_task(facts), matrix, [str(name) for name in facts.data.get("classes", range(len(matrix)))], known.get(THRESHOLDS) or ())
-    more = f"\n\n{len(rows) - CLASSES} more {words.outputs} are in the report." if len(rows) > CLASSES else ""
+    words, known = words_of(facts.data), (facts.result or {}).get("calibration") or {}
+    rows = rows_of(task_of(facts.data), matrix, [str(name) for name in facts.data.get("classes", range(len(matrix)))], known.get(THRESHOLDS) or ())
+    more = f"\n\n{len(rows) - CLASSES} more {words.many} are in the report." if len(rows) > CLASSES else ""
     return f"### {words.heading}, {split} images\n\n" + _table(words.head, rows[:CLASSES]) + more
 
 
@@ -178,7 +170,7 @@ def _findings(facts: Facts, best: Trial) -> str:
 
 
 def _limits(facts: Facts, best: Trial) -> Iterable[str]:
-    words = _words(facts)
+    words = words_of(facts.data)
     yield words.knows
     yield "The scores hold for images like those of this folder, taken in the same way. Other cameras, light or places may do worse: measure there."
     data = facts.data
@@ -187,9 +179,9 @@ def _limits(facts: Facts, best: Trial) -> Iterable[str]:
     if few:
         yield f"Few training images: {', '.join(few[:10])}{', …' if len(few) > 10 else ''}."
     if train and max(train) > 3 * max(1, min(train)):
-        yield f"The {words.outputs} are uneven: the largest has {max(train) / max(1, min(train)):.0f} times the training images of the smallest."
-    if worst := _worst(facts, names):
-        yield worst
+        yield f"The {words.many} are uneven: the largest has {max(train) / max(1, min(train)):.0f} times the training images of the smallest."
+    if most := _worst(facts, names):
+        yield most
     if (facts.result or {}).get("test_score") is None:
         yield "It was not scored on test images; the score by which it was chosen flatters."
     if best.state is State.STOPPED:
@@ -199,7 +191,7 @@ def _limits(facts: Facts, best: Trial) -> Iterable[str]:
 def _worst(facts: Facts, names: Sequence[Any]) -> str:
     """What it gets wrong most often."""
     matrix = () if facts.evidence is None else facts.evidence.test_confusion or facts.evidence.confusion
-    return _words(facts).worst(matrix, [plain(str(name)) for name in names]) if matrix and len(names) == len(matrix) else ""
+    return worst(task_of(facts.data), matrix, [plain(str(name)) for name in names]) if matrix and len(names) == len(matrix) else ""
 
 
 def _found(facts: Facts, best: Trial) -> str:
@@ -228,14 +220,8 @@ def _shown(value: Any) -> str:
 
 
 def _count(facts: Facts, *splits: str) -> str:
-    counts = [_images(facts, split) for split in splits]
+    counts = [images_in(facts.data, split) for split in splits]
     return f"{sum(counts):,}" if all(counts) else "-"
-
-
-def _images(facts: Facts, split: str) -> int:
-    """The images in a split; 0 where that is not known. Of several labels each, the counts of the labels do not sum to it."""
-    known = facts.data.get(IMAGES) or {}
-    return int(known[split]) if split in known else sum(map(int, facts.data.get("splits", {}).get(split) or ()))
 
 
 def _span(interval: Sequence[float] | None, digits: int = 3) -> str:

@@ -42,6 +42,12 @@ class Words:
     by_network: str  # what only a network can check
     full_check: str  # what `automl-cnn check` adds to the check of a search
     also_checked: str
+    does: str  # of a model card: what the network does, with {number} and {names}
+    answers: str
+    dealt: str
+    knows: str
+    heading: str  # of the table with a row for each
+    head: tuple[str, ...]
 
     def count(self, number: int) -> str:
         """`1 label`, `10 labels`."""
@@ -89,6 +95,12 @@ MULTICLASS = Words(
     by_network="labels, outliers and altered copies across classes",
     full_check="checks everything",
     also_checked="checks the labels too",
+    does="tells {number} classes apart: {names}.",
+    answers="a probability for each class, summing to one",
+    dealt="split by class",
+    knows="It knows these classes only: whatever else it is shown, it names one of them. Set a least confidence below which a person looks.",
+    heading="Class by class",
+    head=("class", "images", "found", "95 % interval", "right when said"),
 )
 MULTILABEL = Words(
     one="label",
@@ -123,6 +135,13 @@ MULTILABEL = Words(
     by_network="altered copies with different labels",
     full_check="checks for these copies; the labels themselves are not checked where an image may have several",
     also_checked="looks for altered copies with different labels too",
+    does="finds which of {number} labels apply to an image, none to all of them: {names}.",
+    answers="a probability for each label; a label counts as answered from its threshold on, and several labels may",
+    dealt="split so that every split has its share of each label",
+    knows="It knows these labels only, and says nothing of whatever else an image shows. Look at images whose confidence is low: it is that of the least sure "
+    "decision on a label.",
+    heading="Label by label",
+    head=("label", "images that have it", "found", "95 % interval", "right when given", "F1", "threshold"),
 )
 WORDS: Mapping[str, Words] = {"multiclass": MULTICLASS, "multilabel": MULTILABEL}
 

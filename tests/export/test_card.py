@@ -10,7 +10,7 @@ import pytest
 from automl_cnn.errors import StoreError
 from automl_cnn.evidence import Bin, Evidence, Mistake
 from automl_cnn.export.card import beside, model_card
-from automl_cnn.export.words import missed_most, rows_of
+from automl_cnn.export.counts import missed_most, rows_of
 from automl_cnn.facts import Facts
 from automl_cnn.records import Fidelity, Finding, Refit, State, Trial
 from automl_cnn.tasks import Multiclass, Multilabel
@@ -76,7 +76,7 @@ def test_the_card_tells_data_scores_limits_origin_and_hashes():
     assert "150 images: 110 training, 20 validation, 20 test." in card
     assert "| test, scored once, at the end | 20 | 0.850 | 0.700 to 0.930 |" in card
     assert "| validation, by which it was chosen | 20 | 0.900 | 0.800 to 0.950 |" in card
-    assert "| always the most frequent class, validation | 20 | 0.500 |  |" in card
+    assert "| always answering the most frequent class, validation | 20 | 0.500 |  |" in card
     assert "calibration error went from 0.100 to 0.030" in card
     assert "- overfitting (high): It learns by heart." in card
     assert "Few training images: a\\|b (12)." in card
