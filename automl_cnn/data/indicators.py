@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.sparse import issparse
 
 from automl_cnn.data.labels import in_order
 from automl_cnn.data.labelsets import SEPARATOR, LabelSets, joined, parts_of
@@ -74,7 +73,7 @@ def label_sets_in(labels: Any, names: Sequence[str] | None = None) -> InMemory:
 
 def _array(labels: Any) -> np.ndarray | None:
     """The labels as an array with a row for each image, where they are one."""
-    if issparse(labels):
+    if hasattr(labels, "toarray"):  # a sparse matrix of scipy
         return np.asarray(labels.toarray())
     given = labels.to_numpy() if hasattr(labels, "to_numpy") else labels
     if hasattr(given, "__array__"):
