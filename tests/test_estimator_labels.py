@@ -138,7 +138,7 @@ def test_scikit_learn_knows_what_it_is():
         (Y[:, 0], r"shape \(40,\)"),
         (Y * 2, "hold 2"),
         (Y[:-1], "40 images and 39 labels"),
-        (np.ones((40, 2)), "the same labels"),
+        (np.ones((40, 2)), "the same for every image"),
         ([["a|b"], ["c"]] * 20, r"have no '\|' in them"),
         ([[1], ["1"]] * 20, "different name"),
     ],
