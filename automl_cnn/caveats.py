@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from automl_cnn.config import METRICS
+from automl_cnn.dataset_summary import SAME_ANSWER, counts_of, names_of, task_of
 from automl_cnn.metrics import always, suited
-from automl_cnn.tasks import TASKS, Multiclass, Task, Words
 
 if TYPE_CHECKING:
     from automl_cnn.evidence import Matrix
@@ -15,12 +15,6 @@ if TYPE_CHECKING:
 
 COPIES, COPIES_TEST = "copies", "copies_test"  # what the shares of copies are called in a study's record
 INDEPENDENT = "independent"  # and the numbers of different photos by split
-TASK, IMAGES, SAME_ANSWER, LABELS_EACH = (
-    "task",
-    "images_by_split",
-    "same_answer",
-    "labels_per_image",
-)  # of images with several labels: see `study.identity.summary`
 NAMED = 5  # classes that are named
 TINY = 1e-9
 LEAST = 0.01  # share of copies from which a score is visibly too good
@@ -39,17 +33,17 @@ def leaks(data: Mapping[str, Any]) -> tuple[str, ...]:
 
 def unequal(data: Mapping[str, Any], metric: str) -> tuple[str, ...]:
     """That the classes are unequal, and what the metric makes of it; nothing where they are not."""
-    trained, classes = _of(data, "train"), _classes(data)
+    trained, classes = counts_of(data, "train"), names_of(data)
     if not trained or suited(trained) == "accuracy" or metric not in ("accuracy", "balanced_accuracy"):
         return ()
-    sizes = sorted((sum(counts) for counts in zip(*(_of(data, split) for split in ("train", "val", "test")), strict=True)), reverse=True)
+    sizes = sorted((sum(counts) for counts in zip(*(counts_of(data, split) for split in ("train", "val", "test")), strict=True)), reverse=True)
     ratio = " : ".join(f"{size:,}" for size in sizes) if len(sizes) == 2 else f"{sizes[0]:,} to {sizes[-1]:,} images"
     if metric == "balanced_accuracy":
         return (
             f"The classes are unequal ({ratio}): models are chosen by balanced accuracy, to which every class counts alike; --metric accuracy changes that.",
         )
     most = classes[trained.index(max(trained))]
-    score = always("accuracy", trained, _of(data, "val"))
+    score = always("accuracy", trained, counts_of(data, "val"))
     return (
         f"The classes are unequal ({ratio}): always answering '{most}' has an accuracy of {score:.3f}; --metric balanced_accuracy counts every class alike.",
     )
@@ -65,11 +59,11 @@ def behind(data: Mapping[str, Any], result: StudyResult) -> tuple[str, ...]:
     tested = result.test_score is not None
     words, name = ("test", "test") if tested else ("validation", "val")
     score, span = (result.test_score or 0.0, result.test_interval) if tested else (result.val_score, result.val_interval)
-    trained, metric = _of(data, "train"), next((one for one in METRICS if one == result.metric), METRICS[0])
+    trained, metric = counts_of(data, "train"), next((one for one in METRICS if one == result.metric), METRICS[0])
     bound = without_looking(data, metric, name)
     if bound is None:
         return ()
-    answer = f"always answering '{_classes(data)[trained.index(max(trained))]}'" if SAME_ANSWER not in data else "the same answer to every image"
+    answer = f"always answering '{names_of(data)[trained.index(max(trained))]}'" if SAME_ANSWER not in data else "the same answer to every image"
     what = f"{words} {metric.replace('_', ' ')}"
     if score <= bound + TINY:
         return (f"The model is no better than {answer}: its {what} is {score:.3f}, that of the one answer {bound:.3f}.",)
@@ -84,14 +78,14 @@ def without_looking(data: Mapping[str, Any], metric: str, split: str) -> float |
     if SAME_ANSWER in data:
         score = data[SAME_ANSWER].get(split, {}).get(metric)
         return None if score is None else float(score)
-    trained, counts = _of(data, "train"), _of(data, split)
+    trained, counts = counts_of(data, "train"), counts_of(data, split)
     known = next((one for one in METRICS if one == metric), METRICS[0])
     return always(known, trained, counts) if trained and sum(counts) else None
 
 
 def silent(data: Mapping[str, Any], split: str, confusion: Matrix) -> tuple[str, ...]:
     """The classes that there are images of, but that are never answered."""
-    classes = _classes(data)
+    classes = names_of(data)
     if len(classes) != len(confusion):
         return ()
     never = [f"'{classes[number]}' (0 of {images} right)" for number, images in task_of(data).silent(confusion)]
@@ -99,39 +93,6 @@ def silent(data: Mapping[str, Any], split: str, confusion: Matrix) -> tuple[str,
         return ()
     more = f" and {len(never) - NAMED} more" if len(never) > NAMED else ""
     return (f"Never answered on the {split} images: {', '.join(never[:NAMED])}{more}.",)
-
-
-def task_of(data: Mapping[str, Any]) -> Task:
-    """What a network is asked of a data set in figures: one class for each image, unless it says otherwise."""
-    return TASKS.get(str(data.get(TASK)), Multiclass)(len(_classes(data)))
-
-
-def words_of(data: Mapping[str, Any]) -> Words:
-    """How people read of that."""
-    return task_of(data).words
-
-
-def images_in(data: Mapping[str, Any], split: str) -> int:
-    """How many images a split has: where they have several labels, that is less than all labels together."""
-    known = (data.get(IMAGES) or {}).get(split)
-    return sum(_of(data, split)) if known is None else int(known)
-
-
-def labels_each(data: Mapping[str, Any]) -> tuple[float, str]:
-    """How many labels an image has on average, and how many images have each number of them, in words; empty where images have one class each."""
-    counts = [int(count) for count in data.get(LABELS_EACH) or ()]
-    if not sum(counts):
-        return 0.0, ""
-    mean = sum(number * count for number, count in enumerate(counts)) / sum(counts)
-    return mean, ", ".join(f"{number or 'none'} on {count:,}" for number, count in enumerate(counts) if count)
-
-
-def _of(data: Mapping[str, Any], split: str) -> list[int]:
-    return [int(count) for count in (data.get("splits") or {}).get(split) or ()]
-
-
-def _classes(data: Mapping[str, Any]) -> list[str]:
-    return [str(name) for name in data.get("classes") or ()]
 
 
 def _percent(share: float) -> str:

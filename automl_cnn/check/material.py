@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from automl_cnn.caveats import LABELS_EACH, TASK
 from automl_cnn.check import copies, headers, names
 from automl_cnn.data import Dataset, Source, pixels
 from automl_cnn.data.grouping import by_camera, by_name
 from automl_cnn.data.groups import same_bytes
 from automl_cnn.data.header import Header
 from automl_cnn.data.split import SPLITS
+from automl_cnn.dataset_summary import LABELS_EACH, TASK
 from automl_cnn.judged import metric_name
 from automl_cnn.problems import Case, Problem, many, verb
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from markupsafe import Markup, escape
 
-from automl_cnn.caveats import labels_each, words_of
 from automl_cnn.check.pictures import OTHERS, SHOWN
 from automl_cnn.data import told_apart
+from automl_cnn.dataset_summary import labels_each, words_of
 from automl_cnn.paths import location
 from automl_cnn.problems import Checked
 from automl_cnn.store import atomic_write_text

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from automl_cnn.caveats import labels_each, words_of
 from automl_cnn.cli import backend
 from automl_cnn.cli.console import Text, console, plural, say, write_json
 from automl_cnn.cli.dashboard import STORE, InStore
 from automl_cnn.cli.tables import Folder
+from automl_cnn.dataset_summary import labels_each, words_of
 from automl_cnn.errors import BackendError, ConfigError
 from automl_cnn.paths import address
 from automl_cnn.places import images_place

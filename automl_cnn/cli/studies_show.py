@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import RenderableType
 
-from automl_cnn.caveats import images_in, labels_each, words_of
 from automl_cnn.cli.board import SHOWN, leaderboard
 from automl_cnn.cli.console import Text, console, plural, with_interval, write_json
 from automl_cnn.cli.dashboard import STORE, InStore
@@ -16,6 +15,7 @@ from automl_cnn.cli.front import front_table, models_line
 from automl_cnn.cli.summary import ENDED, crossed, fact, next_commands, pairs, switched_on
 from automl_cnn.cli.tables import Json, StudyName
 from automl_cnn.cli.words import SPLITS
+from automl_cnn.dataset_summary import images_in, labels_each, words_of
 from automl_cnn.judged import metric_name
 from automl_cnn.quantities import bytes_, clock, compact
 from automl_cnn.store import Store

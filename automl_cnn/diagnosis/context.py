@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from automl_cnn.caveats import COPIES, COPIES_TEST, INDEPENDENT, SAME_ANSWER, images_in, task_of, without_looking
+from automl_cnn.caveats import COPIES, COPIES_TEST, INDEPENDENT, without_looking
+from automl_cnn.dataset_summary import SAME_ANSWER, images_in, task_of
 from automl_cnn.records import Trial
 from automl_cnn.tasks import Words
 from automl_cnn.tasks.words import MULTICLASS

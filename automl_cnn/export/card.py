@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from automl_cnn.caveats import images_in, task_of, words_of
+from automl_cnn.dataset_summary import images_in, task_of, words_of
 from automl_cnn.export.counts import rows_of, worst
 from automl_cnn.facts import Facts
 from automl_cnn.judged import kind, refit_of, scored_splits

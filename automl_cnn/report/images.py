@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from automl_cnn.caveats import images_in, labels_each, task_of, words_of
+from automl_cnn.dataset_summary import images_in, labels_each, task_of, words_of
 from automl_cnn.evidence import Matrix, Mistake
 from automl_cnn.facts import Facts
 from automl_cnn.metrics import wilson

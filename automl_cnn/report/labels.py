@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from automl_cnn.caveats import task_of
+from automl_cnn.dataset_summary import task_of
 from automl_cnn.facts import Facts
 from automl_cnn.judged import calibration_of, cuts
 from automl_cnn.report.images import counted, names_of, recalled, shown

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from automl_cnn.caveats import images_in, words_of
+from automl_cnn.dataset_summary import images_in, words_of
 from automl_cnn.evidence import Mistake
 from automl_cnn.facts import Facts
 from automl_cnn.problems import ORDER, Case, Checked, Problem, in_order, many, verb

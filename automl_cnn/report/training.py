@@ -6,7 +6,7 @@ import math
 import statistics
 from collections.abc import Sequence
 
-from automl_cnn.caveats import words_of
+from automl_cnn.dataset_summary import words_of
 from automl_cnn.diagnosis import title
 from automl_cnn.facts import Effect, Facts
 from automl_cnn.quantities import compact

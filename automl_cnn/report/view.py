@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from automl_cnn.caveats import images_in, words_of
+from automl_cnn.dataset_summary import images_in, words_of
 from automl_cnn.diagnosis import title
 from automl_cnn.errors import StoreError
 from automl_cnn.facts import Facts

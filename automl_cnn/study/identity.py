@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import tomli_w
 
-from automl_cnn.caveats import COPIES, COPIES_TEST, IMAGES, INDEPENDENT, LABELS_EACH, SAME_ANSWER, TASK, leaks
+from automl_cnn.caveats import COPIES, COPIES_TEST, INDEPENDENT, leaks
 from automl_cnn.config import StudyConfig, read_toml
 from automl_cnn.data import Dataset, told_apart
 from automl_cnn.data.dataset import SplitName
+from automl_cnn.dataset_summary import IMAGES, LABELS_EACH, SAME_ANSWER, TASK
 from automl_cnn.errors import ConfigError, DataError, StoreError
 from automl_cnn.flags import identity
 from automl_cnn.paths import stored

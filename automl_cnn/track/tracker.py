@@ -14,7 +14,7 @@ from typing import Any, Concatenate, ParamSpec
 import numpy as np
 from filelock import FileLock
 
-from automl_cnn.caveats import IMAGES, LABELS_EACH, task_of
+from automl_cnn.dataset_summary import IMAGES, LABELS_EACH, task_of
 from automl_cnn.diagnosis import Context, diagnose, headline, helped
 from automl_cnn.records import Epoch, State, StudyResult, Trial
 from automl_cnn.store import Store

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from automl_cnn.caveats import images_in
+from automl_cnn.dataset_summary import images_in
 from automl_cnn.judged import kind, metric_name, scored_splits
 from automl_cnn.metrics import wilson
 from automl_cnn.space import Scalar

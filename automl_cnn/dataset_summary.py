@@ -1,0 +1,45 @@
+"""Read the figures of a data set that a study's record holds (see `study.identity.summary`): its task, its images, its labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from automl_cnn.tasks import TASKS, Multiclass, Task, Words
+
+TASK, IMAGES, SAME_ANSWER, LABELS_EACH = "task", "images_by_split", "same_answer", "labels_per_image"  # present only where images have several labels
+
+
+def task_of(data: Mapping[str, Any]) -> Task:
+    """What a network is asked of a data set in figures: one class for each image, unless it says otherwise."""
+    return TASKS.get(str(data.get(TASK)), Multiclass)(len(names_of(data)))
+
+
+def words_of(data: Mapping[str, Any]) -> Words:
+    """The words for the task of a data set in figures."""
+    return task_of(data).words
+
+
+def names_of(data: Mapping[str, Any]) -> list[str]:
+    """The names of the classes or labels."""
+    return [str(name) for name in data.get("classes") or ()]
+
+
+def counts_of(data: Mapping[str, Any], split: str) -> list[int]:
+    """How many images of a split have each class or label; empty where that is not recorded."""
+    return [int(count) for count in (data.get("splits") or {}).get(split) or ()]
+
+
+def images_in(data: Mapping[str, Any], split: str) -> int:
+    """How many images a split has: where they have several labels, that is less than all labels together."""
+    known = (data.get(IMAGES) or {}).get(split)
+    return sum(counts_of(data, split)) if known is None else int(known)
+
+
+def labels_each(data: Mapping[str, Any]) -> tuple[float, str]:
+    """How many labels an image has on average, and how many images have each number of them, in words; empty where images have one class each."""
+    counts = [int(count) for count in data.get(LABELS_EACH) or ()]
+    if not sum(counts):
+        return 0.0, ""
+    mean = sum(number * count for number, count in enumerate(counts)) / sum(counts)
+    return mean, ", ".join(f"{number or 'none'} on {count:,}" for number, count in enumerate(counts) if count)
