@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from automl_cnn.config import StudyConfig, study_config
 from automl_cnn.data import Dataset, inmemory, prepare, prepare_arrays
+from automl_cnn.data.cache import READERS
+from automl_cnn.data.measurements import continuous
 from automl_cnn.errors import DataError
 from automl_cnn.export import bundle
 from automl_cnn.places import store_option
 from automl_cnn.records import StudyResult
 from automl_cnn.store import Store
 from automl_cnn.study.session import run
-from automl_cnn.tasks import Multilabel
+from automl_cnn.tasks import Regression
 
 if TYPE_CHECKING:
     from automl_cnn.export.bundle import Classifier
@@ -30,7 +32,8 @@ def search(data: Any, *, track: bool = True, config: str | Path | None = None, *
     items are (image, label), as PyTorch's. What is in memory is read as a whole, once.
 
     Where images have several labels, a table says so by itself (`cat|dog` in a cell, or a column of zeros and ones for each label); for what is in memory,
-    say `task="multilabel"`: labels are then an array (images, labels) of zeros and ones, or a list or set of labels for each image.
+    say `task="multilabel"`: labels are then an array (images, labels) of zeros and ones, or a list or set of labels for each image. With `task="regression"`
+    they are numbers, (images,) or (images, numbers); floating-point labels that are no whole numbers are taken for such without it.
 
     `settings` are those of `automl_cnn.config.StudyConfig`: budget="10m" (or seconds), trials, seed,
     name, store, architectures=("vgg",), metric="balanced_accuracy"…; `config` is a study.toml they override.
@@ -67,8 +70,10 @@ def held(data: Any, config: StudyConfig, store: Store) -> Dataset:
     for setting in ("columns", "group_by", "labels"):
         if getattr(config, setting) is not None:
             raise DataError(f"{setting} = {getattr(config, setting)}: pictures in memory have no names. Pass a folder, a table, or a data frame with paths.")
-    images, labels = inmemory.pictures_of(data, several=config.task == Multilabel.name)
-    return prepare_arrays(images, labels, store.cache, **shares, task=config.task)
+    raw = data[1] if isinstance(data, (tuple, list)) and len(data) == 2 else None
+    task = config.task or (Regression.name if continuous(raw) else None)
+    images, labels = inmemory.pictures_of(data, several=task in READERS)
+    return prepare_arrays(images, labels, store.cache, **shares, task=task)
 
 
 def load(model: str | Path, store: str | Path = "automl-cnn-runs") -> Classifier:

@@ -16,18 +16,22 @@ from automl_cnn.flags import DATA, DEPLOY, ENGINE, LIMITS, SPACE, Flag
 from automl_cnn.places import moved, store_of, store_path
 from automl_cnn.urls import Url, hidden
 
-Metric = Literal["accuracy", "balanced_accuracy", "f1", "auc", "quadratic_kappa", "mean_average_precision", "micro_f1", "subset_accuracy"]
+Metric = Literal[
+    "accuracy", "balanced_accuracy", "f1", "auc", "quadratic_kappa", "mean_average_precision", "micro_f1", "subset_accuracy", "rmse", "mae", "r2", "spearman"
+]
 Fit = Literal["auto", "squash", "pad", "crop"]  # auto, and those of automl_cnn.data.fit
 METRICS: tuple[Metric, ...] = get_args(Metric)
 OF_CLASSES: tuple[Metric, ...] = ("accuracy", "balanced_accuracy", "f1", "auc")  # where an image has one class; as in automl_cnn.tasks
 OF_LABELS: tuple[Metric, ...] = ("mean_average_precision", "f1", "micro_f1", "subset_accuracy", "auc")  # where it may have several labels
+OF_NUMBERS: tuple[Metric, ...] = ("rmse", "mae", "r2", "spearman")  # where it has numbers
 AUTOMATIC = (
     "Default: accuracy; balanced_accuracy where always answering the most frequent class gets half-way from chance to 1 "
-    "(with two classes, three quarters of the training images); quadratic_kappa with --ordered; mean_average_precision where an image may have several labels."
+    "(with two classes, three quarters of the training images); quadratic_kappa with --ordered; mean_average_precision where an image may have several labels; "
+    "rmse where it has numbers."
 )
 WHAT_IS_BEST = (
     f"What is best: {', '.join(OF_CLASSES)}; of classes with an order, quadratic_kappa too; where an image may have several labels, "
-    f"{', '.join(OF_LABELS)}. {AUTOMATIC}"
+    f"{', '.join(OF_LABELS)}; where it has numbers, {', '.join(OF_NUMBERS)}. {AUTOMATIC}"
 )
 SAMPLERS: dict[str, tuple[str, ...]] = {
     "optuna": ("tpe", "gp", "cmaes", "nsga2", "nsga3", "random"),
@@ -178,10 +182,11 @@ class StudyConfig(BaseModel):
         ),
     ] = "auto"
     task: Annotated[
-        Literal["multiclass", "multilabel"] | None,
+        Literal["multiclass", "multilabel", "regression"] | None,
         Flag(
-            "What is asked: multiclass (one class for each image) or multilabel (any number of labels). Default: multilabel where a table has several labels "
-            "in a cell, as in cat|dog (| alone: none), or no column of labels but one of zeros and ones for each label.",
+            "What is asked: multiclass (one class for each image), multilabel (any number of labels) or regression (one or several numbers). Default: "
+            "multilabel where a table has several labels in a cell, as in cat|dog (| alone: none), or no column of labels but one of zeros and ones for each "
+            "label; regression where labels are numbers that cannot be classes: some are no whole numbers, or most are on fewer than three images.",
             DATA,
             identity=True,
         ),
@@ -201,6 +206,10 @@ class StudyConfig(BaseModel):
     ] = False
     labels: Annotated[File | None, Flag("A list of labels to change and images to leave out, as `automl-cnn check --fix FILE` writes it.", DATA, Path)] = None
     class_weights: Annotated[Literal["auto", "on", "off"], Flag("auto, on or off: weigh rare classes up.", DATA, identity=True)] = "auto"
+    loss: Annotated[
+        Literal["squared", "huber"],
+        Flag("What networks that answer numbers minimize: squared, or huber, which a few numbers far off do not rule.", DATA, identity=True),
+    ] = "squared"
     metric: Annotated[Metric | None, Flag(WHAT_IS_BEST, DATA, identity=True)] = None  # None: what suits the images, see automl_cnn.metrics.suited
     objectives: Annotated[
         Objectives | None,

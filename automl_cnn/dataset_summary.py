@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from automl_cnn.tasks import TASKS, Multiclass, Task, Words
+from automl_cnn.tasks import Task, Words, of_card
 
-TASK, IMAGES, SAME_ANSWER, LABELS_EACH = "task", "images_by_split", "same_answer", "labels_per_image"  # present only where images have several labels
+RIGHT = "right"  # in the scores of the same answer: the share of images that it answers correctly
+TASK, IMAGES, SAME_ANSWER, LABELS_EACH = (
+    "task",
+    "images_by_split",
+    "same_answer",
+    "labels_per_image",
+)  # absent where images have one class each
 
 
 def task_of(data: Mapping[str, Any]) -> Task:
     """What a network is asked of a data set in figures: one class for each image, unless it says otherwise."""
-    return TASKS.get(str(data.get(TASK)), Multiclass)(len(names_of(data)))
+    return of_card({**data, "classes": names_of(data)})
 
 
 def words_of(data: Mapping[str, Any]) -> Words:

@@ -9,9 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from automl_cnn.errors import StoreError
 
 Matrix = tuple[tuple[int, ...], ...]
+Points = tuple[tuple[tuple[float, float], ...], ...]
+MOST_POINTS = 1000  # that a chart shows
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,8 @@ class Mistake:
     heat: str = ""
     truths: tuple[int, ...] = ()  # where images have several labels: those that it has
     answers: tuple[int, ...] = ()  # and those that it was given; `said` is then the label that the confidence is about
+    wanted: tuple[float, ...] = ()  # where images have numbers: those that it has
+    given: tuple[float, ...] = ()  # and those that it was given; `said` is then the number that is the farthest off
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,8 @@ class Evidence:
     raw: tuple[Bin, ...] = ()
     mistakes: tuple[Mistake, ...] = ()
     test_confusion: Matrix = ()
+    points: Points = ()  # where images have numbers: by number, the truth and the answer for each validation image
+    test_points: Points = ()  # and for each test image
     note: str = ""  # what could not be done, in a sentence
     suspects: tuple[Mistake, ...] | None = None  # labels that may be wrong, the most suspect first; None where nobody looked
 
@@ -89,7 +97,17 @@ class Evidence:
                 given[key] = tuple(_made(kind, entry) for entry in given[key])
         for key in ("confusion", "test_confusion"):
             given[key] = tuple(tuple(int(count) for count in row) for row in given.get(key, ()))
+        for key in ("points", "test_points"):
+            given[key] = tuple(tuple((float(truth), float(answer)) for truth, answer in number) for number in given.get(key, ()))
         return cls(**given)
+
+
+def points(truth: np.ndarray, answers: np.ndarray) -> Points:
+    """By number, pairs of truth and answer, of (images, outputs) each: of many images, as many at random as a chart shows."""
+    rows = np.arange(len(truth))
+    if len(rows) > MOST_POINTS:
+        rows = np.sort(np.random.default_rng(0).permutation(rows)[:MOST_POINTS])
+    return tuple(tuple(zip(map(float, truth[rows, one]), map(float, answers[rows, one]), strict=True)) for one in range(truth.shape[1]))
 
 
 def _made(kind: Any, values: Mapping[str, Any]) -> Any:

@@ -269,6 +269,7 @@ class Calibration:
     thresholds: tuple[float, ...] = ()  # of several labels: the probability from which each counts as answered
     f1: float | None = None  # with these thresholds, the macro F1 of validation images that they were not chosen on
     f1_at_half: float | None = None  # the same at one half
+    widths: tuple[float, ...] = ()  # of numbers: half the width of the interval that nine in ten truths lie within, in its unit
 
 
 @dataclass(frozen=True)

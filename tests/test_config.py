@@ -49,8 +49,9 @@ def test_a_file_of_weights_needs_the_name_of_what_is_in_it():
 
 def test_help_names_the_metrics_of_each_task():
     from automl_cnn import config
-    from automl_cnn.tasks import Multiclass, Multilabel
+    from automl_cnn.tasks import Multiclass, Multilabel, Regression
 
     assert Multiclass(2).metrics == config.OF_CLASSES
     assert Multilabel(2).metrics == config.OF_LABELS
-    assert {*config.OF_CLASSES, *config.OF_LABELS, "quadratic_kappa"} == set(config.METRICS)
+    assert Regression(2).metrics == config.OF_NUMBERS
+    assert {*config.OF_CLASSES, *config.OF_LABELS, *config.OF_NUMBERS, "quadratic_kappa"} == set(config.METRICS)

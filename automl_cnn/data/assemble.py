@@ -6,18 +6,20 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from automl_cnn.caveats import COPIES, COPIES_TEST, leaks
 from automl_cnn.data import alike, arrays
-from automl_cnn.data.dataset import Dataset, Skipped, indicators
+from automl_cnn.data.dataset import Dataset, Skipped
 from automl_cnn.data.decoded import Decoded, line_of
 from automl_cnn.data.groups import VERSION as GROUPING
 from automl_cnn.data.groups import groups_of, same_bytes
 from automl_cnn.data.labelsets import LabelSets
 from automl_cnn.data.layout import many
 from automl_cnn.data.levels import CONVENTION
+from automl_cnn.data.numbers import Numbers
 from automl_cnn.data.passes import Passes, Report
 from automl_cnn.data.split import LEAST_EACH, NOWHERE, SPLITS, TRAIN, split, torn
 from automl_cnn.data.split_labels import split_labels
@@ -52,36 +54,42 @@ def assemble(
     splitting: Splitting,
     refused: Sequence[tuple[str, str]] = (),
     families: Sequence[Sequence[int]] = (),
-    label_sets: LabelSets | None = None,
+    meaning: LabelSets | Numbers | None = None,
     ordered: bool = False,
     progress: Report | None = None,
 ) -> Dataset:
     """The data set of `files` (path, class, given split), row by row the pixels in `array`. `families` are rows that must stay on one side of every split.
     `progress` is given how many images are done, of how many.
 
-    `label_sets` says what `classes` mean where images have several labels.
+    `meaning` says what `classes` mean where images have several labels, or numbers.
 
     Raises:
-        DataError: a class has too few images.
+        DataError: a class has too few images, or a number is the same for all training images.
     """
     passes = Passes(progress, len(files), WEIGHTS)
     labels = np.array([label for _, label, _ in files], np.int32)
     given = [name for _, _, name in files]
-    fingerprint = fingerprint_of(files, digests, decoded, label_sets)
+    fingerprint = fingerprint_of(files, digests, decoded, meaning)
     passes.done()
     detailed = decoded.native >= alike.LEAST_SIDE  # smaller pictures, stored a little enlarged, look alike by chance
     stored = None if not detailed else arrays.recall(array, (len(files), decoded.side, decoded.side, decoded.channels))
     pairs = array.parent / f"{fingerprint[:24]}-{decoded.side}.alike{GROUPING}.json"
     groups = groups_of([path for path, _, _ in files], labels, digests, stored, kept=pairs, more=families, progress=passes.part)
     passes.done()
-    has = _has(labels, len(classes), label_sets)
-    names = classes if label_sets is None else label_sets.names
-    words = words_for("multiclass" if label_sets is None else "multilabel")
+    has = _has(labels, len(classes), meaning)
+    names = classes if meaning is None else meaning.parts(labels)
+    words = words_for("multiclass" if meaning is None else meaning.task)
+    alike_rows, alike_names = (has.argmax(axis=1), names) if isinstance(meaning, Numbers) else (labels, classes)
     aside = _doubtful(labels, has, digests, given)
-    several, together = label_sets is not None, bool(families)
+    several, together = isinstance(meaning, LabelSets), bool(families)
     splits = _split(has, digests, given, splitting, names=names, keys=groups.keys, aside=aside, together=together, several=several, report=passes.part)
     passes.done()
-    notes = (*notes, *groups.notes, *_on_torn(torn(labels, groups.keys, given, splits), classes), *_on_doubtful(labels, digests, len(aside), words.twice))
+    notes = (
+        *notes,
+        *groups.notes,
+        *_on_torn(torn(alike_rows, groups.keys, given, splits), alike_names),
+        *_on_doubtful(labels, digests, len(aside), words.twice),
+    )
     why = dict.fromkeys(aside.tolist(), words.elsewhere)
     if splitting.drop_leaks:
         leaking, note = _leaking(has, splits, given, groups.keys, names)
@@ -91,9 +99,9 @@ def assemble(
     made = Dataset(
         name=name,
         folder=folder,
-        classes=names,
+        classes=classes if meaning is None else meaning.names,
         ordered=ordered,
-        label_sets=() if label_sets is None else label_sets.sets,
+        **_kept(meaning, labels[splits == TRAIN]),
         channels=decoded.channels,
         side=decoded.side,
         paths=tuple(path for path, _, _ in files),
@@ -116,7 +124,7 @@ def assemble(
     return replace(made, notes=(*notes, *leaks({COPIES: made.copied("val"), COPIES_TEST: made.copied("test")})))
 
 
-def fingerprint_of(files: Sequence[tuple[str, int, str | None]], digests: Sequence[str], decoded: Decoded, label_sets: LabelSets | None = None) -> str:
+def fingerprint_of(files: Sequence[tuple[str, int, str | None]], digests: Sequence[str], decoded: Decoded, meaning: LabelSets | Numbers | None = None) -> str:
     """What changes with any path, label or byte."""
     fingerprint = hashlib.blake2b(digest_size=16)
     for (path, label, _), digest in zip(files, digests, strict=True):
@@ -125,8 +133,8 @@ def fingerprint_of(files: Sequence[tuple[str, int, str | None]], digests: Sequen
         fingerprint.update(line_of("levels", decoded.levels.as_dict()))
     if decoded.fit != "squash":
         fingerprint.update(line_of("fit", decoded.fit))
-    if label_sets is not None:  # the same sets of other labels are another data set
-        fingerprint.update(line_of("labels", *label_sets.names, *label_sets.sets))
+    if meaning is not None:
+        fingerprint.update(line_of(*meaning.line()))
     return fingerprint.hexdigest()
 
 
@@ -154,11 +162,16 @@ def torn_labels(labels: np.ndarray, digests: Sequence[str]) -> list[list[int]]:
     return [family for family in same_bytes(digests) if len({classes[row] for row in family}) > 1]
 
 
-def _has(labels: np.ndarray, classes: int, label_sets: LabelSets | None) -> np.ndarray:
-    """Which images have which class or label, bool (images, outputs)."""
-    if label_sets is None:
-        return np.asarray(labels[:, None] == np.arange(classes))
-    return np.asarray(indicators(label_sets.sets, len(label_sets.names))[labels] > 0)
+def _has(labels: np.ndarray, classes: int, meaning: LabelSets | Numbers | None) -> np.ndarray:
+    """Which images have which class or label, or are in which part from low to high numbers: bool (images, outputs)."""
+    return np.asarray(labels[:, None] == np.arange(classes)) if meaning is None else meaning.has(labels)
+
+
+def _kept(meaning: LabelSets | Numbers | None, learned: np.ndarray) -> dict[str, Any]:
+    """What a data set keeps of a meaning, of which training images have the rows `learned`."""
+    if isinstance(meaning, Numbers):
+        return {"numbers": meaning.rows, "targets": meaning.targets(learned)}
+    return {} if meaning is None else {"label_sets": meaning.sets}
 
 
 def _doubtful(labels: np.ndarray, has: np.ndarray, digests: Sequence[str], given: Sequence[str | None]) -> np.ndarray:

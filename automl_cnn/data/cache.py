@@ -22,6 +22,7 @@ from automl_cnn.data.indicators import label_sets_in
 from automl_cnn.data.inputs import scan_input
 from automl_cnn.data.labels import in_order, labels_of
 from automl_cnn.data.levels import CONVENTION, Scale, levels_of_arrays
+from automl_cnn.data.measurements import numbers_in
 from automl_cnn.data.passes import Report
 from automl_cnn.data.pictures import bytes_of, pictures, square
 from automl_cnn.data.scan import Scan, told_apart
@@ -29,6 +30,8 @@ from automl_cnn.errors import DataError, ImagesGone
 from automl_cnn.tasks import TaskName
 from automl_cnn.text import readable
 from automl_cnn.urls import Url
+
+READERS = {"multilabel": label_sets_in, "regression": numbers_in}  # of what is in memory, where it is no class
 
 
 def prepare(
@@ -112,7 +115,7 @@ def dataset_of(source: Source, cache: Path, splitting: Splitting = PLAIN, group_
         refused=files.refused,
         splitting=splitting,
         families=families,
-        label_sets=files.label_sets,
+        meaning=files.meaning,
         ordered=files.ordered,
         progress=progress,
     )
@@ -145,7 +148,7 @@ def in_fit(
     digests = [probes[row].digest for row in again.good]
     return replace(
         dataset,
-        fingerprint=fingerprint_of([source.scan.files[row] for row in again.good], digests, decoded, source.scan.label_sets),
+        fingerprint=fingerprint_of([source.scan.files[row] for row in again.good], digests, decoded, source.scan.meaning),
         array=str(path_of(Path(cache), key, decoded.side).resolve()),
         fit=fit,
     )
@@ -187,18 +190,19 @@ def prepare_arrays(
     stored at the median of their shorter sides; `fit` says how they become square. Classes are named str(label), in the labels' own order where they have one.
 
     With `task="multilabel"`, `labels` is an array (images, labels) of zeros and ones whose columns have `names` (default: their numbers), or a sequence
-    with a list, set or tuple of labels for each image.
+    with a list, set or tuple of labels for each image. With `task="regression"`, `labels` is an array (images,) or (images, numbers) of numbers, whose
+    `names` may have a unit in brackets, such as `age (years)`.
 
     Raises:
         DataError: images and labels do not fit together, a label is missing (None or NaN), two labels
             read the same, a single class, too few images in a class; what `levels_of_arrays` and `as_uint8` refuse.
         StoreError: `cache` cannot be written.
     """
-    sets = label_sets_in(labels, names) if task == "multilabel" else None
-    given, values = pictures(images), labels_of(labels) if sets is None else sets.cells
+    held = READERS[task](labels, names) if task in READERS else None
+    given, values = pictures(images), labels_of(labels) if held is None else held.cells
     if len(given) != len(values):
         raise DataError(f"There are {len(given)} images and {len(values)} labels: expected one label per image.")
-    index, classes = _label_index(values) if sets is None else sets.index
+    index, classes = _label_index(values) if held is None else held.index
     levels = CONVENTION.stated(scale).for_files() if scale is not None else levels_of_arrays([given] if isinstance(given, np.ndarray) else given)
     stack = bytes_of(given, levels)
     digests = [hashlib.blake2b(str(picture.shape).encode() + picture.tobytes(), digest_size=16).hexdigest() for picture in stack]
@@ -220,7 +224,7 @@ def prepare_arrays(
         array=path,
         notes=_dark(given, stack),
         splitting=Splitting(seed, val_share, test_share),
-        label_sets=None if sets is None else sets.meaning,
+        meaning=None if held is None else held.meaning,
     )
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from automl_cnn.data.labelsets import LabelSets, joined, label_sets_of, parts_of
 from automl_cnn.data.layout import many
+from automl_cnn.data.numbers import Numbers, numbers_of, row_of
 from automl_cnn.data.order import natural
 from automl_cnn.data.rows import delimited
 from automl_cnn.data.scan import Scan
@@ -88,7 +89,7 @@ def corrected(files: Scan, corrections: Sequence[Correction], place: Path) -> Sc
     kept = tuple((files.files[row][0], index[cell], files.files[row][2]) for row, cell in zip(rows, cells, strict=True))
     note = f"{place.name} changed the labels of {many(len(changed), 'image')} and left {many(len(excluded), 'image')} out."
     groups = tuple(files.groups[row] for row in rows) if files.groups else ()
-    return replace(files, files=kept, groups=groups, notes=(*files.notes, note), classes=classes, label_sets=sets)
+    return replace(files, files=kept, groups=groups, notes=(*files.notes, note), classes=classes, meaning=sets)
 
 
 def _cell(files: Scan, one: Correction, where: str) -> str:
@@ -97,30 +98,37 @@ def _cell(files: Scan, one: Correction, where: str) -> str:
     Raises:
         DataError: there is no such class, or no such label.
     """
+    if isinstance(files.meaning, Numbers):
+        row_of(one.label, len(files.meaning.names), where)
+        return one.label
     known, words = files.classes, MULTICLASS
     wanted: tuple[str, ...] = (one.label,)
-    if files.label_sets is not None:
-        known, words, wanted = files.label_sets.names, MULTILABEL, parts_of(one.label)
+    if files.meaning is not None:
+        known, words, wanted = files.meaning.names, MULTILABEL, parts_of(one.label)
         if not one.label:
             raise DataError(f"{where}: expected the new labels, as in cat|dog, or | where none applies.")
     for name in wanted:
         if name not in known:
             raise DataError(f"{where}: there is no {words.one} '{shortened(name)}'.{_near(name, known)} The {words.many}: {several(known)}.")
-    return one.label if files.label_sets is None else joined(wanted)
+    return one.label if files.meaning is None else joined(wanted)
 
 
-def _meaning(files: Scan, cells: Sequence[str], place: Path) -> tuple[tuple[str, ...], LabelSets | None]:
-    """The classes of the images that are left, all of them as before; of several labels, the sets of them, which may be others.
+def _meaning(files: Scan, cells: Sequence[str], place: Path) -> tuple[tuple[str, ...], LabelSets | Numbers | None]:
+    """The classes of the images that are left, all of them as before; of several labels, the sets of them, and of numbers, their rows, which may be others.
 
     Raises:
         DataError: a class or a label has no image any more.
     """
-    if files.label_sets is None:
+    sets: LabelSets | Numbers | None
+    if isinstance(files.meaning, Numbers):
+        classes = tuple(sorted(set(cells), key=natural))
+        return classes, numbers_of(classes, files.meaning.heads, f"The list {place}")
+    if files.meaning is None:
         empty, classes, sets = set(files.classes) - set(cells), files.classes, None
         advice = "remove the class's folder"
     else:
         left = {name for cell in cells for name in parts_of(cell)}
-        empty, advice = set(files.label_sets.names) - left, "leave the label out of the table"
+        empty, advice = set(files.meaning.names) - left, "leave the label out of the table"
         classes = tuple(sorted(set(cells), key=natural))
         sets = None if empty else label_sets_of(classes, f"The list {place}")
     if empty:

@@ -15,12 +15,13 @@ import numpy as np
 
 from automl_cnn.config import Metric
 from automl_cnn.data.fit import Fit
-from automl_cnn.data.labelsets import NONE, SEPARATOR
+from automl_cnn.data.labelsets import NONE, SEPARATOR, indicators
 from automl_cnn.data.levels import CONVENTION, Levels
+from automl_cnn.data.numbers import written
 from automl_cnn.data.place import found_array, kept_array
 from automl_cnn.data.split import SPLITS
 from automl_cnn.errors import DataError
-from automl_cnn.tasks import Multiclass, Multilabel, Task
+from automl_cnn.tasks import Multiclass, Multilabel, Regression, Target, Task
 
 EARLIER: dict[str, Any] = {
     "fit": "squash",
@@ -30,6 +31,8 @@ EARLIER: dict[str, Any] = {
     "own_test": False,
     "label_sets": (),
     "ordered": False,
+    "numbers": (),
+    "targets": (),
 }  # in a file of an earlier version
 SplitName = Literal["train", "val", "test"]
 
@@ -57,7 +60,7 @@ class Dataset:
     channels: int  # 1 where every image is gray, else 3
     side: int
     paths: tuple[str, ...]
-    labels: np.ndarray  # int32 (n,): the class; of several labels for an image, its place in `label_sets`
+    labels: np.ndarray  # int32 (n,): the class; of several labels or numbers for an image, its place in `label_sets` or `numbers`
     splits: np.ndarray  # int8 (n,): 0 train, 1 val, 2 test
     fingerprint: str
     array: str
@@ -73,6 +76,8 @@ class Dataset:
     own_test: bool = False  # whether the test images came as a split of their own, and were not drawn from the others
     ordered: bool = False  # whether the classes are given from the lowest to the highest
     label_sets: tuple[tuple[int, ...], ...] = ()  # where images have several labels: the different sets of them, as places in `classes`
+    numbers: tuple[tuple[float, ...], ...] = ()  # where images have numbers: the different rows of them, a number for each of `classes`
+    targets: tuple[Target, ...] = ()  # and what these are
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -83,17 +88,15 @@ class Dataset:
 
     @property
     def label_names(self) -> tuple[str, ...]:
-        """A name for each value of `labels`: the classes, or the sets of labels, such as `cat|dog`."""
+        """A name for each value of `labels`: the classes, the sets of labels, such as `cat|dog`, or the numbers."""
+        if self.numbers:
+            return tuple(SEPARATOR.join(map(written, row)) for row in self.numbers)
         return tuple(SEPARATOR.join(self.classes[label] for label in one) or NONE for one in self.label_sets) or self.classes
 
-    @property
+    @cached_property
     def strata(self) -> np.ndarray:
-        """What any part of the images should have its share of, int (images,): their classes; of several labels, the rarest of each image."""
-        if not self.label_sets:
-            return self.labels
-        has = self.truth(np.arange(len(self)))
-        rarity = np.where(has > 0, has.sum(axis=0), len(self) + 1)
-        return np.asarray(np.where(has.any(axis=1), rarity.argmin(axis=1), has.shape[1]), np.int32)
+        """What any part of the images should have its share of, int (images,): their classes, the rarest label of each, or low and high numbers alike."""
+        return self.task.strata(self.truth(np.arange(len(self))))
 
     @property
     def labels_each(self) -> tuple[int, ...]:
@@ -105,24 +108,29 @@ class Dataset:
     @property
     def task(self) -> Task:
         """What a network is asked about these images."""
+        if self.numbers:
+            return Regression(len(self.classes), self.targets)
         return Multilabel(len(self.classes)) if self.label_sets else Multiclass(len(self.classes), self.ordered)
 
     def truth(self, rows: np.ndarray) -> np.ndarray:
-        """What is known of the images in `rows`, as the task takes it: their classes, int (rows,), or their labels, uint8 (rows, labels)."""
-        return np.asarray(self._indicators[self.labels[rows]] if self.label_sets else self.labels[rows])
+        """What is known of the images in `rows`, as the task takes it: their classes, int (rows,), their labels, uint8 (rows, labels), or their numbers,
+        float64 (rows, numbers)."""
+        return np.asarray(self.labels[rows] if self._meaning is None else self._meaning[self.labels[rows]])
 
     def counts(self, split: SplitName) -> np.ndarray:
         """How many images of each class or label a split holds, int64 (classes,)."""
         return self.of_each(self.rows(split))
 
     @cached_property
-    def _indicators(self) -> np.ndarray:
-        """The label sets as rows of zeros and ones, made once: every batch of a training asks for some."""
-        return indicators(self.label_sets, len(self.classes))
+    def _meaning(self) -> np.ndarray | None:
+        """What each value of `labels` stands for where it is no class, made once: every batch of a training asks for some."""
+        if self.numbers:
+            return np.array(self.numbers, np.float64)
+        return indicators(self.label_sets, len(self.classes)) if self.label_sets else None
 
     def of_each(self, rows: np.ndarray) -> np.ndarray:
-        """How many of the images in `rows` have each class or label, int64 (classes,)."""
-        return np.asarray(self.task.targets(self.truth(rows)).sum(axis=0), np.int64)
+        """How many of the images in `rows` have each class, label or number, int64 (classes,)."""
+        return self.task.counted(self.truth(rows))
 
     def same_answer(self, split: SplitName, metric: Metric) -> float:
         """The score of giving every image of a split the same answer, which the training images choose."""
@@ -156,10 +164,9 @@ class Dataset:
         """Write one JSON file; whoever reads it sees the old one or the new one, never a part."""
         own = {"labels": self.labels.tolist(), "splits": self.splits.tolist(), "levels": self.levels.as_dict(), "array": kept_array(self.array, Path(path))}
         values = {**asdict(self), **own}
-        if not self.label_sets:
-            del values["label_sets"]  # so that earlier versions can read the file
-        if not self.ordered:
-            del values["ordered"]
+        for name in ("label_sets", "numbers", "targets", "ordered"):
+            if not values[name]:
+                del values[name]  # so that earlier versions can read the file
         write_atomically(Path(path), json.dumps(values).encode())
 
     @classmethod
@@ -177,6 +184,8 @@ class Dataset:
             values["labels"] = np.array(values["labels"], np.int32)
             values["splits"] = np.array(values["splits"], np.int8)
             values["label_sets"] = tuple(tuple(int(label) for label in one) for one in values["label_sets"])
+            values["numbers"] = tuple(tuple(float(number) for number in one) for one in values["numbers"])
+            values["targets"] = tuple(Target(**one) for one in values["targets"])
             values["aside"] = tuple((int(row), str(why)) for row, why in values["aside"])
             values["skipped"] = tuple(Skipped(**skipped) for skipped in values["skipped"])
             values["array"] = found_array(str(values["array"]), Path(path))
@@ -185,14 +194,6 @@ class Dataset:
             raise DataError(f"The data set's description {path} cannot be read: {error.strerror}. Run the search again to write it again.") from None
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError, DataError):  # deeply nested JSON is no data set either
             raise DataError(f"{path} is no data set's description, as `Dataset.save` writes it. Run the search again to write it again.") from None
-
-
-def indicators(label_sets: tuple[tuple[int, ...], ...], labels: int) -> np.ndarray:
-    """Sets of labels as rows of zeros and ones, uint8 (sets, labels)."""
-    out = np.zeros((len(label_sets), labels), np.uint8)
-    for row, members in enumerate(label_sets):
-        out[row, list(members)] = 1
-    return out
 
 
 def write_atomically(path: Path, content: bytes) -> None:

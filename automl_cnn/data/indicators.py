@@ -10,6 +10,7 @@ import numpy as np
 
 from automl_cnn.data.labels import in_order
 from automl_cnn.data.labelsets import SEPARATOR, LabelSets, joined, parts_of
+from automl_cnn.data.numbers import Numbers
 from automl_cnn.errors import DataError
 from automl_cnn.text import several
 
@@ -47,7 +48,7 @@ class InMemory:
 
     cells: list[str]
     index: tuple[dict[Any, int], tuple[str, ...]]
-    meaning: LabelSets
+    meaning: LabelSets | Numbers
 
 
 def label_sets_in(labels: Any, names: Sequence[str] | None = None) -> InMemory:

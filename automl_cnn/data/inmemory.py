@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from automl_cnn.data import tables
 from automl_cnn.data.labels import labels_of
 from automl_cnn.data.pictures import COLUMN
-from automl_cnn.data.rows import Rows
+from automl_cnn.data.rows import Reading, Rows
 from automl_cnn.data.scan import Scan
 from automl_cnn.errors import DataError
 from automl_cnn.tasks import TaskName
@@ -36,12 +36,16 @@ def files_of(frame: Any, columns: str | None = None, task: TaskName | None = Non
     heads = [str(name) for name in frame.columns]
     if COLUMN in heads and columns is None and len(frame) and not isinstance(frame[COLUMN].iloc[0], str):
         return None
-    rows = ((number, dict(zip(heads, row, strict=True))) for number, row in enumerate(frame.itertuples(index=False, name=None), 1))
-    return tables.scan_rows(Path("the data frame"), Rows(tuple(heads), lambda names: rows), columns=columns, base=Path.cwd(), task=task)
+
+    def rows(names: Collection[str]) -> Reading:
+        return ((number, dict(zip(heads, row, strict=True))) for number, row in enumerate(frame.itertuples(index=False, name=None), 1))
+
+    return tables.scan_rows(Path("the data frame"), Rows(tuple(heads), rows), columns=columns, base=Path.cwd(), task=task)
 
 
 def pictures_of(data: Any, *, several: bool = False) -> tuple[Any, Any]:
-    """Pictures, as `automl_cnn.data.prepare_arrays` takes them, and a label for each; where images have `several`, what `indicators_of` takes.
+    """Pictures, as `automl_cnn.data.prepare_arrays` takes them, and a label for each; where images have `several`, or
+    numbers, what `indicators_of` and `numbers_in` take.
 
     Raises:
         DataError: it is none of the kinds that hold both.

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from automl_cnn.data import archives, elsewhere, tables, unpacked
 from automl_cnn.data.downloads import Progress
+from automl_cnn.data.numbers import NAME, all_numbers, numbers_of
 from automl_cnn.data.rows import SUFFIXES
 from automl_cnn.data.scan import Scan, scan
 from automl_cnn.data.walk import Listed
@@ -58,7 +59,14 @@ def _of_task(files: Scan, task: TaskName | None) -> Scan:
     Raises:
         ConfigError: they cannot.
     """
-    if task == "multilabel" and files.label_sets is None:
+    if task == NAME and files.meaning is None:
+        if not all_numbers(files.classes):
+            raise ConfigError(
+                f"--task {NAME}: {files.shown} has folders that are not named after numbers. Expected a table with the columns path and value, with a number "
+                "in each row, or folders such as 20, 21.5 and 30."
+            )
+        return replace(files, meaning=numbers_of(files.classes, ("number",), files.shown))
+    if task == "multilabel" and files.meaning is None:
         raise ConfigError(
             f"--task multilabel: {files.shown} has one folder for each class, so that every image has one label. Expected a table with the columns path "
             "and label, with several labels in a cell as in cat|dog."

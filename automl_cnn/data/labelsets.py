@@ -15,6 +15,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from automl_cnn.data.cells import text_of
 from automl_cnn.data.order import natural
 from automl_cnn.errors import DataError
@@ -22,6 +24,7 @@ from automl_cnn.paths import shortened
 from automl_cnn.tasks import TaskName
 from automl_cnn.text import several
 
+NAME: TaskName = "multilabel"
 SEPARATOR, NONE = "|", "(no label)"  # between the labels of an image, and what stands for an empty set of them
 YES, NO = frozenset({"1", "true", "yes"}), frozenset({"0", "false", "no"})
 PEEKED = 1000  # rows by which columns of zeros and ones are known
@@ -34,6 +37,28 @@ class LabelSets:
 
     names: tuple[str, ...]
     sets: tuple[tuple[int, ...], ...]
+
+    task = NAME
+
+    def has(self, labels: np.ndarray) -> np.ndarray:
+        """Which images, whose sets are `labels` (images,), have which label, bool (images, labels)."""
+        return np.asarray(indicators(self.sets, len(self.names))[labels] > 0)
+
+    def parts(self, labels: np.ndarray) -> tuple[str, ...]:
+        """The names of these columns."""
+        return self.names
+
+    def line(self) -> tuple[Any, ...]:
+        """What changes with any of it: the same sets of other labels are another data set."""
+        return ("labels", *self.names, *self.sets)
+
+
+def indicators(label_sets: tuple[tuple[int, ...], ...], labels: int) -> np.ndarray:
+    """Sets of labels as rows of zeros and ones, uint8 (sets, labels)."""
+    out = np.zeros((len(label_sets), labels), np.uint8)
+    for row, members in enumerate(label_sets):
+        out[row, list(members)] = 1
+    return out
 
 
 def parts_of(text: str) -> tuple[str, ...]:
@@ -48,7 +73,7 @@ def joined(labels: Iterable[str]) -> str:
 
 def several_labels(cells: Iterable[str], task: TaskName | None) -> bool:
     """Whether cells hold several labels each: by the task, or because one of them does."""
-    return task == "multilabel" or (task is None and any(SEPARATOR in cell for cell in cells))
+    return task == NAME or (task is None and any(SEPARATOR in cell for cell in cells))
 
 
 def label_sets_of(cells: Sequence[str], where: str) -> LabelSets:

@@ -15,10 +15,12 @@ from pathlib import Path
 from automl_cnn.data import kinds
 from automl_cnn.data.labelsets import LabelSets
 from automl_cnn.data.layout import Layout, Split, classes_of_splits, many, normal
+from automl_cnn.data.numbers import Numbers
 from automl_cnn.data.order import natural
 from automl_cnn.data.walk import Folder, Listed, walk
 from automl_cnn.errors import ConfigError, DataError
 from automl_cnn.paths import because, shortened
+from automl_cnn.tasks import words_for
 from automl_cnn.text import inline, readable, several
 from automl_cnn.urls import Url
 
@@ -38,7 +40,7 @@ class Scan:
     source: Path | None = None  # the table that lists them, where the user named one
     groups: tuple[str, ...] = ()  # by file, what it shares with others, where a table says so
     ordered: bool = False  # whether `classes` are from the lowest to the highest
-    label_sets: LabelSets | None = None  # what `classes` mean, where images have several labels
+    meaning: LabelSets | Numbers | None = None  # what `classes` mean, where images have several labels or numbers
     url: Url | None = None  # where the user says that they are, if `folder` is a copy
 
     @property
@@ -53,8 +55,8 @@ def in_order(files: Scan, classes: Sequence[str]) -> Scan:
     Raises:
         ConfigError: these are not the classes, each once.
     """
-    if files.label_sets is not None:
-        raise ConfigError("--ordered names classes from the lowest to the highest, but these images have several labels each. Leave it out.")
+    if files.meaning is not None:
+        raise ConfigError(f"--ordered names classes from the lowest to the highest, but these images have {words_for(files.meaning.task).each}. Leave it out.")
     given = [str(name) for name in classes]
     missing, unknown = [name for name in files.classes if name not in given], [name for name in given if name not in files.classes]
     if missing or unknown or len(set(given)) < len(given):

@@ -13,15 +13,17 @@ from __future__ import annotations
 import difflib
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from automl_cnn.data import embedded
 from automl_cnn.data.cells import path_within, text_of
 from automl_cnn.data.labelsets import SEPARATOR, LabelSets, columns_of_zeros_and_ones, joined, label_of, label_sets_of, parts_of, several_labels
 from automl_cnn.data.layout import many, normal
+from automl_cnn.data.numbers import NAME, Numbers, are_numbers, cell_of, columns_of_numbers, numbers_of
 from automl_cnn.data.order import natural
 from automl_cnn.data.roles import part_of
 from automl_cnn.data.rows import MOST_ROWS, SUFFIXES, Row, Rows, rows_of
@@ -35,12 +37,13 @@ METADATA = "metadata"  # the name, without suffix, of a table that describes the
 ROLES = ("path", "label", "split", "group", "weight")
 NAMES = {  # what a column may be called, in small letters
     "path": ("path", "file", "filename", "file_name", "filepath", "file_path", "image", "image_path", "img", "img_path"),
-    "label": ("label", "class", "category", "target", "label_name", "class_name"),
+    "label": ("label", "class", "category", "target", "value", "label_name", "class_name"),
     "split": ("split", "subset", "partition"),
     "group": ("group", "group_id"),
     "weight": ("weight", "sample_weight"),
 }
 NO_SPLIT = "none"  # in place of a split, of an image that is left out: as `split.csv` has it
+Joiner = Callable[[Mapping[str, Any], Sequence[str]], str]
 LEAST_FLAGS = 2  # columns of zeros and ones that stand for the labels unasked
 _SHOWN = 5
 
@@ -79,7 +82,7 @@ def scan_table(
             or fewer than two classes.
         ConfigError: `columns` is no list of that form, or names a column that is not there.
     """
-    return scan_rows(table, rows_of(table), columns=with_flags(table, columns), cache=cache, above=above, task=task, claim=claim)
+    return scan_rows(table, rows_of(table), columns=with_flags(table, columns, task), cache=cache, above=above, task=task, claim=claim)
 
 
 def scan_rows(
@@ -101,24 +104,47 @@ def scan_rows(
     values = given.of(_all(chosen))
     place, values = (base, values) if base is not None else embedded.written(table, values, chosen["path"], cache, claim=claim)
     with closing(values):
-        files, notes = _labeled(table, _checked(table, values, chosen, place, above))
-    several_each = several_labels((row.label for row in files), task)
-    if several_each:
-        files = [replace(row, label=joined(parts_of(row.label))) for row in files]
-    classes = tuple(sorted({row.label for row in files}, key=natural))
-    sets = label_sets_of(classes, f"The table {table}") if several_each else None
-    if sets is None and len(classes) < 2:
+        join = _joiner(lambda: given if base is not None else rows_of(table), chosen, task)
+        files, notes = _labeled(table, _checked(table, values, chosen, place, above, join))
+    files, classes, meaning = _meant(table, files, label_columns(chosen), NAME if join is cell_of else task)
+    if meaning is None and len(classes) < 2:
         only = f"names a single class, '{shortened(classes[0])}': expected at least two" if classes else "has no row with a label"
         raise DataError(f"The table {table} {only}.")
-    notes += _twins(table, classes if sets is None else sets.names)
+    if not isinstance(meaning, Numbers):
+        notes += _twins(table, classes if meaning is None else meaning.names)
     if "weight" in chosen:
         notes.append(f"The column '{shortened(chosen['weight'])}' was not used: images are not weighted one by one.")
     index = {name: number for number, name in enumerate(classes)}
     order = sorted(files, key=lambda row: (index[row.label], natural(row.path)))
     listed = tuple((row.path, index[row.label], _split(table, row)) for row in order)
-    _refuse_gaps(table, classes, listed, sets)
+    _refuse_gaps(table, classes, listed, meaning)
     groups = tuple(row.group for row in order) if any(row.group for row in order) else ()
-    return Scan(place, classes, listed, tuple(map(readable, notes)), source=table if base is None else None, groups=groups, label_sets=sets)
+    return Scan(place, classes, listed, tuple(map(readable, notes)), source=table if base is None else None, groups=groups, meaning=meaning)
+
+
+def _meant(table: Path, rows: list[_Row], heads: Sequence[str], task: TaskName | None) -> tuple[list[_Row], tuple[str, ...], LabelSets | Numbers | None]:
+    """The rows with their labels in one form, the different labels, and what these mean where they are no classes."""
+    cells, where = [row.label for row in rows], f"The table {table}"
+    several_each = several_labels(cells, task)
+    if several_each:
+        rows = [replace(row, label=joined(parts_of(row.label))) for row in rows]
+    classes = tuple(sorted({row.label for row in rows}, key=natural))
+    if several_each:
+        return rows, classes, label_sets_of(classes, where)
+    return rows, classes, numbers_of(classes, heads, where) if are_numbers(cells, task) else None
+
+
+def _joiner(again: Callable[[], Rows], chosen: Mapping[str, str], task: TaskName | None) -> Joiner:
+    """What makes one cell of several columns: columns of zeros and ones say which labels apply, any others hold numbers. `again` reads the table from its
+    first row.
+    """
+    columns = label_columns(chosen)
+    if len(columns) < LEAST_FLAGS or task == "multilabel":
+        return label_of
+    if task == NAME:
+        return cell_of
+    with closing(again().of(columns)) as rows:
+        return label_of if set(columns_of_zeros_and_ones(rows, columns)) == set(columns) or task is not None else cell_of
 
 
 def has_labels(table: Path, columns: str | None = None) -> bool:
@@ -147,7 +173,7 @@ def images_in(
     chosen = _columns(table, given.heads, with_flags(table, columns), needed=("path",))
     place, values = embedded.written(table, given.of(_all(chosen)), chosen["path"], cache, claim=claim)
     with closing(values):
-        return place, {row.path: row.label for row in _checked(table, values, chosen, place, above)}
+        return place, {row.path: row.label for row in _checked(table, values, chosen, place, above, _joiner(lambda: rows_of(table), chosen, None))}
 
 
 def paths_in(table: Path, columns: str | None = None, *, above: str = "") -> list[str]:
@@ -196,8 +222,8 @@ def _columns(table: Path, heads: Sequence[str], given: str | None, needed: Seque
     return chosen
 
 
-def _checked(table: Path, values: Iterator[Row], chosen: Mapping[str, str], base: Path, above: str) -> Iterator[_Row]:
-    """The rows as they come, their paths relative to the folder `base`, whose URL is `above` where it is a copy.
+def _checked(table: Path, values: Iterator[Row], chosen: Mapping[str, str], base: Path, above: str, join: Joiner = label_of) -> Iterator[_Row]:  # noqa: PLR0917
+    """The rows as they come, their paths relative to the folder `base`, whose URL is `above` where it is a copy. `join` makes one cell of several columns.
 
     Raises:
         DataError: there is none, or one that cannot be used.
@@ -212,7 +238,7 @@ def _checked(table: Path, values: Iterator[Row], chosen: Mapping[str, str], base
         try:
             cells = {role: _listed(given.get(name)) if role == "label" else text_of(given.get(name), role) for role, name in wanted.items()}
             if flags:
-                cells["label"] = label_of(given, flags)
+                cells["label"] = join(given, flags)
             path = path_within(cells.pop("path"), base, above)
         except DataError as error:
             raise DataError(f"Line {line} of {table}: {error}.") from None
@@ -221,8 +247,9 @@ def _checked(table: Path, values: Iterator[Row], chosen: Mapping[str, str], base
         raise DataError(f"The table {table} has no rows: expected one for each image, with the columns path and label.")
 
 
-def with_flags(table: Path, columns: str | None) -> str | None:
-    """`columns` with the labels' own columns, where a table has a column of zeros and ones for each label and none for the label.
+def with_flags(table: Path, columns: str | None, task: TaskName | None = None) -> str | None:
+    """`columns` with the labels' own columns, where a table has none for the label, but a column of zeros and ones for each label, or columns of numbers
+    and these are asked for.
 
     Raises:
         DataError: the table cannot be read.
@@ -234,21 +261,27 @@ def with_flags(table: Path, columns: str | None) -> str | None:
     if any(head.strip().casefold() in NAMES["label"] for head in heads):
         return columns
     others = [head for head in heads if head.strip().casefold() not in named and not set(head) & {SEPARATOR, ",", "="} and heads.count(head) == 1]
-    if len(others) < LEAST_FLAGS:
+    least = 1 if task == NAME else LEAST_FLAGS
+    if len(others) < least:
         return columns
     with closing(rows_of(table).of(others)) as rows:
-        flags = columns_of_zeros_and_ones(rows, others)
-    return columns if len(flags) < LEAST_FLAGS else ",".join(filter(None, (columns, f"label={SEPARATOR.join(flags)}")))
+        flags = (columns_of_numbers if task == NAME else columns_of_zeros_and_ones)(rows, others)
+    return columns if len(flags) < least else ",".join(filter(None, (columns, f"label={SEPARATOR.join(flags)}")))
+
+
+def label_columns(chosen: Mapping[str, str]) -> list[str]:
+    """The columns that hold the label, or the labels or numbers of which there are several."""
+    return flags_of(chosen) or ([chosen["label"]] if "label" in chosen else [])
 
 
 def flags_of(chosen: Mapping[str, str]) -> list[str]:
-    """The columns of zeros and ones, one for each label, where several stand for the label."""
+    """The columns of labels or of numbers, where several stand for the label."""
     return chosen["label"].split(SEPARATOR) if SEPARATOR in chosen.get("label", "") else []
 
 
 def _all(chosen: Mapping[str, str]) -> list[str]:
     """The columns that are read."""
-    return [name for role, name in chosen.items() if role != "label"] + (flags_of(chosen) or ([chosen["label"]] if "label" in chosen else []))
+    return [name for role, name in chosen.items() if role != "label"] + label_columns(chosen)
 
 
 def _listed(value: object) -> str:
@@ -307,7 +340,7 @@ def _split(table: Path, row: _Row) -> str | None:
     return part.role
 
 
-def _refuse_gaps(table: Path, classes: Sequence[str], files: Sequence[tuple[str, int, str | None]], sets: LabelSets | None) -> None:
+def _refuse_gaps(table: Path, classes: Sequence[str], files: Sequence[tuple[str, int, str | None]], meaning: LabelSets | Numbers | None) -> None:
     """Splits that lack a class, and rows without a split among others that have one."""
     given = {split for _, _, split in files if split is not None}
     if not given:
@@ -316,9 +349,9 @@ def _refuse_gaps(table: Path, classes: Sequence[str], files: Sequence[tuple[str,
         raise DataError(f"The table {table} has no training images: its splits are {', '.join(sorted(given))}. Expected train among them.")
     for split in sorted(given):
         there = {label for _, label, other in files if (other or "train") == split}
-        names = classes
-        if sets is not None:
-            names, there = sets.names, {label for number in there for label in sets.sets[number]}
+        names = () if isinstance(meaning, Numbers) else classes
+        if isinstance(meaning, LabelSets):
+            names, there = meaning.names, {label for number in there for label in meaning.sets[number]}
         if lacking := [name for number, name in enumerate(names) if number not in there]:
             raise DataError(
                 f"The split '{split}' of {table} has no image of {several(lacking, _SHOWN)}. Give every split every class, or leave the column out: then "

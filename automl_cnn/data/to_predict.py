@@ -9,7 +9,8 @@ from pathlib import Path
 
 from automl_cnn.data import archives, kinds, tables
 from automl_cnn.data.inputs import called, metadata_of, renamed
-from automl_cnn.data.labelsets import parts_of
+from automl_cnn.data.labelsets import SEPARATOR, parts_of
+from automl_cnn.data.numbers import number_of
 from automl_cnn.data.scan import status_of
 from automl_cnn.data.walk import walk
 from automl_cnn.errors import DataError
@@ -38,6 +39,9 @@ class Picture:
         if task.exclusive:
             label = self.label_among(classes)
             return None if label is None else (label,)
+        if not task.probable:
+            label = self.label_among(classes) or next((name for name in self.folders if number_of(name) is not None), None)
+            return None if label is None else tuple(label.split(SEPARATOR))
         return parts_of(self.label) if self.label else None
 
     def label_among(self, classes: Collection[str]) -> str | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from automl_cnn.caveats import COPIES, COPIES_TEST, INDEPENDENT, without_looking
-from automl_cnn.dataset_summary import SAME_ANSWER, images_in, task_of
+from automl_cnn.dataset_summary import RIGHT, SAME_ANSWER, images_in, task_of
 from automl_cnn.records import Trial
 from automl_cnn.tasks import Words
 from automl_cnn.tasks.words import MULTICLASS
@@ -47,7 +47,7 @@ class Context:
             classes=task.outputs or None,
             train_images=train or None,
             val_images=(data.get(INDEPENDENT) or {}).get("val") or images_in(data, "val") or None,
-            majority=without_looking(data, "subset_accuracy" if SAME_ANSWER in data else "accuracy", "val"),
+            majority=without_looking(data, _share(data), "val"),
             baseline=without_looking(data, metric or "accuracy", "val"),
             copies=data.get(COPIES),
             copies_test=data.get(COPIES_TEST),
@@ -61,3 +61,8 @@ class Context:
         """With the study's trials."""
         probes = [trial.score for trial in trials if trial.scored and trial.score is not None and is_probe(trial.configuration)]
         return dataclasses.replace(self, probe=max(probes, default=None), others=tuple(trials))
+
+
+def _share(data: Mapping[str, Any]) -> str:
+    """What the share of right answers is called among the scores of the same answer; an older record does not call it by a name of its own."""
+    return "accuracy" if SAME_ANSWER not in data else RIGHT if RIGHT in data[SAME_ANSWER].get("val", {}) else "subset_accuracy"

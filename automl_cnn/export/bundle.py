@@ -24,7 +24,7 @@ from automl_cnn.export.inputs import as_batches
 from automl_cnn.modelfile.file import load_model, read_card, verify
 from automl_cnn.paths import unusable
 from automl_cnn.store import MODEL, Store
-from automl_cnn.tasks import TASKS, Task, of_card
+from automl_cnn.tasks import Task, Units, of_card
 
 if TYPE_CHECKING:
     from automl_cnn.export.inputs import Images
@@ -78,18 +78,19 @@ def require_fit(model: Any, card: Mapping[str, Any], path: Path) -> None:
             f"and {classes} classes. The file was changed: copy it again, or search again."
         )
     task, last = of_card(card), _activation(model)
-    if last is not None and last != task.activation:
+    wanted = "linear" if isinstance(task.activation, Units) else task.activation
+    if last is not None and last != wanted:
         raise StoreError(
-            f"The network in {path} does not fit its card: it ends with {last}; expected {task.activation}, as the task is {task.name}. "
+            f"The network in {path} does not fit its card: it ends with {last}; expected {wanted}, as the task is {task.name}. "
             "The file was changed: copy it again, or search again."
         )
 
 
 def _activation(model: Any) -> str | None:
-    """What the network ends with, softmax or sigmoid; None where that is not to be seen."""
+    """What the network ends with, softmax, sigmoid or linear; None where that is not to be seen."""
     last = model.layers[-1]
     name = getattr(getattr(last, "activation", None), "__name__", type(last).__name__.lower())
-    return name if name in {task.activation for task in TASKS.values()} else None
+    return "linear" if name in ("rescaling", "add") else name if name in ("softmax", "sigmoid") else None
 
 
 def load(path: Path) -> Classifier:

@@ -22,7 +22,7 @@ from automl_cnn.models.pieces import answering, blaming, checked_map, checked_ro
 from automl_cnn.models.readout import readout_network
 from automl_cnn.plugin import Architecture, Pretrained, Regularizer
 from automl_cnn.space import Configuration
-from automl_cnn.tasks.task import Activation
+from automl_cnn.tasks import Activation
 from automl_cnn.transfer import is_probe, readout_of
 
 if TYPE_CHECKING:

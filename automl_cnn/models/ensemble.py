@@ -1,6 +1,7 @@
-"""Several trained networks as one `keras.Model`: the mean of their probabilities.
+"""Several trained networks as one `keras.Model`: the mean of their probabilities, or of their numbers.
 
     raw pixels, any size -> Resize to one size -> each member, at its own size -> LogMean -> Softmax or sigmoid
+                                                                                -> weighted sum, where they answer numbers
 
 Choose it where the last point of accuracy is worth the members' summed size and time. It is a model as any other:
 it loads with stock Keras and `automl_cnn.layers`, it exports, and its layer "classifier" gives logits, so that it calibrates.
@@ -18,7 +19,7 @@ from automl_cnn import keras_settings
 from automl_cnn.errors import ConfigError
 from automl_cnn.layers import Downsample, LogMean, Resize
 from automl_cnn.models.pieces import answering
-from automl_cnn.tasks.task import Activation
+from automl_cnn.tasks import Activation, Units
 
 RESIZE = "resize"
 
@@ -42,6 +43,9 @@ def ensemble(members: Sequence[keras.Model], shares: Sequence[float], names: Seq
     for member, name, size in zip(members, names, sizes, strict=True):
         member.name = name
         outputs.append(member(seen[size], training=False))
+    if isinstance(activation, Units):
+        parts = [keras.layers.Rescaling(share, dtype="float32", name=f"share_of_{name}")(one) for one, share, name in zip(outputs, shares, names, strict=True)]
+        return keras.Model(pixels, keras.layers.Add(dtype="float32", name="numbers")(parts), name="ensemble")
     logits = LogMean(list(shares), odds=activation == "sigmoid", name="classifier")(outputs)
     return keras.Model(pixels, answering(activation, "probabilities")(logits), name="ensemble")
 

@@ -10,7 +10,7 @@ from automl_cnn import keras_settings
 from automl_cnn.models.build import from_configuration
 from automl_cnn.models.cost import Cost, cost
 from automl_cnn.space import Configuration
-from automl_cnn.tasks.task import Activation
+from automl_cnn.tasks import Activation
 
 if TYPE_CHECKING:
     from automl_cnn.registry import Registry

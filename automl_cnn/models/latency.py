@@ -12,7 +12,7 @@ import numpy as np
 from automl_cnn import keras_settings
 from automl_cnn.models.build import from_configuration
 from automl_cnn.space import Configuration
-from automl_cnn.tasks.task import Activation
+from automl_cnn.tasks import Activation
 
 if TYPE_CHECKING:
     from automl_cnn.registry import Registry

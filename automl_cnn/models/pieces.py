@@ -12,7 +12,7 @@ import keras
 from automl_cnn import foreign
 from automl_cnn.errors import PluginError
 from automl_cnn.plugin import Inputs
-from automl_cnn.tasks.task import Activation
+from automl_cnn.tasks import Activation, Units
 
 
 def scaled(x: Any, inputs: Inputs | None, suffix: str = "") -> Any:
@@ -67,7 +67,9 @@ def checked_map(x: Any, where: str, *, sized: bool = True) -> Any:
 
 
 def answering(activation: Activation, name: str) -> keras.layers.Layer:
-    """The last layer: logits (batch, outputs) -> probabilities, always in float32."""
+    """The last layer, always in float32: logits (batch, outputs) -> probabilities, or standardized numbers -> numbers in the user's units."""
+    if isinstance(activation, Units):
+        return keras.layers.Rescaling(list(activation.scale), offset=list(activation.offset), dtype="float32", name=name)
     if activation == "softmax":
         return keras.layers.Softmax(dtype="float32", name=name)
     return keras.layers.Activation(activation, dtype="float32", name=name)

@@ -19,7 +19,7 @@ from automl_cnn.models.net import BuildNet
 from automl_cnn.models.pieces import answering, blaming, checked_map, checked_row, scaled, seeded
 from automl_cnn.models.stages import stage_ends
 from automl_cnn.plugin import Architecture, Pretrained
-from automl_cnn.tasks.task import Activation
+from automl_cnn.tasks import Activation
 from automl_cnn.transfer import MOST_STAGES, Readout
 
 BODY = "frozen"  # the name of the layer that is the frozen network

@@ -62,6 +62,7 @@ def setting_of(config: StudyConfig, registry: plugins.Registry, folder: StudyFol
         dataset=str(dataset),
         metric=config.scored_by,
         class_weights=config.class_weights,
+        loss=config.loss,
         seed=config.seed,
         plugins_dir=str(config.plugins_dir) if config.plugins_dir else None,
         checkpoints=str(folder.trials),

@@ -5,16 +5,16 @@ from typing import Any
 
 from automl_cnn.tasks.multiclass import Multiclass
 from automl_cnn.tasks.multilabel import Multilabel
-from automl_cnn.tasks.task import Tally, Task, TaskName
-from automl_cnn.tasks.thresholds import THRESHOLDS
+from automl_cnn.tasks.regression import Regression, Target
+from automl_cnn.tasks.task import Activation, Tally, Task, TaskName, Units
 from automl_cnn.tasks.words import Words, words_for
 
-TASKS: dict[str, type[Task]] = {task.name: task for task in (Multiclass, Multilabel)}
+TASKS: dict[str, type[Task]] = {task.name: task for task in (Multiclass, Multilabel, Regression)}
 
 
 def of_card(card: Mapping[str, Any]) -> Task:
-    """The task of a model, with its thresholds, from its card or its model.json. One that states no task tells classes apart."""
-    return TASKS[card.get("task", Multiclass.name)](len(card["classes"])).deciding(card.get(THRESHOLDS))
+    """The task of a model, with its thresholds or its units, from its card or its model.json. One that states no task tells classes apart."""
+    return TASKS[card.get("task", Multiclass.name)].of([str(name) for name in card["classes"]], card)
 
 
-__all__ = ["TASKS", "Multiclass", "Multilabel", "Tally", "Task", "TaskName", "Words", "of_card", "words_for"]
+__all__ = ["TASKS", "Activation", "Multiclass", "Multilabel", "Regression", "Tally", "Target", "Task", "TaskName", "Units", "Words", "of_card", "words_for"]

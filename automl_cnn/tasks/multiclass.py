@@ -13,7 +13,8 @@ import numpy as np
 from automl_cnn import metrics
 from automl_cnn.config import Metric
 from automl_cnn.tasks.draws import area, kappa, mean_share
-from automl_cnn.tasks.task import Linear, Matrix, Miss, Pairs, Scores, Tally, Task
+from automl_cnn.tasks.stratify import dealt
+from automl_cnn.tasks.task import Activation, Linear, Matrix, Miss, Pairs, Scores, Tally, Task
 
 NOMINAL: tuple[Metric, ...] = ("accuracy", "balanced_accuracy", "f1", "auc")
 UNSEEN = -20.0  # the bias of a class without an image: it is never answered
@@ -26,12 +27,15 @@ class Multiclass(Task):
     ordered: bool = False
 
     name = "multiclass"
-    activation = "softmax"
     loss = "categorical_crossentropy"
     exclusive = True
     least = 2
     share = "accuracy"
     column = "label"
+
+    @property
+    def activation(self) -> Activation:
+        return "softmax"
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -78,6 +82,9 @@ class Multiclass(Task):
     def right(self, truth: np.ndarray, answers: np.ndarray) -> np.ndarray:
         return np.asarray(answers.argmax(axis=1) == truth)
 
+    def strata(self, truth: np.ndarray) -> np.ndarray:
+        return truth
+
     def targets(self, truth: np.ndarray) -> np.ndarray:
         onehot = np.zeros((len(truth), self.outputs), np.float32)
         onehot[np.arange(len(truth)), truth] = 1
@@ -113,15 +120,11 @@ class Multiclass(Task):
         return Linear(kernel, bias)
 
     def folds(self, truth: np.ndarray, folds: int, *, groups: np.ndarray | None, least: int, seed: int) -> Pairs:
-        from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
-
         own = np.arange(len(truth)) if groups is None else groups
         fewest = min(len(np.unique(own[truth == label])) for label in np.unique(truth))
         if fewest < 2 or len(truth) < least:
             return []
-        grouped = len(np.unique(own)) < len(own)
-        ways = (StratifiedGroupKFold if grouped else StratifiedKFold)(min(folds, fewest), shuffle=True, random_state=seed)
-        pairs = list(ways.split(truth, truth, own) if grouped else ways.split(truth, truth))
+        pairs = dealt(truth, min(folds, fewest), groups=own, seed=seed)
         return [(learn, held) for learn, held in pairs if len(held) and self.enough(truth[learn])]
 
     def activate(self, logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:

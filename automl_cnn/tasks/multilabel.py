@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -14,13 +14,12 @@ import numpy as np
 from automl_cnn.config import Metric
 from automl_cnn.processes import cores
 from automl_cnn.records import Calibration
-from automl_cnn.tasks.draws import area, average_precision, mean_share, photo_draws
+from automl_cnn.tasks.draws import area, average_precision, bootstrap, mean_share
 from automl_cnn.tasks.stratify import parts
-from automl_cnn.tasks.task import Linear, Matrix, Miss, Pairs, Scores, Tally, Task
+from automl_cnn.tasks.task import Activation, Judged, Linear, Matrix, Miss, Pairs, Scores, Tally, Task
 from automl_cnn.tasks.thresholds import HALF, THRESHOLDS, chosen
 
 METRICS: tuple[Metric, ...] = ("mean_average_precision", "f1", "micro_f1", "subset_accuracy", "auc")
-DRAWS = 500
 RARE = 15.0  # logits of a label that no image has, or every image
 TINY = 1e-7
 LEAST_LOSS = 0.01
@@ -37,12 +36,19 @@ class Multilabel(Task):
     thresholds: tuple[float, ...] = ()
 
     name = "multilabel"
-    activation = "sigmoid"
     loss = "binary_crossentropy"
     exclusive = False
     least = 1
     share = "subset_accuracy"
     column = "labels"
+
+    @classmethod
+    def of(cls, names: Sequence[str], stated: Mapping[str, Any]) -> Multilabel:
+        return cls(len(names), tuple(stated.get(THRESHOLDS) or ()))
+
+    @property
+    def activation(self) -> Activation:
+        return "sigmoid"
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -54,11 +60,7 @@ class Multilabel(Task):
     def interval(
         self, metric: Metric, truth: np.ndarray, answers: np.ndarray, *, groups: Sequence[int] | np.ndarray = (), seed: int = 0
     ) -> tuple[float, float]:
-        own = np.asarray(groups) if len(groups) == len(truth) else np.arange(len(truth))
-        scores = self.draws(metric, truth, answers)
-        drawn = np.concatenate([scores(block) for block in photo_draws(own, DRAWS, seed)])
-        low, high = np.percentile(drawn, [2.5, 97.5])
-        return float(low), float(high)
+        return bootstrap(self.draws(metric, truth, answers), len(truth), groups, seed)
 
     def draws(self, metric: Metric, truth: np.ndarray, answers: np.ndarray) -> Scores:
         actual = truth > 0
@@ -102,6 +104,12 @@ class Multilabel(Task):
     def cuts(self) -> tuple[float, ...]:
         """The probability from which each label counts as answered."""
         return self.thresholds or (HALF,) * self.outputs
+
+    def strata(self, truth: np.ndarray) -> np.ndarray:
+        """The rarest label of each image; a number of their own for images without one."""
+        has = truth > 0
+        rarity = np.where(has, has.sum(axis=0), len(truth) + 1)
+        return np.asarray(np.where(has.any(axis=1), rarity.argmin(axis=1), has.shape[1]), np.int32)
 
     def targets(self, truth: np.ndarray) -> np.ndarray:
         return np.asarray(truth, np.float32)
@@ -175,8 +183,14 @@ class Multilabel(Task):
     def tallies(self, confusion: Matrix) -> list[Tally]:
         return [Tally(hits + missed, hits + wrong, hits) for hits, wrong, missed, _ in confusion]
 
-    def deciding(self, thresholds: Sequence[float] | None) -> Multilabel:
-        return dataclasses.replace(self, thresholds=tuple(thresholds or ()))
+    def deciding(self, card: Mapping[str, Any]) -> Multilabel:
+        return dataclasses.replace(self, thresholds=tuple(card.get(THRESHOLDS) or ()))
+
+    def decisions(self, calibration: Calibration) -> dict[str, Any]:
+        return {THRESHOLDS: list(calibration.thresholds)} if calibration.thresholds else {}
+
+    def of_each(self, names: Sequence[str], judged: Judged) -> dict[str, dict[str, float | None]]:
+        return {name: tally.as_dict() for name, tally in zip(names, self.tallies(judged.confusion), strict=False)} if self.thresholds else {}
 
     def decided(self, calibration: Calibration, truth: np.ndarray, answers: np.ndarray, groups: Sequence[int] | np.ndarray = ()) -> Calibration:
         cuts = chosen(truth, answers, groups)

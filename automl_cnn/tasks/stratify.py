@@ -43,3 +43,16 @@ def parts(truth: np.ndarray, shares: Sequence[float], *, groups: np.ndarray | No
     for group in order[place[order] < 0]:  # images without a label
         put(int(group), room)
     return place[photo]
+
+
+def dealt(strata: np.ndarray, folds: int, *, groups: np.ndarray | None, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """For each of `folds` parts, the rows of the others and its own: each part has its share of every stratum, int (images,).
+
+    Images with one number in `groups` (images,) stay in one part.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+    own = np.arange(len(strata)) if groups is None else groups
+    if len(np.unique(own)) < len(own):
+        return list(StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(strata, strata, own))
+    return list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(strata, strata))

@@ -1,16 +1,16 @@
-"""What a network is asked: one class of several, or every label that applies.
+"""What a network is asked: one class of several, every label that applies, or numbers.
 
-All that differs between the two is a method here: the output layer, the loss, the scores, the baseline, the folds, the regression of a readout, and how
+All that differs between them is a method here: the output layer, the loss, the scores, the baseline, the folds, the regression of a readout, and how
 confident an answer is. The rest of the project asks the task and never its name.
 
-*Truth* is what is known of images: int (images,) for one class each, uint8 (images, labels) for several labels. *Answers* are what a network gives:
-float (images, outputs), a probability for each.
+*Truth* is what is known of images: int (images,) for one class each, uint8 (images, labels) for several labels, float (images, numbers) for numbers. *Answers*
+are what a network gives, float (images, outputs): a probability for each class or label, or the numbers themselves.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -20,16 +20,27 @@ from automl_cnn.config import Metric
 from automl_cnn.records import Calibration
 from automl_cnn.tasks.words import Words, words_for
 
-TaskName = Literal["multiclass", "multilabel"]
-Activation = Literal["softmax", "sigmoid"]
+TaskName = Literal["multiclass", "multilabel", "regression"]
 Scores = Callable[[np.ndarray], np.ndarray]  # weights (draws, images) -> scores (draws,)
 Matrix = tuple[tuple[int, ...], ...]
 Pairs = list[tuple[np.ndarray, np.ndarray]]  # rows to learn from, and rows that are held out
 
 
 @dataclass(frozen=True)
+class Units:
+    """The last layer of a network that answers numbers: what comes before it has a mean of 0 and a standard deviation of 1, and is made
+    `value * scale + offset`, each with a number for each output, in the user's units."""
+
+    scale: tuple[float, ...]
+    offset: tuple[float, ...]
+
+
+Activation = Literal["softmax", "sigmoid"] | Units
+
+
+@dataclass(frozen=True)
 class Linear:
-    """A linear classifier: logits are `features @ kernel + bias`, kernel float32 (features, outputs), bias float32 (outputs,)."""
+    """A linear model: logits are `features @ kernel + bias`, kernel float32 (features, outputs), bias float32 (outputs,)."""
 
     kernel: np.ndarray
     bias: np.ndarray
@@ -52,6 +63,8 @@ class Miss:
     answers: tuple[int, ...]
     confidence: float
     chance: float
+    wanted: tuple[float, ...] = ()  # of numbers, the true ones
+    given: tuple[float, ...] = ()  # and the answered ones
 
 
 @dataclass(frozen=True)
@@ -83,18 +96,38 @@ class Tally:
 
 
 @dataclass(frozen=True)
+class Judged:
+    """What a model did with a split of images: the counts of its answers, or, of numbers, truth and answers (images, outputs)."""
+
+    confusion: Matrix = ()
+    truth: np.ndarray | None = None
+    answers: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
 class Task(ABC):
     """A task of `outputs` classes or labels. Frozen and without state, so that it goes anywhere."""
 
     outputs: int
 
     name: ClassVar[TaskName]
-    activation: ClassVar[Activation]
-    loss: ClassVar[str]  # as Keras calls it
+    loss: ClassVar[str]  # as Keras calls it, or as `automl_cnn.train.losses` does
     exclusive: ClassVar[bool]  # whether an image has exactly one of the outputs
+    probable: ClassVar[bool] = True  # whether answers are probabilities
     least: ClassVar[int]  # outputs
-    share: ClassVar[Metric]  # the metric that is the share of images answered correctly
+    share: ClassVar[Metric]  # the metric that is the share of images answered correctly; of numbers, which are never quite right, the error
     column: ClassVar[str]  # what a table calls the answer to an image
+    strengths: ClassVar[tuple[float, ...]] = ()  # of a readout's regression, the most held back first, where the usual ones do not suit
+
+    @classmethod
+    def of(cls, names: Sequence[str], stated: Mapping[str, Any]) -> Task:
+        """The task with outputs of these `names`, from what `stated` gave."""
+        return cls(len(names))
+
+    @property
+    @abstractmethod
+    def activation(self) -> Activation:
+        """What the network's last layer does."""
 
     # ---- scores
 
@@ -148,6 +181,14 @@ class Task(ABC):
         return float(np.mean(self.right(truth, answers)))
 
     # ---- training
+
+    def counted(self, truth: np.ndarray) -> np.ndarray:
+        """How many of the images have each output, int64 (outputs,)."""
+        return np.asarray(self.targets(truth).sum(axis=0), np.int64)
+
+    @abstractmethod
+    def strata(self, truth: np.ndarray) -> np.ndarray:
+        """What any part of the images should have its share of, int (images,)."""
 
     @abstractmethod
     def targets(self, truth: np.ndarray) -> np.ndarray:
@@ -214,9 +255,17 @@ class Task(ABC):
     def tallies(self, confusion: Matrix) -> list[Tally]:
         """The counts of a confusion matrix for each output."""
 
-    def deciding(self, thresholds: Sequence[float] | None) -> Task:
-        """The task with the probability from which each label counts as answered, where it has such thresholds."""
+    def deciding(self, card: Mapping[str, Any]) -> Task:
+        """The task with what a model's card says of its decisions: from which probability on each label counts as answered, or how wide intervals are."""
         return self
+
+    def decisions(self, calibration: Calibration) -> dict[str, Any]:
+        """What such a card says of them, JSON-ready."""
+        return {}
+
+    def of_each(self, names: Sequence[str], judged: Judged) -> dict[str, dict[str, float | None]]:
+        """How well each output is answered, by name, where there is more to say than a confusion matrix does."""
+        return {}
 
     def decided(self, calibration: Calibration, truth: np.ndarray, answers: np.ndarray, groups: Sequence[int] | np.ndarray = ()) -> Calibration:
         """What is known of the confidence, with thresholds chosen on calibrated `answers` where answers need some."""

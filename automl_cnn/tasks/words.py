@@ -143,7 +143,48 @@ MULTILABEL = Words(
     heading="Label by label",
     head=("label", "images that have it", "found", "95 % interval", "right when given", "F1", "threshold"),
 )
-WORDS: Mapping[str, Words] = {"multiclass": MULTICLASS, "multilabel": MULTILABEL}
+REGRESSION = Words(
+    one="number",
+    many="numbers",
+    each="numbers",
+    images_of="{images}, {count} each",
+    same="answering the mean of the training images",
+    blind="answering the mean every time",
+    usual="the mean of the training images",
+    right="is within half a standard deviation",
+    rightly="within half a standard deviation",
+    share_right="share within half a standard deviation",
+    cost_title="Score and cost",
+    decisions="images",
+    confident="",
+    kept="every answer stays the same",
+    imbalance="",
+    small="Add images. A few hundred whose numbers cover the whole range are a good beginning.",
+    images_in="{images}, {count} each",
+    same_kind="with the same numbers",
+    conflict=("has different numbers in different files", "have different numbers in different files"),
+    conflict_title="One photo with different numbers",
+    twice="with different numbers",
+    elsewhere="the same bytes have another number in another file",
+    small_title="Few images",
+    unequal="",
+    unequal_search="",
+    unequal_title="",
+    scarce="few images",
+    shortcut="The numbers can be guessed",
+    shortcut_title="The numbers show in the files",
+    by_network="altered copies with different numbers",
+    full_check="checks for these copies; the numbers themselves are not checked",
+    also_checked="looks for altered copies with different numbers too",
+    does="reads {number} from an image: {names}.",
+    answers="one number for each name, in its unit",
+    dealt="split so that every split has its share of low and high numbers",
+    knows="It knows the range of numbers that it was trained on. An image that is unlike its training images gets a number too: nothing in the answer says "
+    "that it is wrong.",
+    heading="Number by number",
+    head=("number", "RMSE", "MAE", "R²", "90 % interval"),
+)
+WORDS: Mapping[str, Words] = {"multiclass": MULTICLASS, "multilabel": MULTILABEL, "regression": REGRESSION}
 
 
 def words_for(task: object) -> Words:

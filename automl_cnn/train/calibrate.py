@@ -32,8 +32,11 @@ def calibrate(task: Task, model: keras.Model, logits: np.ndarray, truth: np.ndar
     `groups` holds a number for each image, the same for versions of one photo, which stay in one fold; without it every image stands alone.
 
     Dividing all logits by one number changes no label. The layer that gives them is the dense classifier, or an ensemble's `LogMean`: either
-    divides them when its weights are divided.
+    divides them when its weights are divided. Numbers are no probabilities, and stay as they are.
     """
+    if not task.probable:
+        loss = task.loss_of(truth, task.activate(logits))
+        return Calibration(1.0, loss, loss, 0.0, 0.0)
     temperature = best_temperature(task, truth, logits)
     before, after, held_out = task.activate(logits), task.activate(logits, temperature), out_of_fold(task, truth, logits, groups)
     loss, error = task.loss_of(truth, before), calibration_error(task, truth, before)
@@ -62,6 +65,8 @@ def logits_of(task: Task, model: keras.Model, images: np.ndarray, rows: np.ndarr
 
     Where its `probabilities` are given, and none of them is too small to take the logarithm of, it is not run.
     """
+    if not task.probable:
+        return task.logits(predict(model, images, rows) if probabilities is None else probabilities)
     if probabilities is not None and probabilities.shape == (len(rows), model.output.shape[-1]) and probabilities.min() > LEAST:
         return task.logits(probabilities)
     return predict(keras.Model(model.input, model.get_layer(CLASSIFIER).output), images, rows)

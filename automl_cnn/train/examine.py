@@ -15,10 +15,9 @@ import numpy as np
 from PIL import Image
 
 from automl_cnn.data import Dataset, pixels
-from automl_cnn.evidence import Bin, Evidence, Mistake
+from automl_cnn.evidence import Bin, Evidence, Mistake, points
 from automl_cnn.models.readout import BODY
 from automl_cnn.tasks import Task
-from automl_cnn.tasks.thresholds import THRESHOLDS
 from automl_cnn.train.calibrate import BINS, LEAST
 from automl_cnn.train.probe import CLASSIFIER, is_readout
 from automl_cnn.train.watch import predict
@@ -31,7 +30,7 @@ HEAT = np.array([[0, 0, 60], [120, 20, 110], [220, 60, 50], [250, 160, 30], [255
 
 def examine(model: keras.Model, card: Mapping[str, Any], dataset: Dataset, probabilities: np.ndarray | None = None) -> Evidence:
     """What `model` (of a bundle with this `card`) does with the validation images, of which it says `probabilities`, where they are known already."""
-    rows, task = dataset.rows("val"), dataset.task.deciding(card.get(THRESHOLDS))
+    rows, task = dataset.rows("val"), dataset.task.deciding(card)
     truth = dataset.truth(rows)
     images = pixels(dataset, int(card["size"]))
     if probabilities is None:
@@ -50,6 +49,8 @@ def examine(model: keras.Model, card: Mapping[str, Any], dataset: Dataset, proba
             heat="" if heats is None else _jpeg(_overlaid(_thumbnail(images[rows[miss.row]]), heats[number])),
             truths=() if task.exclusive else miss.truths,
             answers=() if task.exclusive else miss.answers,
+            wanted=miss.wanted,
+            given=miss.given,
         )
         for number, miss in enumerate(worst)
     )
@@ -58,8 +59,9 @@ def examine(model: keras.Model, card: Mapping[str, Any], dataset: Dataset, proba
         temperature=None if temperature is None else float(temperature),
         confusion=task.confusion(truth, probabilities),
         bins=bins(task, truth, probabilities),
-        raw=bins(task, truth, _heated(task, probabilities, float(temperature))) if temperature is not None else (),
+        raw=bins(task, truth, _heated(task, probabilities, float(temperature))) if temperature is not None and task.probable else (),
         mistakes=mistakes,
+        points=() if task.probable else points(truth, probabilities),
         note=note,
     )
 

@@ -110,7 +110,8 @@ def _chosen(
     folds: Pairs = task.folds(truth, FOLDS, groups=groups, least=LEAST, seed=seed)
     losses: dict[float, float] = {}
     guesses: dict[float, np.ndarray] = {}
-    for strength in STRENGTHS if folds else STRENGTHS[1:2]:
+    options = task.strengths or STRENGTHS
+    for strength in options if folds else options[1:2]:
         guess = np.full((len(truth), task.outputs), 1.0 / task.outputs)
 
         def answer(fold: tuple[np.ndarray, np.ndarray], strength: float = strength, guess: np.ndarray = guess) -> None:
@@ -120,7 +121,7 @@ def _chosen(
         with ThreadPoolExecutor(cores()) as pool:
             for number, _ in enumerate(pool.map(answer, folds), 1):
                 if report is not None:
-                    report(len(guesses) * len(folds) + number, len(STRENGTHS) * len(folds) + 1)
+                    report(len(guesses) * len(folds) + number, len(options) * len(folds) + 1)
         guesses[strength], losses[strength] = guess, task.loss_of(truth, guess)
         if losses[strength] > 1.05 * min(losses.values()):
             break  # it only gets worse from here on

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from automl_cnn.config import Metric
 from automl_cnn.data.dataset import SplitName
@@ -26,4 +27,5 @@ class TrialSpec:
     checkpoint: str
     start: str | None = None  # the model file of an earlier trial of the same network, to go on from
     splits: tuple[SplitName, ...] = ("train",)  # what it learns from; anything beside "train" is for a refit, whose last weights are kept
+    loss: Literal["squared", "huber"] = "squared"  # of a network that answers numbers
     weights: str | None = None  # a file of the user's with pretrained weights, in place of the architecture's own source

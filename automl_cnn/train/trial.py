@@ -37,6 +37,7 @@ from automl_cnn.train.crossed import CrossValidated, cross_validated
 from automl_cnn.train.feed import feed
 from automl_cnn.train.fused import fused_norms, fused_step
 from automl_cnn.train.judge import all_right
+from automl_cnn.train.losses import loss_for
 from automl_cnn.train.rates import NOMINAL_STEPS, factors_of, slower, with_own_rate
 from automl_cnn.train.reading import read_out
 from automl_cnn.train.regression import ENOUGH
@@ -168,10 +169,10 @@ class Training:
         for regularizer in regularizers:
             optimizer = regularizer.optimizer(optimizer)
         outputs = len(self.net.loss_weights)
-        accuracy = [all_right(self.task)]
+        accuracy, loss = [all_right(self.task)], loss_for(self.task, self.spec.loss)
         self.net.training.compile(
             optimizer=optimizer,
-            loss=[self.task.loss] * outputs if outputs > 1 else self.task.loss,
+            loss=[loss] * outputs if outputs > 1 else loss,
             loss_weights=list(self.net.loss_weights) if outputs > 1 else None,
             weighted_metrics=[accuracy, *([] for _ in range(outputs - 1))] if outputs > 1 else accuracy,
             jit_compile=compiled(),

@@ -48,7 +48,7 @@ def test_what_cannot_be_applied_is_refused_with_its_line(tmp_path, line, words):
 
 
 SETS = Scan(
-    Path("pets"), ("cat", "cat|dog", "night"), (("1.jpg", 0, None), ("2.jpg", 1, "val"), ("3.jpg", 2, None)), label_sets=LabelSets(
+    Path("pets"), ("cat", "cat|dog", "night"), (("1.jpg", 0, None), ("2.jpg", 1, "val"), ("3.jpg", 2, None)), meaning=LabelSets(
         ("cat", "dog", "night"), ((0,), (0, 1), (2,))
     ),
 )  # fmt: skip
@@ -59,7 +59,7 @@ def labels_after(tmp_path, *lines):
     place = tmp_path / "suspects.csv"
     place.write_text("\n".join(["action,path,label", *lines]) + "\n")
     after = corrected(SETS, read(place), place)
-    return {path: tuple(after.label_sets.names[one] for one in after.label_sets.sets[label]) for path, label, _ in after.files}
+    return {path: tuple(after.meaning.names[one] for one in after.meaning.sets[label]) for path, label, _ in after.files}
 
 
 def test_several_labels_change_to_sets_that_no_other_image_has(tmp_path):

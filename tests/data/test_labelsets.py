@@ -48,7 +48,7 @@ def in_columns(labels):
 
 def expected(files):
     """The label sets of the files, by the number in their names."""
-    return {int(path.split(".")[0]): {files.label_sets.names[one] for one in files.label_sets.sets[label]} for path, label, _ in files.files}
+    return {int(path.split(".")[0]): {files.meaning.names[one] for one in files.meaning.sets[label]} for path, label, _ in files.files}
 
 
 @pytest.mark.parametrize(
@@ -57,17 +57,17 @@ def expected(files):
 )
 def test_labels_are_read_from_cells_columns_and_lists(table, row, name):
     files = scan_table(table(row, name))
-    assert files.label_sets.names == ("cat", "dog", "night")
+    assert files.meaning.names == ("cat", "dog", "night")
     assert expected(files) == {number: set(labels) for number, labels in enumerate(SETS)}
 
 
 def test_columns_of_the_users_choice(table):
     files = scan_table(table(in_columns), "label=cat|night")
-    assert files.label_sets.names == ("cat", "night")
+    assert files.meaning.names == ("cat", "night")
     with pytest.raises(ConfigError, match=r"has no column 'nigth'\. Did you mean 'night'"):
         scan_table(table(in_columns), "label=cat|nigth")
     with pytest.raises(DataError, match=r"Line 2 of .*: the column 'width' has '12.5', expected 0 or 1"):
-        scan_table(table(in_columns), "label=cat|width")
+        scan_table(table(in_columns), "label=cat|width", task="multilabel")
 
 
 def test_an_empty_cell_is_no_label_known_and_a_bar_is_no_label_that_applies(table):
@@ -79,8 +79,8 @@ def test_an_empty_cell_is_no_label_known_and_a_bar_is_no_label_that_applies(tabl
 
 def test_the_task_decides_where_it_is_set(table):
     one_each = table(lambda labels: {"label": labels[0] if labels else "none"})
-    assert scan_input(one_each, cache=one_each.parent).label_sets is None
-    assert scan_input(one_each, cache=one_each.parent, task="multilabel").label_sets.names == ("cat", "dog", "night", "none")
+    assert scan_input(one_each, cache=one_each.parent).meaning is None
+    assert scan_input(one_each, cache=one_each.parent, task="multilabel").meaning.names == ("cat", "dog", "night", "none")
     several = table(in_a_cell)
     assert "cat|night" in scan_input(several, cache=one_each.parent, task="multiclass").classes
     (one_each.parent / "folders" / "cat").mkdir(parents=True)

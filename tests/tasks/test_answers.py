@@ -60,7 +60,7 @@ def test_a_card_states_its_task_and_one_of_classes_states_nothing():
     assert of_card({"classes": NAMES, "thresholds": [0.1, 0.2, 0.3]}) == Multiclass(3)
 
 
-@pytest.mark.parametrize("task", TASKS.values())
+@pytest.mark.parametrize("task", [task for task in TASKS.values() if task.probable])
 def test_the_share_of_right_images_is_one_of_the_metrics(task):
     truth = {"multiclass": np.array([0, 1, 1]), "multilabel": np.array([[1, 0, 0], [0, 0, 0], [0, 1, 1]])}[task.name]
     made = task(3)

@@ -140,7 +140,7 @@ def test_thresholds_help_where_one_half_does_not_suit():
     cuts = chosen(truth, answers)
     assert cuts.f1 > cuts.f1_at_half + 0.3
     assert all(0.15 < cut < 0.4 for cut in cuts.thresholds)
-    deciding = Multilabel(3).deciding(cuts.thresholds)
+    deciding = Multilabel(3).deciding({"thresholds": cuts.thresholds})
     assert deciding.score("f1", truth, answers) == pytest.approx(macro_f1(truth, answers >= np.array(cuts.thresholds)))
     assert deciding.score("f1", truth, answers) > Multilabel(3).score("f1", truth, answers)
 

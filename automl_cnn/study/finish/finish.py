@@ -15,7 +15,7 @@ from automl_cnn.caveats import caveats
 from automl_cnn.config import StudyConfig
 from automl_cnn.data import Dataset, pixels
 from automl_cnn.errors import DataError, StoreError, TrialError
-from automl_cnn.evidence import Evidence, Matrix
+from automl_cnn.evidence import Evidence, points
 from automl_cnn.modelfile.file import read_card, seal, write_card
 from automl_cnn.pareto import front, winner
 from automl_cnn.ranking import incumbent
@@ -34,11 +34,14 @@ from automl_cnn.study.record.record import DATA, RESULT, Record
 from automl_cnn.study.running.executors.protocol import FOLD, Executor, TestScore
 from automl_cnn.study.running.times import READY, Times
 from automl_cnn.study.stored.overview import overview
+from automl_cnn.tasks import Task
+from automl_cnn.tasks.task import Judged
 from automl_cnn.tasks.thresholds import THRESHOLDS
 from automl_cnn.track import Tracking
 from automl_cnn.transfer import is_probe
 
 ENSEMBLE_SHARE = 0.05  # of the budget, at most, for making one model of several networks
+NUMBERS = ("truth", "answers")  # of a test score, arrays
 TESTS = "tests"  # in the record: the test scores of the study's winners, by their trials
 REPORT = 3.0  # seconds for MLflow and the report
 SLOWEST = 3.0  # how many times as long they may take on a machine that was slow to start; it may have been slow because the images are many
@@ -143,16 +146,20 @@ class Finish:
             winner_found_at=self._found_at(best),
             tested=max(1, len(self.record.group(TESTS))),
         )
-        split, confusion = self._confusion(test)
-        result = dataclasses.replace(result, **joined, **self._of_task(confusion))
-        return dataclasses.replace(result, caveats=caveats(self.record.settings[DATA], result, split, confusion))
+        split, judged = self._judged(test)
+        result = dataclasses.replace(result, **joined, **self._of_task(judged))
+        return dataclasses.replace(result, caveats=caveats(self.record.settings[DATA], result, split, judged.confusion))
 
-    def _of_task(self, confusion: Matrix) -> dict[str, Any]:
-        """What was asked, and where labels have thresholds, these and how well each label is answered."""
-        task, names = self.dataset.task, self.dataset.classes
+    @property
+    def _task(self) -> Task:
+        """What was asked, with what the model's card says of its decisions."""
+        return self.dataset.task.deciding(read_card(self.folder.model))
+
+    def _of_task(self, judged: Judged) -> dict[str, Any]:
+        """What was asked, and where labels have thresholds or images have numbers, these and how well each is answered."""
+        task, names = self._task, self.dataset.classes
         thresholds = dict(zip(names, read_card(self.folder.model).get(THRESHOLDS) or (), strict=False))
-        tallies = task.tallies(confusion) if thresholds else []
-        return {"task": task.name, "thresholds": thresholds, "per_label": {name: tally.as_dict() for name, tally in zip(names, tallies, strict=False)}}
+        return {"task": task.name, "thresholds": thresholds, "per_label": task.of_each(names, judged)}
 
     @contextlib.contextmanager
     def as_room_allows(self) -> Iterator[None]:
@@ -191,7 +198,10 @@ class Finish:
                 raise TrialError(f"no time was left; `automl-cnn report {self.folder.name}` does it")
             self.observer.finishing("looking at the winner's mistakes")
             seen = self.executor.examine(str(self.folder.model), lambda: left)
-            return dataclasses.replace(seen, test_confusion=test.confusion if test else ()), ""
+            if test is None:
+                return seen, ""
+            scattered = () if test.truth is None or test.answers is None else points(test.truth, test.answers)
+            return dataclasses.replace(seen, test_confusion=test.confusion, test_points=scattered), ""
         except TrialError as error:
             why = f"The winner's mistakes were not looked at: {error}."
             self.observer.note(why)
@@ -324,7 +334,8 @@ class Finish:
         self.record.finish(number, Finished(State.COMPLETE, score, checkpoint=str(file), interval=span))
         trials = self.record.trials
         self.model_files.put(trials)
-        write_card(self.folder.model, {**read_card(self.folder.model), "temperature": 1.0})  # its shares need no calibration
+        decided = {} if task.probable else task.decisions(task.decided(Calibration(1.0, 0.0, 0.0, 0.0, 0.0), truth, answers))
+        write_card(self.folder.model, {**read_card(self.folder.model), "temperature": 1.0, **decided})  # its shares need no calibration
         self.tracker.trial(trials[number])
         self.observer.trial_finished(trials[number], trials)
         return trials[number]
@@ -333,20 +344,21 @@ class Finish:
         """The one test score of the majority class, for which no pixel is needed."""
         truth, task = self.dataset.truth(self.dataset.rows("test")), self.dataset.task
         answers, metric = majority.answers(self.dataset, len(truth)), self.config.scored_by
-        return TestScore(task.score(metric, truth, answers), task.interval(metric, truth, answers), task.confusion(truth, answers))
+        numbers = {} if task.probable else {"truth": truth, "answers": answers}
+        return TestScore(task.score(metric, truth, answers), task.interval(metric, truth, answers), task.confusion(truth, answers), **numbers)
 
     def _baseline(self) -> float:
         """What the same answer to every image would score on the validation images."""
         return self.dataset.same_answer("val", self.config.scored_by)
 
-    def _confusion(self, test: TestScore | None) -> tuple[str, Matrix]:
-        """Of the test images, else of the validation images: what was taken for what; empty where that is not known."""
+    def _judged(self, test: TestScore | None) -> tuple[str, Judged]:
+        """Of the test images, else of the validation images: what was answered; empty where that is not known."""
         if test is not None:
-            return "test", test.confusion
+            return "test", test.judged
         truth, answers = self.dataset.truth(self.dataset.rows("val")), predictions.recall(self.folder.judged)
         if answers is None or len(answers) != len(truth):
-            return "validation", ()
-        return "validation", self.dataset.task.deciding(read_card(self.folder.model).get(THRESHOLDS)).confusion(truth, answers)
+            return "validation", Judged()
+        return "validation", Judged(self._task.confusion(truth, answers), truth, answers)
 
     def _calibrated(self) -> Calibration | None:
         """Set the best model's temperature, unless that was done already."""
@@ -372,7 +384,8 @@ class Finish:
         known = self.record.group(TESTS)
         kept = known.get(key)
         if isinstance(kept, Mapping):
-            return TestScore(kept["score"], tuple(kept["interval"]), tuple(map(tuple, kept["confusion"])))
+            numbers = {name: np.array(kept[name], float) for name in NUMBERS if kept.get(name) is not None}
+            return TestScore(kept["score"], tuple(kept["interval"]), tuple(map(tuple, kept["confusion"])), **numbers)
         earlier = self.record.settings.get(RESULT) or {}
         if not known and earlier.get("test_score") is not None:  # of a version that kept no count
             self.record.keep_one(TESTS, _model(earlier.get("trial"), earlier.get("members") or {}), None)
@@ -380,7 +393,7 @@ class Finish:
         test = self._test_of_majority() if best.is_majority else self._test()
         if test is not None:
             with self.as_room_allows():
-                self.record.keep_one(TESTS, key, dataclasses.asdict(test))
+                self.record.keep_one(TESTS, key, {name: part.tolist() if isinstance(part, np.ndarray) else part for name, part in vars(test).items()})
         return test
 
     def _test(self) -> TestScore | None:

@@ -1,4 +1,4 @@
-"""The model of a search that had no time for a network: it answers how frequent each class is, whatever the image.
+"""The model of a search that had no time for a network: it answers how frequent each class is, or the mean number, whatever the image.
 
 The file is written without Keras, which may take longer to start than the whole budget; Keras reads it as any other.
 """
@@ -19,11 +19,11 @@ import numpy as np
 from automl_cnn.data import Dataset
 from automl_cnn.records import MAJORITY, MAJORITY_CLASS, Fidelity, Job, NetCost
 from automl_cnn.space import Configuration
-from automl_cnn.tasks.task import Activation
+from automl_cnn.tasks import Activation, Units
 
 STEP = 30  # seconds: budgets that are advised are multiples of it
 TRAINING = 60.0  # seconds in which a first network should be trained, once Keras has started
-LAST: dict[Activation, tuple[str, dict[str, Any]]] = {  # the last layer, as Keras calls it
+LAST: dict[str, tuple[str, dict[str, Any]]] = {  # the last layer, as Keras calls it
     "softmax": ("Softmax", {"axis": -1}),
     "sigmoid": ("Activation", {"activation": "sigmoid"}),
 }
@@ -43,7 +43,7 @@ def cost(dataset: Dataset) -> NetCost:
 
 
 def shares(dataset: Dataset) -> np.ndarray:
-    """How frequent each class or label is among the training images, float64 (classes,)."""
+    """How frequent each class or label is among the training images, or their mean number, float64 (classes,)."""
     return dataset.task.constant(dataset.truth(dataset.rows("train")))
 
 
@@ -68,7 +68,7 @@ def write(file: Path, dataset: Dataset) -> None:
     import h5py
 
     channels, classes = dataset.channels, len(dataset.classes)
-    last = LAST[dataset.task.activation][0]
+    last = last_layer(dataset.task.activation)[0]
     weights = io.BytesIO()
     with h5py.File(weights, "w") as tree:
         for group, name in (("input_layer", "pixels"), ("resize", "resize"), ("global_average_pooling2d", "pool"), (last.lower(), "probabilities")):
@@ -76,7 +76,7 @@ def write(file: Path, dataset: Dataset) -> None:
         dense = tree.create_group("layers/dense/vars")
         dense.attrs["name"] = "classifier"
         dense["0"] = np.zeros((channels, classes), np.float32)
-        dense["1"] = dataset.task.logits(np.maximum(shares(dataset), 1e-7)).astype(np.float32)
+        dense["1"] = _bias(dataset)
         tree.create_group("vars").attrs["name"] = MAJORITY_CLASS
     meta = {"keras_version": importlib.metadata.version("keras"), "date_saved": ""}
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
@@ -85,10 +85,23 @@ def write(file: Path, dataset: Dataset) -> None:
         archive.writestr("model.weights.h5", weights.getvalue())
 
 
+def last_layer(activation: Activation) -> tuple[str, dict[str, Any]]:
+    """Keras' name of the last layer, and its settings."""
+    if isinstance(activation, Units):
+        return "Rescaling", {"scale": list(activation.scale), "offset": list(activation.offset)}
+    return LAST[activation]
+
+
+def _bias(dataset: Dataset) -> np.ndarray:
+    """What the last layer turns into the answer, float32 (classes,)."""
+    answer = shares(dataset)
+    return dataset.task.logits(np.maximum(answer, 1e-7) if dataset.task.probable else answer).astype(np.float32)
+
+
 def _network(channels: int, classes: int, size: int, activation: Activation) -> dict[str, Any]:
     """The network in Keras' own words."""
     given: list[int | None] = [None, None, None, channels]
-    kind, settings = LAST[activation]
+    kind, settings = last_layer(activation)
     entry = {"module": "keras.layers", "class_name": "InputLayer", "config": {"batch_shape": given, "dtype": "float32", "name": "pixels"}}
     resize = {"module": "automl_cnn.layers", "registered_name": "automl_cnn>Resize"}
     layers = [

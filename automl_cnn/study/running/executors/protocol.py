@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from automl_cnn.evidence import Evidence, Matrix
 from automl_cnn.records import Calibration, Event, Job, NetCost
 from automl_cnn.space import Configuration
 from automl_cnn.squares import Candidates, Comparison
+from automl_cnn.tasks.task import Judged
 
 FOLD = ".fold-"  # how the names of models of folds begin, which last no longer than the fold
 
@@ -29,6 +30,7 @@ class Setting:
     plugins_dir: str | None
     checkpoints: str  # folder
     weights: str | None = None  # a file of the user's with pretrained weights
+    loss: Literal["squared", "huber"] = "squared"  # of networks that answer numbers
     broken: Mapping[str, str] = field(default_factory=dict)  # plugins that need not be tried again, with their reasons
 
 
@@ -41,6 +43,13 @@ class TestScore:
     score: float
     interval: tuple[float, float]
     confusion: Matrix = ()
+    truth: np.ndarray | None = None  # of numbers, (images, outputs)
+    answers: np.ndarray | None = None
+
+    @property
+    def judged(self) -> Judged:
+        """What the model did with the images."""
+        return Judged(self.confusion, self.truth, self.answers)
 
 
 @dataclass(frozen=True)

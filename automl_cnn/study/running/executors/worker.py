@@ -124,6 +124,7 @@ class Worker:
             fidelity=job.fidelity,
             metric=setting.metric,
             class_weights=setting.class_weights,
+            loss=setting.loss,
             seed=seed_of(setting.seed, job.seed if job.seed is not None else number if job.guide is None else job.guide.seed),
             checkpoint=str(Path(setting.checkpoints) / f"trial-{number:04d}.keras"),
             start=str(start) if start is not None and start.exists() else None,
@@ -154,7 +155,6 @@ class Worker:
         from automl_cnn import predictions
         from automl_cnn.data import pixels
         from automl_cnn.modelfile.file import read_card, unseal, write_card
-        from automl_cnn.tasks.thresholds import THRESHOLDS
         from automl_cnn.train.calibrate import calibrate, logits_of
 
         file, rows = Path(model), self._dataset.rows("val")
@@ -170,8 +170,7 @@ class Worker:
             answers = task.activate(logits, calibration.temperature)
             calibration = task.decided(calibration, truth, answers, groups)
             predictions.keep(part, answers)
-            decided = {THRESHOLDS: list(calibration.thresholds)} if calibration.thresholds else {}
-            write_card(part, {**card, "temperature": calibration.temperature, **decided})
+            write_card(part, {**card, "temperature": calibration.temperature, **task.decisions(calibration)})
             unseal(file)
             part.replace(file)
         finally:
@@ -201,6 +200,7 @@ class Worker:
             fidelity=Fidelity(1, candidates.seconds),
             metric=setting.metric,
             class_weights=setting.class_weights,
+            loss=setting.loss,
             seed=setting.seed,
             checkpoint="",  # nothing is kept
             weights=setting.weights,
@@ -210,7 +210,6 @@ class Worker:
     def _test(self, model: str) -> TestScore:
         from automl_cnn.data import pixels
         from automl_cnn.modelfile.file import read_card
-        from automl_cnn.tasks.thresholds import THRESHOLDS
         from automl_cnn.train import predict
         from automl_cnn.train.probe import is_readout, with_features
         from automl_cnn.train.watch import predict_several
@@ -222,10 +221,10 @@ class Worker:
             self._seen, probabilities = predict_several(with_features(network), images, rows)
         else:
             probabilities = predict(network, images, rows)
-        truth, task = self._dataset.truth(rows), self._dataset.task.deciding(card.get(THRESHOLDS))
+        truth, task = self._dataset.truth(rows), self._dataset.task.deciding(card)
         score = task.score(setting.metric, truth, probabilities)
         span = task.interval(setting.metric, truth, probabilities, groups=self._dataset.groups_of("test"))
-        return TestScore(score, span, task.confusion(truth, probabilities))
+        return TestScore(score, span, task.confusion(truth, probabilities), **({} if task.probable else {"truth": truth, "answers": probabilities}))
 
     def _examine(self, model: str) -> Evidence:
         from automl_cnn import predictions
@@ -272,14 +271,13 @@ class Worker:
 
     def _refit(self, job: RefitJob) -> Refitted:
         from automl_cnn.modelfile.file import read_card
-        from automl_cnn.tasks.thresholds import THRESHOLDS
         from automl_cnn.train.refit import refit
 
         spec = dataclasses.replace(self._again(job, job.out), start=job.checkpoint, splits=job.splits)
         card = read_card(Path(job.model))
         temperature = float(card.get("temperature", 1.0))
         compared = refit(spec, self._network(job.model), temperature, self._dataset, self._registry, strength=job.strength, emit=self._emit, seen=self._seen)
-        return Refitted(*dataclasses.replace(compared, task=compared.task.deciding(card.get(THRESHOLDS))).figures())
+        return Refitted(*dataclasses.replace(compared, task=compared.task.deciding(card)).figures())
 
     def _fold(self, job: FoldJob) -> list[tuple[np.ndarray, np.ndarray]]:
         from automl_cnn.train.folds import Some, answered
@@ -299,6 +297,7 @@ class Worker:
             fidelity=Fidelity(job.epochs, job.seconds),
             metric=setting.metric,
             class_weights=setting.class_weights,
+            loss=setting.loss,
             seed=seed_of(setting.seed, job.number),
             checkpoint=checkpoint,
             weights=setting.weights,

@@ -1,0 +1,177 @@
+"""Numbers for each image: how tables write them, and how a data set keeps them.
+
+    path,age (years)        path,x [mm],y [mm]
+    1.jpg,34                1.jpg,12.5,3
+    2.jpg,61.5              2.jpg,-4,7.25
+
+The unit is what the head of a column has in brackets.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from automl_cnn.data.cells import text_of
+from automl_cnn.errors import DataError
+from automl_cnn.paths import shortened
+from automl_cnn.tasks import TaskName
+from automl_cnn.tasks.regression import Regression, Target, quantiles
+
+NAME: TaskName = "regression"
+SEPARATOR = "|"
+SPLITTABLE = 3  # images with one value, without which these values cannot be classes
+_UNIT = re.compile(r"(?P<name>.*\S)\s*[(\[](?P<unit>[^()\[\]]{1,24})[)\]]\s*")
+_LARGEST = 1e30
+PEEKED = 1000  # rows by which columns of numbers are known
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """The names and units of the numbers, and the different rows of them that images have."""
+
+    names: tuple[str, ...]
+    units: tuple[str, ...]
+    rows: tuple[tuple[float, ...], ...]
+
+    task = NAME
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """The heads of columns with these numbers."""
+        return tuple(f"{name} ({unit})" if unit else name for name, unit in zip(self.names, self.units, strict=True))
+
+    @property
+    def values(self) -> np.ndarray:
+        """float64 (rows, numbers)."""
+        return np.array(self.rows, np.float64).reshape(len(self.rows), len(self.names))
+
+    def has(self, labels: np.ndarray) -> np.ndarray:
+        """Which images, whose rows are `labels` (images,), are in which part from low to high numbers, bool (images, parts)."""
+        part = quantiles(self.values[labels])
+        return np.asarray(part[:, None] == np.arange(int(part.max(initial=0)) + 1))
+
+    def parts(self, labels: np.ndarray) -> tuple[str, ...]:
+        """What these parts are called in messages."""
+        return tuple(f"numbers of part {part + 1}" for part in range(self.has(labels).shape[1]))
+
+    def line(self) -> tuple[Any, ...]:
+        """What changes with any of it."""
+        return ("numbers", *self.names, *self.units)
+
+    def targets(self, learned: np.ndarray) -> tuple[Target, ...]:
+        """The numbers with the mean and standard deviation of training images, whose rows are `learned` (images,).
+
+        Raises:
+            DataError: one of them is the same for all.
+        """
+        values = self.values[learned]
+        means, sds = values.mean(axis=0), values.std(axis=0)
+        if constant := [name for name, mean, sd in zip(self.names, means, sds, strict=True) if sd <= 1e-12 * max(1.0, abs(mean))]:
+            raise DataError(f"The number '{shortened(constant[0])}' is the same for all training images: expected different ones. Leave it out.")
+        return tuple(Target(name, unit, float(mean), float(sd)) for name, unit, mean, sd in zip(self.names, self.units, means, sds, strict=True))
+
+
+def task_of(targets: Sequence[Target]) -> Regression:
+    """What a network is asked."""
+    return Regression(len(targets), tuple(targets))
+
+
+def named(head: str) -> tuple[str, str]:
+    """The name and the unit in the head of a column: `age (years)` is `age`, in `years`."""
+    match = _UNIT.fullmatch(head.strip())
+    return (match["name"], match["unit"].strip()) if match else (head.strip(), "")
+
+
+def number_of(text: str) -> float | None:
+    """The number that a cell holds; None where it holds something else."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) and abs(value) <= _LARGEST else None
+
+
+def written(value: float) -> str:
+    """A number as a cell holds it: `12.5`, `3`."""
+    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+
+
+def all_numbers(cells: Sequence[str]) -> bool:
+    """Whether all cells hold numbers, and there are some."""
+    return bool(cells) and all(number_of(cell) is not None for cell in cells)
+
+
+def are_numbers(cells: Sequence[str], task: TaskName | None) -> bool:
+    """Whether the cells of images, one for each, are numbers to be predicted, rather than the names of classes.
+
+    They are if the task says so; else if all are numbers and, as classes, they could not be told apart: some are no whole numbers, or the average
+    number has fewer images than the three splits need.
+    """
+    if task is not None:
+        return task == NAME
+    different = set(cells)
+    if len(different) < 2 or not all_numbers(sorted(different)):
+        return False
+    if any(not float(cell).is_integer() for cell in different):
+        return True
+    return len(cells) < SPLITTABLE * len(different)
+
+
+def numbers_of(cells: Sequence[str], heads: Sequence[str], where: str) -> Numbers:
+    """What the different cells mean, in their order; a cell holds a number for each of the `heads`, joined by `|`.
+
+    Raises:
+        DataError: a cell is not that, or all are alike; `where` names what they were read from.
+    """
+    rows = [row_of(cell, len(heads), where) for cell in cells]
+    if len(set(rows)) < 2:
+        raise DataError(f"{where} gives every image the same number: expected different ones.")
+    names, units = zip(*map(named, heads), strict=True)
+    if len(set(names)) < len(names):
+        raise DataError(f"{where} has two numbers of the name '{shortened(names[0])}': expected a name of its own for each.")
+    return Numbers(tuple(names), tuple(units), tuple(rows))
+
+
+def row_of(cell: str, numbers: int, where: str) -> tuple[float, ...]:
+    """The numbers in a cell.
+
+    Raises:
+        DataError: they are more or fewer, or something else; `where` names what the cell was read from.
+    """
+    values = [number_of(part.strip()) for part in cell.split(SEPARATOR)]
+    if len(values) != numbers or None in values:
+        expected = "a number, such as 12.5" if numbers == 1 else f"{numbers} numbers, such as {SEPARATOR.join(['12.5'] * numbers)}"
+        raise DataError(f"{where} has '{shortened(cell)}' for an image: expected {expected}. Leave a cell empty where the number is not known.")
+    return tuple(value for value in values if value is not None)
+
+
+def cell_of(cells: Mapping[str, Any], columns: Sequence[str]) -> str:
+    """The numbers of a row with a column for each, as one cell; empty where one of these is.
+
+    Raises:
+        DataError: a cell holds something else; a clause.
+    """
+    texts = [text_of(cells.get(name), "label") for name in columns]
+    for name, text in zip(columns, texts, strict=True):
+        if text and number_of(text) is None:
+            raise DataError(f"the column '{shortened(name)}' has '{shortened(text)}', expected a number")
+    return SEPARATOR.join(texts) if all(texts) else ""
+
+
+def columns_of_numbers(rows: Iterable[tuple[int, Mapping[str, Any]]], heads: Sequence[str]) -> list[str]:
+    """Which of the columns hold nothing but numbers in the first rows, and different ones."""
+    seen: dict[str, set[str]] = {name: set() for name in heads}
+    for _, cells in itertools.islice(rows, PEEKED):
+        for name in heads:
+            try:
+                seen[name].add(text_of(cells.get(name), "label"))
+            except DataError:
+                seen[name].add("something else")
+    return [name for name in heads if len(seen[name] - {""}) > 1 and all_numbers(sorted(seen[name] - {""}))]

@@ -1,0 +1,96 @@
+"""How scores read: as they are, or, where they stand for the error of numbers, as that error in the user's unit. Pure.
+
+A search ranks by scores that are higher the better. Of numbers, RMSE and MAE count as `1 - error / standard deviation` there (see
+`automl_cnn.tasks.regression`). People want the error itself, `RMSE 3.2 years`. A `Measure` is the name of a metric that knows how to write it, and can be handed on wherever a name is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from automl_cnn.dataset_summary import task_of
+from automl_cnn.tasks import Regression
+
+if TYPE_CHECKING:
+    from automl_cnn.records import StudyResult
+
+ERRORS = ("rmse", "mae")
+NAMES = {"rmse": "RMSE", "mae": "MAE", "r2": "R²"}
+SPREADS = "standard deviations"  # the unit of several numbers together
+
+
+class Measure(str):
+    """A metric's name. `scale` is the error that a score of 0 stands for, in `unit`; None where scores read as they are. `digits` follow the point."""
+
+    scale: float | None = None
+    unit: str = ""
+    digits: int = 3
+
+    @classmethod
+    def of(cls, metric: str, data: Mapping[str, Any]) -> Measure:
+        """The metric as it reads for a data set in figures, or a model's card."""
+        measure, task = cls(metric), task_of(data)
+        if metric not in ERRORS or not isinstance(task, Regression):
+            return measure
+        if task.outputs == 1:
+            target = task.named_targets[0]
+            measure.scale, measure.unit, measure.digits = target.sd, target.unit, target.digits
+        else:
+            measure.scale, measure.unit = 1.0, SPREADS
+        return measure
+
+
+def named(metric: str) -> str:
+    """A metric as people write it: `mean average precision`, `RMSE`."""
+    return NAMES.get(metric, metric.replace("_", " "))
+
+
+def read(metric: str, score: float) -> float:
+    """What people read in place of a score: the error in its unit, or the score."""
+    scale = getattr(metric, "scale", None)
+    return score if scale is None else (1 - score) * scale
+
+
+def spelled(metric: str, score: float, *, unit: bool = True) -> str:
+    """`0.823`, or `3.2 years`."""
+    digits, name = (metric.digits, metric.unit) if isinstance(metric, Measure) else (3, "")
+    return f"{read(metric, score):,.{digits}f}{f' {name}' if name and unit else ''}"
+
+
+def span(metric: str, interval: tuple[float, float], digits: int | None = None) -> tuple[str, str]:
+    """The ends of an interval, the lower one first, without a unit."""
+    low, high = sorted(read(metric, score) for score in interval)
+    places = getattr(metric, "digits", 3) if digits is None or getattr(metric, "scale", None) is not None else digits
+    return f"{low:,.{places}f}", f"{high:,.{places}f}"
+
+
+def with_margin(metric: str, score: float | None, interval: tuple[float, float] | None, digits: int = 3) -> str:
+    """A score and half the width of its 95 % interval: `0.823 ± 0.041`, or `3.2 ± 0.1 years`; `-` where there is none."""
+    if score is None:
+        return "-"
+    if interval is None:
+        return spelled(metric, score)
+    scale, unit = getattr(metric, "scale", None), getattr(metric, "unit", "")
+    half = (interval[1] - interval[0]) / 2 * (1.0 if scale is None else scale)
+    places = digits if scale is None else getattr(metric, "digits", digits)
+    return f"{spelled(metric, score, unit=False)} ± {half:.{places}f}{f' {unit}' if unit else ''}"
+
+
+def with_interval(metric: str, score: float, interval: tuple[float, float] | None) -> str:
+    """`0.823 (95 % interval 0.78 to 0.86)`."""
+    if interval is None:
+        return spelled(metric, score)
+    low, high = span(metric, interval, digits=2)
+    return f"{spelled(metric, score)} (95 % interval {low} to {high})"
+
+
+def change(metric: str, difference: float) -> str:
+    """By how much a score rose, `+0.012`; of errors, by how much the error did, `-0.3`."""
+    scale = getattr(metric, "scale", None)
+    return f"{difference:+.3f}" if scale is None else f"{-difference * scale:+,.{getattr(metric, 'digits', 3)}f}"
+
+
+def of_result(result: StudyResult) -> Measure:
+    """The metric of a search's result, as it reads."""
+    return Measure.of(result.metric, {"task": result.task, "classes": list(result.per_label), **result.stated})
