@@ -9,17 +9,19 @@ from typing import Any, TypeVar
 from automl_cnn.quantities import compact
 from automl_cnn.ranking import chance
 from automl_cnn.records import Calibration, Folds, Refit, Trial, words_of
+from automl_cnn.tasks import Target
 
 Kept = TypeVar("Kept", Calibration, Folds, Refit)
 TINY = 1e-9
 HELD_OUT = "validation images"
 EVERY = "training and validation images"
+NAMES = {"rmse": "RMSE", "mae": "MAE", "r2": "R²"}
 SMALLEST = 0.0005  # a difference that three digits can show
 
 
 def metric_name(metric: str) -> str:
-    """A metric as people write it: `mean average precision`."""
-    return metric.replace("_", " ")
+    """A metric as people write it: `mean average precision`, `RMSE`."""
+    return NAMES.get(metric, metric.replace("_", " "))
 
 
 def cuts(calibration: Calibration | None) -> str:
@@ -34,6 +36,21 @@ def cuts(calibration: Calibration | None) -> str:
         return f"0.5 for every label: others gave a macro F1 of {chosen:.3f} in place of {half:.3f}, on images they were not chosen on"
     span = f"from {low:.2f} to {high:.2f}" if high - low >= 0.005 else f"{low:.2f}"
     return f"one for each label, {span}: macro F1 {chosen:.3f} instead of {half:.3f} at one half, on images they were not chosen on"
+
+
+def within(figures: Mapping[str, Mapping[str, float | None]], targets: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A line for each number on its errors and its prediction interval; none where images have no numbers."""
+    lines = []
+    for target in targets:
+        known = figures.get(str(target["name"])) or {}
+        shown = Target(str(target["name"]), str(target.get("unit", "")), float(target["mean"]), float(target["sd"]))
+        half, covered = known.get("half_width"), known.get("covered")
+        parts = [f"RMSE {shown.shown(known['rmse'] or 0.0)}", f"MAE {shown.shown(known['mae'] or 0.0)}", f"R² {known['r2'] or 0.0:.3f}"] if known else []
+        if half is not None:
+            parts.append(f"90 % of the truths are expected within ± {shown.shown(half)} of an answer{'' if covered is None else f'; {covered:.1%} were'}")
+        if parts:
+            lines.append(f"{shown.name}: {', '.join(parts)}")
+    return lines
 
 
 def kind(folds: int) -> str:

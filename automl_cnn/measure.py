@@ -1,7 +1,8 @@
 """How scores read: as they are, or, where they stand for the error of numbers, as that error in the user's unit. Pure.
 
 A search ranks by scores that are higher the better. Of numbers, RMSE and MAE count as `1 - error / standard deviation` there (see
-`automl_cnn.tasks.regression`). People want the error itself, `RMSE 3.2 years`. A `Measure` is the name of a metric that knows how to write it, and can be handed on wherever a name is.
+`automl_cnn.tasks.regression`). People want the error itself, `RMSE 3.2 years`. A `Measure` is the name of a metric that knows how to write it, and can be
+handed on wherever a name is.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from automl_cnn.dataset_summary import task_of
+from automl_cnn.judged import metric_name
 from automl_cnn.tasks import Regression
+from automl_cnn.tasks.regression import TARGETS
 
 if TYPE_CHECKING:
     from automl_cnn.records import StudyResult
 
 ERRORS = ("rmse", "mae")
-NAMES = {"rmse": "RMSE", "mae": "MAE", "r2": "R²"}
 SPREADS = "standard deviations"  # the unit of several numbers together
 
 
@@ -41,9 +43,12 @@ class Measure(str):
         return measure
 
 
-def named(metric: str) -> str:
-    """A metric as people write it: `mean average precision`, `RMSE`."""
-    return NAMES.get(metric, metric.replace("_", " "))
+def heading(metric: str) -> str:
+    """The head of a column of scores: `score`, or `RMSE (years)`, since errors are no scores."""
+    if getattr(metric, "scale", None) is None:
+        return "score"
+    unit = getattr(metric, "unit", "")
+    return f"{metric_name(metric)} ({unit})" if unit else metric_name(metric)
 
 
 def read(metric: str, score: float) -> float:
@@ -65,16 +70,16 @@ def span(metric: str, interval: tuple[float, float], digits: int | None = None) 
     return f"{low:,.{places}f}", f"{high:,.{places}f}"
 
 
-def with_margin(metric: str, score: float | None, interval: tuple[float, float] | None, digits: int = 3) -> str:
+def with_margin(metric: str, score: float | None, interval: tuple[float, float] | None, digits: int = 3, *, unit: bool = True) -> str:
     """A score and half the width of its 95 % interval: `0.823 ± 0.041`, or `3.2 ± 0.1 years`; `-` where there is none."""
     if score is None:
         return "-"
     if interval is None:
-        return spelled(metric, score)
-    scale, unit = getattr(metric, "scale", None), getattr(metric, "unit", "")
+        return spelled(metric, score, unit=unit)
+    scale, name = getattr(metric, "scale", None), getattr(metric, "unit", "")
     half = (interval[1] - interval[0]) / 2 * (1.0 if scale is None else scale)
     places = digits if scale is None else getattr(metric, "digits", digits)
-    return f"{spelled(metric, score, unit=False)} ± {half:.{places}f}{f' {unit}' if unit else ''}"
+    return f"{spelled(metric, score, unit=False)} ± {half:.{places}f}{f' {name}' if name and unit else ''}"
 
 
 def with_interval(metric: str, score: float, interval: tuple[float, float] | None) -> str:
@@ -93,4 +98,4 @@ def change(metric: str, difference: float) -> str:
 
 def of_result(result: StudyResult) -> Measure:
     """The metric of a search's result, as it reads."""
-    return Measure.of(result.metric, {"task": result.task, "classes": list(result.per_label), **result.stated})
+    return Measure.of(result.metric, {"task": result.task, "classes": [one["name"] for one in result.targets], TARGETS: result.targets})

@@ -368,9 +368,10 @@ class StudyResult:
     refit: Refit | None = None  # how the delivered model was trained on more images than the scored one; None where that was switched off
     tested: int = 1  # how many of the study's winners, this one included, were scored on the test images so far
     winner_found_at: float | None = None  # seconds from the beginning of the study until the winning trial was finished
-    task: str = "multiclass"  # what was asked: one class for each image, or, multilabel, any number of labels
+    task: str = "multiclass"  # what was asked: one class for each image; multilabel, any number of labels; or regression, numbers
+    targets: tuple[Mapping[str, Any], ...] = ()  # of numbers: the name, unit, mean and standard deviation of each
     thresholds: Mapping[str, float] = field(default_factory=dict)  # of several labels: by label, the probability from which it counts as answered
-    per_label: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)  # with these, on the test images, or else the validation images
+    per_label: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)  # on the test, else validation images; of numbers, their errors
     members: Mapping[str, float] = field(default_factory=dict)  # of an ensemble: each member's share, by trial; the first is `trial`
     leaderboard: tuple[Trial, ...] = field(default=(), repr=False)
 

@@ -13,9 +13,10 @@ from rich.progress_bar import ProgressBar
 from rich.spinner import Spinner
 from rich.table import Table
 
-from automl_cnn.cli.console import Text, value, with_margin
+from automl_cnn.cli.console import Text, value
 from automl_cnn.cli.words import STATES, judged_score, short
 from automl_cnn.judged import EVERY, HELD_OUT, is_crossed, kind, metric_name
+from automl_cnn.measure import heading, spelled, with_margin
 from automl_cnn.pareto import winner
 from automl_cnn.quantities import clock, compact
 from automl_cnn.ranking import ranked
@@ -68,16 +69,24 @@ def panel(view: View, width: int) -> Panel:
     """The whole panel for a terminal of `width` columns."""
     parts: list[RenderableType] = [_status(view, width)]
     if any(trial.state is not State.RUNNING for trial in view.trials):
-        parts += [Text(), leaderboard(view.trials, width - 4, known=view.known, objectives=view.objectives)]
+        parts += [Text(), leaderboard(view.trials, width - 4, known=view.known, objectives=view.objectives, metric=view.metric)]
     parts += [Text(note, style="yellow") for note in view.notes]
     title = Text.assemble(("automl-cnn", "bold cyan not dim"), (f" · {view.title}", "not dim"))
     return Panel(Group(*parts), title=title, title_align="left", border_style="dim", box=box.ROUNDED, padding=(0, 1), width=width)
 
 
-def leaderboard(trials: Sequence[Trial], width: int, most: int | None = SHOWN, known: Context | None = None, objectives: Sequence[str] = ()) -> Table:
+def leaderboard(
+    trials: Sequence[Trial],
+    width: int,
+    most: int | None = SHOWN,
+    *,
+    known: Context | None = None,
+    objectives: Sequence[str] = (),
+    metric: str = "",
+) -> Table:
     """The best `most` trials (None: all), the winner by `objectives` first; those pruned and failed come last.
 
-    `known` is what the diagnosis knows in addition to the curves.
+    `known` is what the diagnosis knows in addition to the curves; `metric` how scores read, where they stand for errors.
     """
     from automl_cnn.diagnosis import diagnose, headline
 
@@ -86,9 +95,10 @@ def leaderboard(trials: Sequence[Trial], width: int, most: int | None = SHOWN, k
     context = known.among(trials) if known is not None else None  # the same trials as `studies show` and the report compare with
     table = Table(box=None, header_style="dim", padding=(0, 2 if roomy else 1, 0, 0), pad_edge=False, expand=not roomy)
     heads = ("#", "trial", "network", "px", "width", "params", "mult-adds", "epochs", "score", "time", "state", *(("finding",) if roomy else ()))
+    scored = heading(metric)
     for head in heads:
         left = head in ("network", "state", "finding")
-        shown = head if roomy else NARROW.get(head, head)
+        shown = scored if head == "score" else head if roomy else NARROW.get(head, head)
         table.add_column(
             shown,
             justify="left" if left else "right",
@@ -109,7 +119,7 @@ def leaderboard(trials: Sequence[Trial], width: int, most: int | None = SHOWN, k
             compact(trial.params),
             compact(trial.mult_adds),
             str(len(trial.epochs)),
-            _score(trial, 3 if roomy else 2),
+            _score(trial, metric, 3 if roomy else 2),
             clock(trial.seconds) if roomy or trial.seconds < 3600 else f"{trial.seconds // 3600:.0f}h{trial.seconds % 3600 // 60:02.0f}",
         ]
         style = "bold" if top else "" if trial.scored else "dim"
@@ -120,9 +130,9 @@ def leaderboard(trials: Sequence[Trial], width: int, most: int | None = SHOWN, k
     return table
 
 
-def _score(trial: Trial, digits: int) -> str:
+def _score(trial: Trial, metric: str, digits: int) -> str:
     """A score and its margin. The mark of a cross-validated score replaces a space, so that the column keeps its width."""
-    score = with_margin(trial.score, trial.interval, digits)
+    score = with_margin(metric, trial.score, trial.interval, digits, unit=False)
     if not trial.folds or trial.score is None:
         return score
     return score.replace(" ", CROSSED, 1) if " " in score else score + CROSSED
@@ -158,7 +168,7 @@ def _best(view: View) -> Text:
     if best is None:
         return Text("none yet", style="dim")
     return Text.assemble(
-        (f"{metric_name(view.metric)} {judged_score(best)}", "bold green"),
+        (f"{metric_name(view.metric)} {judged_score(best, view.metric)}", "bold green"),
         f"  trial {best.number}: {short(best.configuration)}",
         overflow="ellipsis",
         no_wrap=True,
@@ -178,7 +188,7 @@ def _time(view: View, width: int) -> RenderableType:
 def _epoch(running: Running, metric: str, width: int) -> RenderableType:
     if not running.epochs:
         return Spinner("dots", Text(f"building the network, {clock(running.seconds)}"), style="cyan")
-    score = "" if running.score is None else f", last {metric_name(metric)} {running.score:.3f}"
+    score = "" if running.score is None else f", last {metric_name(metric)} {spelled(metric, running.score)}"
     return _bar(running.done, f"{running.epoch} of {running.epochs}{score}, {clock(running.seconds)}", width)
 
 

@@ -81,18 +81,6 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def with_margin(score: float | None, interval: tuple[float, float] | None, digits: int = 3) -> str:
-    """A score and half the width of its 95 % interval: `0.823 ± 0.041`; `-` where there is none."""
-    if score is None:
-        return "-"
-    return f"{score:.3f}" if interval is None else f"{score:.3f} ± {(interval[1] - interval[0]) / 2:.{digits}f}"
-
-
-def with_interval(score: float, interval: tuple[float, float] | None) -> str:
-    """`0.823 (95 % interval 0.78 to 0.86)`."""
-    return f"{score:.3f}" if interval is None else f"{score:.3f} (95 % interval {interval[0]:.2f} to {interval[1]:.2f})"
-
-
 def value(given: object) -> str:
     """A configuration's value as people write it: `on`, `0.00123`, `relu`."""
     if isinstance(given, bool):

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import RenderableType
 
-from automl_cnn.cli.console import Text, console, plural, with_margin, write_json
+from automl_cnn.cli.console import Text, console, plural, write_json
 from automl_cnn.cli.dashboard import STORE, InStore
 from automl_cnn.cli.tables import Json, StudyName, table
 from automl_cnn.cli.words import short
 from automl_cnn.errors import ConfigError, StoreError
 from automl_cnn.judged import metric_name
+from automl_cnn.measure import change, with_margin
 from automl_cnn.records import Finding, State, Trial
 from automl_cnn.store import Store
 
@@ -75,7 +76,7 @@ def _chosen(study: Overview, number: int | None) -> list[Trial]:
 
 
 def _parts(trial: Trial, findings: Sequence[Finding], metric: str) -> list[RenderableType]:
-    score = f"failed: {trial.failure}" if trial.state is State.FAILED else f"{metric_name(metric)} {with_margin(trial.score, trial.interval)}"
+    score = f"failed: {trial.failure}" if trial.state is State.FAILED else f"{metric_name(metric)} {with_margin(metric, trial.score, trial.interval)}"
     parts: list[RenderableType] = [Text.assemble((f"trial {trial.number}", "bold"), f"  {short(trial.configuration)}  {score}")]
     if not findings:
         parts.append(Text("  Its curves say nothing: no epoch was scored.", style="dim"))
@@ -93,14 +94,14 @@ def _parts(trial: Trial, findings: Sequence[Finding], metric: str) -> list[Rende
 def _effects(effects: Sequence[Helped], metric: str) -> list[RenderableType]:
     if not effects:
         return []
-    rows = [(effect.action, str(effect.tried), f"{effect.mean:+.3f}", _span(effect)) for effect in effects]
+    rows = [(effect.action, str(effect.tried), change(metric, effect.mean), _span(effect, metric)) for effect in effects]
     tried = plural(sum(effect.tried for effect in effects), "trial")
     title = Text(f"what helped on these images, by {tried} with one thing changed", style="bold")
     return [title, table(rows, ("action", "tried", metric_name(metric), "95 %"))]
 
 
-def _span(effect: Helped) -> str:
-    return "not known from one" if effect.interval is None else f"{effect.interval[0]:+.3f} to {effect.interval[1]:+.3f}"
+def _span(effect: Helped, metric: str) -> str:
+    return "not known from one" if effect.interval is None else " to ".join(change(metric, end) for end in effect.interval)
 
 
 def _json(trial: Trial, findings: Sequence[Finding]) -> dict[str, Any]:

@@ -9,8 +9,10 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from automl_cnn.cli.console import Text, with_margin
+from automl_cnn.cli.console import Text
 from automl_cnn.errors import StoreError
+from automl_cnn.judged import metric_name
+from automl_cnn.measure import with_margin
 from automl_cnn.quantities import bytes_, compact
 from automl_cnn.store import Store
 
@@ -21,10 +23,10 @@ OfTrial = Annotated[int | None, typer.Option("--trial", min=0, help="Not the win
 def front_table(rows: Sequence[Mapping[str, Any]], metric: str) -> Table:
     """A line for each trial of the front, the highest score first; the winner stands out."""
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0), pad_edge=False)
-    for head in ("trial", "network", f"{metric} (95 % interval)", "ms, 1 image", "mult-adds", "params", "size", ""):
+    for head in ("trial", "network", f"{metric_name(metric)} (95 % interval)", "ms, 1 image", "mult-adds", "params", "size", ""):
         table.add_column(head, justify="left" if head in ("network", "") else "right", no_wrap=True)
     for row in rows:
-        table.add_row(*_cells(row), style="bold" if row["winner"] else "")
+        table.add_row(*_cells(row, metric), style="bold" if row["winner"] else "")
     return table
 
 
@@ -56,12 +58,12 @@ def model_of_trial(study: str | None, trial: int, store: Path) -> Path:
     return kept[trial]
 
 
-def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+def _cells(row: Mapping[str, Any], metric: str) -> tuple[str, ...]:
     interval = None if row["low"] is None else (row["low"], row["high"])
     return (
         str(row["trial"]),
         row["network"],
-        with_margin(row["score"], interval),
+        with_margin(metric, row["score"], interval),
         "-" if row["latency_ms"] is None else f"{row['latency_ms']:.2f}",
         compact(row["mult_adds"]),
         compact(row["params"]),

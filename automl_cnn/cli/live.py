@@ -16,6 +16,7 @@ from automl_cnn.cli.words import dataset_lines, outcome, short
 from automl_cnn.config import StudyConfig
 from automl_cnn.diagnosis import Context
 from automl_cnn.judged import metric_name
+from automl_cnn.measure import Measure, spelled
 from automl_cnn.pareto import winner
 from automl_cnn.paths import named
 from automl_cnn.quantities import clock
@@ -67,13 +68,13 @@ class Watch(NullObserver):
 
     def known(self, data: Mapping[str, Any], metric: str) -> None:
         self.view.doing = "planning the first trial"  # the images were looked at in between
-        self.view.metric, self.view.known = metric, Context.of(data, metric)
+        self.view.metric, self.view.known = Measure.of(metric, data), Context.of(data, metric)
 
     def resumed(self, trials: Sequence[Trial], seconds_used: float) -> None:
         self.view.trials = tuple(trials)
         self._zero -= seconds_used
         best = winner(trials, self.view.objectives)
-        so_far = f", best {metric_name(self.view.metric)} {best.score:.3f}" if best is not None and best.score is not None else ""
+        so_far = f", best {metric_name(self.view.metric)} {spelled(self.view.metric, best.score)}" if best is not None and best.score is not None else ""
         self.line(f"going on with {plural(len(trials), 'trial')}, {clock(seconds_used)} used{so_far}")
 
     def trial_started(self, job: Job, number: int) -> None:
@@ -167,7 +168,8 @@ class Lines(Watch):
     def event(self, number: int, event: Event) -> None:
         super().event(number, event)
         if isinstance(event, Epoch) and event.number % EVERY == 0:
-            self.line(f"trial {number} epoch {event.number} of {event.epochs}: {metric_name(self.view.metric)} {event.score:.3f}, loss {event.loss:.3f}")
+            reached = f"{metric_name(self.view.metric)} {spelled(self.view.metric, event.score)}"
+            self.line(f"trial {number} epoch {event.number} of {event.epochs}: {reached}, loss {event.loss:.3f}")
 
     def trial_finished(self, trial: Trial, trials: Sequence[Trial]) -> None:
         super().trial_finished(trial, trials)

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from automl_cnn.cli import backend
-from automl_cnn.cli.console import Text, console, with_margin, write_json
+from automl_cnn.cli.console import Text, console, write_json
 from automl_cnn.cli.settings import with_settings
 from automl_cnn.cli.tables import table
 from automl_cnn.config import StudyConfig, study_config
 from automl_cnn.errors import ConfigError, SpaceError
 from automl_cnn.judged import metric_name
+from automl_cnn.measure import with_margin
 from automl_cnn.paths import named, stored
 from automl_cnn.quantities import compact
 from automl_cnn.space import Choice, Scalar
@@ -142,7 +143,7 @@ def rows(head: str, networks: Sequence[Row]) -> list[Any]:
             f"{row.predicted:.2f}x",
             f"{row.actual:.2f}x",
             compact(row.mult_adds),
-            with_margin(row.score, row.interval),
+            with_margin("", row.score, row.interval),
         )
         for row in networks
     ]

@@ -11,7 +11,7 @@ import typer
 from rich.measure import Measurement
 from rich.table import Table
 
-from automl_cnn.cli.console import Text, console, plural, say, with_margin, write_json
+from automl_cnn.cli.console import Text, console, plural, say, write_json
 from automl_cnn.cli.dashboard import STORE, InStore
 from automl_cnn.cli.search import go
 from automl_cnn.cli.studies_compare import compare
@@ -19,6 +19,7 @@ from automl_cnn.cli.studies_show import COLOURS, show
 from automl_cnn.cli.tables import Json, StudyName
 from automl_cnn.errors import ConfigError
 from automl_cnn.judged import metric_name
+from automl_cnn.measure import with_margin
 from automl_cnn.quantities import bytes_, clock
 from automl_cnn.store import Store
 from automl_cnn.text import visible
@@ -97,7 +98,7 @@ def delete(
     if not yes:
         if not _terminal():
             raise ConfigError(f"The study '{name}' is only deleted without asking where you say so: there is no terminal to ask on. Pass --yes.")
-        best = f", best {metric_name(study.metric)} {with_margin(study.best.score, study.best.interval)}" if study.best else ""
+        best = f", best {metric_name(study.metric)} {with_margin(study.metric, study.best.score, study.best.interval)}" if study.best else ""
         if not typer.confirm(visible(f"Delete the study '{name}' ({plural(len(study.trials), 'trial')}{best}) and its model in {study.folder.folder}?")):
             say("Nothing was deleted.")
             return
@@ -132,8 +133,8 @@ def _cells(study: Overview) -> dict[str, Text]:
         "images": "-" if study.images is None else f"{study.images:,}",
         "trials": f"{study.done}" + (f" +{study.failed} failed" if study.failed else ""),
         "metric": study.metric,
-        "best": with_margin(best.score, best.interval) if best else "-",
-        "test": with_margin(*test) if test else "-",
+        "best": with_margin(study.metric, best.score, best.interval) if best else "-",
+        "test": with_margin(study.metric, *test) if test else "-",
         "time": clock(study.seconds) + (f" of {clock(study.budget)}" if study.budget else ""),
         "worked on": f"{datetime.datetime.fromtimestamp(study.touched):%Y-%m-%d %H:%M}",
         "size": bytes_(study.folder.size),

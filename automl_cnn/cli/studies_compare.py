@@ -8,11 +8,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from automl_cnn.cli.console import Text, console, value, with_interval, write_json
+from automl_cnn.cli.console import Text, console, value, write_json
 from automl_cnn.cli.dashboard import STORE, InStore
 from automl_cnn.cli.tables import Json
 from automl_cnn.errors import ConfigError
 from automl_cnn.judged import metric_name
+from automl_cnn.measure import with_interval
 from automl_cnn.quantities import clock, compact
 from automl_cnn.store import Store
 
@@ -75,9 +76,11 @@ def _cell(study: Overview, head: str) -> str:
         case "metric":
             return metric_name(study.metric)
         case "validation":
-            return "-" if best is None or best.score is None else f"{with_interval(best.score, best.interval)}{f', {best.judged}' if best.folds else ''}"
+            if best is None or best.score is None:
+                return "-"
+            return f"{with_interval(study.metric, best.score, best.interval)}{f', {best.judged}' if best.folds else ''}"
         case "test":
-            return with_interval(*test) if test else "-"
+            return with_interval(study.metric, *test) if test else "-"
         case "network":
             return str(best.configuration.get("architecture", "-")) if best else "-"
         case "params":

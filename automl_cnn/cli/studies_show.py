@@ -9,7 +9,7 @@ import typer
 from rich.console import RenderableType
 
 from automl_cnn.cli.board import SHOWN, leaderboard
-from automl_cnn.cli.console import Text, console, plural, with_interval, write_json
+from automl_cnn.cli.console import Text, console, plural, write_json
 from automl_cnn.cli.dashboard import STORE, InStore
 from automl_cnn.cli.front import front_table, models_line
 from automl_cnn.cli.summary import ENDED, crossed, fact, next_commands, pairs, switched_on
@@ -17,6 +17,7 @@ from automl_cnn.cli.tables import Json, StudyName
 from automl_cnn.cli.words import SPLITS
 from automl_cnn.dataset_summary import images_in, labels_each, words_of
 from automl_cnn.judged import metric_name
+from automl_cnn.measure import with_interval
 from automl_cnn.quantities import bytes_, clock, compact
 from automl_cnn.store import Store
 from automl_cnn.transfer import name_of
@@ -50,12 +51,13 @@ def _parts(study: Overview, store: Store, width: int, shown: int | None) -> list
 
     parts: list[RenderableType] = [Text(study.name, style="bold"), *_facts(study)]
     if study.done or study.failed:
-        parts += [_heading("trials"), leaderboard(study.trials, width, shown, Context.of(study.data, study.metric, study.trials), study.objectives)]
+        known = Context.of(study.data, study.metric, study.trials)
+        parts += [_heading("trials"), leaderboard(study.trials, width, shown, known=known, objectives=study.objectives, metric=study.metric)]
         hidden = study.done + study.failed - (shown or len(study.trials))
         if hidden > 0:
             parts.append(Text(f"and {plural(hidden, 'more trial')}: --all shows them", style="dim"))
     if study.front:
-        parts += [_heading("Pareto front"), front_table(study.front, metric_name(study.metric)), models_line(study.folder.folder / "trials", study.front)]
+        parts += [_heading("Pareto front"), front_table(study.front, study.metric), models_line(study.folder.folder / "trials", study.front)]
     if study.failures:
         parts += [_heading("failures"), *(_failure(reason, numbers) for reason, numbers in study.failures.items())]
     if study.best is not None:
@@ -75,10 +77,10 @@ def _facts(study: Overview) -> list[Text]:
         network = f"{name_of(best.configuration)} (trial {best.number}), {compact(best.params)} parameters, {compact(best.mult_adds)} mult-adds"
         facts += [
             fact("winner", network),
-            fact("validation", f"{metric_name(study.metric)} {with_interval(best.score or 0.0, best.interval)}{crossed(best.folds)}"),
+            fact("validation", f"{metric_name(study.metric)} {with_interval(study.metric, best.score or 0.0, best.interval)}{crossed(best.folds)}"),
         ]
     if study.test:
-        facts.append(fact("test", f"{metric_name(study.metric)} {with_interval(*study.test)}", "bold green"))
+        facts.append(fact("test", f"{metric_name(study.metric)} {with_interval(study.metric, *study.test)}", "bold green"))
     if study.cross_validation is not None:
         facts.append(fact("folds", study.cross_validation.sentence))
     if study.refit is not None:

@@ -12,10 +12,11 @@ from rich.rule import Rule
 from rich.table import Table
 
 from automl_cnn.cli.board import leaderboard
-from automl_cnn.cli.console import Text, plural, value, with_interval
+from automl_cnn.cli.console import Text, plural, value
 from automl_cnn.cli.dashboard import STORE
 from automl_cnn.cli.front import front_table, models_line
-from automl_cnn.judged import ahead, cuts, kind, looked_at, metric_name, over
+from automl_cnn.judged import ahead, cuts, kind, looked_at, metric_name, over, within
+from automl_cnn.measure import of_result, spelled, with_interval
 from automl_cnn.quantities import clock, compact
 from automl_cnn.records import MAJORITY_CLASS, Calibration, StudyResult
 from automl_cnn.tasks import words_for
@@ -42,20 +43,22 @@ def print_summary(screen: Console, result: StudyResult, store: Path, *, mlflow: 
 
 def _parts(result: StudyResult, store: Path, width: int, *, mlflow: bool, known: Context | None) -> list[RenderableType]:
     parts: list[RenderableType] = []
-    metric = metric_name(result.metric)
+    measure = of_result(result)
+    metric = metric_name(measure)
     if result.leaderboard:
-        parts += [Text(), leaderboard(result.leaderboard, width, known=known, objectives=result.objectives)]
+        parts += [Text(), leaderboard(result.leaderboard, width, known=known, objectives=result.objectives, metric=measure)]
     parts += [
         Text(),
         Rule(Text(f"{result.study}", style="bold"), style="dim"),
         _winner(result),
         *(fact("warning", text, "yellow") for text in result.caveats),
-        fact("validation", f"{metric} {with_interval(result.val_score, result.val_interval)}{crossed(result.folds)}"),
+        fact("validation", f"{metric} {with_interval(measure, result.val_score, result.val_interval)}{crossed(result.folds)}"),
         *_ahead(result),
     ]
     if result.test_score is not None:
         unseen = "" if any("test images are copies" in text for text in result.caveats) else f", on images {looked_at(result.tested)}"
-        parts.append(fact("test", f"{metric} {with_interval(result.test_score, result.test_interval)}{unseen}", "bold green"))
+        parts.append(fact("test", f"{metric} {with_interval(measure, result.test_score, result.test_interval)}{unseen}", "bold green"))
+    parts += [fact("intervals" if not number else "", line) for number, line in enumerate(within(result.per_label, result.targets))]
     if result.cross_validation is not None:
         parts.append(fact("folds", result.cross_validation.sentence))
     if result.refit is not None:
@@ -63,10 +66,10 @@ def _parts(result: StudyResult, store: Path, width: int, *, mlflow: bool, known:
     if result.members:
         parts.append(fact("ensemble", f"{_members(result)}: together better than the best of them alone"))
     if result.baseline is not None:
-        parts.append(fact("baseline", f"{metric} {result.baseline:.3f}, for {words_for(result.task).same}"))
+        parts.append(fact("baseline", f"{metric} {spelled(measure, result.baseline)}, for {words_for(result.task).same}"))
     calibration = result.calibration
     if calibration is not None:
-        parts.append(fact("calibration", _calibration(calibration)))
+        parts += [fact("calibration", _calibration(calibration))] if not result.targets else []
         parts += [fact("thresholds", line) for line in [cuts(calibration)] if line]
     parts += [
         fact("model", result.model_path),
@@ -127,7 +130,7 @@ def _front(result: StudyResult) -> list[RenderableType]:
     if not result.front:
         return []
     folder = Path(result.model_path).parent.parent / "trials"
-    return [Text("Pareto front", style="bold"), front_table(result.table, metric_name(result.metric)), models_line(folder, result.table), Text()]
+    return [Text("Pareto front", style="bold"), front_table(result.table, of_result(result)), models_line(folder, result.table), Text()]
 
 
 def fact(label: str, words: str, style: str = "") -> Text:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
-from automl_cnn.cli.console import plural, value, with_margin
+from automl_cnn.cli.console import plural, value
 from automl_cnn.judged import metric_name
+from automl_cnn.measure import with_margin
 from automl_cnn.quantities import clock, compact
 from automl_cnn.records import State, Trial
 from automl_cnn.space import Scalar
@@ -47,9 +48,9 @@ def short(configuration: Mapping[str, Scalar]) -> str:
     return ", ".join(parts)
 
 
-def judged_score(trial: Trial) -> str:
+def judged_score(trial: Trial, metric: str) -> str:
     """`0.926 ± 0.034`, or `0.926 ± 0.012 (5-fold)` where it is cross-validated."""
-    return f"{with_margin(trial.score, trial.interval)}{f' ({trial.judged})' if trial.folds else ''}"
+    return f"{with_margin(metric, trial.score, trial.interval)}{f' ({trial.judged})' if trial.folds else ''}"
 
 
 def outcome(trial: Trial, metric: str) -> str:
@@ -57,7 +58,7 @@ def outcome(trial: Trial, metric: str) -> str:
     if trial.state is State.FAILED:
         return f"failed after {clock(trial.seconds)}: {trial.failure or 'no reason given'}"
     facts = [
-        f"{metric_name(metric)} {judged_score(trial)}",
+        f"{metric_name(metric)} {judged_score(trial, metric)}",
         plural(len(trial.epochs), "epoch"),
         f"{compact(trial.params)} parameters",
         f"{compact(trial.mult_adds)} mult-adds",

@@ -9,11 +9,11 @@ from cli_fakes import ENDED, TRIALS, FakeDataset, epoch, trial
 from rich.console import Console
 
 from automl_cnn.cli.board import leaderboard
-from automl_cnn.cli.console import with_margin
 from automl_cnn.cli.live import Lines, Panel, watch
 from automl_cnn.cli.words import outcome
 from automl_cnn.config import study_config
 from automl_cnn.diagnosis import diagnose
+from automl_cnn.measure import with_margin
 from automl_cnn.quantities import clock, compact
 from automl_cnn.ranking import incumbent, ranked
 from automl_cnn.records import Epoch, Fidelity, Job, NetCost, Progress, Started
@@ -216,9 +216,9 @@ def test_the_line_of_a_cross_validated_trial_says_so():
 
 
 def test_with_margin():
-    assert with_margin(0.8234, (0.781, 0.863)) == "0.823 ± 0.041"
-    assert with_margin(0.5, None) == "0.500"
-    assert with_margin(None, None) == "-"
+    assert with_margin("accuracy", 0.8234, (0.781, 0.863)) == "0.823 ± 0.041"
+    assert with_margin("accuracy", 0.5, None) == "0.500"
+    assert with_margin("accuracy", None, None) == "-"
 
 
 def test_the_live_table_finds_what_the_record_s_figures_show():

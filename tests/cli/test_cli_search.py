@@ -85,6 +85,7 @@ def test_flags_become_settings(cli, fake_search, tmp_path):
         "--group-by": r"(person\d+)",
         "--task": "multiclass",
         "--ordered": "low,high",
+        "--loss": "huber",
         "--fit": "pad",
         "--folds": 5,
     }
@@ -127,6 +128,7 @@ def test_flags_become_settings(cli, fake_search, tmp_path):
         group_by=r"(person\d+)",
         task="multiclass",
         ordered=("low", "high"),
+        loss="huber",
         fit="pad",
         folds=5,
         drop_leaks=True,

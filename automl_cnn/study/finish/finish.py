@@ -35,6 +35,7 @@ from automl_cnn.study.running.executors.protocol import FOLD, Executor, TestScor
 from automl_cnn.study.running.times import READY, Times
 from automl_cnn.study.stored.overview import overview
 from automl_cnn.tasks import Task
+from automl_cnn.tasks.regression import TARGETS
 from automl_cnn.tasks.task import Judged
 from automl_cnn.tasks.thresholds import THRESHOLDS
 from automl_cnn.track import Tracking
@@ -159,7 +160,8 @@ class Finish:
         """What was asked, and where labels have thresholds or images have numbers, these and how well each is answered."""
         task, names = self._task, self.dataset.classes
         thresholds = dict(zip(names, read_card(self.folder.model).get(THRESHOLDS) or (), strict=False))
-        return {"task": task.name, "thresholds": thresholds, "per_label": task.of_each(names, judged)}
+        targets = tuple(task.stated().get(TARGETS, ()))
+        return {"task": task.name, "targets": targets, "thresholds": thresholds, "per_label": task.of_each(names, judged)}
 
     @contextlib.contextmanager
     def as_room_allows(self) -> Iterator[None]:

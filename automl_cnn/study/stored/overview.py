@@ -17,6 +17,7 @@ from automl_cnn import paths
 from automl_cnn.config import METRICS, StudyConfig, read_toml, seconds, study_config
 from automl_cnn.errors import ConfigError, DataError, StoreError, did_you_mean
 from automl_cnn.judged import calibration_of, cuts, folds_of, refit_of
+from automl_cnn.measure import Measure
 from automl_cnn.pareto import front, winner
 from automl_cnn.places import is_study_name, moved
 from automl_cnn.records import Folds, Refit, State, Trial
@@ -67,8 +68,8 @@ class Overview:
         return Condition.FINISHED if ended else Condition.INTERRUPTED
 
     @property
-    def metric(self) -> str:
-        return str(self.settings.get("metric") or (self.result or {}).get("metric") or METRICS[0])
+    def metric(self) -> Measure:
+        return Measure.of(str(self.settings.get("metric") or (self.result or {}).get("metric") or METRICS[0]), self.data)
 
     @property
     def best(self) -> Trial | None:
