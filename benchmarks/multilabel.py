@@ -26,7 +26,6 @@ from PIL import Image
 from automl_cnn.export import bundle
 from automl_cnn.modelfile.file import read_card
 from automl_cnn.tasks import Multilabel
-from automl_cnn.tasks.thresholds import THRESHOLDS
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "multilabel.csv"
@@ -104,7 +103,7 @@ def judged(model: Path, pictures: np.ndarray, labels: list[set[str]]) -> dict[st
         "map": task.score("mean_average_precision", truth, answers),
         "map_low": low,
         "map_high": high,
-        "f1": task.deciding(card.get(THRESHOLDS)).score("f1", truth, answers),
+        "f1": task.deciding(card).score("f1", truth, answers),
         "f1_at_half": task.score("f1", truth, answers),
     }
 

@@ -108,14 +108,14 @@ def copies_of(files: Scan, cache: Path) -> tuple[Path, ...]:
     return tuple(dict.fromkeys(places))
 
 
-def metadata_of(folder: Path, columns: str | None = None) -> Path | None:
+def metadata_of(folder: Path, columns: str | None = None, task: TaskName | None = None) -> Path | None:
     """The table `metadata.csv` (or .jsonl, .parquet …) of a folder, where it has columns for path and label.
 
     Raises:
         DataError: it cannot be read.
     """
     places = (folder / f"{tables.METADATA}{suffix}" for suffix in SUFFIXES)
-    return next((table for table in places if table.is_file() and tables.has_labels(table, columns)), None)
+    return next((table for table in places if table.is_file() and tables.has_labels(table, columns, task)), None)
 
 
 @contextmanager
@@ -140,7 +140,7 @@ def _in_archive(text: str, folder: Path, archive: Path) -> str:
 
 def _folder(path: Path, columns: str | None, skip: Sequence[Path], listed: Listed | None, *, above: str = "", task: TaskName | None = None) -> Scan:
     """The images of a folder by its subfolders, or by the table that describes them."""
-    table = metadata_of(path, columns)
+    table = metadata_of(path, columns, task)
     if table is not None:
         return tables.scan_table(table, columns, above=above, task=task)
     if columns is not None:

@@ -63,7 +63,7 @@ class Numbers:
 
     def line(self) -> tuple[Any, ...]:
         """What changes with any of it."""
-        return ("numbers", *self.names, *self.units)
+        return ("numbers", *self.names, *self.units, *self.rows)
 
     def targets(self, learned: np.ndarray) -> tuple[Target, ...]:
         """The numbers with the mean and standard deviation of training images, whose rows are `learned` (images,).

@@ -147,7 +147,7 @@ def _joiner(again: Callable[[], Rows], chosen: Mapping[str, str], task: TaskName
         return label_of if set(columns_of_zeros_and_ones(rows, columns)) == set(columns) or task is not None else cell_of
 
 
-def has_labels(table: Path, columns: str | None = None) -> bool:
+def has_labels(table: Path, columns: str | None = None, task: TaskName | None = None) -> bool:
     """Whether a table has columns for path and label; it may be about something else.
 
     Raises:
@@ -155,7 +155,7 @@ def has_labels(table: Path, columns: str | None = None) -> bool:
     """
     heads = rows_of(table).heads
     try:
-        _columns(table, heads, with_flags(table, columns))
+        _columns(table, heads, with_flags(table, columns, task))
     except DataError:
         return False
     return True
