@@ -121,9 +121,10 @@ class Multilabel(Task):
         return np.clip(typical / np.where(share > 0, share, typical), 0.1, 10.0).astype(np.float32)
 
     def image_weights(self, targets: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """The mean weight of an image's labels; 1 where it has none."""
+        """The mean weight of an image's labels; 1 where it has none. Labels of a share below 1 in all, as of a mixed image, count by that share."""
         labels = targets.sum(axis=1)
-        return np.where(labels > 0, targets @ weights / np.maximum(labels, TINY), 1.0).astype(np.float32)
+        without = np.maximum(1 - labels, 0)
+        return np.asarray((targets @ weights + without) / np.maximum(labels, 1), np.float32)
 
     def enough(self, truth: np.ndarray) -> bool:
         share = np.asarray(truth, float).mean(axis=0) if len(truth) else np.zeros(self.outputs)
