@@ -16,6 +16,7 @@ from automl_cnn.processes import cores
 from automl_cnn.records import Calibration
 from automl_cnn.tasks.draws import area, average_precision, bootstrap, mean_share
 from automl_cnn.tasks.stratify import parts
+from automl_cnn.tasks.suspects import Suspect, of_labels
 from automl_cnn.tasks.task import Activation, Judged, Linear, Matrix, Miss, Pairs, Scores, Tally, Task
 from automl_cnn.tasks.thresholds import HALF, THRESHOLDS, chosen
 
@@ -41,6 +42,7 @@ class Multilabel(Task):
     least = 1
     share = "subset_accuracy"
     column = "labels"
+    doubts_labels = True
 
     @classmethod
     def of(cls, names: Sequence[str], stated: Mapping[str, Any]) -> Multilabel:
@@ -209,6 +211,9 @@ class Multilabel(Task):
         label = int(worst.argmin())
         truths, answers = (tuple(int(one) for one in np.flatnonzero(part)) for part in (actual, answered))
         return Miss(row, label, truths, answers, 1 - float(worst[label]), float(worst[label]))
+
+    def suspects(self, truth: np.ndarray, answers: np.ndarray) -> list[Suspect]:
+        return of_labels(truth, answers)
 
     def named(self, answers: np.ndarray, names: Sequence[str]) -> list[Any]:
         return [[names[int(label)] for label in np.flatnonzero(row)] for row in self.answered(answers)]

@@ -18,6 +18,7 @@ import numpy as np
 
 from automl_cnn.config import Metric
 from automl_cnn.records import Calibration
+from automl_cnn.tasks.suspects import Suspect
 from automl_cnn.tasks.words import Words, words_for
 
 TaskName = Literal["multiclass", "multilabel", "regression"]
@@ -117,6 +118,7 @@ class Task(ABC):
     least: ClassVar[int]  # outputs
     share: ClassVar[Metric]  # the metric that is the share of images answered correctly; of numbers, which are never quite right, the error
     column: ClassVar[str]  # what a table calls the answer to an image
+    doubts_labels: ClassVar[bool] = False  # whether answers can show that single labels may be wrong: whether `suspects` says anything
     strengths: ClassVar[tuple[float, ...]] = ()  # of a readout's regression, the most held back first, where the usual ones do not suit
 
     @classmethod
@@ -274,6 +276,10 @@ class Task(ABC):
     @abstractmethod
     def mistakes(self, truth: np.ndarray, answers: np.ndarray) -> list[Miss]:
         """The images that are answered wrongly, the most confident mistake first."""
+
+    def suspects(self, truth: np.ndarray, answers: np.ndarray) -> list[Suspect]:
+        """The labels that may be wrong, the most suspect first, by the `answers` of a model that did not learn from these images."""
+        return []
 
     # ---- answers in words
 
