@@ -98,7 +98,7 @@ def not_new(refit: Refit | None) -> str:
     if not learned:
         return ""
     return (
-        f"The model has learned from the {words_of(learned)} images too. Accuracy on them shows whether a file answers as the original does, "
+        f"The model has learned from the {words_of(learned)} images too. What it scores on them shows whether a file answers as the original does, "
         "not how good the model is."
     )
 

@@ -250,8 +250,8 @@ def test_the_signature_names_the_answer_of_the_task():
     from automl_cnn.tasks import Multiclass, Multilabel
     from automl_cnn.track.champion import _signature
 
-    assert _signature(Multiclass(2)).outputs.to_dict()[0] == {"type": "string", "name": "label", "required": True}
-    first = _signature(Multilabel(2)).outputs.to_dict()[0]
+    assert _signature(Multiclass(2).fields(())).outputs.to_dict()[0] == {"type": "string", "name": "label", "required": True}
+    first = _signature(Multilabel(2).fields(())).outputs.to_dict()[0]
     assert (first["name"], first["type"], first["items"]) == ("labels", "array", {"type": "string"})
 
 

@@ -22,7 +22,8 @@ from automl_cnn.data.cells import text_of
 from automl_cnn.errors import DataError
 from automl_cnn.paths import shortened
 from automl_cnn.tasks import TaskName
-from automl_cnn.tasks.regression import Regression, Target, quantiles
+from automl_cnn.tasks.regression import Regression, quantiles
+from automl_cnn.tasks.targets import Target
 
 NAME: TaskName = "regression"
 SEPARATOR = "|"

@@ -5,8 +5,9 @@ from typing import Any
 
 from automl_cnn.tasks.multiclass import Multiclass
 from automl_cnn.tasks.multilabel import Multilabel
-from automl_cnn.tasks.regression import Regression, Target
+from automl_cnn.tasks.regression import Regression
 from automl_cnn.tasks.suspects import Suspect
+from automl_cnn.tasks.targets import Target
 from automl_cnn.tasks.task import Activation, Tally, Task, TaskName, Units
 from automl_cnn.tasks.words import Words, words_for
 
