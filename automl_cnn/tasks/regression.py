@@ -330,11 +330,11 @@ class Regression(Task):
         return f"the mean of the training images ({', '.join(means)}), for every image"
 
 
-def quantiles(truth: np.ndarray) -> np.ndarray:
-    """Parts of (images, outputs) with about equal numbers of images, at least `STRATUM` each, int32 (images,); equal numbers are in one part."""
+def quantiles(truth: np.ndarray, most: int = STRATA) -> np.ndarray:
+    """At most `most` parts of (images, outputs) with about equal numbers of images, at least `STRATUM` each, int32 (images,); equal numbers are in one part."""
     spread = np.std(truth, axis=0)
     place = np.sum((truth - truth.mean(axis=0)) / np.where(spread > 0, spread, 1), axis=1)
-    parts = int(np.clip(len(truth) // STRATUM, 1, STRATA))
+    parts = int(np.clip(len(truth) // STRATUM, 1, most))
     edges = np.unique(np.quantile(place, np.arange(1, parts) / parts)) if parts > 1 else np.zeros(0)
     below = np.searchsorted(edges, place, side="left")
     return np.asarray(np.unique(below, return_inverse=True)[1], np.int32)
