@@ -6,17 +6,13 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from automl_cnn.quantities import compact
-from automl_cnn.ranking import chance
 from automl_cnn.records import Calibration, Folds, Refit, Trial, words_of
 from automl_cnn.tasks import Target
 
 Kept = TypeVar("Kept", Calibration, Folds, Refit)
-TINY = 1e-9
 HELD_OUT = "validation images"
 EVERY = "training and validation images"
 NAMES = {"rmse": "RMSE", "mae": "MAE", "r2": "R²"}
-SMALLEST = 0.0005  # a difference that three digits can show
 
 
 def metric_name(metric: str) -> str:
@@ -71,20 +67,6 @@ def scored_splits(folds: int) -> tuple[str, ...]:
 def is_crossed(trials: Iterable[Trial]) -> bool:
     """Whether any score was cross-validated."""
     return any(trial.folds and trial.score is not None for trial in trials)
-
-
-def ahead(trials: Sequence[Trial], best: Trial) -> str:
-    """That a trial is ahead of the best one by chance only, and whether it costs more; empty where none is."""
-    rival = chance(trials, best)
-    if rival is None or rival[1] > rival[2]:
-        return ""
-    trial, difference, noise = rival
-    more = f"{difference:.3f}" if difference >= SMALLEST else "less than 0.001"
-    unlike = "" if abs(difference - ((trial.score or 0.0) - (best.score or 0.0))) < TINY else ", as far as the two kinds of score can be compared"
-    sentence = f"Trial {trial.number} scores {more} more{unlike}, which is within chance (up to {noise:.3f})."
-    if (trial.mult_adds or 0) > (best.mult_adds or 0) > 0 and compact(trial.mult_adds) != compact(best.mult_adds):
-        sentence += f" It costs more: {compact(trial.mult_adds)} mult-adds against {compact(best.mult_adds)}."
-    return sentence
 
 
 def looked_at(tested: int) -> str:

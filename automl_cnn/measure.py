@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from automl_cnn.dataset_summary import task_of
-from automl_cnn.judged import metric_name
+from automl_cnn.judged import NAMES, metric_name
 from automl_cnn.tasks import Regression
 from automl_cnn.tasks.regression import TARGETS
 
@@ -94,6 +94,40 @@ def change(metric: str, difference: float) -> str:
     """By how much a score rose, `+0.012`; of errors, by how much the error did, `-0.3`."""
     scale = getattr(metric, "scale", None)
     return f"{difference:+.3f}" if scale is None else f"{-difference * scale:+,.{getattr(metric, 'digits', 3)}f}"
+
+
+def noun(metric: str) -> str:
+    """What its figures are: `score`, or `error`."""
+    return "score" if getattr(metric, "scale", None) is None else "error"
+
+
+def better(metric: str) -> str:
+    """Which figures are better: `higher`, or of errors `lower`."""
+    return "higher" if getattr(metric, "scale", None) is None else "lower"
+
+
+def worse(metric: str) -> str:
+    """Which figures are worse."""
+    return "lower" if getattr(metric, "scale", None) is None else "higher"
+
+
+def amount(metric: str, difference: float, digits: int = 3) -> str:
+    """A difference of two scores without its sign: `0.012`, or `0.3 years`."""
+    scale, unit = getattr(metric, "scale", None), getattr(metric, "unit", "")
+    if scale is None:
+        return f"{abs(difference):.{digits}f}"
+    return f"{abs(difference) * scale:,.{getattr(metric, 'digits', digits)}f}{f' {unit}' if unit else ''}"
+
+
+def points(metric: str, difference: float, digits: int = 0) -> str:
+    """The same where shares are spoken of: `5 points`, or `0.3 years`."""
+    return f"{100 * difference:.{digits}f} points" if getattr(metric, "scale", None) is None else amount(metric, difference)
+
+
+def named(metric: str) -> str:
+    """The name of a metric with its article: `an RMSE`, `a balanced accuracy`."""
+    name = metric_name(metric)
+    return f"{'an' if name[0] in 'aeio' or name in NAMES.values() else 'a'} {name}"
 
 
 def of_result(result: StudyResult) -> Measure:

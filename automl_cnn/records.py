@@ -327,17 +327,6 @@ class Folds:
         """The standard deviation of the folds' scores; 0 of fewer than two."""
         return statistics.stdev(self.scores) if len(self.scores) > 1 else 0.0
 
-    @property
-    def sentence(self) -> str:
-        """The scores of the folds, and what is to be known of them."""
-        done = len(self.scores)
-        if self.score is None or self.interval is None:
-            return f"not cross-validated: {self.note}"
-        folds = f"{done} fold{'s' if done != 1 else ''}" if done == self.wanted else f"{done} of {self.wanted} folds"
-        each = f"mean {statistics.mean(self.scores):.3f}, standard deviation {self.spread:.3f}, from {min(self.scores):.3f} to {max(self.scores):.3f}"
-        why = f"; {self.note}" if self.note else ""
-        return f"{self.score:.3f} ({self.interval[0]:.3f} to {self.interval[1]:.3f}) over {self.images:,} images in {folds}: {each}{why}"
-
 
 @dataclass(frozen=True)
 class StudyResult:

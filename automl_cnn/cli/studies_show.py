@@ -19,6 +19,7 @@ from automl_cnn.dataset_summary import images_in, labels_each, words_of
 from automl_cnn.judged import metric_name
 from automl_cnn.measure import with_interval
 from automl_cnn.quantities import bytes_, clock, compact
+from automl_cnn.scored import folded
 from automl_cnn.store import Store
 from automl_cnn.transfer import name_of
 
@@ -82,7 +83,7 @@ def _facts(study: Overview) -> list[Text]:
     if study.test:
         facts.append(fact("test", f"{metric_name(study.metric)} {with_interval(study.metric, *study.test)}", "bold green"))
     if study.cross_validation is not None:
-        facts.append(fact("folds", study.cross_validation.sentence))
+        facts.append(fact("folds", folded(study.cross_validation, study.metric)))
     if study.refit is not None:
         facts.append(fact("refit", study.refit.sentence))
     facts += [fact("warning", text, "yellow") for text in study.caveats]
@@ -114,7 +115,7 @@ def _failure(reason: str, numbers: list[int]) -> Text:
 def _next(study: Overview, store: Store) -> list[tuple[str, str, str]]:
     commands = [("studies resume", "--budget 10m", "ten more minutes")]
     if study.folder.model.is_file():
-        commands = [("predict", "photo.jpg", "label images"), ("export", "--out exported", "the files to deploy"), *commands]
+        commands = [("predict", "photo.jpg", words_of(study.data).predicts), ("export", "--out exported", "the files to deploy"), *commands]
     if (store.root / "mlflow.db").is_file():
         commands.append(("dashboard", "", "browse every trial"))
     return commands

@@ -48,6 +48,14 @@ class Words:
     knows: str
     heading: str  # of the table with a row for each
     head: tuple[str, ...]
+    labels: str  # what images are given by people
+    mislabeled: str  # what may be wrong with some of them
+    loss: str  # on the axis of a chart
+    spoke: str  # what a heat map shows
+    worst: str  # the answers that are looked at
+    predicts: str  # what `automl-cnn predict` does
+    calibrating: str  # the step after the search, on the validation images
+    uncalibrated: str  # that this failed
 
     def count(self, number: int) -> str:
         """`1 label`, `10 labels`."""
@@ -101,6 +109,14 @@ MULTICLASS = Words(
     knows="It knows these classes only: whatever else it is shown, it names one of them. Set a least confidence below which a person looks.",
     heading="Class by class",
     head=("class", "images", "found", "95 % interval", "right when said"),
+    labels="labels",
+    mislabeled="some of these may be labelled wrongly",
+    loss="loss",
+    spoke="what spoke for the answer given",
+    worst="worst mistakes",
+    predicts="label images",
+    calibrating="calibrating the probabilities on the validation images",
+    uncalibrated="The probabilities could not be calibrated",
 )
 MULTILABEL = Words(
     one="label",
@@ -142,6 +158,14 @@ MULTILABEL = Words(
     "decision on a label.",
     heading="Label by label",
     head=("label", "images that have it", "found", "95 % interval", "right when given", "F1", "threshold"),
+    labels="labels",
+    mislabeled="some of these may be labelled wrongly",
+    loss="loss",
+    spoke="what spoke for the label in question",
+    worst="worst mistakes",
+    predicts="label images",
+    calibrating="calibrating the probabilities on the validation images",
+    uncalibrated="The probabilities could not be calibrated",
 )
 REGRESSION = Words(
     one="number",
@@ -182,7 +206,15 @@ REGRESSION = Words(
     knows="It knows the range of numbers that it was trained on. An image that is unlike its training images gets a number too: nothing in the answer says "
     "that it is wrong.",
     heading="Number by number",
-    head=("number", "RMSE", "MAE", "R²", "90 % interval"),
+    head=("number", "RMSE", "MAE", "R²", "Spearman", "90 % interval", "truths within"),
+    labels="numbers",
+    mislabeled="the numbers of some may be wrong",
+    loss="mean squared error, in standard deviations",
+    spoke="what made the number in question larger",
+    worst="largest errors",
+    predicts="read numbers from images",
+    calibrating="measuring on the validation images how far off answers are",
+    uncalibrated="How far off answers are could not be measured",
 )
 WORDS: Mapping[str, Words] = {"multiclass": MULTICLASS, "multilabel": MULTILABEL, "regression": REGRESSION}
 
