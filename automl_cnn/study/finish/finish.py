@@ -334,11 +334,11 @@ class Finish:
         """Set the best model's temperature, unless that was done already."""
         if "temperature" in read_card(self.folder.model):
             return None
-        self.observer.finishing("calibrating the probabilities on the validation images")
+        self.observer.finishing(self.dataset.task.words.calibrating)
         try:
             return self.executor.calibrate(str(self.folder.model))
         except TrialError as error:
-            self.observer.note(f"The probabilities could not be calibrated: {error}")
+            self.observer.note(f"{self.dataset.task.words.uncalibrated}: {error}")
             return None
 
     def _example(self, size: int) -> np.ndarray:
