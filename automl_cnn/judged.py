@@ -37,16 +37,33 @@ def cuts(calibration: Calibration | None) -> str:
 def within(figures: Mapping[str, Mapping[str, float | None]], targets: Sequence[Mapping[str, Any]]) -> list[str]:
     """A line for each number on its errors and its prediction interval; none where images have no numbers."""
     lines = []
-    for target in targets:
-        known = figures.get(str(target["name"])) or {}
-        shown = Target(str(target["name"]), str(target.get("unit", "")), float(target["mean"]), float(target["sd"]))
+    for target in map(_target, targets):
+        known = figures.get(target.name)
+        if not known:
+            continue
         half, covered = known.get("half_width"), known.get("covered")
-        parts = [f"RMSE {shown.shown(known['rmse'] or 0.0)}", f"MAE {shown.shown(known['mae'] or 0.0)}", f"R² {known['r2'] or 0.0:.3f}"] if known else []
+        parts = [f"RMSE {target.shown(known['rmse'] or 0.0)}", f"MAE {target.shown(known['mae'] or 0.0)}", f"R² {known['r2'] or 0.0:.3f}"]
         if half is not None:
-            parts.append(f"90 % of the truths are expected within ± {shown.shown(half)} of an answer{'' if covered is None else f'; {covered:.1%} were'}")
-        if parts:
-            lines.append(f"{shown.name}: {', '.join(parts)}")
+            parts.append(f"90 % of the truths are expected within ± {target.shown(half)} of an answer{'' if covered is None else f'; {covered:.1%} were'}")
+        lines.append(f"{target.name}: {', '.join(parts)}")
     return lines
+
+
+def rows_by_number(figures: Mapping[str, Mapping[str, float | None]], targets: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """(name and unit, RMSE, MAE, R², Spearman's correlation, half-width of the interval, share of truths within) of each number, as text."""
+    rows = []
+    for target in map(_target, targets):
+        known = figures.get(target.name) or {}
+        errors = ["-" if (error := known.get(name)) is None else target.rounded(error) for name in ("rmse", "mae")]
+        scores = ["-" if (score := known.get(name)) is None else f"{score:.3f}" for name in ("r2", "spearman")]
+        half, covered = known.get("half_width"), known.get("covered")
+        interval = ("-" if half is None else f"± {target.rounded(half)}", "-" if covered is None else f"{100 * covered:.1f} %")
+        rows.append((target.title, *errors, *scores, *interval))
+    return rows
+
+
+def _target(values: Mapping[str, Any]) -> Target:
+    return Target(str(values["name"]), str(values.get("unit", "")), float(values["mean"]), float(values["sd"]))
 
 
 def kind(folds: int) -> str:

@@ -59,6 +59,11 @@ def heading(metric: str) -> str:
     return f"{metric_name(metric)} ({unit})" if unit else metric_name(metric)
 
 
+def column(metric: str) -> str:
+    """The head of a column with a metric by its name: `accuracy`, or `RMSE (years)`."""
+    return metric_name(metric) if getattr(metric, "scale", None) is None else heading(metric)
+
+
 def read(metric: str, score: float) -> float:
     """What people read in place of a score: the error in its unit, or the score."""
     scale = getattr(metric, "scale", None)
@@ -165,6 +170,12 @@ def named(metric: str) -> str:
     """The name of a metric with its article: `an RMSE`, `a balanced accuracy`."""
     name = metric_name(metric)
     return f"{'an' if name[0] in 'aeio' or name in ('f1', *NAMES.values()) else 'a'} {name}"
+
+
+def changes(metric: str, low: float, high: float) -> str:
+    """An interval of such changes, the lower end first: `+0.002 to +0.022`."""
+    ends = (low, high) if getattr(metric, "scale", None) is None else (high, low)
+    return " to ".join(change(metric, end) for end in ends)
 
 
 def of_result(result: StudyResult) -> Measure:

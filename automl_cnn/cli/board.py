@@ -21,6 +21,7 @@ from automl_cnn.pareto import winner
 from automl_cnn.quantities import clock, compact
 from automl_cnn.ranking import ranked
 from automl_cnn.records import Job, State, Trial
+from automl_cnn.tasks.words import MULTICLASS
 from automl_cnn.transfer import name_of
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ def leaderboard(
 
     roomy = width + 4 >= ROOMY
     best = winner(trials, objectives)
+    words = MULTICLASS if known is None else known.words
     context = known.among(trials) if known is not None else None  # the same trials as `studies show` and the report compare with
     table = Table(box=None, header_style="dim", padding=(0, 2 if roomy else 1, 0, 0), pad_edge=False, expand=not roomy)
     heads = ("#", "trial", "network", "px", "width", "params", "mult-adds", "epochs", "score", "time", "state", *(("finding",) if roomy else ()))
@@ -123,7 +125,7 @@ def leaderboard(
             clock(trial.seconds) if roomy or trial.seconds < 3600 else f"{trial.seconds // 3600:.0f}h{trial.seconds % 3600 // 60:02.0f}",
         ]
         style = "bold" if top else "" if trial.scored else "dim"
-        finding = [Text(headline(diagnose(trial, context)), style=style)] if roomy else []
+        finding = [Text(headline(diagnose(trial, context), words), style=style)] if roomy else []
         table.add_row(*(Text(cell, style=style) for cell in cells), Text(STATES[trial.state], style=COLOURS[trial.state]), *finding)
     if is_crossed(listed):
         table.caption, table.caption_justify = Text(_legend(listed), style="dim not italic"), "left"

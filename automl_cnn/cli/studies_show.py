@@ -15,12 +15,13 @@ from automl_cnn.cli.front import front_table, models_line
 from automl_cnn.cli.summary import ENDED, crossed, fact, next_commands, pairs, switched_on
 from automl_cnn.cli.tables import Json, StudyName
 from automl_cnn.cli.words import SPLITS
-from automl_cnn.dataset_summary import images_in, labels_each, words_of
+from automl_cnn.dataset_summary import images_in, labels_each, ranges_in_words, words_of
 from automl_cnn.judged import metric_name
 from automl_cnn.measure import with_interval
 from automl_cnn.quantities import bytes_, clock, compact
 from automl_cnn.scored import folded
 from automl_cnn.store import Store
+from automl_cnn.tasks.regression import MOST_NAMED
 from automl_cnn.transfer import name_of
 
 if TYPE_CHECKING:
@@ -104,7 +105,8 @@ def _data(study: Overview) -> str:
     sizes = ", ".join(f"{images_in(study.data, split):,} {word}" for split, word in SPLITS.items())
     mean, each = labels_each(study.data)
     labels = f"; {mean:.1f} labels an image on average" if each else ""
-    return f"{place}: {words_of(study.data).of(plural(study.images, 'image'), len(study.data['classes']))}: {sizes}{labels}"
+    numbers = "".join(f"; {line}" for line in ranges_in_words(study.data)[:MOST_NAMED])
+    return f"{place}: {words_of(study.data).of(plural(study.images, 'image'), len(study.data['classes']))}: {sizes}{labels}{numbers}"
 
 
 def _failure(reason: str, numbers: list[int]) -> Text:

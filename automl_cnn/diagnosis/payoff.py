@@ -29,7 +29,7 @@ def worse_than_baseline(curves: Curves) -> Finding | None:
     if baseline is not None and _within(curves, score, baseline):
         against, bound, severity = curves.words.blind, baseline, "high"
     elif context.probe is not None and not is_probe(curves.trial.configuration) and score < context.probe - at.Z * math.sqrt(2) * error(score, curves.images):
-        against, bound, severity = "a logistic regression on pretrained features", context.probe, "medium"
+        against, bound, severity = f"{curves.words.readout} on pretrained features", context.probe, "medium"
     else:
         return _learned_nothing(curves, score)
     return Finding(

@@ -113,6 +113,7 @@ def planner_of(
         limits,
         parts.prices.known.broken,
         smallest_inputs(parts.registry, config.architectures),
+        dataset.task.words.readout,
     )
     pure = dataclasses.replace(sizing, cost=parts.prices.known.cost, limits=dataclasses.replace(limits, measure=parts.prices.known.latency))
     if course is not None:

@@ -27,6 +27,8 @@ METRICS: tuple[Metric, ...] = ("rmse", "mae", "r2", "spearman")
 NEAR = 0.5  # standard deviations within which an answer counts as right, where a share of right answers is asked for
 STRATA, STRATUM = 10, 20  # parts of equal numbers of images that every split has its share of, at most, and images in each at least
 TARGETS, INTERVALS = "targets", "intervals"  # in a model's card
+BINS = 20  # of a histogram
+MOST_NAMED = 4  # numbers that a line describes
 TINY = 1e-12
 
 
@@ -129,6 +131,25 @@ class Regression(Task):
 
     def _standardized(self, values: np.ndarray) -> np.ndarray:
         return np.asarray((np.asarray(values, np.float64) - self.means) / self.sds)
+
+    def extent(self, truth: np.ndarray) -> list[dict[str, Any]]:
+        """By number: the lowest (`low`), the middle one (`median`), the highest (`high`), and how many lie in each of `BINS` equal parts between (`counts`)."""
+        return [
+            {
+                "low": float(values.min()),
+                "median": float(np.median(values)),
+                "high": float(values.max()),
+                "counts": np.histogram(values, BINS)[0].astype(int).tolist(),
+            }
+            for values in np.asarray(truth, np.float64).T
+        ]
+
+    def summed_up(self, images: str, names: Sequence[str], truth: np.ndarray) -> str:
+        known = list(zip(self.named_targets, np.asarray(truth, np.float64).T, strict=True))
+        shown = [f"{one.title}, from {one.brief(all_.min())} to {one.brief(all_.max())}, mean {one.brief(all_.mean())}" for one, all_ in known[:MOST_NAMED]]
+        more = f"; and {len(known) - MOST_NAMED:,} more" if len(known) > MOST_NAMED else ""
+        each = "a number each" if self.outputs == 1 else f"{self.outputs:,} numbers each"
+        return f"{images}, {each}: {'; '.join(shown)}{more}"
 
     # ---- training
 

@@ -32,6 +32,11 @@ class Target:
         """The same without the unit."""
         return f"{value:,.{self.digits}f}"
 
+    def brief(self, value: float) -> str:
+        """The same without needless zeros: `20`, `10.4`."""
+        text = self.rounded(value)
+        return text.rstrip("0").rstrip(".") if "." in text else text
+
     @property
     def digits(self) -> int:
         """After the point: as many as tell thousandths of the standard deviation apart."""

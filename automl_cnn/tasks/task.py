@@ -188,6 +188,14 @@ class Task(ABC):
         """The share of images that are answered correctly."""
         return float(np.mean(self.right(truth, answers)))
 
+    def extent(self, truth: np.ndarray) -> list[dict[str, Any]]:
+        """Of numbers, where those of these images lie, JSON-ready, an entry for each output; nothing of classes and labels, which are counted."""
+        return []
+
+    def summed_up(self, images: str, names: Sequence[str], truth: np.ndarray) -> str:
+        """In a line: the images, and what is known of each of them."""
+        return self.words.of(images, len(names))
+
     # ---- training
 
     def counted(self, truth: np.ndarray) -> np.ndarray:

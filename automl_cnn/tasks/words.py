@@ -50,12 +50,16 @@ class Words:
     head: tuple[str, ...]
     labels: str  # what images are given by people
     mislabeled: str  # what may be wrong with some of them
+    noise: str  # this as a heading
     loss: str  # on the axis of a chart
     spoke: str  # what a heat map shows
     worst: str  # the answers that are looked at
     predicts: str  # what `automl-cnn predict` does
     calibrating: str  # the step after the search, on the validation images
     uncalibrated: str  # that this failed
+    readout: str  # what reads the features of a frozen network
+    doubted: str  # what no check can say of such images, and why
+    unsuited: tuple[str, ...] = ()  # what is no help against any finding, as `automl_cnn.diagnosis.actions` calls it
 
     def count(self, number: int) -> str:
         """`1 label`, `10 labels`."""
@@ -111,12 +115,15 @@ MULTICLASS = Words(
     head=("class", "images", "found", "95 % interval", "right when said"),
     labels="labels",
     mislabeled="some of these may be labelled wrongly",
+    noise="label noise",
     loss="loss",
     spoke="what spoke for the answer given",
     worst="worst mistakes",
     predicts="label images",
     calibrating="calibrating the probabilities on the validation images",
     uncalibrated="The probabilities could not be calibrated",
+    readout="a logistic regression",
+    doubted="",
 )
 MULTILABEL = Words(
     one="label",
@@ -160,12 +167,15 @@ MULTILABEL = Words(
     head=("label", "images that have it", "found", "95 % interval", "right when given", "F1", "threshold"),
     labels="labels",
     mislabeled="some of these may be labelled wrongly",
+    noise="label noise",
     loss="loss",
     spoke="what spoke for the label in question",
     worst="worst mistakes",
     predicts="label images",
     calibrating="calibrating the probabilities on the validation images",
     uncalibrated="The probabilities could not be calibrated",
+    readout="a logistic regression",
+    doubted="images unlike the others: an image may have several labels",
 )
 REGRESSION = Words(
     one="number",
@@ -200,7 +210,7 @@ REGRESSION = Words(
     by_network="altered copies with different numbers",
     full_check="checks for these copies; the numbers themselves are not checked",
     also_checked="looks for altered copies with different numbers too",
-    does="reads {number} from an image: {names}.",
+    does="estimates of an image: {names}.",
     answers="one number for each name, in its unit",
     dealt="split so that every split has its share of low and high numbers",
     knows="It knows the range of numbers that it was trained on. An image that is unlike its training images gets a number too: nothing in the answer says "
@@ -209,12 +219,16 @@ REGRESSION = Words(
     head=("number", "RMSE", "MAE", "R²", "Spearman", "90 % interval", "truths within"),
     labels="numbers",
     mislabeled="the numbers of some may be wrong",
+    noise="noisy numbers",
     loss="mean squared error in standard deviations",
     spoke="what made the number in question larger",
     worst="largest errors",
     predicts="read numbers from images",
     calibrating="measuring on the validation images how far off answers are",
     uncalibrated="How far off answers are could not be measured",
+    readout="a ridge regression",
+    doubted="suspect numbers and images unlike the others: that takes classes",
+    unsuited=("label smoothing",),
 )
 WORDS: Mapping[str, Words] = {"multiclass": MULTICLASS, "multilabel": MULTILABEL, "regression": REGRESSION}
 

@@ -56,7 +56,8 @@ class Defaults:
         """All there are, in order. What networks from scratch cost is asked only when they are reached."""
         names = [str(name) for name in self.sizing.options("architecture")]
         known = {name: self._known(name) for name in names}
-        for mode, words in ((PROBE, "what {} knows of ImageNet, read by a logistic regression"), (TRAIN_ON, "{}, trained on from what it knows of ImageNet")):
+        read = f"what {{}} knows of ImageNet, read by {self.sizing.readout}"
+        for mode, words in ((PROBE, read), (TRAIN_ON, "{}, trained on from what it knows of ImageNet")):
             for name, weights in ((name, known[name][0]) for name in names if known[name][0] != NONE):
                 yield Start({"architecture": name, f"{PRETRAINED}{name}": weights, f"{FINETUNE}{name}": mode}, words.format(weights))
         scratch = [Start(self._scratch(name), f"default of {name}") for name in names if NONE in known[name]]

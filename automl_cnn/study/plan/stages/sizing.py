@@ -11,6 +11,7 @@ from typing import Any
 from automl_cnn.records import NetCost, Trial
 from automl_cnn.space import Choice, Configuration, Scalar, Space
 from automl_cnn.study.plan.limits import Limits
+from automl_cnn.tasks.words import MULTICLASS
 from automl_cnn.transfer import is_probe, weights_of
 
 PACE = 1.6e11  # mult-adds trained per second, times kernels, before anything was measured (two cores, no GPU): many small layers train slower
@@ -45,6 +46,7 @@ class Sizing:
     limits: Limits = field(default_factory=Limits)
     broken: Callable[[Configuration], str | None] = lambda configuration: None  # why a configuration need not be tried
     least: Mapping[str, int] = field(default_factory=dict)
+    readout: str = MULTICLASS.readout  # what reads the features of a frozen network, in words
 
     def default(self, given: dict[str, Scalar], done: Sequence[Trial], seconds: float | None) -> dict[str, Scalar]:
         """The default at the resolution and width that `seconds` afford; the smallest where none is affordable."""
