@@ -17,6 +17,7 @@ from automl_cnn.errors import StoreError
 from automl_cnn.modelfile.file import read_card
 from automl_cnn.records import StudyResult
 from automl_cnn.tasks import Multiclass, of_card
+from automl_cnn.track import numbers
 from automl_cnn.track.quiet import quiet_mlflow
 
 ALIAS = "champion"
@@ -39,6 +40,7 @@ def register(client: Any, *, experiment: str, run: str, trial_run: str, result: 
 
     name = str(result.configuration["architecture"])
     figures = {"val_score": result.val_score, "test_score": result.test_score, "params": result.params, "mult_adds": result.mult_adds}
+    figures |= numbers.of_winner(result)
     logged = client.create_logged_model(experiment, name=name, source_run_id=run, params={key: str(value) for key, value in result.configuration.items()})
     client.log_outputs(run, [LoggedModelOutput(logged.model_id, 0)])
     client.log_batch(run, metrics=_of_model(figures, logged.model_id))
