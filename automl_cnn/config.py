@@ -113,10 +113,27 @@ def _share(value: object) -> object:
     return value if number is None else number
 
 
+def _workers(value: object) -> object:
+    """`auto`, or a whole number from 1 on.
+
+    Raises:
+        ValueError: anything else.
+    """
+    if isinstance(value, str) and value.strip().lower() == "auto":
+        return "auto"
+    number = quantities.number(value)
+    if number is None and isinstance(value, str) and re.fullmatch(r"\d{1,9}", value.strip()):
+        number = int(value)
+    if number is None or not 1 <= number <= MOST or not float(number).is_integer():
+        raise ValueError(f"{quantities.shown(value)} is no number of workers: expected auto, or a whole number from 1 on")
+    return int(number)
+
+
 Images = Annotated[Path | Url, PlainValidator(paths.location), PlainSerializer(paths.written, when_used="json")]
 File = Annotated[Path, BeforeValidator(paths.read), PlainSerializer(paths.written, when_used="json")]
 Folder = Annotated[Path, BeforeValidator(store_path), PlainSerializer(paths.written, when_used="json")]
 Whole = Annotated[int, BeforeValidator(_whole)]
+Workers = Annotated[int | Literal["auto"], BeforeValidator(_workers)]
 Share = Annotated[float, BeforeValidator(_share), Field(ge=0.05, le=0.4, allow_inf_nan=False)]
 Seconds = Annotated[float, BeforeValidator(seconds)]
 Count = Annotated[float, BeforeValidator(quantities.count)]
@@ -150,6 +167,14 @@ class StudyConfig(BaseModel):
     ] = None
     budget: Annotated[Seconds | None, Flag("Time for the whole command: 90s, 10m, 1h30m (default: 10m, unless --trials is given).", LIMITS)] = None
     trials: Annotated[Whole | None, Field(ge=1, le=MOST), Flag("The number of trials at most.", LIMITS, int)] = None
+    workers: Annotated[
+        Workers,
+        Flag(
+            "Trials at a time, each in a process of its own with its part of the cores, or with a GPU of its own: auto (one for each GPU, else one) or a "
+            "number. With one, the same seed gives the same trials; with several, what is tried depends on which trial ends first.",
+            LIMITS,
+        ),
+    ] = "auto"
     max_epochs: Annotated[Whole, Field(ge=1, le=MOST), Flag("Epochs a trial may take.", LIMITS, int)] = 60
     seed: Annotated[Whole, Field(ge=0, lt=2**31), Flag("The seed of splits, proposals and training.", LIMITS, int, identity=True)] = 0
     name: Annotated[str | None, Field(pattern=NAME), Flag("The study's name; the same name goes on where it ended.", LIMITS)] = None

@@ -76,6 +76,7 @@ def _parts(result: StudyResult, store: Path, width: int, *, mlflow: bool, known:
         fact("model", result.model_path),
         *(fact("report", str(page)) for page in [Path(result.model_path).parent.parent / "report.html"] if page.is_file()),
         fact("ended", f"{ENDED.get(result.stopped_by, result.stopped_by)}; {plural(result.trials, 'trial')} in {clock(result.seconds)}"),
+        *(fact("workers", used.sentence) for used in [result.workers] if used is not None and used.count > 1),
         *(fact("note", note, "yellow") for note in result.notes if note not in result.caveats),
         Text(),
         *_front(result),

@@ -42,6 +42,7 @@ class Row:
     severity: str = ""
     reason: str = ""
     winner: bool = False
+    worker: str = ""  # that trained it, where there were several
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from automl_cnn.report.parts import Command, Page, Pairs, Row, Tile
 from automl_cnn.report.training import costs, curves, differences, effect, families, front, next_best
 from automl_cnn.space import Scalar
 from automl_cnn.store import MLFLOW_DB
+from automl_cnn.workers import Workers
 
 BOARD = 25  # trials shown at once; the others behind a fold
 STATES = {State.COMPLETE: "done", State.STOPPED: "stopped", State.PRUNED: "pruned", State.FAILED: "failed", State.RUNNING: "running"}
@@ -190,6 +191,9 @@ def _tiles(facts: Facts) -> tuple[Tile, ...]:
     tiles += [Tile("parameters", compact(best.params)), Tile("mult-adds", compact(best.mult_adds), "for one image")]
     failed = sum(trial.state is State.FAILED for trial in facts.trials)
     tiles += [Tile("trials", str(len(facts.trials)), f"{failed} failed" if failed else "none failed"), Tile("time", clock(facts.seconds))]
+    workers = Workers.of((facts.result or {}).get("workers"))
+    if workers is not None and workers.count > 1:
+        tiles.append(Tile("workers", str(workers.count), f"{workers.at_once:.2f} trials at a time, idle {workers.unused:.0%} of the time"))
     return tuple(tiles)
 
 
@@ -199,10 +203,12 @@ def _ends(metric: str, interval: tuple[float, float] | None) -> str:
 
 
 def _board(facts: Facts, best: Trial | None) -> tuple[Row, ...]:
-    return tuple(_row(trial, str(rank) if trial.scored else "–", facts, best) for rank, trial in enumerate(ranked(facts.trials, best), 1))
+    several = len({(trial.node, trial.worker) for trial in facts.trials if trial.worker is not None}) > 1
+    ordered = enumerate(ranked(facts.trials, best), 1)
+    return tuple(_row(trial, str(rank) if trial.scored else "–", facts, best, several=several) for rank, trial in ordered)
 
 
-def _row(trial: Trial, rank: str, facts: Facts, best: Trial | None) -> Row:
+def _row(trial: Trial, rank: str, facts: Facts, best: Trial | None, *, several: bool) -> Row:
     findings = facts.findings.get(trial.number, ())
     return Row(
         rank=rank,
@@ -221,7 +227,13 @@ def _row(trial: Trial, rank: str, facts: Facts, best: Trial | None) -> Row:
         severity=findings[0].severity if findings else "",
         reason=trial.failure or trial.reason,
         winner=best is not None and trial.number == best.number,
+        worker=_worker(trial) if several else "",
     )
+
+
+def _worker(trial: Trial) -> str:
+    """Who trained it: the number of the worker, and the node where it is not the machine of the search."""
+    return "–" if trial.worker is None else f"{trial.worker} on {trial.node}" if trial.node else str(trial.worker)
 
 
 def _failures(trials: Sequence[Trial]) -> tuple[tuple[str, str], ...]:

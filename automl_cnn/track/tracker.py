@@ -63,7 +63,7 @@ class Tracker:
     """Writes one study through to the MLflow database of `store`. Nothing happens before `start`.
 
     The study's run carries the tag `automl_cnn.study`, a trial's run `automl_cnn.trial` (its number),
-    `stage`, `reason`, `state`, `finding` and, where it failed, `failure`. A pruned trial has MLflow's status
+    `stage`, `reason`, `state`, `worker`, `finding` and, where it failed, `failure`. A pruned trial has MLflow's status
     KILLED. `score` is the curve, epoch by epoch, and `best_score` what the trial counts for; on the
     study's run, `best_score` is the incumbent's after each trial. Where scores stand for errors, `rmse`
     and `best_rmse` (or `mae`) are beside them, in the user's unit.
@@ -105,6 +105,8 @@ class Tracker:
             figures |= {f"{name}_score_low": span[0], f"{name}_score_high": span[1]} if span else {}
         figures |= {"params": result.params, "mult_adds": result.mult_adds, "trials": result.trials, "seconds": result.seconds}
         figures |= numbers.of_winner(result)
+        if result.workers is not None and result.workers.count > 1:
+            figures |= {"workers": result.workers.count, "speed_up": result.workers.at_once, "idle_seconds": result.workers.idle}
         tags = {
             "best_trial": result.trial,
             "best_configuration": json.dumps(dict(result.configuration)),
@@ -231,7 +233,8 @@ class Tracker:
             "images_per_second": trial.images_per_second,
             **numbers.named(self._metric, "best_", trial.score, (low, high)),
         }
-        tags = {"stage": trial.stage, "reason": trial.reason, "state": trial.state.value, "failure": trial.failure}
+        tags: dict[str, Any] = {"stage": trial.stage, "reason": trial.reason, "state": trial.state.value, "failure": trial.failure}
+        tags |= {"worker": trial.worker, "node": trial.node}
         tags |= self._found(trial)
         metrics = [point for epoch in trial.epochs for point in self._curves(epoch, trial.started_at)] + self._points(figures, ended)
         params = {**trial.configuration, "fidelity.epochs": trial.fidelity.epochs}

@@ -88,6 +88,7 @@ def test_flags_become_settings(cli, fake_search, tmp_path):
         "--loss": "huber",
         "--fit": "pad",
         "--folds": 5,
+        "--workers": 2,
     }
     done = cli("search", *(part for pair in flags.items() for part in pair), "--drop-leaks", "--no-mlflow")
     assert done.exit_code == 0, done.output
@@ -131,6 +132,7 @@ def test_flags_become_settings(cli, fake_search, tmp_path):
         loss="huber",
         fit="pad",
         folds=5,
+        workers=2,
         drop_leaks=True,
     )
     assert fake_search.options["track"] is False

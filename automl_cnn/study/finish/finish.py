@@ -34,6 +34,7 @@ from automl_cnn.study.record.disk import STOPPED, Reserve, is_full
 from automl_cnn.study.record.record import DATA, RESULT, Record
 from automl_cnn.study.running.executors.protocol import FOLD, Executor, TestScore
 from automl_cnn.study.running.times import READY, Times
+from automl_cnn.study.running.usage import Usage
 from automl_cnn.study.stored.overview import overview
 from automl_cnn.tasks import Task
 from automl_cnn.tasks.regression import TARGETS
@@ -65,6 +66,7 @@ class Finish:
     budget: Callable[[], Budget]
     sizing: Sizing | None = None
     times: Times = field(default_factory=Times)  # where the session's time went so far
+    usage: Usage = field(default_factory=Usage)  # how its workers were used
 
     @property
     def reserve(self) -> Reserve:
@@ -147,6 +149,7 @@ class Finish:
             refit=refit,
             winner_found_at=self._found_at(best),
             tested=max(1, len(self.record.group(TESTS))),
+            workers=self.usage.summary(trials),
         )
         split, judged = self._judged(test)
         result = dataclasses.replace(result, **joined, **self._of_task(judged))

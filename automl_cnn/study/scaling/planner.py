@@ -101,6 +101,8 @@ class Referee:
     def ask(self) -> Proposal:
         raise RuntimeError("a scale study has no proposals")
 
+    def begin(self, trial: Trial, proposal: int | None) -> None: ...
+
     def refuse(self, proposal: Proposal) -> None: ...
 
     def report(self, id: int, step: int, value: float) -> bool:

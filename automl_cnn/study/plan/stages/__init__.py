@@ -15,7 +15,7 @@ from automl_cnn.study.plan.stages.defaults import Defaults
 from automl_cnn.study.plan.stages.final import Final
 from automl_cnn.study.plan.stages.guided import Guided
 from automl_cnn.study.plan.stages.portfolio import Portfolio
-from automl_cnn.study.plan.stages.promotion import Promotion, kept
+from automl_cnn.study.plan.stages.promotion import Promotion, in_use, kept
 from automl_cnn.study.plan.stages.proposals import Proposals
 from automl_cnn.study.plan.stages.readouts import Readouts
 from automl_cnn.study.plan.stages.retry import Retry
@@ -23,4 +23,19 @@ from automl_cnn.study.plan.stages.scaling import Scaling
 from automl_cnn.study.plan.stages.situation import Situation, Stage
 from automl_cnn.study.plan.stages.sizing import Sizing
 
-__all__ = ["Defaults", "Final", "Guided", "Portfolio", "Promotion", "Proposals", "Readouts", "Retry", "Scaling", "Situation", "Sizing", "Stage", "kept"]
+__all__ = [
+    "Defaults",
+    "Final",
+    "Guided",
+    "Portfolio",
+    "Promotion",
+    "Proposals",
+    "Readouts",
+    "Retry",
+    "Scaling",
+    "Situation",
+    "Sizing",
+    "Stage",
+    "in_use",
+    "kept",
+]
