@@ -91,6 +91,8 @@ class KerasTunerEngine:
         own = proposal is not None and ASKS in opened
         if own:
             opened[_name(trial.number)] = opened.pop(ASKS)
+            if self.sampler == "grid":  # its next combination is known already; of itself, the oracle looks for it at the trial's end
+                self._oracle._populate_next.append(opened[_name(trial.number)].trial_id)
         self._running[trial.number] = own
 
     def report(self, id: int, step: int, value: float) -> bool:
