@@ -215,7 +215,7 @@ def _epoch(running: Running, metric: str, width: int, before: str = "") -> Rende
     """How far a trial has come; `before` are words before that."""
     if not running.epochs:
         return Spinner("dots", Text(f"{before}building the network, {clock(running.seconds)}"), style="cyan")
-    score = "" if running.score is None else f", last {metric_name(metric)} {spelled(metric, running.score)}"
+    score = "" if running.score is None else f", {'' if before else 'last '}{metric_name(metric)} {spelled(metric, running.score)}"
     return _bar(running.done, f"{before}{running.epoch} of {running.epochs}{score}, {clock(running.seconds)}", width)
 
 
