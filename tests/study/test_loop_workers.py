@@ -1,7 +1,9 @@
 """The loop with several workers, in simulated time; the threads that drive real ones are tested in test_crew.py."""
 
 import dataclasses
+import itertools
 import json
+import random
 
 import pytest
 from loop_fakes import SPACE, Killed, Study
@@ -134,6 +136,37 @@ def test_a_killed_search_goes_on_with_another_number_of_workers(tmp_path):
     defaults = [trial.architecture for trial in whole if trial.stage == "defaults"]
     assert len(defaults) == len(set(defaults))
     assert len(lost) == 3
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_every_trial_is_finished_once_however_often_workers_and_search_are_killed(tmp_path, seed):
+    draw, kills, trials = random.Random(seed), 0, 60
+    crash = ("the worker process was killed by signal 11", Cause.WORKER)
+    while True:
+        study = Study(tmp_path, trials=trials, sampler="random", workers=draw.choice([2, 3, 5]), fails=lambda c: crash if draw.random() < 0.1 else None)
+        study.record.bury()
+        epochs, after = itertools.count(1), draw.randrange(20, 250)
+
+        def kill(number, epoch, epochs=epochs, after=after):
+            if next(epochs) == after:
+                raise Killed
+
+        for executor in study.executors:
+            executor.at_epoch = kill
+        try:
+            ended = study.loop.run()
+            break
+        except Killed:
+            kills += 1
+    assert (ended, kills >= 2) == ("trials", True)
+    whole = [trial for trial in study.record.trials if not trial.lost]
+    assert len(whole) == trials
+    assert all(trial.state is not State.RUNNING for trial in study.record.trials)
+    assert {trial.failure for trial in whole if trial.state is State.FAILED} == {crash[0]}
+    defaults = [trial.architecture for trial in whole if trial.stage == "defaults" and trial.state is not State.FAILED]
+    assert len(set(defaults)) == len(defaults)
+    best = incumbent(study.record.trials)
+    assert (tmp_path / "best.keras").read_text() == str(best.number)
 
 
 def test_the_final_training_has_all_cores_to_itself(tmp_path):

@@ -56,6 +56,8 @@ def test_it_goes_on_with_another_number_of_workers(tmp_path, monkeypatch, togeth
     result, _, _ = search(tmp_path, monkeypatch, trials=6)
     assert [trial.part for trial in result.leaderboard] == [0.5] * 3 + [1.0] * 3
     assert result.workers.count == 1
+    kept = overview(Store(tmp_path / "store"), "s")
+    assert kept.settings["workers"] == "auto"
     result, _, _ = search(tmp_path, monkeypatch, trials=9, workers=4)
     assert result.workers.count == 4
     assert result.trials == 9

@@ -36,7 +36,7 @@ class LocalExecutor:
         self._setting: Setting | None = None
         self._worker: WorkerProcess | None = begin(log)
         self._spare: WorkerProcess | None = None
-        self._configured = False
+        self._configured = self._closed = False
         self._busy = False  # with a request that is not answered to its end
         self._first: int | None = None  # what the worker held after its first trial
 
@@ -113,6 +113,7 @@ class LocalExecutor:
         return answers
 
     def close(self) -> None:
+        self._closed = True  # a thread that is starting a worker finds it killed, and must not start another
         if self._busy and self._worker is not None:
             self._worker.kill()  # it would not look at a request before its trial's end
         for worker in (self._worker, self._spare):
@@ -180,6 +181,8 @@ class LocalExecutor:
 
     def _started(self, attempts: int) -> WorkerProcess:
         """The worker, or a new one, when it has started."""
+        if self._closed:
+            raise TrialError("the worker was ended", Cause.INTERRUPTED)
         if self._worker is None:
             self._worker, self._spare = self._spare or self._begin(self._log), None
         worker = self._worker
