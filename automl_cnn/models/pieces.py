@@ -69,7 +69,10 @@ def checked_map(x: Any, where: str, *, sized: bool = True) -> Any:
 def answering(activation: Activation, name: str) -> keras.layers.Layer:
     """The last layer, always in float32: logits (batch, outputs) -> probabilities, or standardized numbers -> numbers in the user's units."""
     if isinstance(activation, Units):
-        return keras.layers.Rescaling(list(activation.scale), offset=list(activation.offset), dtype="float32", name=name)
+        scale, offset = list(activation.scale), list(activation.offset)
+        if len(scale) == 1:  # a number and not a row of one, which Keras' layer would turn to other axes where keras.json says channels_first
+            return keras.layers.Rescaling(scale[0], offset=offset[0], dtype="float32", name=name)
+        return keras.layers.Rescaling(scale, offset=offset, dtype="float32", name=name)
     if activation == "softmax":
         return keras.layers.Softmax(dtype="float32", name=name)
     return keras.layers.Activation(activation, dtype="float32", name=name)

@@ -236,9 +236,15 @@ class Regression(Task):
         return figures
 
     def lines(self, names: Sequence[str], judged: Judged) -> list[str]:
-        """`age: RMSE 3.2 years, MAE 2.4 years, R² 0.912; 91.0 % of the truths lie within the 90 % interval`."""
+        """`age: RMSE 3.2 years, MAE 2.4 years, R² 0.912; 91.0% of the truths lie within the 90% interval`. Without R² where all truths are the same."""
         figures = self.of_each(names, judged)
-        return [self._line(target, figures[name], self.widths) for name, target in zip(names, self.named_targets, strict=True)] if figures else []
+        if judged.truth is None or not figures:
+            return []
+        varies = np.ptp(judged.truth, axis=0) > 0
+        return [
+            self._line(target, figures[name] if known else {**figures[name], "r2": None}, self.widths)
+            for name, target, known in zip(names, self.named_targets, varies, strict=True)
+        ]
 
     @staticmethod
     def _line(target: Target, figures: Mapping[str, float | None], widths: Widths | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import os
 import tempfile
@@ -19,7 +20,8 @@ from automl_cnn.cli import predict
 from automl_cnn.cli.given import Given
 from automl_cnn.errors import DataError
 from automl_cnn.paths import shortened
-from automl_cnn.tasks import Multiclass, Multilabel, Task
+from automl_cnn.tasks import Multiclass, Multilabel, Regression, Target, Task
+from automl_cnn.tasks.conformal import Widths
 
 
 class Classifier:
@@ -401,3 +403,33 @@ def test_a_url_without_images_leaves_no_store(classifier, memory, tmp_path):
     assert done.exit_code == 2
     assert "There is no folder or file memory://old" in done.stderr
     assert not (tmp_path / "runs").exists()
+
+
+AGE = Regression(1, (Target("age", "years", 40.0, 20.0),), Widths((4.0,)))
+
+
+def test_numbers_have_columns_of_their_own_and_no_confidence(classifier, tmp_path, monkeypatch):
+    monkeypatch.setattr(classifier, "task", AGE)
+    monkeypatch.setattr(classifier, "answers", lambda paths: np.array([[30.04]] * len(paths)))
+    (tmp_path / "a.png").write_bytes(b"")
+    done = run("m", tmp_path / "a.png")
+    assert done.stdout.splitlines() == ["path,age (years),age low,age high", f"{tmp_path / 'a.png'},30.0,26.0,34.0"]
+    monkeypatch.setattr(classifier, "task", dataclasses.replace(AGE, widths=None))
+    assert run("m", tmp_path / "a.png").stdout.splitlines()[0] == "path,age (years)"
+
+
+def test_true_numbers_come_from_a_table_or_from_folders(classifier, tmp_path, monkeypatch):
+    monkeypatch.setattr(classifier, "task", AGE)
+    monkeypatch.setattr(classifier, "classes", ("age",))
+    monkeypatch.setattr(classifier, "answers", lambda paths: np.array([[30.0]] * len(paths)))
+    for name in ("29", "39.0", "unsorted"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        (tmp_path / "photos" / name / "a.png").write_bytes(b"")
+    done = run("m", tmp_path / "photos")
+    assert "2 images in folders named after a number:\nage: RMSE 6.4 years, MAE 5.0 years, R² -0.640; 50.0% of the truths" in done.stderr
+    done = run("m", tmp_path / "photos" / "29")
+    assert "age: RMSE 1.0 years, MAE 1.0 years; 100.0% of the truths lie within the 90% interval" in done.stderr, "one image says nothing of R²"
+    (tmp_path / "t.csv").write_text("path,label\nphotos/29/a.png,31\nphotos/39.0/a.png,old\n")
+    done = run("m", tmp_path / "t.csv")
+    assert "1 image whose numbers are known:\nage: RMSE 1.0 years" in done.stderr
+    assert "1 image not compared: the label is something else than a number." in done.stderr
