@@ -64,6 +64,7 @@ class Record:
         self.name = study.study_name
         self._storage, self._study, self._id = storage, study, study._study_id
         self._ids: dict[int, int] = {}
+        self._ended: dict[int, Trial] = {}
         self._written: dict[str, float] = {}  # by session, the seconds that were last recorded
 
     @classmethod
@@ -101,7 +102,14 @@ class Record:
         """Every trial so far, in order."""
         frozen = self._storage.get_all_trials(self._id, deepcopy=False)
         self._ids = {trial.number: trial._trial_id for trial in frozen}
-        return tuple(_trial(trial) for trial in frozen)
+        return tuple(self._ended.get(trial.number) or self._read(trial) for trial in frozen)
+
+    def _read(self, frozen: FrozenTrial) -> Trial:
+        """A trial; one that has ended is remembered, since nothing about it changes any more."""
+        trial = _trial(frozen)
+        if frozen.state.is_finished():
+            self._ended[trial.number] = trial
+        return trial
 
     @property
     def settings(self) -> Mapping[str, Any]:
