@@ -44,7 +44,7 @@ def network():
 
     keras.utils.set_random_seed(3)
     pixels = keras.Input((None, None, 3), name="pixels")
-    x = keras.layers.Rescaling(1 / 127.5, -1)(Resize(SIZE)(pixels))
+    x = keras.layers.Rescaling(1 / 127.5, -1)(Resize(SIZE, name="resize")(pixels))
     x = keras.layers.Conv2D(16, 3, strides=2, padding="same", activation="relu")(x)
     x = LocalResponseNorm()(x)
     branch = keras.layers.BatchNormalization()(keras.layers.DepthwiseConv2D(3, padding="same")(x))
@@ -113,7 +113,7 @@ def label_network():
 
     keras.utils.set_random_seed(3)
     pixels = keras.Input((None, None, 3), name="pixels")
-    x = keras.layers.Rescaling(1 / 127.5, -1)(Resize(SIZE)(pixels))
+    x = keras.layers.Rescaling(1 / 127.5, -1)(Resize(SIZE, name="resize")(pixels))
     x = keras.layers.Conv2D(16, 3, strides=2, padding="same", activation="relu")(x)
     x = keras.layers.Dense(len(LABELS), name="classifier")(keras.layers.GlobalAveragePooling2D()(x))
     model = keras.Model(pixels, keras.layers.Activation("sigmoid", dtype="float32", name="probabilities")(x), name="labels")
@@ -179,7 +179,7 @@ def number_network(number_dataset):
     keras.utils.set_random_seed(3)
     task = number_dataset.task
     pixels = keras.Input((None, None, 3), name="pixels")
-    x = keras.layers.Rescaling(1 / 127.5, -1)(Resize(SIZE)(pixels))
+    x = keras.layers.Rescaling(1 / 127.5, -1)(Resize(SIZE, name="resize")(pixels))
     x = keras.layers.Conv2D(16, 3, strides=2, padding="same", activation="relu")(x)
     x = keras.layers.Dense(2, name="classifier")(keras.layers.GlobalAveragePooling2D()(x))
     model = keras.Model(pixels, answering(task.activation, "probabilities")(x), name="numbers")
