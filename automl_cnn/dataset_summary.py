@@ -56,10 +56,10 @@ def ranges_of(data: Mapping[str, Any]) -> list[tuple[Target, Mapping[str, Any]]]
 
 
 def ranges_in_words(data: Mapping[str, Any]) -> list[str]:
-    """The same, a line for each number: `age (years): from 1 to 90, median 34, mean 36.2, standard deviation 21 (training images)`."""
+    """The same, a line for each number: `age (years): from 1 to 90, median 34, mean 36.2, standard deviation 21`."""
     return [
         f"{target.title}: from {target.brief(known['low'])} to {target.brief(known['high'])}, median {target.brief(known['median'])}, "
-        f"mean {target.brief(target.mean)}, standard deviation {target.brief(target.sd)} (training images)"
+        f"mean {target.brief(known['mean'])}, standard deviation {target.brief(known['sd'])}"
         for target, known in ranges_of(data)
     ]
 

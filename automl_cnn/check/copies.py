@@ -159,7 +159,7 @@ def _conflict(
     return Problem(
         "conflict",
         "error",
-        f"{many(len(families), 'photo')} {verb(len(families), *words.conflict)}: at least one label of each is wrong.",
+        f"{many(len(families), 'photo')} {verb(len(families), *words.conflict)}: at least one {words.labels.removesuffix('s')} of each is wrong.",
         f"It leaves files with the same bytes out, unless a {words.one} would keep too few. Altered versions are used as they are labeled.",
         "Delete the wrong ones, or exclude them with `check --fix FILE` and `search --labels FILE`.",
         sum(len(family) for family in families),

@@ -10,7 +10,7 @@ from automl_cnn.data.corrections import COLUMNS
 from automl_cnn.problems import Checked
 from automl_cnn.store import atomic_write_text
 
-LISTED = ("conflict", "label", "blank", "outlier")  # kinds of problems that a person decides image by image
+LISTED = ("conflict", "label", "far_number", "blank", "outlier")  # kinds of problems that a person decides image by image
 
 
 def write(checked: Checked, place: Path) -> int:

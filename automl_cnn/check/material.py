@@ -10,15 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from automl_cnn.check import copies, headers, names
+from automl_cnn.check import copies, headers, names, values
 from automl_cnn.data import Dataset, Source, pixels
 from automl_cnn.data.grouping import by_camera, by_name
 from automl_cnn.data.groups import same_bytes
 from automl_cnn.data.header import Header
 from automl_cnn.data.split import SPLITS
-from automl_cnn.dataset_summary import LABELS_EACH, TASK
+from automl_cnn.dataset_summary import LABELS_EACH, RANGES, TASK
 from automl_cnn.judged import metric_name
 from automl_cnn.problems import Case, Problem, many, verb
+from automl_cnn.tasks.regression import TARGETS
 
 FEW, UNEQUAL = 20, 3.0  # images of a class below which it is small, and largest over smallest class from which on they are unequal
 
@@ -64,7 +65,7 @@ class Material:
             "images": len(dataset),
             "classes": dict(zip(dataset.classes, dataset.of_each(np.arange(len(dataset))).tolist(), strict=True)),
             "splits": {name: sum(1 for one in given if one == name) for name in ("train", "val", "test") if name in given},
-            **({TASK: dataset.task.name, LABELS_EACH: list(dataset.labels_each)} if dataset.label_sets else {}),
+            **({} if dataset.task.exclusive else {TASK: dataset.task.name, LABELS_EACH: list(dataset.labels_each), **_ranges(dataset)}),
             **headers.facts_of(self.headers),
             "notes": list(dataset.notes),
         }
@@ -75,13 +76,14 @@ class Material:
         return tuple(filter(None, (self.dataset.task.words.doubted,)))
 
     def counted(self) -> list[Problem]:
-        """Files that cannot be used, small classes, unequal ones."""
-        return [*_files(self.dataset), *_classes(self.dataset)]
+        """Files that cannot be used; small classes and unequal ones, or odd numbers."""
+        return [*_files(self.dataset), *(_classes(self.dataset) if self.dataset.task.probable else values.problems_of(self.dataset))]
 
     def of_headers(self) -> list[Problem]:
         """What the headers of the files show."""
         dataset = self.dataset
-        return headers.problems_of(dataset.paths, dataset.labels, dataset.label_names, self.headers, dataset.fit, words=dataset.task.words)
+        labels, names = _told_apart(dataset)
+        return headers.problems_of(dataset.paths, labels, names, self.headers, dataset.fit, words=dataset.task.words)
 
     def of_names(self) -> list[Problem]:
         """Groups that names and times in the files show; none where the user named the groups."""
@@ -107,6 +109,24 @@ class Material:
             aside={row for row, _ in dataset.aside},
             words=dataset.task.words,
         )
+
+
+def _ranges(dataset: Dataset) -> dict[str, Any]:
+    """What numbers images have, and where these lie; nothing of labels."""
+    extent = dataset.task.extent(dataset.truth(np.arange(len(dataset))))
+    return {TARGETS: [dataclasses.asdict(target) for target in dataset.targets], RANGES: extent} if extent else {}
+
+
+def _told_apart(dataset: Dataset) -> tuple[np.ndarray, tuple[str, ...]]:
+    """What could be guessed from the files, and its names: classes or sets of labels, or from which of a few parts, from low to high, a number is."""
+    if dataset.task.probable:
+        return dataset.labels, dataset.label_names
+    numbers, parts = dataset.truth(np.arange(len(dataset))), dataset.strata
+    if len(dataset.targets) > 1:
+        return parts, tuple(f"part {part + 1} of {int(parts.max()) + 1}" for part in range(int(parts.max()) + 1))
+    shown = dataset.targets[0].brief
+    ends = [(numbers[parts == part].min(), numbers[parts == part].max()) for part in range(int(parts.max()) + 1)]
+    return parts, tuple(f"{shown(low)} to {shown(high)}" for low, high in ends)
 
 
 def _files(dataset: Dataset) -> list[Problem]:

@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 
 from automl_cnn.check.pictures import OTHERS, SHOWN
 from automl_cnn.data import told_apart
-from automl_cnn.dataset_summary import labels_each, words_of
+from automl_cnn.dataset_summary import labels_each, ranges_in_words, words_of
 from automl_cnn.paths import location
 from automl_cnn.problems import Checked
 from automl_cnn.store import atomic_write_text
@@ -30,8 +30,8 @@ def html(checked: Checked) -> str:
     style = Markup((resources.files("automl_cnn.report") / "style.css").read_text(encoding="utf-8"))
     own = Markup((resources.files("automl_cnn.check") / "page.css").read_text(encoding="utf-8"))
     mean, each = labels_each(checked.facts)
-    words = words_of(checked.facts)
-    return environment.get_template("page.html").render(checked=checked, style=style + own, shown=SHOWN, compared=OTHERS, words=words, mean=mean, each=each)
+    known = {"words": words_of(checked.facts), "ranges": ranges_in_words(checked.facts), "mean": mean, "each": each}
+    return environment.get_template("page.html").render(checked=checked, style=style + own, shown=SHOWN, compared=OTHERS, **known)
 
 
 def _code(text: str) -> Markup:

@@ -21,6 +21,7 @@ from automl_cnn.data.passes import Report, Tell
 from automl_cnn.errors import AutomlCnnError
 from automl_cnn.problems import Checked, Problem, in_order
 from automl_cnn.registry import Registry
+from automl_cnn.tasks import TaskName
 from automl_cnn.urls import Url
 
 
@@ -33,6 +34,7 @@ def check(
     seconds: float | None = 120.0,
     max_pixels: float | None = None,
     columns: str | None = None,
+    task: TaskName | None = None,
     report: Tell | None = None,
 ) -> Checked:
     """Look for what may spoil a search in `folder`: see `automl_cnn.problems` for what comes back.
@@ -51,6 +53,7 @@ def check(
             folder,
             cache=cache,
             columns=columns,
+            task=task,
             listed=lambda count: tell(f"listing the files, {count:,} so far", 0, 1),
             fetched=lambda done, of: tell("fetching the images, in megabytes", done // 10**6, of // 10**6),
             claim=claim,

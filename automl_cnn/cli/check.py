@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -13,7 +13,7 @@ from automl_cnn.cli import backend
 from automl_cnn.cli.console import Text, console, plural, say, write_json
 from automl_cnn.cli.dashboard import STORE, InStore
 from automl_cnn.cli.tables import Folder
-from automl_cnn.dataset_summary import labels_each, words_of
+from automl_cnn.dataset_summary import labels_each, ranges_in_words, words_of
 from automl_cnn.errors import BackendError, ConfigError
 from automl_cnn.paths import address
 from automl_cnn.places import images_place
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 COLORS = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 LISTED = 5  # cases of a problem on the terminal
 HOW, OUTPUT = "How", "Output"
+Task = Literal["multiclass", "multilabel", "regression"]
 
 
 def check(
@@ -37,6 +38,10 @@ def check(
         ),
     ],
     columns: Annotated[str | None, typer.Option(help="The columns of a table, where they are called otherwise: path=file,label=species.")] = None,
+    task: Annotated[
+        Task | None,
+        typer.Option(help="What a search would be asked: multiclass, multilabel or regression (numbers). Default: what the labels are.", show_default=False),
+    ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Without a network: labels and altered copies across classes or labels are not checked.", rich_help_panel=HOW)
     ] = False,
@@ -76,7 +81,7 @@ def check(
     limit, places = _seconds(time), Store(store)
     plugins = None if quick or not _can_look() else registry.load(plugins_dir)
     with _progress() as report:
-        checked = checks.check(images_place(data), places.cache_place, plugins, seed=seed, seconds=limit, columns=columns, report=report)
+        checked = checks.check(images_place(data), places.cache_place, plugins, seed=seed, seconds=limit, columns=columns, task=task, report=report)
     place = page.write(checked, out or places.root / "checks" / f"{page.name_of(checked)}.html")
     if fix is not None:
         listed = fixes.write(checked, fix)
@@ -139,8 +144,11 @@ def _parts(checked: Checked) -> Iterator[Any]:
     mean, each = labels_each(facts)
     images = words_of(facts).among(plural(facts["images"], "image"), len(classes))
     average = f", {mean:.1f} labels an image on average" if each else ""
-    counts = f"{min(classes.values()):,} to {max(classes.values()):,} {'images each' if each else 'each'}"
-    yield Text(f"{images} ({counts}){average}{sizes}")
+    ranges = ranges_in_words(facts)
+    counts = "" if ranges else f" ({min(classes.values()):,} to {max(classes.values()):,} {'images each' if each else 'each'})"
+    yield Text(f"{images}{counts}{average}{sizes}")
+    for line in ranges:
+        yield Text(line)
     formats = ", ".join(f"{name} {count:,}" for name, count in facts.get("formats", {}).items())
     if formats:
         yield Text(formats, style="dim")

@@ -24,7 +24,7 @@ from automl_cnn.data.passes import Passes, Report
 from automl_cnn.data.split import LEAST_EACH, NOWHERE, SPLITS, TRAIN, split, torn
 from automl_cnn.data.split_labels import split_labels
 from automl_cnn.errors import DataError
-from automl_cnn.tasks import words_for
+from automl_cnn.tasks import Words, words_for
 from automl_cnn.tasks.regression import STRATA
 from automl_cnn.text import readable
 
@@ -95,7 +95,7 @@ def assemble(
         *notes,
         *groups.notes,
         *_on_torn(torn(alike_rows, groups.keys, given, splits), alike_names),
-        *_on_doubtful(labels, digests, len(aside), words.twice),
+        *_on_doubtful(labels, digests, len(aside), words),
     )
     why = dict.fromkeys(aside.tolist(), words.elsewhere)
     if splitting.drop_leaks:
@@ -153,14 +153,14 @@ def _on_torn(spread: Mapping[int, int], classes: Sequence[str]) -> tuple[str, ..
     return (f"Too few different photos to keep versions of one photo in one split: {few}. Their scores are too good; add photos of them.",)
 
 
-def _on_doubtful(labels: np.ndarray, digests: Sequence[str], aside: int, where: str) -> tuple[str, ...]:
+def _on_doubtful(labels: np.ndarray, digests: Sequence[str], aside: int, named: Words) -> tuple[str, ...]:
     """A note on files with the same bytes under several classes, of which `aside` were left out."""
     twice = len(torn_labels(labels, digests))
     if not twice:
         return ()
     done = f"; {'both' if aside == 2 else f'all {aside:,}'} files were left out" if aside else ""
-    words = f"{twice:,} image{'s appear' if twice != 1 else ' appears'}, byte for byte, {where}"
-    return (f"{words}: at least one of the labels is wrong{done}.",)
+    words = f"{twice:,} image{'s appear' if twice != 1 else ' appears'}, byte for byte, {named.twice}"
+    return (f"{words}: at least one of the {named.labels} is wrong{done}.",)
 
 
 def torn_labels(labels: np.ndarray, digests: Sequence[str]) -> list[list[int]]:

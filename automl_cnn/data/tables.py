@@ -44,6 +44,7 @@ NAMES = {  # what a column may be called, in small letters
 }
 NO_SPLIT = "none"  # in place of a split, of an image that is left out: as `split.csv` has it
 Joiner = Callable[[Mapping[str, Any], Sequence[str]], str]
+WITHOUT = "without {}"  # how notes speak of rows that have none
 LEAST_FLAGS = 2  # columns of zeros and ones that stand for the labels unasked
 _SHOWN = 5
 
@@ -110,7 +111,9 @@ def scan_rows(
     if meaning is None and len(classes) < 2:
         only = f"names a single class, '{shortened(classes[0])}': expected at least two" if classes else "has no row with a label"
         raise DataError(f"The table {table} {only}.")
-    if not isinstance(meaning, Numbers):
+    if isinstance(meaning, Numbers):
+        notes = [note.replace(WITHOUT.format("a label"), WITHOUT.format("a number")) for note in notes]
+    else:
         notes += _twins(table, classes if meaning is None else meaning.names)
     if "weight" in chosen:
         notes.append(f"The column '{shortened(chosen['weight'])}' was not used: images are not weighted one by one.")
@@ -317,7 +320,8 @@ def _labeled(table: Path, rows: Iterator[_Row]) -> tuple[list[_Row], list[str]]:
     notes = []
     if without:
         count = sum(without.values())
-        notes.append(f"{many(count, 'row')} of {table.name} without a label {'was' if count == 1 else 'were'} left out: such images can only be predicted.")
+        were = "was" if count == 1 else "were"
+        notes.append(f"{many(count, 'row')} of {table.name} {WITHOUT.format('a label')} {were} left out: such images can only be predicted.")
     if aside:
         notes.append(f"{many(aside, 'row')} of {table.name} {'was' if aside == 1 else 'were'} left out: {'its' if aside == 1 else 'their'} split is 'none'.")
     if twice:

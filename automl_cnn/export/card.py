@@ -105,7 +105,7 @@ def _data(facts: Facts) -> str:
     unreadable = len(facts.skipped) or int(data.get("skipped", 0))
     if unreadable:
         lines.append(f"{unreadable:,} files could not be read and were left out.")
-    lines += [f"{plain(line)}." for line in ranges_in_words(data)]
+    lines += [f"{plain(line)} (training images)." for line in ranges_in_words(data)]
     return " ".join([*lines, *facts.notes])
 
 

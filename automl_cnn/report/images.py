@@ -138,7 +138,7 @@ def _wrong(one: Mistake, names: Sequence[str]) -> Wrong:
 def _ranges(data: Mapping[str, Any]) -> tuple[Range, ...]:
     """Where the numbers of the training images lie."""
     return tuple(
-        Range(line, charts.histogram(f"Histogram of {line}", known.get("counts") or (), known["low"], known["high"], target.title))
+        Range(f"{line} (training images)", charts.histogram(f"Histogram of {line}", known.get("counts") or (), known["low"], known["high"], target.title))
         for (target, known), line in zip(ranges_of(data), ranges_in_words(data), strict=True)
     )[:LISTED]
 

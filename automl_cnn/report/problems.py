@@ -51,7 +51,8 @@ def _reason(text: str) -> str:
 def _command(facts: Facts) -> str:
     store = "" if facts.store == "automl-cnn-runs" else f" --store {shlex.quote(facts.store)}"
     columns = f" --columns {shlex.quote(str(facts.settings['columns']))}" if facts.settings.get("columns") else ""
-    return f"automl-cnn check --data {shlex.quote(str(facts.settings.get('data') or facts.data.get('folder', '')))}{columns}{store}"
+    task = f" --task {shlex.quote(str(facts.settings['task']))}" if facts.settings.get("task") else ""
+    return f"automl-cnn check --data {shlex.quote(str(facts.settings.get('data') or facts.data.get('folder', '')))}{columns}{task}{store}"
 
 
 def _trouble(problem: Problem, checked: Checked) -> Trouble:

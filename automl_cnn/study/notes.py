@@ -47,8 +47,9 @@ def on_images(checked: Checked, dataset: Dataset, config: StudyConfig) -> tuple[
 def command(config: StudyConfig) -> str:
     """What checks the same images as a whole."""
     columns = "" if config.columns is None else f" --columns {shlex.quote(config.columns)}"
+    task = "" if config.task is None else f" --task {config.task}"
     place = "" if config.store == StudyConfig.model_fields["store"].default else f" --store {shlex.quote(str(config.store))}"
-    return f"automl-cnn check --data {shlex.quote(str(config.data))}{columns}{place}"
+    return f"automl-cnn check --data {shlex.quote(str(config.data))}{columns}{task}{place}"
 
 
 class Noting:

@@ -133,12 +133,15 @@ class Regression(Task):
         return np.asarray((np.asarray(values, np.float64) - self.means) / self.sds)
 
     def extent(self, truth: np.ndarray) -> list[dict[str, Any]]:
-        """By number: the lowest (`low`), the middle one (`median`), the highest (`high`), and how many lie in each of `BINS` equal parts between (`counts`)."""
+        """By number: the lowest (`low`), the middle one (`median`), the highest (`high`), `mean`, standard deviation `sd`, and how many lie in each of `BINS`
+        equal parts between (`counts`)."""
         return [
             {
                 "low": float(values.min()),
                 "median": float(np.median(values)),
                 "high": float(values.max()),
+                "mean": float(values.mean()),
+                "sd": float(values.std()),
                 "counts": np.histogram(values, BINS)[0].astype(int).tolist(),
             }
             for values in np.asarray(truth, np.float64).T

@@ -227,7 +227,7 @@ REGRESSION = Words(
     calibrating="measuring on the validation images how far off answers are",
     uncalibrated="How far off answers are could not be measured",
     readout="a ridge regression",
-    doubted="suspect numbers and images unlike the others: that takes classes",
+    doubted="wrong numbers within the range of the others, and images unlike the others: nothing looks for them",
     unsuited=("label smoothing",),
 )
 WORDS: Mapping[str, Words] = {"multiclass": MULTICLASS, "multilabel": MULTILABEL, "regression": REGRESSION}

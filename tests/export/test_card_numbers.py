@@ -12,7 +12,10 @@ DATA = {
     "task": "regression",
     "classes": ["age", "x|y"],
     "targets": [{"name": "age", "unit": "years", "mean": 40.0, "sd": 20.0}, {"name": "x|y", "unit": "", "mean": 0.0, "sd": 2.0}],
-    "ranges": [{"low": 1.0, "median": 38.0, "high": 90.0, "counts": []}, {"low": -4.0, "median": 0.0, "high": 4.5, "counts": []}],
+    "ranges": [
+        {"low": 1.0, "median": 38.0, "high": 90.0, "mean": 40.0, "sd": 20.0, "counts": []},
+        {"low": -4.0, "median": 0.0, "high": 4.5, "mean": 0.0, "sd": 2.0, "counts": []},
+    ],
     "images": 100,
     "splits": {"train": [60, 60], "val": [20, 20], "test": [20, 20]},
     "images_by_split": {"train": 60, "val": 20, "test": 20},

@@ -182,7 +182,7 @@ AGES = {
     "images": 100,
     "task": "regression",
     "targets": [{"name": "age", "unit": "years", "mean": 40.0, "sd": 20.0}],
-    "ranges": [{"low": 1.0, "median": 38.0, "high": 90.0, "counts": [10, 20, 25, 5]}],
+    "ranges": [{"low": 1.0, "median": 38.0, "high": 90.0, "mean": 40.0, "sd": 20.0, "counts": [10, 20, 25, 5]}],
     "splits": {"train": [60], "val": [20], "test": [20]},
     "images_by_split": {"train": 60, "val": 20, "test": 20},
     "labels_per_image": [],
