@@ -14,7 +14,7 @@ from automl_cnn.tasks import Target
 FEW = 100  # images below which numbers are learned from little
 APART = 2.0  # times as far from the median as the next value on its side, from which on a value stands alone
 RARE = 0.02  # share of the images that may stand alone on one side: more are no mistakes, but the way the numbers are
-OFTEN, TIMES, LEAST = 0.1, 5.0, 10  # the share of images with one value, over the second most frequent one, and images with it, from which on it is odd
+OFTEN, TIMES, LEAST = 0.1, 3.0, 10  # the share of images with one value, over the second most frequent one, and images with it, from which on it is odd
 DIFFERENT = 10  # values below which numbers are steps of a scale, where one may well be frequent
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from automl_cnn.by_number import figures_of
 from automl_cnn.dataset_summary import images_in, ranges_in_words, ranges_of, targets_of, task_of, words_of
+from automl_cnn.diagnosis import title
 from automl_cnn.export.counts import rows_of, worst
 from automl_cnn.facts import Facts
 from automl_cnn.judged import kind, metric_name, refit_of, rows_by_number, scored_splits
@@ -210,7 +211,9 @@ def _findings(facts: Facts, best: Trial) -> str:
     findings = facts.findings.get(best.number, ())
     if not findings:
         return ""
-    return "## What its training shows\n\n" + _list(f"{finding.kind.replace('_', ' ')} ({finding.severity}): {finding.sentence}" for finding in findings)
+    return "## What its training shows\n\n" + _list(
+        f"{title(finding.kind, words_of(facts.data))} ({finding.severity}): {finding.sentence}" for finding in findings
+    )
 
 
 def _limits(facts: Facts, best: Trial) -> Iterable[str]:
@@ -227,8 +230,8 @@ def _limits(facts: Facts, best: Trial) -> Iterable[str]:
     if most := _worst(facts, names):
         yield most
     for target, known in ranges_of(data):
-        low, high = target.brief(known["low"]), target.shown(known["high"])
-        yield f"It was trained on {plain(target.name)} from {low} to {high}: do not expect right answers beyond that range, nor where it has few images."
+        low, high = target.brief(known["low"]), target.brief(known["high"])
+        yield f"It was trained on {plain(target.title)} from {low} to {high}: do not expect right answers beyond that range, nor where it has few images."
     if (facts.result or {}).get("test_score") is None:
         yield "It was not scored on test images; the score by which it was chosen flatters."
     if best.state is State.STOPPED:
