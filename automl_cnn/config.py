@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import math
-import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError, model_validator
 
-from automl_cnn import paths, quantities
+from automl_cnn import databases, paths, quantities, urls
+from automl_cnn.databases import Database
 from automl_cnn.errors import ConfigError
 from automl_cnn.flags import DATA, DEPLOY, ENGINE, LIMITS, SPACE, Flag
 from automl_cnn.places import moved, store_of, store_path
-from automl_cnn.urls import Url, hidden
+from automl_cnn.urls import Url
 
 Metric = Literal[
     "accuracy", "balanced_accuracy", "f1", "auc", "quadratic_kappa", "mean_average_precision", "micro_f1", "subset_accuracy", "rmse", "mae", "r2", "spearman"
@@ -41,34 +40,9 @@ COSTS = {"latency": "latency", "mult_adds": "mult_adds", "params": "params", "si
 SINGLE = ("cmaes",)  # samplers that know one objective only
 PRUNERS: dict[str, tuple[str, ...]] = {"optuna": ("percentile", "median", "hyperband", "successive_halving", "none"), "keras-tuner": ("none",)}
 DEFAULT_BUDGET = 600.0
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-LONGEST = 1000 * 86400  # seconds of a budget
 MOST = 10**9  # upper limit of any count
 MAX_TOML = 1_000_000  # bytes of a study file
 NAME = r"^[\w][\w .-]{0,79}$"
-
-
-def seconds(value: object) -> float:
-    """`90`, `"90s"`, `"10m"` or `"1h30m"` in seconds.
-
-    Raises:
-        ValueError: anything else, what is not above zero, or more than `LONGEST`.
-    """
-    total = quantities.number(value)
-    if total is None:
-        text = str(value).strip().lower().replace(" ", "") if isinstance(value, str) else ""
-        parts = re.findall(r"(\d+(?:\.\d+)?)([smhd])", text)
-        if re.fullmatch(r"\d+(\.\d+)?", text):
-            total = float(text)
-        elif parts and "".join(number + unit for number, unit in parts) == text:
-            total = sum(float(number) * _UNITS[unit] for number, unit in parts)
-        else:
-            raise ValueError(f"{quantities.shown(value)} is no length of time: expected for example 90s, 10m or 1h30m")
-    if not math.isfinite(total) or total > LONGEST:
-        raise ValueError(f"{quantities.shown(value)} is too long: expected at most {LONGEST // _UNITS['d']} days")
-    if total <= 0:
-        raise ValueError(f"{quantities.shown(value)} is not above zero")
-    return total
 
 
 def _names(value: object) -> object:
@@ -116,9 +90,10 @@ def _share(value: object) -> object:
 Images = Annotated[Path | Url, PlainValidator(paths.location), PlainSerializer(paths.written, when_used="json")]
 File = Annotated[Path, BeforeValidator(paths.read), PlainSerializer(paths.written, when_used="json")]
 Folder = Annotated[Path, BeforeValidator(store_path), PlainSerializer(paths.written, when_used="json")]
+Record = Annotated[Database, PlainValidator(databases.parse), PlainSerializer(lambda database: database.text, when_used="json")]
 Whole = Annotated[int, BeforeValidator(_whole)]
 Share = Annotated[float, BeforeValidator(_share), Field(ge=0.05, le=0.4, allow_inf_nan=False)]
-Seconds = Annotated[float, BeforeValidator(seconds)]
+Seconds = Annotated[float, BeforeValidator(quantities.seconds)]
 Count = Annotated[float, BeforeValidator(quantities.count)]
 Size = Annotated[float, BeforeValidator(quantities.size)]
 Milliseconds = Annotated[float, BeforeValidator(quantities.milliseconds)]
@@ -154,6 +129,15 @@ class StudyConfig(BaseModel):
     seed: Annotated[Whole, Field(ge=0, lt=2**31), Flag("The seed of splits, proposals and training.", LIMITS, int, identity=True)] = 0
     name: Annotated[str | None, Field(pattern=NAME), Flag("The study's name; the same name goes on where it ended.", LIMITS)] = None
     store: Annotated[Folder, Flag("The folder that holds the studies.", LIMITS, Path, placeholder="FOLDER")] = Path("automl-cnn-runs")
+    storage: Annotated[
+        Record | None,
+        Flag(
+            "A PostgreSQL database for the record, so that several people can watch a study and another machine can take it over: "
+            "postgresql+psycopg://user@host/database (default: a file in the store). The password is read from PGPASSWORD or ~/.pgpass.",
+            LIMITS,
+            placeholder="URL",
+        ),
+    ] = None
     max_disk: Annotated[Size | None, Flag("What the study keeps at most, with its share of the image cache and its MLflow artifacts: 2GB.", LIMITS)] = None
     max_pixels: Annotated[
         Count | None,
@@ -381,4 +365,6 @@ def _sentence(problem: dict[str, Any], file: Path | None) -> str:
     if not problem["loc"]:  # of several settings at once, which it names
         return f"{message}{where}."
     given = problem["input"]
-    return f"{place}{where}: received {quantities.shown(hidden(str(given)) if isinstance(given, (str, Path)) else given)}; {message}."
+    if place == "storage":
+        return f"{place}{where}: received {databases.hidden(str(given))[:200]!r}; {message}."
+    return f"{place}{where}: received {quantities.shown(urls.hidden(str(given)) if isinstance(given, (str, Path)) else given)}; {message}."

@@ -60,7 +60,8 @@ class Guide:
 
 @dataclass(frozen=True)
 class Job:
-    """One configuration to train, and why. `stage` is one word: defaults, portfolio, guided, scaling, search, promotion, retry, final, majority.
+    """One configuration to train, and why. `stage` is one word: again, defaults, portfolio, guided, scaling, search, promotion, retry, final,
+    majority.
 
     It goes on from the best epoch of the trial `continue_from`, which has the same configuration but for the batch size.
     """
@@ -189,6 +190,7 @@ class Trial:
     seed: int | None = None  # of its random numbers, where its job named one
     refused: int = 0  # as in Job
     cause: Cause | None = None  # as in Finished
+    absent: bool = False  # its model is on another machine: its score is known, but it cannot win
 
     @property
     def lost(self) -> bool:
@@ -232,8 +234,8 @@ class Trial:
 
     @property
     def scored(self) -> bool:
-        """Whether its score may be compared with others' at full length."""
-        return self.score is not None and self.state in (State.COMPLETE, State.STOPPED)
+        """Whether its score may be compared with others' at full length, and its model is there to win."""
+        return self.score is not None and self.state in (State.COMPLETE, State.STOPPED) and not self.absent
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from cli_fakes import RESULT
 
 from automl_cnn import elapsed
 from automl_cnn.config import StudyConfig
+from automl_cnn.databases import parse
 from automl_cnn.errors import DataError
 
 HEAVY = {"tensorflow", "keras", "mlflow", "sklearn", "pandas", "optuna"}
@@ -88,6 +89,7 @@ def test_flags_become_settings(cli, fake_search, tmp_path):
         "--loss": "huber",
         "--fit": "pad",
         "--folds": 5,
+        "--storage": "postgresql://ana@db.example/studies",
     }
     done = cli("search", *(part for pair in flags.items() for part in pair), "--drop-leaks", "--no-mlflow")
     assert done.exit_code == 0, done.output
@@ -132,6 +134,7 @@ def test_flags_become_settings(cli, fake_search, tmp_path):
         fit="pad",
         folds=5,
         drop_leaks=True,
+        storage=parse("postgresql://ana@db.example/studies"),
     )
     assert fake_search.options["track"] is False
     assert 0 <= elapsed.now() - fake_search.options["started"] < elapsed.LATEST  # since this process began

@@ -112,12 +112,12 @@ class Stepped(Record):
 class Study:
     """One session of a search. `step` is called between any two things that it does: it may kill it."""
 
-    def __init__(self, tmp_path, *, total=None, trials=None, sampler="tpe", step=lambda: None, **executor):
+    def __init__(self, tmp_path, *, total=None, trials=None, sampler="tpe", step=lambda: None, where=None, **executor):
         self.folder = tmp_path / "checkpoints"
         self.folder.mkdir(exist_ok=True)
         self.clock = Clock()
         self.executor = FakeExecutor(self.clock, self.folder, **executor)
-        self.record = Stepped(tmp_path / "j", "s")
+        self.record = Stepped(where or tmp_path / "j", "s")
         self.record.step = self.step = step
         self.engine = OptunaEngine(SPACE, 0, sampler)
         self.promoted = []

@@ -22,7 +22,8 @@ from automl_cnn.study.plan.budget import Budget
 from automl_cnn.study.plan.engines.proposed import Proposed
 from automl_cnn.study.plan.engines.protocol import Engine
 from automl_cnn.study.plan.failures import in_a_row
-from automl_cnn.study.plan.stages import Defaults, Final, Guided, Portfolio, Promotion, Proposals, Readouts, Retry, Scaling, Situation, Sizing, Stage
+from automl_cnn.study.plan.stages import Again, Defaults, Final, Guided, Portfolio, Promotion, Proposals, Readouts, Retry, Scaling, Situation, Sizing, Stage
+from automl_cnn.study.plan.stages.again import STAGE as AGAIN
 from automl_cnn.study.plan.wishes import Finish, Train, Unmeasured, Wish
 
 GIVE_UP = 5  # failed trials in a row, and none ever scored
@@ -98,9 +99,11 @@ class Planner:
         """
         failed = {} if failed is None else failed
         done = tuple(trial for trial in trials if not (trial.is_majority or trial.lost))
-        if budget.trials is not None and len(done) >= budget.trials:
-            return None
         if budget.left <= 0:
+            return None
+        if again := Again(self.sizing, self.objectives).next(done, budget):  # it is no trial more
+            return again
+        if budget.trials is not None and sum(trial.stage != AGAIN for trial in done) >= budget.trials:
             return None
         defaults = Defaults(self.sizing)
         allowed = budget.defaults(defaults.number)

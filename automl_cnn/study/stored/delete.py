@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 
 from automl_cnn.store import Store, remove
+from automl_cnn.study.identity import stored_in
 from automl_cnn.study.record.lock import held
 from automl_cnn.study.record.record import Record
+from automl_cnn.study.record.where import storage_of
 from automl_cnn.study.stored.overview import overview
 from automl_cnn.track import forget
 
@@ -20,7 +22,8 @@ def delete(store: Store, name: str) -> tuple[int, str | None]:
         StoreError: there is no such study, a search is at work on it, or its files cannot be removed.
     """
     folder = overview(store, name).folder
-    with held(folder.lock, name) if folder.folder.is_dir() else contextlib.nullcontext():
+    storage = storage_of(stored_in(folder) or store.journal)
+    with held(folder.lock, name) if folder.folder.is_dir() else contextlib.nullcontext(), storage.held(name):
         freed, note = forget(store, name)
-        Record.delete(store.journal, name)
+        Record.delete(storage, name)
         return freed + remove(folder.folder), note
