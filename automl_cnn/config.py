@@ -91,6 +91,7 @@ Images = Annotated[Path | Url, PlainValidator(paths.location), PlainSerializer(p
 File = Annotated[Path, BeforeValidator(paths.read), PlainSerializer(paths.written, when_used="json")]
 Folder = Annotated[Path, BeforeValidator(store_path), PlainSerializer(paths.written, when_used="json")]
 Record = Annotated[Database, PlainValidator(databases.parse), PlainSerializer(lambda database: database.text, when_used="json")]
+Server = Annotated[Url, PlainValidator(urls.server), PlainSerializer(str, when_used="json")]
 Whole = Annotated[int, BeforeValidator(_whole)]
 Share = Annotated[float, BeforeValidator(_share), Field(ge=0.05, le=0.4, allow_inf_nan=False)]
 Seconds = Annotated[float, BeforeValidator(quantities.seconds)]
@@ -134,6 +135,15 @@ class StudyConfig(BaseModel):
         Flag(
             "A PostgreSQL database for the record, so that several people can watch a study and another machine can take it over: "
             "postgresql+psycopg://user@host/database (default: a file in the store). The password is read from PGPASSWORD or ~/.pgpass.",
+            LIMITS,
+            placeholder="URL",
+        ),
+    ] = None
+    mlflow_uri: Annotated[
+        Server | None,
+        Flag(
+            "A team's MLflow server instead of the MLflow database in the store: http://mlflow.example:5000. User and password are read from "
+            "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD.",
             LIMITS,
             placeholder="URL",
         ),

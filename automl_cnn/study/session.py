@@ -104,7 +104,7 @@ def run(
             held(folder.lock, name),
             storage.held(name),
             plainly(store),
-            ending(Background(Tracker(store, name) if track else NullTracker())) as tracker,
+            ending(Background(Tracker(store, name, config.mlflow_uri) if track else NullTracker())) as tracker,
         ):
             result = _search(
                 config,

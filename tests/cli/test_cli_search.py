@@ -16,6 +16,7 @@ from automl_cnn import elapsed
 from automl_cnn.config import StudyConfig
 from automl_cnn.databases import parse
 from automl_cnn.errors import DataError
+from automl_cnn.urls import server
 
 HEAVY = {"tensorflow", "keras", "mlflow", "sklearn", "pandas", "optuna"}
 
@@ -90,6 +91,7 @@ def test_flags_become_settings(cli, fake_search, tmp_path):
         "--fit": "pad",
         "--folds": 5,
         "--storage": "postgresql://ana@db.example/studies",
+        "--mlflow-uri": "http://mlflow.example:5000",
     }
     done = cli("search", *(part for pair in flags.items() for part in pair), "--drop-leaks", "--no-mlflow")
     assert done.exit_code == 0, done.output
@@ -135,6 +137,7 @@ def test_flags_become_settings(cli, fake_search, tmp_path):
         folds=5,
         drop_leaks=True,
         storage=parse("postgresql://ana@db.example/studies"),
+        mlflow_uri=server("http://mlflow.example:5000"),
     )
     assert fake_search.options["track"] is False
     assert 0 <= elapsed.now() - fake_search.options["started"] < elapsed.LATEST  # since this process began
