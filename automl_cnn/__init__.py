@@ -5,7 +5,8 @@
     result = search("./images", budget="10m")
     load(result.model_path).predict(["photo.jpg"])
 
-`ImageClassifier` is the same for arrays, with scikit-learn's conventions; `ImageMultiLabelClassifier` where an image has several labels.
+`ImageClassifier` is the same for arrays, with scikit-learn's conventions; `ImageMultiLabelClassifier` where an image has several labels,
+and `ImageRegressor` where it has numbers.
 """
 
 __version__ = "0.1.0"
@@ -14,14 +15,16 @@ TYPE_CHECKING = False  # as a type checker knows it: `python -m automl_cnn` read
 if TYPE_CHECKING:
     from automl_cnn.api import load, search
     from automl_cnn.estimator import ImageClassifier, ImageMultiLabelClassifier
+    from automl_cnn.regressor import ImageRegressor
 
-__all__ = ["ImageClassifier", "ImageMultiLabelClassifier", "__version__", "load", "search"]
+__all__ = ["ImageClassifier", "ImageMultiLabelClassifier", "ImageRegressor", "__version__", "load", "search"]
 
 _HOMES = {
     "search": "automl_cnn.api",
     "load": "automl_cnn.api",
     "ImageClassifier": "automl_cnn.estimator",
     "ImageMultiLabelClassifier": "automl_cnn.estimator",
+    "ImageRegressor": "automl_cnn.regressor",
 }
 
 

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from automl_cnn.config import METRICS
-from automl_cnn.dataset_summary import SAME_ANSWER, counts_of, names_of, task_of
+from automl_cnn.dataset_summary import SAME_ANSWER, counts_of, names_of, task_of, words_of
+from automl_cnn.judged import metric_name
+from automl_cnn.measure import Measure, reaching, spelled
 from automl_cnn.metrics import always, suited
 
 if TYPE_CHECKING:
@@ -63,12 +65,13 @@ def behind(data: Mapping[str, Any], result: StudyResult) -> tuple[str, ...]:
     bound = without_looking(data, metric, name)
     if bound is None:
         return ()
-    answer = f"always answering '{names_of(data)[trained.index(max(trained))]}'" if SAME_ANSWER not in data else "the same answer to every image"
-    what = f"{words} {metric.replace('_', ' ')}"
+    answer = f"always answering '{names_of(data)[trained.index(max(trained))]}'" if SAME_ANSWER not in data else words_of(data).same
+    measure = Measure.of(metric, data)
+    what = f"{words} {metric_name(metric)}"
     if score <= bound + TINY:
-        return (f"The model is no better than {answer}: its {what} is {score:.3f}, that of the one answer {bound:.3f}.",)
+        return (f"The model is no better than {answer}: its {what} is {spelled(measure, score)}, that of the one answer {spelled(measure, bound)}.",)
     if span is not None and span[0] <= bound:
-        reach = f"the 95 % interval of its {what} begins at {span[0]:.3f}, and the one answer has {bound:.3f}"
+        reach = f"the 95 % interval of its {what} {reaching(measure)} {spelled(measure, span[0])}, and the one answer has {spelled(measure, bound)}"
         return (f"The model is not shown to be better than {answer}: {reach}.",)
     return ()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -72,19 +73,20 @@ def objectives(value: object) -> object:
     return names
 
 
-def _whole(value: object) -> object:
-    """A whole number, Python's or NumPy's; true and false are none."""
-    number = quantities.number(value)
-    if number is None and not isinstance(value, str):
-        raise ValueError("expected a whole number")
-    return int(number) if number is not None and number.is_integer() else value
+def _workers(value: object) -> object:
+    """`auto`, or a whole number from 1 on.
 
-
-def _share(value: object) -> object:
+    Raises:
+        ValueError: anything else.
+    """
+    if isinstance(value, str) and value.strip().lower() == "auto":
+        return "auto"
     number = quantities.number(value)
-    if number is None and not isinstance(value, str):
-        raise ValueError("expected a number")
-    return value if number is None else number
+    if number is None and isinstance(value, str) and re.fullmatch(r"\d{1,9}", value.strip()):
+        number = int(value)
+    if number is None or not 1 <= number <= MOST or not float(number).is_integer():
+        raise ValueError(f"{quantities.shown(value)} is no number of workers: expected auto, or a whole number from 1 on")
+    return int(number)
 
 
 Images = Annotated[Path | Url, PlainValidator(paths.location), PlainSerializer(paths.written, when_used="json")]
@@ -92,8 +94,9 @@ File = Annotated[Path, BeforeValidator(paths.read), PlainSerializer(paths.writte
 Folder = Annotated[Path, BeforeValidator(store_path), PlainSerializer(paths.written, when_used="json")]
 Record = Annotated[Database, PlainValidator(databases.parse), PlainSerializer(lambda database: database.text, when_used="json")]
 Server = Annotated[Url, PlainValidator(urls.server), PlainSerializer(str, when_used="json")]
-Whole = Annotated[int, BeforeValidator(_whole)]
-Share = Annotated[float, BeforeValidator(_share), Field(ge=0.05, le=0.4, allow_inf_nan=False)]
+Whole = Annotated[int, BeforeValidator(quantities.whole)]
+Workers = Annotated[int | Literal["auto"], BeforeValidator(_workers)]
+Share = Annotated[float, BeforeValidator(quantities.plain), Field(ge=0.05, le=0.4, allow_inf_nan=False)]
 Seconds = Annotated[float, BeforeValidator(quantities.seconds)]
 Count = Annotated[float, BeforeValidator(quantities.count)]
 Size = Annotated[float, BeforeValidator(quantities.size)]
@@ -126,6 +129,14 @@ class StudyConfig(BaseModel):
     ] = None
     budget: Annotated[Seconds | None, Flag("Time for the whole command: 90s, 10m, 1h30m (default: 10m, unless --trials is given).", LIMITS)] = None
     trials: Annotated[Whole | None, Field(ge=1, le=MOST), Flag("The number of trials at most.", LIMITS, int)] = None
+    workers: Annotated[
+        Workers,
+        Flag(
+            "Trials at a time, each in a process of its own with its part of the cores, or with a GPU of its own: auto (one for each GPU, else one) or a "
+            "number. With one, the same seed gives the same trials; with several, what is tried depends on which trial ends first.",
+            LIMITS,
+        ),
+    ] = "auto"
     max_epochs: Annotated[Whole, Field(ge=1, le=MOST), Flag("Epochs a trial may take.", LIMITS, int)] = 60
     seed: Annotated[Whole, Field(ge=0, lt=2**31), Flag("The seed of splits, proposals and training.", LIMITS, int, identity=True)] = 0
     name: Annotated[str | None, Field(pattern=NAME), Flag("The study's name; the same name goes on where it ended.", LIMITS)] = None

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from automl_cnn.tasks import Task, Words, of_card
+from automl_cnn.tasks import Target, Task, Words, of_card
+from automl_cnn.tasks.regression import TARGETS
 
 RIGHT = "right"  # in the scores of the same answer: the share of images that it answers correctly
 TASK, IMAGES, SAME_ANSWER, LABELS_EACH = (
@@ -14,6 +15,7 @@ TASK, IMAGES, SAME_ANSWER, LABELS_EACH = (
     "same_answer",
     "labels_per_image",
 )  # absent where images have one class each
+RANGES = "ranges"  # of numbers: where those of the training images lie
 
 
 def task_of(data: Mapping[str, Any]) -> Task:
@@ -40,6 +42,26 @@ def images_in(data: Mapping[str, Any], split: str) -> int:
     """How many images a split has: where they have several labels, that is less than all labels together."""
     known = (data.get(IMAGES) or {}).get(split)
     return sum(counts_of(data, split)) if known is None else int(known)
+
+
+def targets_of(data: Mapping[str, Any]) -> list[Target]:
+    """What numbers images have; empty where they have classes or labels."""
+    return [Target(str(one["name"]), str(one.get("unit", "")), float(one["mean"]), float(one["sd"])) for one in data.get(TARGETS) or ()]
+
+
+def ranges_of(data: Mapping[str, Any]) -> list[tuple[Target, Mapping[str, Any]]]:
+    """What numbers images have, each with where those of the training images lie, as `Task.extent` gives it; empty where that is not recorded."""
+    known, targets = data.get(RANGES) or (), targets_of(data)
+    return list(zip(targets, known, strict=True)) if len(known) == len(targets) else []
+
+
+def ranges_in_words(data: Mapping[str, Any]) -> list[str]:
+    """The same, a line for each number: `age (years): from 1 to 90, median 34, mean 36.2, standard deviation 21 (training images)`."""
+    return [
+        f"{target.title}: from {target.brief(known['low'])} to {target.brief(known['high'])}, median {target.brief(known['median'])}, "
+        f"mean {target.brief(target.mean)}, standard deviation {target.brief(target.sd)} (training images)"
+        for target, known in ranges_of(data)
+    ]
 
 
 def labels_each(data: Mapping[str, Any]) -> tuple[float, str]:

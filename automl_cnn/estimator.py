@@ -1,4 +1,4 @@
-"""`ImageClassifier` and `ImageMultiLabelClassifier`: a search behind scikit-learn's estimator interface."""
+"""`ImageClassifier` and `ImageMultiLabelClassifier`: a search behind scikit-learn's estimator interface. `ImageRegressor` is in `regressor.py`."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ ARRAYS = "arrays"  # prefix of the names of such studies
 UNPICKLED = ("_classifier", "_copy")  # recreated when they are needed
 
 
-class _Searching(ClassifierMixin, BaseEstimator):
-    """What classifiers of images share; what their labels are is theirs."""
+class Searching(BaseEstimator):
+    """What estimators of images share; what an image is labeled with is theirs."""
 
     result_: Any
-    classes_: np.ndarray
+    _wanted = "labels"
 
     def __init__(
         self,
@@ -72,9 +72,9 @@ class _Searching(ClassifierMixin, BaseEstimator):
             InputError: images and labels cannot be used or do not fit together.
         """
         store = Store(store_option(self.store))
-        with _as_input():
-            _no_table(X)
-            dataset, classes = self._dataset(X, y, store)
+        with as_input():
+            no_table(X)
+            dataset, learned = self._dataset(X, y, store)
         earlier = self._earlier(store, dataset)
         settings = {
             "data": Path(f"{ARRAYS}-{dataset.fingerprint[:8]}"),
@@ -85,18 +85,24 @@ class _Searching(ClassifierMixin, BaseEstimator):
             "architectures": self.architectures,
             "seed": self.seed,
             "store": Path(self.store),
+            **self._more_settings(),
         }
         result = run(study_config(settings), track=self.track, dataset=dataset)
         path = Path(result.model_path).resolve()
         self._classifier = bundle.load(path)
         self._model, self._fitted_path = _content(path), path
         self.result_ = result
-        self.classes_ = classes
+        for name, value in learned.items():
+            setattr(self, name, value)
         return self
 
-    def _dataset(self, X: Any, y: Any, store: Store) -> tuple[Dataset, np.ndarray]:
-        """The images, and the classes or labels that `classes_` is to hold."""
+    def _dataset(self, X: Any, y: Any, store: Store) -> tuple[Dataset, dict[str, Any]]:
+        """The images, and what else `fit` leaves: the classes or labels as `classes_`, or the names of numbers as `names_`."""
         raise NotImplementedError
+
+    def _more_settings(self) -> dict[str, Any]:
+        """Settings of the search that only some estimators have."""
+        return {}
 
     def _earlier(self, store: Store, dataset: Dataset) -> Record | None:
         """The study to go on with: that of the last `fit`, of the same images."""
@@ -119,19 +125,16 @@ class _Searching(ClassifierMixin, BaseEstimator):
             modelfile.seal(path)
         return str(path)
 
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Probabilities (n, classes), in the order of `classes_`.
+    def _asked(self, asked: str) -> bundle.Classifier:
+        """The model, for the method `asked`.
 
         Raises:
             NotFittedError: `fit` was not called.
-            InputError: the images cannot be used.
         """
-        self._require_fitted("predict_proba")
+        self._require_fitted(asked)
         if not hasattr(self, "_classifier"):  # this object comes from a pickle
             self._classifier = bundle.load(Path(self.model_path_))
-        with _as_input():
-            _no_table(X)
-            return np.asarray(self._classifier.predict_proba(X))
+        return self._classifier
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()
@@ -142,15 +145,33 @@ class _Searching(ClassifierMixin, BaseEstimator):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.two_d_array, tags.input_tags.three_d_array = False, True
+        tags.input_tags.two_d_array, tags.input_tags.three_d_array, tags.target_tags.required = False, True, True
         return tags
 
     def _require_fitted(self, asked: str) -> None:
         if not hasattr(self, "_model"):
-            raise NotFittedError(f"This {type(self).__name__} is not fitted yet: call fit(images, labels) before {asked}.")
+            raise NotFittedError(f"This {type(self).__name__} is not fitted yet: call fit(images, {self._wanted}) before {asked}.")
 
 
-class ImageClassifier(_Searching):
+class _Classifying(ClassifierMixin, Searching):
+    """Estimators whose answers are probabilities."""
+
+    classes_: np.ndarray
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probabilities (n, classes), in the order of `classes_`.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+            InputError: the images cannot be used.
+        """
+        model = self._asked("predict_proba")
+        with as_input():
+            no_table(X)
+            return np.asarray(model.predict_proba(X))
+
+
+class ImageClassifier(_Classifying):
     """Images in an array -> a trained network. Choose it where your code already speaks scikit-learn.
 
     `fit` takes images (n, height, width) or (n, height, width, channels), or a list of arrays of different sizes, and
@@ -193,12 +214,12 @@ class ImageClassifier(_Searching):
         right = [one == other for one, other in zip(answers, labels, strict=True)]
         return float(np.average(right, weights=sample_weight))
 
-    def _dataset(self, X: Any, y: Any, store: Store) -> tuple[Dataset, np.ndarray]:
+    def _dataset(self, X: Any, y: Any, store: Store) -> tuple[Dataset, dict[str, Any]]:
         labels = _classes(y)
-        return prepare_arrays(X, labels, store.cache, scale=self.scale, seed=self.seed), as_array(in_order(labels))
+        return prepare_arrays(X, labels, store.cache, scale=self.scale, seed=self.seed), {"classes_": as_array(in_order(labels))}
 
 
-class ImageMultiLabelClassifier(_Searching):
+class ImageMultiLabelClassifier(_Classifying):
     """As `ImageClassifier`, where each image has any number of labels, none to all.
 
     `fit` takes, beside the images, an array (n, labels) of zeros and ones (sparse, or a data frame, whose columns name the labels), or a list or set of
@@ -217,7 +238,7 @@ class ImageMultiLabelClassifier(_Searching):
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """The share of images with all labels right and no other (subset accuracy), as of every multi-label classifier of scikit-learn's."""
         answers = self.predict(X)
-        with _as_input():
+        with as_input():
             truth, _ = indicators_of(y, self.classes_.tolist())
         if len(answers) != len(truth):
             raise InputError(f"There are {len(answers)} images and {len(truth)} rows of labels: expected one row per image.")
@@ -229,14 +250,14 @@ class ImageMultiLabelClassifier(_Searching):
         tags.target_tags.single_output, tags.target_tags.multi_output = False, True
         return tags
 
-    def _dataset(self, X: Any, y: Any, store: Store) -> tuple[Dataset, np.ndarray]:
+    def _dataset(self, X: Any, y: Any, store: Store) -> tuple[Dataset, dict[str, Any]]:
         truth, labels = indicators_of(y)
         names = [str(label) for label in labels]
-        return prepare_arrays(X, truth, store.cache, scale=self.scale, seed=self.seed, task="multilabel", names=names), as_array(labels)
+        return prepare_arrays(X, truth, store.cache, scale=self.scale, seed=self.seed, task="multilabel", names=names), {"classes_": as_array(labels)}
 
 
 @contextmanager
-def _as_input() -> Iterator[None]:
+def as_input() -> Iterator[None]:
     """Errors of the images or labels as those that scikit-learn expects."""
     try:
         yield
@@ -244,7 +265,10 @@ def _as_input() -> Iterator[None]:
         raise InputError(str(error)) from None
 
 
-def _no_table(images: Any) -> None:
+def no_table(images: Any) -> None:
+    """Raises:
+    DataError: the images are a sparse matrix.
+    """
     if issparse(images):
         raise DataError(
             "The images are a sparse matrix, which holds no pictures. Pass an array of the shape (n, height, width) or (n, height, width, channels)."

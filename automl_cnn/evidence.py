@@ -58,10 +58,10 @@ class Evidence:
     raw: tuple[Bin, ...] = ()
     mistakes: tuple[Mistake, ...] = ()
     test_confusion: Matrix = ()
-    points: Points = ()  # where images have numbers: by number, the truth and the answer for each validation image
-    test_points: Points = ()  # and for each test image
     note: str = ""  # what could not be done, in a sentence
     suspects: tuple[Mistake, ...] | None = None  # labels that may be wrong, the most suspect first; None where nobody looked
+    points: Points = ()  # where images have numbers: by number, the truth and the answer for each validation image
+    test_points: Points = ()  # and for each test image
 
     def save(self, path: Path) -> None:
         """Write it as JSON.

@@ -8,10 +8,11 @@ from typing import Any
 
 from automl_cnn.caveats import COPIES_TEST
 from automl_cnn.evidence import Evidence
-from automl_cnn.judged import ahead, folds_of, refit_of
+from automl_cnn.judged import folds_of, refit_of
 from automl_cnn.pareto import winner
 from automl_cnn.problems import Checked
 from automl_cnn.records import Finding, Folds, Refit, Trial
+from automl_cnn.scored import ahead
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ class Facts:
         best = self.winner
         if best is None or best.is_majority or self.members or self.settings.get("objectives"):
             return ""
-        return ahead(self.trials, best)
+        return ahead(self.trials, best, self.metric)
 
     @property
     def members(self) -> Mapping[str, float]:

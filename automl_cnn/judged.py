@@ -6,17 +6,13 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from automl_cnn.quantities import compact
-from automl_cnn.ranking import chance
 from automl_cnn.records import Calibration, Folds, Refit, Trial, words_of
 from automl_cnn.tasks import Target
 
 Kept = TypeVar("Kept", Calibration, Folds, Refit)
-TINY = 1e-9
 HELD_OUT = "validation images"
 EVERY = "training and validation images"
 NAMES = {"rmse": "RMSE", "mae": "MAE", "r2": "R²"}
-SMALLEST = 0.0005  # a difference that three digits can show
 
 
 def metric_name(metric: str) -> str:
@@ -41,16 +37,33 @@ def cuts(calibration: Calibration | None) -> str:
 def within(figures: Mapping[str, Mapping[str, float | None]], targets: Sequence[Mapping[str, Any]]) -> list[str]:
     """A line for each number on its errors and its prediction interval; none where images have no numbers."""
     lines = []
-    for target in targets:
-        known = figures.get(str(target["name"])) or {}
-        shown = Target(str(target["name"]), str(target.get("unit", "")), float(target["mean"]), float(target["sd"]))
+    for target in map(_target, targets):
+        known = figures.get(target.name)
+        if not known:
+            continue
         half, covered = known.get("half_width"), known.get("covered")
-        parts = [f"RMSE {shown.shown(known['rmse'] or 0.0)}", f"MAE {shown.shown(known['mae'] or 0.0)}", f"R² {known['r2'] or 0.0:.3f}"] if known else []
+        parts = [f"RMSE {target.shown(known['rmse'] or 0.0)}", f"MAE {target.shown(known['mae'] or 0.0)}", f"R² {known['r2'] or 0.0:.3f}"]
         if half is not None:
-            parts.append(f"90 % of the truths are expected within ± {shown.shown(half)} of an answer{'' if covered is None else f'; {covered:.1%} were'}")
-        if parts:
-            lines.append(f"{shown.name}: {', '.join(parts)}")
+            parts.append(f"90 % of the truths are expected within ± {target.shown(half)} of an answer{'' if covered is None else f'; {covered:.1%} were'}")
+        lines.append(f"{target.name}: {', '.join(parts)}")
     return lines
+
+
+def rows_by_number(figures: Mapping[str, Mapping[str, float | None]], targets: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """(name and unit, RMSE, MAE, R², Spearman's correlation, half-width of the interval, share of truths within) of each number, as text."""
+    rows = []
+    for target in map(_target, targets):
+        known = figures.get(target.name) or {}
+        errors = ["-" if (error := known.get(name)) is None else target.rounded(error) for name in ("rmse", "mae")]
+        scores = ["-" if (score := known.get(name)) is None else f"{score:.3f}" for name in ("r2", "spearman")]
+        half, covered = known.get("half_width"), known.get("covered")
+        interval = ("-" if half is None else f"± {target.rounded(half)}", "-" if covered is None else f"{100 * covered:.1f} %")
+        rows.append((target.title, *errors, *scores, *interval))
+    return rows
+
+
+def _target(values: Mapping[str, Any]) -> Target:
+    return Target(str(values["name"]), str(values.get("unit", "")), float(values["mean"]), float(values["sd"]))
 
 
 def kind(folds: int) -> str:
@@ -73,20 +86,6 @@ def is_crossed(trials: Iterable[Trial]) -> bool:
     return any(trial.folds and trial.score is not None for trial in trials)
 
 
-def ahead(trials: Sequence[Trial], best: Trial) -> str:
-    """That a trial is ahead of the best one by chance only, and whether it costs more; empty where none is."""
-    rival = chance(trials, best)
-    if rival is None or rival[1] > rival[2]:
-        return ""
-    trial, difference, noise = rival
-    more = f"{difference:.3f}" if difference >= SMALLEST else "less than 0.001"
-    unlike = "" if abs(difference - ((trial.score or 0.0) - (best.score or 0.0))) < TINY else ", as far as the two kinds of score can be compared"
-    sentence = f"Trial {trial.number} scores {more} more{unlike}, which is within chance (up to {noise:.3f})."
-    if (trial.mult_adds or 0) > (best.mult_adds or 0) > 0 and compact(trial.mult_adds) != compact(best.mult_adds):
-        sentence += f" It costs more: {compact(trial.mult_adds)} mult-adds against {compact(best.mult_adds)}."
-    return sentence
-
-
 def looked_at(tested: int) -> str:
     """How new the test images were, of which `tested` winners of the study have had a score by now."""
     return "never looked at before" if tested <= 1 else f"that scored {tested - 1} earlier winner{'s' if tested > 2 else ''} of this study too"
@@ -98,7 +97,7 @@ def not_new(refit: Refit | None) -> str:
     if not learned:
         return ""
     return (
-        f"The model has learned from the {words_of(learned)} images too. Accuracy on them shows whether a file answers as the original does, "
+        f"The model has learned from the {words_of(learned)} images too. What it scores on them shows whether a file answers as the original does, "
         "not how good the model is."
     )
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from automl_cnn.dataset_summary import task_of
-from automl_cnn.judged import metric_name
+from automl_cnn.judged import NAMES, metric_name
 from automl_cnn.tasks import Regression
 from automl_cnn.tasks.regression import TARGETS
 
@@ -37,10 +37,18 @@ class Measure(str):
             return measure
         if task.outputs == 1:
             target = task.named_targets[0]
-            measure.scale, measure.unit, measure.digits = target.sd, target.unit, target.digits
-        else:
-            measure.scale, measure.unit = 1.0, SPREADS
+            return cls.reading(metric, target.sd, target.unit, target.digits)
+        return cls.reading(metric, 1.0, SPREADS, cls.digits)
+
+    @classmethod
+    def reading(cls, metric: str, scale: float | None, unit: str, digits: int) -> Measure:
+        """The metric with its scale, unit and digits."""
+        measure = cls(metric)
+        measure.scale, measure.unit, measure.digits = scale, unit, digits
         return measure
+
+
+PLAIN = Measure()  # of scores that read as they are
 
 
 def heading(metric: str) -> str:
@@ -49,6 +57,11 @@ def heading(metric: str) -> str:
         return "score"
     unit = getattr(metric, "unit", "")
     return f"{metric_name(metric)} ({unit})" if unit else metric_name(metric)
+
+
+def column(metric: str) -> str:
+    """The head of a column with a metric by its name: `accuracy`, or `RMSE (years)`."""
+    return metric_name(metric) if getattr(metric, "scale", None) is None else heading(metric)
 
 
 def read(metric: str, score: float) -> float:
@@ -94,6 +107,75 @@ def change(metric: str, difference: float) -> str:
     """By how much a score rose, `+0.012`; of errors, by how much the error did, `-0.3`."""
     scale = getattr(metric, "scale", None)
     return f"{difference:+.3f}" if scale is None else f"{-difference * scale:+,.{getattr(metric, 'digits', 3)}f}"
+
+
+def noun(metric: str) -> str:
+    """What its figures are: `score`, or `error`."""
+    return "score" if getattr(metric, "scale", None) is None else "error"
+
+
+def better(metric: str) -> str:
+    """Which figures are better: `higher`, or of errors `lower`."""
+    return "higher" if getattr(metric, "scale", None) is None else "lower"
+
+
+def worse(metric: str) -> str:
+    """Which figures are worse."""
+    return "lower" if getattr(metric, "scale", None) is None else "higher"
+
+
+def reaching(metric: str) -> str:
+    """How an interval is said to have its worse end: it `begins at`, or of errors `ends at`."""
+    return "begins at" if getattr(metric, "scale", None) is None else "ends at"
+
+
+def verb_of(metric: str) -> str:
+    """What a network does that has a score: it `scores` 0.8, or of errors it `has an RMSE of` 3.2 years."""
+    return "scores" if getattr(metric, "scale", None) is None else f"has {named(metric)} of"
+
+
+def apart(metric: str, difference: float, half: float) -> str:
+    """How far two scores are apart, without its sign, and half the width of the 95 % interval of that: `0.012 ± 0.010`, or `0.3 ± 0.1 years`."""
+    if getattr(metric, "scale", None) is None:
+        return f"{abs(difference):.3f} ± {half:.3f}"
+    return f"{amount(metric, difference, unit=False)} ± {amount(metric, half)}"
+
+
+def ahead_by(metric: str, difference: float, half: float) -> str:
+    """What the better of two has: `scored 0.012 ± 0.010 more`, or `had an error 0.3 ± 0.1 years lower`."""
+    known = apart(metric, difference, half)
+    return f"scored {known} more" if getattr(metric, "scale", None) is None else f"had an error {known} lower"
+
+
+def change_with_margin(metric: str, difference: float, half: float) -> str:
+    """By how much a score rose, `+0.012 ± 0.010`; of errors, by how much the error did, `-0.3 ± 0.1 years`."""
+    rose = difference if getattr(metric, "scale", None) is None else -difference
+    return f"{'-' if rose < 0 else '+'}{apart(metric, difference, half)}"
+
+
+def amount(metric: str, difference: float, digits: int = 3, *, unit: bool = True) -> str:
+    """A difference of two scores without its sign: `0.012`, or `0.3 years`."""
+    scale, name = getattr(metric, "scale", None), getattr(metric, "unit", "")
+    if scale is None:
+        return f"{abs(difference):.{digits}f}"
+    return f"{abs(difference) * scale:,.{getattr(metric, 'digits', digits)}f}{f' {name}' if name and unit else ''}"
+
+
+def points(metric: str, difference: float, digits: int = 0) -> str:
+    """The same where shares are spoken of: `5 points`, or `0.3 years`."""
+    return f"{100 * difference:.{digits}f} points" if getattr(metric, "scale", None) is None else amount(metric, difference)
+
+
+def named(metric: str) -> str:
+    """The name of a metric with its article: `an RMSE`, `a balanced accuracy`."""
+    name = metric_name(metric)
+    return f"{'an' if name[0] in 'aeio' or name in ('f1', *NAMES.values()) else 'a'} {name}"
+
+
+def changes(metric: str, low: float, high: float) -> str:
+    """An interval of such changes, the lower end first: `+0.002 to +0.022`."""
+    ends = (low, high) if getattr(metric, "scale", None) is None else (high, low)
+    return " to ".join(change(metric, end) for end in ends)
 
 
 def of_result(result: StudyResult) -> Measure:

@@ -258,11 +258,23 @@ class Regularizer(Plugin):
     """A strategy against overfitting. Every hook does nothing by default; several can be active at once.
 
     In a study's space a regularizer is a switch, off or on, with its own parameters behind it.
-    `default_on` says where the switch stands in the first trials.
+    `default_on` says where the switch stands in the first trials. `tasks` names the tasks it makes
+    sense for, as in `tasks = ("multiclass", "multilabel")`; a study of another task leaves it out.
+    None, the default, means all of them:
+
+        "multiclass"     one class for each image
+        "multilabel"     any number of labels for each image
+        "regression"     numbers for each image
     """
 
     kind = "regularizer"
     default_on: ClassVar[bool] = False
+    tasks: ClassVar[tuple[str, ...] | None] = None
+
+    @classmethod
+    def suits(cls, task: str) -> bool:
+        """Whether it makes sense for the task of that name."""
+        return cls.tasks is None or task in cls.tasks
 
     def penalty(self) -> keras.regularizers.Regularizer | None:
         """A penalty on every kernel."""
@@ -302,6 +314,17 @@ class Regularizer(Plugin):
         """A training batch, changed at random; never used for validation or prediction.
 
         `images` is (batch, height, width, channels), uint8 or float32 within 0..255, `labels` is (batch,
-        classes), float32, each row a distribution. Both may be new arrays; do not write into those given.
+        outputs), float32. For the task "multiclass" each row of them is a distribution, for "multilabel"
+        each number lies within 0..1 and rows need not sum to 1, for "regression" they are the values.
+        Both may be new arrays; do not write into those given.
         """
         return images, labels
+
+    def targets(self, labels: np.ndarray, task: str) -> np.ndarray:
+        """What the loss compares the answers to a training batch with, from its `labels` after every `augment`.
+
+        For what changes labels alone and depends on the task, such as label smoothing. `labels` and what is
+        returned have the form that `augment` describes; do not write into the array given. How much
+        each image weighs is settled before, by the labels as they were.
+        """
+        return labels

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -172,6 +173,15 @@ def _problem_of(values: Mapping[str, Any]) -> Problem:
 def in_order(problems: Iterable[Problem]) -> list[Problem]:
     """The worst first, and of one severity those that concern the most images."""
     return sorted(problems, key=lambda problem: (ORDER.index(problem.severity), -problem.count))
+
+
+def contradicted(labels: Sequence[str], doubts: Iterable[tuple[str, float]]) -> str:
+    """What is suspect of an image with several labels: `labeled 'a|b', 'c' is likely missing (0.97)`.
+
+    `doubts` are the labels in doubt, each with the confidence that it is wrong; it is rounded down, so that 1.00 is certain.
+    """
+    found = (f"'{name}' is likely {'too much' if name in labels else 'missing'} ({math.floor(100 * confidence) / 100:.2f})" for name, confidence in doubts)
+    return ", ".join((f"labeled '{'|'.join(labels)}'" if labels else "without a label", *found))
 
 
 def many(count: int, what: str = "image") -> str:

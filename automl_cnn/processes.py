@@ -22,7 +22,12 @@ def environment(more: dict[str, str] | None = None) -> dict[str, str]:
 
 def cores() -> int:
     """How many processor cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return len(core_numbers())
+
+
+def core_numbers() -> list[int]:
+    """The processor cores that this process may use, as the system numbers them."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
 
 
 def leave_folder() -> None:

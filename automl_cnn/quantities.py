@@ -115,3 +115,23 @@ def seconds(value: object) -> float:
     if total <= 0:
         raise ValueError(f"{shown(value)} is not above zero")
     return total
+
+
+def whole(value: object) -> object:
+    """A whole number, Python's or NumPy's; true and false are none."""
+    read = number(value)
+    if read is None and not isinstance(value, str):
+        raise ValueError("expected a whole number")
+    return int(read) if read is not None and read.is_integer() else value
+
+
+def plain(value: object) -> object:
+    """A number, Python's or NumPy's; text is left to whoever reads it next.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    read = number(value)
+    if read is None and not isinstance(value, str):
+        raise ValueError("expected a number")
+    return value if read is None else read

@@ -16,6 +16,7 @@ from typing import Any
 from automl_cnn.errors import Cause
 from automl_cnn.space import Scalar
 from automl_cnn.transfer import name_of
+from automl_cnn.workers import Workers
 
 MAJORITY = "majority"  # the stage of the one trial that is no network, made where there was no time for any
 MAJORITY_CLASS = "majority_class"  # what stands for its architecture
@@ -190,6 +191,9 @@ class Trial:
     seed: int | None = None  # of its random numbers, where its job named one
     refused: int = 0  # as in Job
     cause: Cause | None = None  # as in Finished
+    worker: int | None = None  # that trained it, counted from 1; None in studies of earlier versions, and where no worker was needed
+    node: str | None = None  # of the worker; None: the machine of the search
+    part: float = 1.0  # of the machine's cores, which the worker had
     absent: bool = False  # its model is on another machine: its score is known, but it cannot win
 
     @property
@@ -329,17 +333,6 @@ class Folds:
         """The standard deviation of the folds' scores; 0 of fewer than two."""
         return statistics.stdev(self.scores) if len(self.scores) > 1 else 0.0
 
-    @property
-    def sentence(self) -> str:
-        """The scores of the folds, and what is to be known of them."""
-        done = len(self.scores)
-        if self.score is None or self.interval is None:
-            return f"not cross-validated: {self.note}"
-        folds = f"{done} fold{'s' if done != 1 else ''}" if done == self.wanted else f"{done} of {self.wanted} folds"
-        each = f"mean {statistics.mean(self.scores):.3f}, standard deviation {self.spread:.3f}, from {min(self.scores):.3f} to {max(self.scores):.3f}"
-        why = f"; {self.note}" if self.note else ""
-        return f"{self.score:.3f} ({self.interval[0]:.3f} to {self.interval[1]:.3f}) over {self.images:,} images in {folds}: {each}{why}"
-
 
 @dataclass(frozen=True)
 class StudyResult:
@@ -375,6 +368,7 @@ class StudyResult:
     thresholds: Mapping[str, float] = field(default_factory=dict)  # of several labels: by label, the probability from which it counts as answered
     per_label: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)  # on the test, else validation images; of numbers, their errors
     members: Mapping[str, float] = field(default_factory=dict)  # of an ensemble: each member's share, by trial; the first is `trial`
+    workers: Workers | None = None  # how they were used; None in studies of earlier versions
     leaderboard: tuple[Trial, ...] = field(default=(), repr=False)
 
     def as_dict(self) -> dict[str, Any]:
@@ -384,6 +378,7 @@ class StudyResult:
         values["calibration"] = dataclasses.asdict(self.calibration) if self.calibration is not None else None
         values["refit"] = dataclasses.asdict(self.refit) if self.refit is not None else None
         values["cross_validation"] = dataclasses.asdict(self.cross_validation) if self.cross_validation is not None else None
+        values["workers"] = self.workers.as_dict() if self.workers is not None else None
         values["front"] = self.table
         return {name: dict(value) if isinstance(value, Mapping) else value for name, value in values.items()}
 

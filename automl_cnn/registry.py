@@ -173,6 +173,9 @@ def _declared(plugin: type[Plugin]) -> type[Plugin]:
         expected += [("pretrained", weights, Pretrained) for weights in plugin.pretrained]
     if issubclass(plugin, Regularizer):
         expected.append(("default_on", plugin.default_on, bool))
+        if plugin.tasks is not None:
+            expected.append(("tasks", plugin.tasks, tuple))
+            expected += [("tasks", task, str) for task in plugin.tasks if isinstance(plugin.tasks, tuple)]
     for what, value, kind in expected:
         if not isinstance(value, kind):
             raise TypeError(f"{plugin.__name__}.{what} is {value!r}: expected {kind.__name__}")

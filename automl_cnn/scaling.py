@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from automl_cnn.errors import ConfigError
+from automl_cnn.measure import ahead_by
 from automl_cnn.records import NetCost
 from automl_cnn.space import Configuration, Scalar
 
@@ -129,10 +130,10 @@ class Choice:
     tied: tuple[Coefficients, ...]
 
 
-def choose(scores: Mapping[Coefficients, float], behind: Mapping[Coefficients, tuple[float, float]]) -> Choice:
+def choose(scores: Mapping[Coefficients, float], behind: Mapping[Coefficients, tuple[float, float]], metric: str = "") -> Choice:
     """The best point by its score, unless the paper's cannot be distinguished from it: then the paper's.
 
-    `behind` says by how much each point falls behind the best, and the standard deviation of that.
+    `behind` says by how much each point falls behind the best, and the standard deviation of that; `metric` is what the scores are of.
 
     Raises:
         ValueError: there is no point.
@@ -145,7 +146,7 @@ def choose(scores: Mapping[Coefficients, float], behind: Mapping[Coefficients, t
         return Choice(best, "the paper's coefficients have the best score here too", tied)
     if PAPER in tied:
         lost, spread = behind[PAPER]
-        why = f"the paper's: {best} scored {lost:.3f} ± {Z95 * spread:.3f} more, which may be chance"
+        why = f"the paper's: {best} {ahead_by(metric, lost, Z95 * spread)}, which may be chance"
         return Choice(PAPER, why, tied)
     others = len(tied) - 1
     return Choice(best, "the best score" + (f"; {others} more cannot be told from it" if others else ", and no other point comes near"), tied)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from automl_cnn.data.fit import FITS, Fit
+from automl_cnn.judged import metric_name
+from automl_cnn.measure import Measure, span, spelled
 from automl_cnn.paired import gap
 from automl_cnn.space import Configuration
 
@@ -66,6 +68,9 @@ class Choice:
     size: int = 0
     comparison: Comparison | None = None
     why: str = ""
+    scale: float | None = None  # how scores of the metric read, as in `automl_cnn.measure`
+    unit: str = ""
+    digits: int = 3
 
     @property
     def sentence(self) -> str:
@@ -74,12 +79,13 @@ class Choice:
         if self.comparison is None:
             return f"{begin} The images are squashed to a square: no other way could be compared, since {self.why}. --fit pad or --fit crop may be better."
         images, scores = self.comparison.images, self.comparison.scores
+        metric = Measure.reading(self.metric, self.scale, self.unit, self.digits)
         read = ", ".join(
-            f"{fit} {scores[fit].score:.3f} ({scores[fit].interval[0]:.3f} to {scores[fit].interval[1]:.3f})"
+            f"{fit} {spelled(metric, scores[fit].score)} ({' to '.join(span(metric, scores[fit].interval))})"
             for fit in sorted(FITS, key=lambda fit: -scores[fit].score)
         )
         by = f"what {self.network} reads at {self.size} px of {images:,} training and validation images, cross-validated"
-        measure = f"{self.metric.replace('_', ' ')} with 95 % intervals"
+        measure = f"{metric_name(metric)} with 95 % intervals"
         return f"{begin} Ways to make the images square, by {by} ({measure}): {read}. {self._taken(self.comparison)}"
 
     def _taken(self, comparison: Comparison) -> str:

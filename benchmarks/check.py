@@ -218,8 +218,8 @@ def labels(folder: Path, work: Path) -> Iterator[tuple[object, ...]]:
 
     from automl_cnn.check.answers import held_out
     from automl_cnn.check.features import read
-    from automl_cnn.check.suspects import suspects, suspicion
     from automl_cnn.data import prepare
+    from automl_cnn.tasks.suspects import unlikely_classes
 
     dataset = prepare(folder, work / "cache")
     features = read(dataset, registry.load(), None, lambda done, of: None)
@@ -228,10 +228,10 @@ def labels(folder: Path, work: Path) -> Iterator[tuple[object, ...]]:
     labels = dataset.labels[features.rows].copy()
     wrong = rng.permutation(len(labels))[: round(FLIPPED * len(labels))]
     labels[wrong] = (labels[wrong] + 1 + rng.integers(classes - 1, size=len(wrong))) % classes
-    answers = held_out(features.both, labels, classes, dataset.photos(features.rows))
+    answers = held_out(dataset.task, features.both, labels, dataset.photos(features.rows))
     assert answers is not None
-    auc = roc_auc_score(np.isin(np.arange(len(labels)), wrong), suspicion(answers, labels))
-    named = {one.row for one in suspects(answers, labels)}
+    auc = roc_auc_score(np.isin(np.arange(len(labels)), wrong), -unlikely_classes(labels, answers))
+    named = {one.row for one in dataset.task.suspects(labels, answers)}
     yield (*row("label", set(wrong.tolist()), named)[:-1], f"{auc:.3f}")
 
 

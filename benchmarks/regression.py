@@ -24,12 +24,13 @@ from PIL import Image, ImageDraw
 
 from automl_cnn.export import bundle
 from automl_cnn.tasks import Regression
+from automl_cnn.tasks.task import Judged
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "regression.csv"
 COLUMNS = ("set", "seed", "budget", "images", "rmse", "sd", "rmse_of_sd", "mae", "r2", "half_width", "covered", "covered_of_own_test", "cores", "date")
 SEARCHED, JUDGED, SIDE = 2000, 1000, 48
-LEVEL, NUMBER = "intervals", "value"
+NUMBER = "value"
 Draw = Callable[[np.random.Generator, bool], tuple[Image.Image, float]]  # one picture and its number; of what is held out, or of the others
 
 
@@ -102,17 +103,10 @@ def judged(model: Path, pairs: list[tuple[Image.Image, float]]) -> dict[str, flo
     task, truth = classifier.task, np.array([[value] for _, value in pairs])
     assert isinstance(task, Regression)
     pixels = np.stack([np.asarray(picture) for picture, _ in pairs])
-    answers = classifier.model.predict(pixels[..., None], verbose=0)
-    known, sd = task.of_each(classifier.classes, task_judged(truth, answers))[classifier.classes[0]], float(truth.std())
+    answers = np.asarray(classifier.predict(pixels), float).reshape(len(pairs), 1)
+    known, sd = task.of_each(classifier.classes, Judged(truth=truth, answers=answers))[classifier.classes[0]], float(truth.std())
     figures = {key: float(known[key] or 0.0) for key in ("rmse", "mae", "r2", "half_width", "covered")}
     return {**figures, "sd": sd, "rmse_of_sd": figures["rmse"] / sd}
-
-
-def task_judged(truth: np.ndarray, answers: np.ndarray):  # type: ignore[no-untyped-def]
-    """What `Task.of_each` takes."""
-    from automl_cnn.tasks.task import Judged
-
-    return Judged(truth=truth, answers=answers)
 
 
 def main() -> None:

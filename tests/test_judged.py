@@ -8,9 +8,10 @@ import json
 import numpy as np
 import pytest
 
-from automl_cnn.judged import ahead, is_crossed, kind, not_new, over, refit_of, scored_splits
+from automl_cnn.judged import is_crossed, kind, not_new, over, refit_of, scored_splits
 from automl_cnn.paired import packed
 from automl_cnn.records import Fidelity, Refit, State, Trial
+from automl_cnn.scored import ahead
 
 REFIT = Refit(1551, 1091)
 

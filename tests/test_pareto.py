@@ -34,6 +34,7 @@ from automl_cnn.study.plan.planner import Planner
 from automl_cnn.study.plan.stages import Promotion, Situation, Sizing, kept
 from automl_cnn.study.plan.wishes import Measure, Unmeasured
 from automl_cnn.study.record.record import Record
+from automl_cnn.study.running.crew import Crew, Slot
 from automl_cnn.study.running.loop import Loop
 from automl_cnn.study.running.prices import Prices
 from automl_cnn.track import NullTracker
@@ -235,7 +236,7 @@ class Study:
         self.loop = Loop(
             self.record,
             Planner(Sizing(HILL, cost, 100), self.engine, 60, objectives, timed=self._known if "latency" in objectives else None),
-            self.executor,
+            Crew([Slot(self.executor)]),
             NullTracker(),
             NullObserver(),
             lambda: Budget(None, 0.0, trials),
@@ -359,7 +360,7 @@ def test_a_latency_that_cannot_be_measured_is_unknown_and_not_none_at_all(tmp_pa
         def latency(self, configuration):
             raise TrialError("it cannot be built")
 
-    prices = Prices(Record(tmp_path / "journal", "s"), Broken())
+    prices = Prices(Record(tmp_path / "journal", "s"), Broken)
     assert prices.measured({"architecture": "a"}) is None
 
 

@@ -10,7 +10,7 @@ HEAVY = ("tensorflow", "keras", "mlflow", "sklearn", "pandas", "optuna", "keras_
 
 
 def test_the_public_names_are_pinned():
-    assert automl_cnn.__all__ == ["ImageClassifier", "ImageMultiLabelClassifier", "__version__", "load", "search"]
+    assert automl_cnn.__all__ == ["ImageClassifier", "ImageMultiLabelClassifier", "ImageRegressor", "__version__", "load", "search"]
     assert plugin.__all__ == [
         "Architecture",
         "Choice",

@@ -14,6 +14,13 @@ class Tiny(Architecture):
     def features(self, x, net):
         return x
 '''
+REGULARIZER = '''
+from automl_cnn.plugin import Regularizer
+
+class Steady(Regularizer):
+    """Does nothing."""
+    name = "steady"
+'''
 
 
 def test_a_dropin_is_found_and_described(tmp_path):
@@ -82,6 +89,8 @@ def test_a_bad_name_is_refused():
         (DROPIN + "    min_size = 'large'\n", "TypeError: Tiny.min_size is 'large': expected int"),
         (DROPIN + "    pretrained = ['lite0']\n", "TypeError: Tiny.pretrained is ['lite0']: expected tuple"),
         (DROPIN + "    pretrained = ('lite0',)\n", "TypeError: Tiny.pretrained is 'lite0': expected Pretrained"),
+        (REGULARIZER + "    tasks = 'multiclass'\n", "TypeError: Steady.tasks is 'multiclass': expected tuple"),
+        (REGULARIZER + "    tasks = (1,)\n", "TypeError: Steady.tasks is 1: expected str"),
         (DROPIN + "    @classmethod\n    def domains(cls):\n        raise SystemExit\n", "SystemExit: it tried to end the process, with None"),
         (DROPIN.replace('"tiny"', '"Not OK"'), "Tiny.name is 'Not OK'"),
     ],

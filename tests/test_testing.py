@@ -285,7 +285,11 @@ def test_an_entry_point_of_another_name_is_told(monkeypatch):
         ("penalty", lambda self: "l2", "its_penalty_is_a_number", "str from"),
         ("block", lambda self, x: keras.layers.GlobalAveragePooling2D()(x), "its_layers_act_in_training_only", "a tensor of the same shape"),
         ("branch", lambda self, x: keras.layers.Rescaling(2.0)(x), "its_layers_act_in_training_only", "changes values"),
-        ("augment", lambda self, images, labels, rng: (images, labels / 2), "its_augmentation_keeps_the_form", "sum to 1"),
+        ("augment", lambda self, images, labels, rng: (images, labels / 2), "its_labels_fit_every_task_it_is_for", "sum to 1"),
+        ("targets", lambda self, labels, task: labels / labels.sum(1, keepdims=True), "its_labels_fit_every_task_it_is_for", "task multilabel"),
+        ("targets", lambda self, labels, task: labels * 0.9 + 0.05, "its_labels_fit_every_task_it_is_for", "sum to 1"),
+        ("targets", lambda self, labels, task: labels[:, :1], "its_labels_fit_every_task_it_is_for", "Keep the form"),
+        ("targets", lambda self, labels, task: labels - (task == "regression"), "its_labels_fit_every_task_it_is_for", "6.5 from"),
         ("augment", lambda self, images, labels, rng: (images[:1], labels), "its_augmentation_keeps_the_form", "Keep the form"),
         ("augment", lambda self, images, labels, rng: (images.astype(np.float32) * 2, labels), "its_augmentation_keeps_the_form", "0..255"),
         ("optimizer", lambda self, optimizer: None, "it_returns_optimizers_callbacks_and_a_verdict", "NoneType"),
@@ -298,6 +302,22 @@ def test_an_entry_point_of_another_name_is_told(monkeypatch):
 def test_a_hook_that_returns_the_wrong_thing_is_told(hook, made, rule, told):
     plugin = type("Wrong", (Regularizer,), {"name": "wrong", "__doc__": "Wrong. Choose it in tests.", hook: made})
     assert told in put(plugin, rule)
+
+
+@pytest.mark.parametrize("tasks", ["multiclass", (), ("multi-label",)])
+def test_a_task_that_there_is_not_is_named(tasks):
+    plugin = type("Wrong", (SoundRegularizer,), {"name": "wrong", "__doc__": "Wrong. Choose it in tests.", "tasks": tasks})
+    assert f"tasks = {tasks!r}" in put(plugin, "it_names_tasks_that_there_are")
+
+
+def test_labels_are_checked_for_the_tasks_that_a_plugin_is_for_and_no_other():
+    def halves(self, labels, task):
+        return labels / 2
+
+    only = {"name": "halving", "__doc__": "Halves. Choose it in tests.", "targets": halves}
+    every = type("Halving", (Regularizer,), only)
+    assert "task multiclass" in put(every, "its_labels_fit_every_task_it_is_for")
+    assert put(type("Halving", (Regularizer,), {**only, "tasks": ("multilabel",)}), "its_labels_fit_every_task_it_is_for") == ""
 
 
 def test_an_augmentation_with_a_generator_of_its_own_is_told():

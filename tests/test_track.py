@@ -13,6 +13,7 @@ from automl_cnn.records import Epoch, Fidelity, State, StudyResult, Trial
 from automl_cnn.store import Store
 from automl_cnn.track import NullTracker, Tracker, serve
 from automl_cnn.track.serve import free_port
+from automl_cnn.workers import Workers
 
 CLASSES = ["daisy", "rose", "tulip"]
 DATASET = {
@@ -54,8 +55,8 @@ def a_trial(number, architecture="vgg", state=State.COMPLETE, score=0.8, epochs=
 
 
 TRIALS = [
-    a_trial(0),
-    a_trial(1, "resnet", State.PRUNED, 0.4, 2),
+    a_trial(0, worker=1, part=0.5),
+    a_trial(1, "resnet", State.PRUNED, 0.4, 2, worker=2, node="box", part=0.5),
     a_trial(
         2,
         state=State.FAILED,
@@ -71,7 +72,21 @@ TRIALS = [
 def result_of(trials, model_file):
     best = trials[0]
     return StudyResult(
-        "flowers", "accuracy", best.configuration, 1000, 5000, 0.8, (0.7, 0.9), 0.75, (0.6, 0.85), len(trials), 30.0, str(model_file), 0, "budget"
+        "flowers",
+        "accuracy",
+        best.configuration,
+        1000,
+        5000,
+        0.8,
+        (0.7, 0.9),
+        0.75,
+        (0.6, 0.85),
+        len(trials),
+        30.0,
+        str(model_file),
+        0,
+        "budget",
+        workers=Workers(2, 0.5, 18.0, 2.0, 10.0),
     )
 
 
@@ -150,6 +165,15 @@ def test_a_trial_carries_its_curves_and_figures(client, runs):
     assert run.data.tags["stage"] == "defaults"
     assert run.data.tags["reason"] == "the default of vgg"
     assert run.info.end_time - run.info.start_time == 9500
+
+
+def test_workers_are_named_and_how_they_were_used(runs):
+    tags = {name: run.data.tags for name, run in runs.items()}
+    assert (tags["000 vgg"]["worker"], tags["001 resnet"]["worker"], tags["001 resnet"]["node"]) == ("1", "2", "box")
+    assert "node" not in tags["000 vgg"]
+    assert "worker" not in tags["002 vgg"]
+    used = runs["flowers"].data.metrics
+    assert (used["workers"], used["speed_up"], used["idle_seconds"]) == (2, 1.8, 2.0)
 
 
 def test_the_study_shows_how_the_best_score_grew(tmp_path):
@@ -250,8 +274,8 @@ def test_the_signature_names_the_answer_of_the_task():
     from automl_cnn.tasks import Multiclass, Multilabel
     from automl_cnn.track.champion import _signature
 
-    assert _signature(Multiclass(2)).outputs.to_dict()[0] == {"type": "string", "name": "label", "required": True}
-    first = _signature(Multilabel(2)).outputs.to_dict()[0]
+    assert _signature(Multiclass(2).fields(())).outputs.to_dict()[0] == {"type": "string", "name": "label", "required": True}
+    first = _signature(Multilabel(2).fields(())).outputs.to_dict()[0]
     assert (first["name"], first["type"], first["items"]) == ("labels", "array", {"type": "string"})
 
 

@@ -72,7 +72,7 @@ class Material:
     @property
     def beyond(self) -> tuple[str, ...]:
         """What no check can say of such images."""
-        return () if self.dataset.task.exclusive else ("suspect labels and images unlike the others: an image may have several labels",)
+        return tuple(filter(None, (self.dataset.task.words.doubted,)))
 
     def counted(self) -> list[Problem]:
         """Files that cannot be used, small classes, unequal ones."""

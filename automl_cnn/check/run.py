@@ -69,7 +69,7 @@ def check(
     pairs: list[copies.Pair] = []
     if features is not None:
         pairs = _altered(dataset, features, tell, unchecked)
-        if dataset.task.exclusive:
+        if dataset.task.doubts_labels:
             problems += _labels(dataset, features, tell, unchecked)
     tell("looking for copies and leaks", 0, 1)
     problems = in_order([*problems, *material.of_copies(pairs)])
@@ -128,10 +128,10 @@ def _features(dataset: Dataset, registry: Registry | None, seconds: float | None
 def _labels(dataset: Dataset, features: Read, tell: Tell, unchecked: list[str]) -> list[Problem]:
     from automl_cnn.check.answers import held_out
 
-    labels = dataset.labels[features.rows]
-    probabilities = held_out(features.both, labels, len(dataset.classes), dataset.photos(features.rows), lambda done, of: tell("comparing labels", done, of))
+    truth, task = dataset.truth(features.rows), dataset.task
+    probabilities = held_out(task, features.both, truth, dataset.photos(features.rows), lambda done, of: tell("comparing labels", done, of))
     if probabilities is None:
-        unchecked.append("labels: too few images of a class to hold some out")
+        unchecked.append(f"labels: too few images of a {task.words.one} to hold some out")
         return []
-    answered = suspects.Answered(features.rows, labels, probabilities, features.plain[:, features.last])
+    answered = suspects.Answered(task, features.rows, truth, probabilities, features.plain[:, features.last])
     return suspects.problems_of(dataset.paths, dataset.classes, answered)

@@ -1,7 +1,6 @@
 """Labels that may be wrong, images that belong to no class, and classes that are hard to tell apart: by a regression on frozen features.
 
-Each image is answered by a regression that did not learn from it. Confident learning (Northcutt et al. 2021, https://arxiv.org/abs/1911.00068) then takes
-a label for suspect where another class is more likely than that class usually is for its own images, or far more likely than the label.
+Each image is answered by a regression that did not learn from it; `automl_cnn.tasks.suspects` says which labels these answers put in doubt.
 """
 
 from __future__ import annotations
@@ -12,72 +11,49 @@ from dataclasses import dataclass
 import numpy as np
 
 from automl_cnn.check.extremes import far, ranked
+from automl_cnn.data.labelsets import joined
 from automl_cnn.metrics import wilson
-from automl_cnn.problems import Case, Problem, many, verb
+from automl_cnn.problems import Case, Problem, contradicted, many, verb
+from automl_cnn.tasks import Suspect, Task
 
-CLEAR = 0.5  # by how much another class is more likely than the label where that alone is enough
 ALONE = 4.0  # spreads of the distance to the nearest images of its class, beyond which an image stands alone
 NEIGHBORS = 5
 CONFUSED = 0.1  # share of a class that is taken for another, from which on (at the lower end of its interval) the two are named
 PAIRS = 5
-
-
-@dataclass(frozen=True)
-class Suspect:
-    """An image whose label may be wrong; `likely` is the class that fits better, by the `margin` of their probabilities."""
-
-    row: int
-    likely: int
-    margin: float
-
-
-def suspects(probabilities: np.ndarray, labels: np.ndarray) -> list[Suspect]:
-    """The most suspect first. `probabilities` (n, classes) are of regressions that did not learn from the image."""
-    classes = probabilities.shape[1]
-    own = probabilities[np.arange(len(labels)), labels]
-    usual = np.array([own[labels == label].mean() if np.any(labels == label) else np.inf for label in range(classes)])
-    likely = probabilities.argmax(axis=1)
-    margin = probabilities[np.arange(len(labels)), likely] - own
-    sure = probabilities[np.arange(len(labels)), likely] >= usual[likely]
-    rows = np.flatnonzero((likely != labels) & (sure | (margin > CLEAR)))
-    return [Suspect(int(row), int(likely[row]), float(margin[row])) for row in rows[np.argsort(-margin[rows], kind="stable")]]
-
-
-def suspicion(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """How suspect each label is, from -1 to 1: the probability of the likeliest other class less that of the label."""
-    own = probabilities[np.arange(len(labels)), labels]
-    others = probabilities.copy()
-    others[np.arange(len(labels)), labels] = -1.0
-    return np.asarray(others.max(axis=1) - own)
+SEARCH = "It uses them as they are labeled."
+ADVICE = "Look at them, the first ones first. `--fix FILE` writes a list to edit, and `search --labels FILE` applies it."
 
 
 @dataclass(frozen=True)
 class Answered:
-    """Images in `rows` of the data set, with their labels, the probabilities of regressions that did not learn from them, and their features."""
+    """Images in `rows` of the data set, with their truth, the probabilities of regressions that did not learn from them, and their features."""
 
+    task: Task
     rows: np.ndarray
-    labels: np.ndarray
+    truth: np.ndarray
     probabilities: np.ndarray
     features: np.ndarray
 
 
 def problems_of(paths: Sequence[str], classes: Sequence[str], answered: Answered) -> list[Problem]:
-    """Suspect labels, images unlike their class, classes that look alike."""
-    every = [_labels(paths, classes, answered), _alone(paths, answered), _confused(classes, answered)]
+    """Suspect labels; of one class each, also images unlike their class, and classes that look alike."""
+    if answered.task.exclusive:
+        every = [_labels(paths, classes, answered), _alone(paths, answered), _confused(classes, answered)]
+    else:
+        every = [_entries(paths, classes, answered)]
     return [problem for problem in every if problem is not None]
 
 
 def _labels(paths: Sequence[str], classes: Sequence[str], answered: Answered) -> Problem | None:
-    rows, labels, probabilities = answered.rows, answered.labels, answered.probabilities
-    doubtful = suspects(probabilities, labels)
+    rows, doubtful = answered.rows, answered.task.suspects(answered.truth, answered.probabilities)
     if not doubtful:
         return None
     cases = [
         Case(
             paths[rows[one.row]],
-            f"labeled '{classes[labels[one.row]]}', looks like '{classes[one.likely]}' ({probabilities[one.row, one.likely]:.0%})",
+            f"labeled '{classes[one.truths[0]]}', looks like '{classes[one.output]}' ({one.confidence:.0%})",
             row=int(rows[one.row]),
-            suggested=classes[one.likely],
+            suggested=classes[one.output],
         )
         for one in doubtful
     ]
@@ -85,15 +61,42 @@ def _labels(paths: Sequence[str], classes: Sequence[str], answered: Answered) ->
         "label",
         "warning",
         f"{many(len(cases), 'label')} {verb(len(cases), 'is', 'are')} suspect: another class fits the image better. Some are hard images and not mistakes.",
-        "It uses them as they are labeled.",
-        "Look at them, the first ones first. `--fix FILE` writes a list to edit, and `search --labels FILE` applies it.",
+        SEARCH,
+        ADVICE,
         len(cases),
         tuple(cases),
     )
 
 
+def _entries(paths: Sequence[str], classes: Sequence[str], answered: Answered) -> Problem | None:
+    """A case for each image, with all of its labels that are suspect."""
+    doubtful = answered.task.suspects(answered.truth, answered.probabilities)
+    if not doubtful:
+        return None
+    of_image: dict[int, list[Suspect]] = {}
+    for one in doubtful:
+        of_image.setdefault(one.row, []).append(one)
+    cases = []
+    for row, mine in of_image.items():
+        labels = [classes[label] for label in mine[0].truths]
+        better = set(mine[0].truths).symmetric_difference(one.output for one in mine)
+        detail = contradicted(labels, [(classes[one.output], one.confidence) for one in mine])
+        cases.append(Case(paths[answered.rows[row]], detail, row=int(answered.rows[row]), suggested=joined(classes[label] for label in better)))
+    count, images = len(doubtful), len(cases)
+    return Problem(
+        "label",
+        "warning",
+        f"{many(count, 'label')} of {many(images)} {verb(count, 'is', 'are')} suspect: a network that did not learn from the image contradicts "
+        f"{verb(count, 'it', 'them')}. Some are hard images and not mistakes.",
+        SEARCH,
+        ADVICE,
+        images,
+        tuple(cases),
+    )
+
+
 def _alone(paths: Sequence[str], answered: Answered) -> Problem | None:
-    rows, labels, features = answered.rows, answered.labels, answered.features
+    rows, labels, features = answered.rows, answered.truth, answered.features
     mean, deviation = features.mean(axis=0), features.std(axis=0) + 1e-3
     plain = (np.asarray(features, np.float32) - mean) / deviation
     plain /= np.maximum(np.linalg.norm(plain, axis=1, keepdims=True), 1e-9)
@@ -123,7 +126,7 @@ def _alone(paths: Sequence[str], answered: Answered) -> Problem | None:
 
 
 def _confused(classes: Sequence[str], answered: Answered) -> Problem | None:
-    labels, answers, pairs = answered.labels, answered.probabilities.argmax(axis=1), []
+    labels, answers, pairs = answered.truth, answered.probabilities.argmax(axis=1), []
     for label in np.unique(labels):
         mine = answers[labels == label]
         for other in np.unique(mine[mine != label]):

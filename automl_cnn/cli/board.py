@@ -1,4 +1,4 @@
-"""The search on one panel: time, the running trial, the best trials. Pure: a `View` in, a renderable out."""
+"""The search on one panel: time, the running trials, the best trials. Pure: a `View` in, a renderable out."""
 
 from __future__ import annotations
 
@@ -21,12 +21,15 @@ from automl_cnn.pareto import winner
 from automl_cnn.quantities import clock, compact
 from automl_cnn.ranking import ranked
 from automl_cnn.records import Job, State, Trial
+from automl_cnn.tasks.words import MULTICLASS
 from automl_cnn.transfer import name_of
+from automl_cnn.workers import Place
 
 if TYPE_CHECKING:
     from automl_cnn.diagnosis import Context
 
 SHOWN = 8  # trials on the leaderboard
+IN_FULL = 4  # workers of which each has two lines; of more, each has one
 ROOMY = 100  # from this many columns on, nothing is abbreviated
 CROSSED = "†"  # stands between a cross-validated score and its margin
 NARROW = {"trial": "no.", "mult-adds": "mult-\nadds"}  # shorter column heads for narrow terminals
@@ -35,10 +38,11 @@ COLOURS = {State.COMPLETE: "green", State.STOPPED: "yellow", State.PRUNED: "dim"
 
 @dataclass
 class Running:
-    """The trial under way; `done` is the share of its planned epochs."""
+    """A trial under way, since `began` by the clock of the view, for `seconds` now; `done` is the share of its planned epochs."""
 
     number: int
     job: Job
+    began: float = 0.0
     seconds: float = 0.0
     epoch: int = 0
     epochs: int = 0
@@ -46,6 +50,7 @@ class Running:
     score: float | None = None
     params: int | None = None
     mult_adds: int | None = None
+    place: Place | None = None
 
 
 @dataclass
@@ -58,7 +63,8 @@ class View:
     budget: float | None = None
     limit: int | None = None  # trials
     trials: tuple[Trial, ...] = ()
-    running: Running | None = None
+    running: dict[int, Running] = field(default_factory=dict)  # by number
+    places: tuple[Place, ...] = ()  # of the workers
     doing: str = "starting"
     notes: list[str] = field(default_factory=list)
     known: Context | None = None  # of the images, for the diagnosis
@@ -92,6 +98,7 @@ def leaderboard(
 
     roomy = width + 4 >= ROOMY
     best = winner(trials, objectives)
+    words = MULTICLASS if known is None else known.words
     context = known.among(trials) if known is not None else None  # the same trials as `studies show` and the report compare with
     table = Table(box=None, header_style="dim", padding=(0, 2 if roomy else 1, 0, 0), pad_edge=False, expand=not roomy)
     heads = ("#", "trial", "network", "px", "width", "params", "mult-adds", "epochs", "score", "time", "state", *(("finding",) if roomy else ()))
@@ -123,7 +130,7 @@ def leaderboard(
             clock(trial.seconds) if roomy or trial.seconds < 3600 else f"{trial.seconds // 3600:.0f}h{trial.seconds % 3600 // 60:02.0f}",
         ]
         style = "bold" if top else "" if trial.scored else "dim"
-        finding = [Text(headline(diagnose(trial, context)), style=style)] if roomy else []
+        finding = [Text(headline(diagnose(trial, context), words), style=style)] if roomy else []
         table.add_row(*(Text(cell, style=style) for cell in cells), Text(STATES[trial.state], style=COLOURS[trial.state]), *finding)
     if is_crossed(listed):
         table.caption, table.caption_justify = Text(_legend(listed), style="dim not italic"), "left"
@@ -153,14 +160,33 @@ def _status(view: View, width: int) -> Table:
     grid.add_column(ratio=1)
     grid.add_row("best", _best(view))
     grid.add_row("time", _time(view, width))
-    running = view.running
-    if running is None:
+    if not view.running:
         grid.add_row("now", Spinner("dots", Text(view.doing), style="cyan"))
-        return grid
-    heading = Text.assemble((short(running.job.configuration), "bold"), f"  {running.job.reason}", overflow="ellipsis", no_wrap=True)
-    grid.add_row(f"trial {running.number}", heading)
-    grid.add_row("epoch", _epoch(running, view.metric, width))
+    elif len(view.places) > 1:
+        _workers(grid, view, width)
+    else:
+        for running in view.running.values():
+            grid.add_row(f"trial {running.number}", _heading(running))
+            grid.add_row("epoch", _epoch(running, view.metric, width))
     return grid
+
+
+def _workers(grid: Table, view: View, width: int) -> None:
+    """A worker each: its trial, and how far that has come; of many workers, that alone."""
+    trials = {running.place.worker: running for running in view.running.values() if running.place is not None}
+    for place in view.places:
+        label, running = f"worker {place.worker}", trials.get(place.worker)
+        if running is None:
+            grid.add_row(label, Text("idle", style="dim"))
+        elif len(view.places) > IN_FULL:
+            grid.add_row(label, _epoch(running, view.metric, width, f"trial {running.number}: "))
+        else:
+            grid.add_row(label, Text.assemble((f"trial {running.number}: ", "dim"), _heading(running), overflow="ellipsis", no_wrap=True))
+            grid.add_row("", _epoch(running, view.metric, width))
+
+
+def _heading(running: Running) -> Text:
+    return Text.assemble((short(running.job.configuration), "bold"), f"  {running.job.reason}", overflow="ellipsis", no_wrap=True)
 
 
 def _best(view: View) -> Text:
@@ -185,11 +211,12 @@ def _time(view: View, width: int) -> RenderableType:
     return Text(clock(view.elapsed))
 
 
-def _epoch(running: Running, metric: str, width: int) -> RenderableType:
+def _epoch(running: Running, metric: str, width: int, before: str = "") -> RenderableType:
+    """How far a trial has come; `before` are words before that."""
     if not running.epochs:
-        return Spinner("dots", Text(f"building the network, {clock(running.seconds)}"), style="cyan")
-    score = "" if running.score is None else f", last {metric_name(metric)} {spelled(metric, running.score)}"
-    return _bar(running.done, f"{running.epoch} of {running.epochs}{score}, {clock(running.seconds)}", width)
+        return Spinner("dots", Text(f"{before}building the network, {clock(running.seconds)}"), style="cyan")
+    score = "" if running.score is None else f", {'' if before else 'last '}{metric_name(metric)} {spelled(metric, running.score)}"
+    return _bar(running.done, f"{before}{running.epoch} of {running.epochs}{score}, {clock(running.seconds)}", width)
 
 
 def _bar(share: float, words: str, width: int) -> Table:

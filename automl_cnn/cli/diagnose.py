@@ -15,9 +15,10 @@ from automl_cnn.cli.tables import Json, StudyName, table
 from automl_cnn.cli.words import short
 from automl_cnn.errors import ConfigError, StoreError
 from automl_cnn.judged import metric_name
-from automl_cnn.measure import change, with_margin
+from automl_cnn.measure import change, changes, column, with_margin
 from automl_cnn.records import Finding, State, Trial
 from automl_cnn.store import Store
+from automl_cnn.tasks import Words
 
 if TYPE_CHECKING:
     from automl_cnn.diagnosis import Helped
@@ -50,7 +51,10 @@ def command(
         write_json({"study": study.name, "trials": [_json(one, findings) for one, findings in diagnoses], "helped": effects})
         return
     screen = console()
-    for part in [*(part for one, findings in diagnoses for part in _parts(one, findings, study.metric)), *_effects(helped(study.trials), study.metric)]:
+    for part in [
+        *(part for one, findings in diagnoses for part in _parts(one, findings, study.metric, context.words)),
+        *_effects(helped(study.trials), study.metric),
+    ]:
         screen.print(part)
 
 
@@ -75,8 +79,10 @@ def _chosen(study: Overview, number: int | None) -> list[Trial]:
     return matches
 
 
-def _parts(trial: Trial, findings: Sequence[Finding], metric: str) -> list[RenderableType]:
+def _parts(trial: Trial, findings: Sequence[Finding], metric: str, words: Words) -> list[RenderableType]:
     score = f"failed: {trial.failure}" if trial.state is State.FAILED else f"{metric_name(metric)} {with_margin(metric, trial.score, trial.interval)}"
+    from automl_cnn.diagnosis import title
+
     parts: list[RenderableType] = [Text.assemble((f"trial {trial.number}", "bold"), f"  {short(trial.configuration)}  {score}")]
     if not findings:
         parts.append(Text("  Its curves say nothing: no epoch was scored.", style="dim"))
@@ -84,7 +90,7 @@ def _parts(trial: Trial, findings: Sequence[Finding], metric: str) -> list[Rende
         style = FITS if finding.kind == "good_fit" else COLOURS[finding.severity]
         where = f", from epoch {finding.epoch}" if finding.epoch is not None else ""
         grade = "" if finding.kind == "good_fit" else f" ({finding.severity}{where})"
-        parts.append(Text.assemble("  ", (finding.kind.replace("_", " "), f"bold {style}"), grade, f"  {finding.sentence}"))
+        parts.append(Text.assemble("  ", (title(finding.kind, words), f"bold {style}"), grade, f"  {finding.sentence}"))
     if findings and findings[0].actions:
         label = "to try" if findings[0].kind == "good_fit" else "may help"
         parts.append(Text.assemble("  ", (f"{label}: ", "dim"), ", ".join(findings[0].actions)))
@@ -97,11 +103,11 @@ def _effects(effects: Sequence[Helped], metric: str) -> list[RenderableType]:
     rows = [(effect.action, str(effect.tried), change(metric, effect.mean), _span(effect, metric)) for effect in effects]
     tried = plural(sum(effect.tried for effect in effects), "trial")
     title = Text(f"what helped on these images, by {tried} with one thing changed", style="bold")
-    return [title, table(rows, ("action", "tried", metric_name(metric), "95 %"))]
+    return [title, table(rows, ("action", "tried", column(metric), "95 %"))]
 
 
 def _span(effect: Helped, metric: str) -> str:
-    return "not known from one" if effect.interval is None else " to ".join(change(metric, end) for end in effect.interval)
+    return "not known from one" if effect.interval is None else changes(metric, *effect.interval)
 
 
 def _json(trial: Trial, findings: Sequence[Finding]) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from automl_cnn.cli.console import Text, console, plural, say, write_json
 from automl_cnn.cli.dashboard import STORE, InStore
 from automl_cnn.cli.front import OfTrial, model_of_trial
 from automl_cnn.errors import ConfigError, ExportError, StoreError
+from automl_cnn.judged import metric_name
+from automl_cnn.measure import Measure, spelled
 from automl_cnn.places import images_place
 from automl_cnn.quantities import bytes_
 from automl_cnn.store import Store
@@ -25,6 +27,7 @@ BATCHED = 32  # images, in the table's last column
 if TYPE_CHECKING:
     from automl_cnn.data import Dataset
     from automl_cnn.export.folder import Exported, Variant
+    from automl_cnn.export.proof import Proof
     from automl_cnn.export.web import Runtime
 
 
@@ -46,9 +49,9 @@ def export(
     store: InStore = STORE,
     trial: OfTrial = None,
 ) -> None:
-    """Write the best model in formats to deploy, and prove that each says what the model says.
+    """Write the best model in formats to deploy, and prove that each answers as the model does.
 
-    Raw pixels in (uint8), label probabilities out; labels.txt and model.json say the rest. Each file is run by its own
+    Raw pixels in (uint8), probabilities or numbers out; labels.txt and model.json say the rest. Each file is run by its own
     runtime in a fresh process on the study's validation and test images; one that disagrees is not written.
     """
     from automl_cnn.export import bundle, folder
@@ -149,15 +152,18 @@ def _amount(text: str | None, flag: str, read: Any) -> float | None:
 def _print(exported: Exported) -> None:
     screen = console()
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0), pad_edge=False)
-    for head in ("file", "precision", "size", "max difference", "same labels", f"test {exported.share}", "ms, 1 image", f"ms, {BATCHED} images"):
+    name = f"test {metric_name(exported.measure)}"
+    score = f"{name} ({exported.measure.unit})" if exported.measure.unit else name
+    same = "same labels" if exported.task is None or exported.task.probable else "same numbers"
+    for head in ("file", "precision", "size", "max difference", same, score, "ms, 1 image", f"ms, {BATCHED} images"):
         table.add_column(head, justify="left" if head in ("file", "precision") else "right", no_wrap=True)
     for variant in exported.variants:
         if variant.proof is not None:
-            table.add_row(*_cells(variant))
+            table.add_row(*_cells(variant, variant.proof, exported.measure))
     screen.print(table)
     known = next((variant.proof for variant in exported.variants if variant.proof), None)
     if known is not None:
-        original = "" if known.original_accuracy is None else f"; the original has {known.original_accuracy:.3f}"
+        original = "" if known.original_score is None else f"; the original has {spelled(exported.measure, known.original_score)}"
         screen.print(Text(f"Each ran in a process of its own on {plural(known.images, 'image')}{original}.", style="dim"), soft_wrap=True)
     for note in (*exported.notes, *(variant.note for variant in exported.variants if variant.note and variant.kept)):
         say(note)
@@ -170,16 +176,22 @@ def _print(exported: Exported) -> None:
     screen.print(Text(f"Wrote {files}, {beside} to {exported.folder}."), soft_wrap=True)
 
 
-def _cells(variant: Variant) -> tuple[str, ...]:
-    proof = variant.proof
-    assert proof is not None  # asked before
+def _cells(variant: Variant, proof: Proof, measure: Measure) -> tuple[str, ...]:
     return (
         variant.file,
         variant.method,
         bytes_(proof.bytes),
-        f"{proof.max_difference:.1e}",
-        f"{proof.same_labels:.1%}",
-        "-" if proof.accuracy is None else f"{proof.accuracy:.3f}",
+        difference(proof),
+        f"{proof.same:.1%}",
+        "-" if proof.score is None else spelled(measure, proof.score, unit=False),
         f"{proof.latency_ms['1']:.2f}",
         f"{proof.latency_ms[str(BATCHED)]:.1f}",
     )
+
+
+def difference(proof: Proof) -> str:
+    """The largest difference from the original: of a probability, or of each number in its unit."""
+    if not proof.numbers:
+        return f"{proof.max_difference:.1e}"
+    alone = len(proof.numbers) == 1
+    return ", ".join(f"{'' if alone else f'{name} '}{one['max_difference']:.2g}{' ' * bool(one['unit'])}{one['unit']}" for name, one in proof.numbers.items())

@@ -23,6 +23,7 @@ from automl_cnn.quantities import clock
 from automl_cnn.records import Epoch, Event, Job, Progress, Started, State, Trial
 from automl_cnn.study.observer import NullObserver
 from automl_cnn.text import inline
+from automl_cnn.workers import Place
 
 if TYPE_CHECKING:
     from automl_cnn.data import Dataset
@@ -41,7 +42,6 @@ class Watch(NullObserver):
         self.view.objectives = config.objectives or ()
         self.view.doing = "checking the images"
         self._zero = started  # the moment at which the budget's clock would have stood at 0
-        self._trial_began = 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -77,12 +77,14 @@ class Watch(NullObserver):
         so_far = f", best {metric_name(self.view.metric)} {spelled(self.view.metric, best.score)}" if best is not None and best.score is not None else ""
         self.line(f"going on with {plural(len(trials), 'trial')}, {clock(seconds_used)} used{so_far}")
 
-    def trial_started(self, job: Job, number: int) -> None:
-        self._trial_began = self.now()
-        self.view.running = Running(number, job)
+    def workers(self, places: Sequence[Place]) -> None:
+        self.view.places = tuple(places)
+
+    def trial_started(self, job: Job, number: int, place: Place | None = None) -> None:
+        self.view.running[number] = Running(number, job, self.now(), place=place)
 
     def event(self, number: int, event: Event) -> None:
-        running = self.view.running
+        running = self.view.running.get(number)
         if running is None:
             return
         if isinstance(event, Started):
@@ -95,7 +97,7 @@ class Watch(NullObserver):
             running.done = event.number / max(1, event.epochs)
 
     def trial_finished(self, trial: Trial, trials: Sequence[Trial]) -> None:
-        self.view.running = None
+        self.view.running.pop(trial.number, None)
         self.view.doing = "planning the next trial"
         self.view.trials = tuple(trials)
 
@@ -104,7 +106,7 @@ class Watch(NullObserver):
         self.view.budget = budget
 
     def finishing(self, text: str) -> None:
-        self.view.running = None
+        self.view.running.clear()
         self.view.doing = text
 
 
@@ -123,16 +125,16 @@ class Panel(Watch):
     def render(self) -> RenderableType:
         """The panel as of now."""
         self.view.elapsed = self.elapsed
-        if self.view.running is not None:
-            self.view.running.seconds = self.now() - self._trial_began
+        for running in self.view.running.values():
+            running.seconds = self.now() - running.began
         return panel(self.view, self.screen.width)
 
     def note(self, text: str) -> None:
         self.view.notes.append(text)  # shown by the next redraw: printing from within a signal handler could meet another print
 
-    def trial_started(self, job: Job, number: int) -> None:
+    def trial_started(self, job: Job, number: int, place: Place | None = None) -> None:
         self._print_notes()
-        super().trial_started(job, number)
+        super().trial_started(job, number, place)
 
     def trial_finished(self, trial: Trial, trials: Sequence[Trial]) -> None:
         super().trial_finished(trial, trials)
@@ -161,9 +163,10 @@ class Lines(Watch):
             self._checked = self.now()
             self.line(text)
 
-    def trial_started(self, job: Job, number: int) -> None:
-        super().trial_started(job, number)
-        self.line(f"trial {number} starts: {short(job.configuration)} ({job.reason})")
+    def trial_started(self, job: Job, number: int, place: Place | None = None) -> None:
+        super().trial_started(job, number, place)
+        where = f" on worker {place.worker}" if place is not None and len(self.view.places) > 1 else ""
+        self.line(f"trial {number} starts{where}: {short(job.configuration)} ({job.reason})")
 
     def event(self, number: int, event: Event) -> None:
         super().event(number, event)

@@ -17,7 +17,7 @@ from automl_cnn.cli.plugins_check import check
 from automl_cnn.cli.plugins_new import new
 from automl_cnn.cli.tables import Folder, Json, table
 from automl_cnn.errors import AutomlCnnError, PluginError
-from automl_cnn.plugin import Architecture, Plugin, Pretrained, Story
+from automl_cnn.plugin import Architecture, Plugin, Pretrained, Regularizer, Story
 from automl_cnn.quantities import compact
 
 SECONDS = 600.0  # time limit for building a network
@@ -64,6 +64,8 @@ def show(
         if issubclass(entry.plugin, Architecture):
             about["pretrained"] = [_weights(weights) for weights in entry.plugin.pretrained]
             about["story"] = dataclasses.asdict(entry.plugin.story) if entry.plugin.story is not None else None
+        if issubclass(entry.plugin, Regularizer):
+            about["tasks"] = None if entry.plugin.tasks is None else list(entry.plugin.tasks)
         if network is not None:
             about["network"] = network if layers else {key: item for key, item in network.items() if key != "layers"}
         write_json(about)
@@ -74,6 +76,8 @@ def show(
 def _print(screen: Console, entry: registry.Entry, network: dict[str, Any] | None, layers: bool) -> None:
     screen.print(Text.assemble((entry.plugin.name, "bold cyan"), f"  {entry.plugin.kind}, from {entry.source}\n"))
     screen.print(Text(_doc(entry.plugin) + "\n"))
+    if issubclass(entry.plugin, Regularizer) and entry.plugin.tasks is not None:
+        screen.print(Text(f"tasks: {', '.join(entry.plugin.tasks)}; searches of other tasks leave it out\n"))
     if issubclass(entry.plugin, Architecture) and entry.plugin.story is not None:
         _tell(screen, entry.plugin.story)
     screen.print(Text("space", style="bold"))

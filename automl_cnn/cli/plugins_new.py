@@ -92,12 +92,13 @@ class {class_name}(Regularizer):
 
     name = "{name}"
     default_on = False  # whether the first trials have it on
+    # tasks = ("multiclass", "multilabel")  # what it makes sense for; without it, everything, "regression" too
 
     # The space: what a search may vary while this regularizer is on.
     strength = Float(0.0, 32.0, default=8.0)  # standard deviation, of 255
 
     def augment(self, images, labels, rng):
-        """Training images (batch, height, width, channels) within 0..255 and labels (batch, classes), changed at random."""
+        """Training images (batch, height, width, channels) within 0..255 and labels (batch, outputs), changed at random."""
         noisy = images + rng.normal(0, self.strength, images.shape)  # a new array: those given must stay as they are
         return np.clip(np.rint(noisy), 0, 255).astype(images.dtype), labels
 
@@ -107,6 +108,7 @@ class {class_name}(Regularizer):
     #   dense(x)               layers in front of each dense layer
     #   optimizer(optimizer)   the optimizer, changed or replaced
     #   callbacks(), stop(epochs)
+    #   targets(labels, task)  what the loss compares answers with, where that depends on the task
 '''
 
 

@@ -25,6 +25,8 @@ from automl_cnn.paths import address, unusable
 from automl_cnn.text import inline
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from automl_cnn.data.to_predict import Picture
 
 STDIN = "-"
@@ -51,12 +53,15 @@ def predict(
     columns: Annotated[str | None, typer.Option(help="The columns of a table, where they are called otherwise: path=file,label=species.")] = None,
     trust: Annotated[bool, typer.Option("--trust", help="Run a SavedModel that no model.json vouches for; its graph may read and write files.")] = False,
 ) -> None:
-    """Label images: one CSV line each, with the confidence and every class's probability.
+    """Predict images: one CSV line each, with the confidence and every class's probability, or with the numbers.
 
     Where folders are named after classes, or a table has labels, the share of right answers goes to standard error. Images in an archive
     have the names that they have there, after the archive's URL where it lies at one.
 
     Where images have several labels, those that reach their thresholds are joined by |, and the confidence is that of the least sure decision.
+
+    Numbers have a column each, such as age (years), and age low and age high hold the ends of its 90 % interval. Where a table has the true numbers, or
+    folders are named after them, RMSE, MAE, R² and the share of truths within the intervals go to standard error.
 
         find photos -name '*.jpg' | automl-cnn predict flowers -
     """
@@ -67,8 +72,9 @@ def predict(
         guard.limit()
     streamed = paths == [STDIN]
     with ExitStack() as stack:
-        images = listed(sys.stdin) if streamed else _images(paths, store, columns, stack)
-        classifier = classifier_of(model if trial is None else str(model_of_trial(model, trial, store)), store, trust)
+        chosen = model if trial is None else str(model_of_trial(model, trial, store))
+        images = listed(sys.stdin) if streamed else _images(paths, store, columns, stack, columns_of_truth(chosen, store))
+        classifier = classifier_of(chosen, store, trust)
         if note := getattr(classifier, "unchecked", None):
             say(note)
         _answer(classifier, images, batch if streamed else AT_ONCE * batch)
@@ -76,21 +82,16 @@ def predict(
 
 def _answer(classifier: Any, images: Iterable[Picture], at_once: int) -> None:
     """A line for each image as they come; then how good the answers are, where labels are known."""
-    import numpy as np
-
-    from automl_cnn.cli.compared import Compared
-    from automl_cnn.data.labelsets import SEPARATOR
+    from automl_cnn.cli.compared import compared_for
 
     classes, task = [str(name) for name in classifier.classes], classifier.task
-    sheet, compared = Sheet(sys.stdout), Compared(task, classes)
-    sheet.row(["path", task.column, "confidence", *classes])
+    sheet, compared = Sheet(sys.stdout), compared_for(task, classes)
+    sheet.row(["path", *task.heads(classes)])
     done = asked = 0
     for some in chunks(images, at_once):
         asked += len(some)
-        for picture, row in answers(classifier, list(usable(some))):
-            given = np.asarray(row)[None]
-            (answer,), (sureness,) = task.named(given, classes), task.sureness(given)
-            sheet.row([picture.name, answer if isinstance(answer, str) else SEPARATOR.join(answer), f"{sureness:.4f}", *(f"{share:.4f}" for share in row)])
+        for picture, given in answers(classifier, list(usable(some))):
+            sheet.row([picture.name, *task.cells(given, classes)[0]])
             compared.add(picture, given)
             done += 1
         sys.stdout.flush()
@@ -100,7 +101,21 @@ def _answer(classifier: Any, images: Iterable[Picture], at_once: int) -> None:
         say(compared.sentence)
 
 
-def _images(paths: Sequence[str], store: Path, columns: str | None, stack: ExitStack) -> list[Picture]:
+def columns_of_truth(model: str, store: Path) -> list[str]:
+    """The columns of a table that have what the model answers, where it knows their names. A model that cannot be read is reported when it is loaded."""
+    from automl_cnn.export import bundle, deployed
+    from automl_cnn.modelfile.file import read_card
+    from automl_cnn.store import Store
+    from automl_cnn.tasks import of_card
+
+    try:
+        exported = not unusable(model) and deployed.is_exported(Path(model))
+        return of_card(deployed.contract_of(Path(model)) if exported else read_card(bundle.resolve(model, Store(store)))).columns_of_truth()
+    except AutomlCnnError:
+        return []
+
+
+def _images(paths: Sequence[str], store: Path, columns: str | None, stack: ExitStack, truth: Sequence[str] = ()) -> list[Picture]:
     """The images that the user names. What lies at a URL is copied to the store; archives are unpacked there too, so that they are found again, or, where
     there is none, to a folder that is removed in the end. No other process deletes them until `stack` is closed.
     """
@@ -108,11 +123,11 @@ def _images(paths: Sequence[str], store: Path, columns: str | None, stack: ExitS
 
     cache = Store(store).cache_place
     given = here(paths, cache, columns)
-    return find(given, cache if store.is_dir() else Path(stack.enter_context(TemporaryDirectory(prefix="automl-cnn-"))), columns, stack)
+    return find(given, cache if store.is_dir() else Path(stack.enter_context(TemporaryDirectory(prefix="automl-cnn-"))), columns, stack, truth)
 
 
 def classifier_of(model: str, store: Path, trust: bool = False) -> Any:
-    """The classifier for `model`: it has `classes` and `predict_proba`. An exported file is run by its own runtime, without Keras."""
+    """The model `model`, ready to predict (see `automl_cnn.export.answering`). An exported file is run by its own runtime, without Keras."""
     from automl_cnn.export import bundle
     from automl_cnn.store import Store
 
@@ -143,10 +158,10 @@ def chunks(images: Iterable[Picture], size: int) -> Iterator[list[Picture]]:
         yield some
 
 
-def find(given: Given, cache: Path, columns: str | None = None, claim: ExitStack | None = None) -> list[Picture]:
+def find(given: Given, cache: Path, columns: str | None = None, claim: ExitStack | None = None, truth: Sequence[str] = ()) -> list[Picture]:
     """The images among the given paths, and in the folders, archives and tables among them, each file once; what is left out goes to stderr.
 
-    Until `claim` is closed, no other process deletes what was unpacked.
+    Until `claim` is closed, no other process deletes what was unpacked. `truth` are columns of a table that have what the model answers.
 
     Raises:
         DataError: a path does not exist or cannot be used, or there is no image at all.
@@ -161,7 +176,7 @@ def find(given: Given, cache: Path, columns: str | None = None, claim: ExitStack
     with given.naming():
         for path in given.paths:
             above = given.above(path)
-            inner = pictures_of(path, cache, columns, above=above, claim=claim)
+            inner = pictures_of(path, cache, columns, above=above, claim=claim, truth=truth)
             tables += inner.table is not None
             for note in inner.notes:
                 say(inline(given.named(note)))
@@ -189,12 +204,13 @@ def usable(images: Sequence[Picture]) -> Iterator[Picture]:
             yield one
 
 
-def answers(classifier: Any, images: Sequence[Picture]) -> Iterator[tuple[Picture, list[float]]]:
-    """Each readable image and its probabilities; where some fail, each half is tried alone, until the bad ones are named."""
+def answers(classifier: Any, images: Sequence[Picture]) -> Iterator[tuple[Picture, np.ndarray]]:
+    """Each readable image and its answers (1, outputs); where some fail, each half is tried alone, until the bad ones are named."""
     if not images:
         return
     try:
-        yield from zip(images, _probabilities(classifier, images), strict=True)
+        given = classifier.answers([one.path for one in images])
+        yield from ((one, given[row : row + 1]) for row, one in enumerate(images))
         return
     except StoreError:  # it is the model's fault, whatever the image
         raise
@@ -206,7 +222,3 @@ def answers(classifier: Any, images: Sequence[Picture]) -> Iterator[tuple[Pictur
     half = len(images) // 2
     yield from answers(classifier, images[:half])
     yield from answers(classifier, images[half:])
-
-
-def _probabilities(classifier: Any, images: Sequence[Picture]) -> list[list[float]]:
-    return [[float(share) for share in row] for row in classifier.predict_proba([one.path for one in images])]

@@ -20,7 +20,7 @@ from automl_cnn.cli.tables import table
 from automl_cnn.config import StudyConfig, study_config
 from automl_cnn.errors import ConfigError, SpaceError
 from automl_cnn.judged import metric_name
-from automl_cnn.measure import with_margin
+from automl_cnn.measure import change_with_margin, heading, of_result, with_margin
 from automl_cnn.paths import named, stored
 from automl_cnn.quantities import compact
 from automl_cnn.space import Choice, Scalar
@@ -102,7 +102,7 @@ def go(settings: StudyConfig, plan: Plan, *, as_json: bool, mlflow: bool) -> Non
     course = Scale(plan)
     with foreign.output_to_stderr() if as_json else nullcontext(), watch(screen, settings, started) as observer:
         result = run(settings, observer=observer, track=mlflow, started=started, course=course)
-    for part in parts(course.report, settings, result.metric):
+    for part in parts(course.report, settings, of_result(result)):
         screen.print(part, soft_wrap=isinstance(part, Text))
     screen.print(Text(f"model       {result.model_path}"), soft_wrap=True)
     if as_json:
@@ -116,24 +116,24 @@ def parts(report: ScaleReport, settings: StudyConfig, metric: str = "") -> list[
         Text(),
         Text(f"{report.architecture}, {report.epochs or '?'} epochs each: {metric_name(metric or settings.scored_by)} on the validation images", style="bold"),
     ]
-    shown += rows("baseline", (report.baseline,))
+    shown += rows("baseline", (report.baseline,), metric)
     if report.grid:
-        shown += rows("grid at phi 1", report.grid)
+        shown += rows("grid at phi 1", report.grid, metric)
     shown.append(Text(f"\ncoefficients  {report.coefficients} ({report.why})"))
     if report.steps:
-        shown += rows("scaled", report.steps)
+        shown += rows("scaled", report.steps, metric)
     for step in report.doublings:
-        bought = f"{step.rise:+.3f} ± {step.margin:.3f} for each doubling"
+        bought = f"{change_with_margin(metric, step.rise, step.margin)} for each doubling"
         shown.append(Text(f"  {step.before} to {step.after}: {step.doublings:.1f} doublings of the mult-adds, {bought}"))
     if report.ways:
-        shown += [*rows("for as many mult-adds", report.ways), Text(f"\n{report.verdict}", style="bold")]
+        shown += [*rows("for as many mult-adds", report.ways, metric), Text(f"\n{report.verdict}", style="bold")]
     shown += [Text(note, style="yellow") for note in report.notes]
     place = settings.store / "studies" / (settings.name or "")
     return [*shown, Text(), Text(f"table       {place / 'scale.csv'}")]
 
 
-def rows(head: str, networks: Sequence[Row]) -> list[Any]:
-    """One part of the study as a table, and below it what is odd about some of its networks."""
+def rows(head: str, networks: Sequence[Row], metric: str = "") -> list[Any]:
+    """One part of the study as a table, its scores as `metric` reads, and below it what is odd about some of its networks."""
     cells: list[tuple[str | Text, ...]] = [
         (
             row.name,
@@ -143,14 +143,18 @@ def rows(head: str, networks: Sequence[Row]) -> list[Any]:
             f"{row.predicted:.2f}x",
             f"{row.actual:.2f}x",
             compact(row.mult_adds),
-            with_margin("", row.score, row.interval),
+            with_margin(metric, row.score, row.interval),
         )
         for row in networks
     ]
     odd: dict[str, list[str]] = {}
     for row in networks:
         odd.setdefault(row.note, []).append(row.name)
-    return [Text(), table(cells, (head, *PART_HEADS)), *(Text(f"  {'; '.join(names)}: {note}", style="dim") for note, names in odd.items() if note)]
+    return [
+        Text(),
+        table(cells, (head, *PART_HEADS[:-1], heading(metric))),
+        *(Text(f"  {'; '.join(names)}: {note}", style="dim") for note, names in odd.items() if note),
+    ]
 
 
 def times(text: str) -> float:

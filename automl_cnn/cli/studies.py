@@ -73,7 +73,8 @@ def resume(
     *,
     name: StudyName,
     budget: Annotated[str | None, typer.Option(help="More time, on top of what was used: 10m is ten more minutes (default: what is left).")] = None,
-    trials: Annotated[int | None, typer.Option(min=1, help="So many more trials. One of the two given, it alone limits.")] = None,
+    trials: Annotated[int | None, typer.Option(min=1, help="The number of trials to add. If only one of the two is given, it alone limits.")] = None,
+    workers: Annotated[str | None, typer.Option(help="Trials at a time, where it is to be another number than before: auto, or 2.")] = None,
     data: Annotated[str | None, typer.Option(help="Where the images are now, if they have moved.", show_default=False)] = None,
     store: InStore = STORE,
     as_json: Json = False,
@@ -86,7 +87,7 @@ def resume(
     from automl_cnn.study.stored.overview import overview
 
     where = Store(store)
-    go(overview(where, name).continued(where, budget=budget, trials=trials, data=data), as_json=as_json, mlflow=mlflow)
+    go(overview(where, name).continued(where, budget=budget, trials=trials, data=data, workers=workers), as_json=as_json, mlflow=mlflow)
 
 
 @app.command("delete")

@@ -13,7 +13,7 @@ from automl_cnn.cli.dashboard import STORE, InStore
 from automl_cnn.cli.tables import Json
 from automl_cnn.errors import ConfigError
 from automl_cnn.judged import metric_name
-from automl_cnn.measure import with_interval
+from automl_cnn.measure import amount, with_interval
 from automl_cnn.quantities import clock, compact
 from automl_cnn.store import Store
 
@@ -55,7 +55,7 @@ def _print(screen: Console, studies: list[Overview], comparison: Comparison) -> 
     if comparison.differences:
         screen.print(Text("\nby more than chance?", style="bold"))
         for difference in comparison.differences:
-            screen.print(Text(_sentence(difference), style="green" if difference.more_than_chance else ""), soft_wrap=True)
+            screen.print(Text(_sentence(difference, studies[0].metric), style="green" if difference.more_than_chance else ""), soft_wrap=True)
         screen.print(Text(comparison.method, style="dim"), soft_wrap=True)
 
 
@@ -103,7 +103,7 @@ def _table(studies: list[Overview], rows: dict[str, list[str]], *, head: bool) -
     return table
 
 
-def _sentence(difference: Difference) -> str:
-    span = f" (95 % interval {difference.interval[0]:+.3f} to {difference.interval[1]:+.3f})" if difference.interval else ""
+def _sentence(difference: Difference, metric: str) -> str:
+    span = f" (95 % interval {difference.interval[0]:+.3f} to {difference.interval[1]:+.3f})" if difference.interval else ""  # only of shares
     verdict = "more than chance" if difference.more_than_chance else "not shown to be more than chance"
-    return f"  {difference.better} is {difference.difference:.3f} ahead of {difference.other}{span}: {verdict}"
+    return f"  {difference.better} is {amount(metric, difference.difference)} ahead of {difference.other}{span}: {verdict}"

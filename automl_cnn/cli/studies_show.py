@@ -15,11 +15,13 @@ from automl_cnn.cli.front import front_table, models_line
 from automl_cnn.cli.summary import ENDED, crossed, fact, next_commands, pairs, switched_on
 from automl_cnn.cli.tables import Json, StudyName
 from automl_cnn.cli.words import SPLITS
-from automl_cnn.dataset_summary import images_in, labels_each, words_of
+from automl_cnn.dataset_summary import images_in, labels_each, ranges_in_words, words_of
 from automl_cnn.judged import metric_name
 from automl_cnn.measure import with_interval
 from automl_cnn.quantities import bytes_, clock, compact
+from automl_cnn.scored import folded
 from automl_cnn.store import Store
+from automl_cnn.tasks.regression import MOST_NAMED
 from automl_cnn.transfer import name_of
 
 if TYPE_CHECKING:
@@ -84,7 +86,7 @@ def _facts(study: Overview) -> list[Text]:
     if study.test:
         facts.append(fact("test", f"{metric_name(study.metric)} {with_interval(study.metric, *study.test)}", "bold green"))
     if study.cross_validation is not None:
-        facts.append(fact("folds", study.cross_validation.sentence))
+        facts.append(fact("folds", folded(study.cross_validation, study.metric)))
     if study.refit is not None:
         facts.append(fact("refit", study.refit.sentence))
     facts += [fact("warning", text, "yellow") for text in study.caveats]
@@ -105,7 +107,8 @@ def _data(study: Overview) -> str:
     sizes = ", ".join(f"{images_in(study.data, split):,} {word}" for split, word in SPLITS.items())
     mean, each = labels_each(study.data)
     labels = f"; {mean:.1f} labels an image on average" if each else ""
-    return f"{place}: {words_of(study.data).of(plural(study.images, 'image'), len(study.data['classes']))}: {sizes}{labels}"
+    numbers = "".join(f"; {line}" for line in ranges_in_words(study.data)[:MOST_NAMED])
+    return f"{place}: {words_of(study.data).of(plural(study.images, 'image'), len(study.data['classes']))}: {sizes}{labels}{numbers}"
 
 
 def _failure(reason: str, numbers: list[int]) -> Text:
@@ -116,7 +119,7 @@ def _failure(reason: str, numbers: list[int]) -> Text:
 def _next(study: Overview, store: Store) -> list[tuple[str, str, str]]:
     commands = [("studies resume", "--budget 10m", "ten more minutes")]
     if study.folder.model.is_file():
-        commands = [("predict", "photo.jpg", "label images"), ("export", "--out exported", "the files to deploy"), *commands]
+        commands = [("predict", "photo.jpg", words_of(study.data).predicts), ("export", "--out exported", "the files to deploy"), *commands]
     if (store.root / "mlflow.db").is_file():
         commands.append(("dashboard", "", "browse every trial"))
     return commands

@@ -15,10 +15,11 @@ from automl_cnn.cli.board import leaderboard
 from automl_cnn.cli.console import Text, plural, value
 from automl_cnn.cli.dashboard import STORE
 from automl_cnn.cli.front import front_table, models_line
-from automl_cnn.judged import ahead, cuts, kind, looked_at, metric_name, over, within
+from automl_cnn.judged import cuts, kind, looked_at, metric_name, over, within
 from automl_cnn.measure import of_result, spelled, with_interval
 from automl_cnn.quantities import clock, compact
 from automl_cnn.records import MAJORITY_CLASS, Calibration, StudyResult
+from automl_cnn.scored import ahead, folded
 from automl_cnn.tasks import words_for
 from automl_cnn.text import inline
 from automl_cnn.transfer import name_of
@@ -60,7 +61,7 @@ def _parts(result: StudyResult, store: Path, width: int, *, mlflow: bool, known:
         parts.append(fact("test", f"{metric} {with_interval(measure, result.test_score, result.test_interval)}{unseen}", "bold green"))
     parts += [fact("intervals" if not number else "", line) for number, line in enumerate(within(result.per_label, result.targets))]
     if result.cross_validation is not None:
-        parts.append(fact("folds", result.cross_validation.sentence))
+        parts.append(fact("folds", folded(result.cross_validation, measure)))
     if result.refit is not None:
         parts.append(fact("refit", result.refit.sentence))
     if result.members:
@@ -75,6 +76,7 @@ def _parts(result: StudyResult, store: Path, width: int, *, mlflow: bool, known:
         fact("model", result.model_path),
         *(fact("report", str(page)) for page in [Path(result.model_path).parent.parent / "report.html"] if page.is_file()),
         fact("ended", f"{ENDED.get(result.stopped_by, result.stopped_by)}; {plural(result.trials, 'trial')} in {clock(result.seconds)}"),
+        *(fact("workers", used.sentence) for used in [result.workers] if used is not None and used.count > 1),
         *(fact("note", note, "yellow") for note in result.notes if note not in result.caveats),
         Text(),
         *_front(result),
@@ -109,7 +111,7 @@ def _ahead(result: StudyResult) -> list[Text]:
     winner = next((trial for trial in result.leaderboard if trial.number == result.trial), None)
     if winner is None or winner.is_majority or result.members or result.objectives:
         return []
-    return [fact("chance", sentence) for sentence in [ahead(result.leaderboard, winner)] if sentence]
+    return [fact("chance", sentence) for sentence in [ahead(result.leaderboard, winner, of_result(result))] if sentence]
 
 
 def _calibration(calibration: Calibration) -> str:
@@ -157,7 +159,7 @@ def pairs(values: Mapping[str, object]) -> Table:
 
 
 def _commands(result: StudyResult, store: Path, *, mlflow: bool) -> Group:
-    commands = [("predict", "photo.jpg", "label images"), ("export", "--out exported", "the files to deploy")]
+    commands = [("predict", "photo.jpg", words_for(result.task).predicts), ("export", "--out exported", "the files to deploy")]
     if mlflow:
         commands.insert(1, ("dashboard", "", "browse every trial"))
     return next_commands(result.study, store, commands)

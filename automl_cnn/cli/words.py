@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
 from automl_cnn.cli.console import plural, value
 from automl_cnn.judged import metric_name
 from automl_cnn.measure import with_margin
@@ -28,7 +30,7 @@ def dataset_lines(dataset: Dataset) -> list[str]:
     color = "gray" if dataset.channels == 1 else "color"
     each = dataset.labels_each
     mean = f"; {sum(number * count for number, count in enumerate(each)) / len(dataset):.1f} labels an image on average" if each else ""
-    images = dataset.task.words.of(f"{plural(len(dataset), 'image')} ({color})", len(dataset.classes))
+    images = dataset.task.summed_up(f"{plural(len(dataset), 'image')} ({color})", dataset.classes, dataset.truth(np.arange(len(dataset))))
     lines = [f"{dataset.name}: {images}: {sizes}{mean}"]
     if dataset.duplicates:
         are = "is a copy of another" if dataset.duplicates == 1 else "are copies of others"

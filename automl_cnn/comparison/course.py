@@ -37,6 +37,8 @@ class Bystander:
     def ask(self) -> Proposal:
         raise RuntimeError("a comparison has no proposals")
 
+    def begin(self, trial: Trial, proposal: int | None) -> None: ...
+
     def report(self, id: int, step: int, value: float) -> bool:
         return True
 

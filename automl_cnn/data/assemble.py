@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from automl_cnn.data import alike, arrays
 from automl_cnn.data.dataset import Dataset, Skipped
 from automl_cnn.data.decoded import Decoded, line_of
 from automl_cnn.data.groups import VERSION as GROUPING
-from automl_cnn.data.groups import groups_of, same_bytes
+from automl_cnn.data.groups import Groups, groups_of, same_bytes
 from automl_cnn.data.labelsets import LabelSets
 from automl_cnn.data.layout import many
 from automl_cnn.data.levels import CONVENTION
@@ -23,7 +23,9 @@ from automl_cnn.data.numbers import Numbers
 from automl_cnn.data.passes import Passes, Report
 from automl_cnn.data.split import LEAST_EACH, NOWHERE, SPLITS, TRAIN, split, torn
 from automl_cnn.data.split_labels import split_labels
+from automl_cnn.errors import DataError
 from automl_cnn.tasks import words_for
+from automl_cnn.tasks.regression import STRATA
 from automl_cnn.text import readable
 
 
@@ -77,12 +79,17 @@ def assemble(
     groups = groups_of([path for path, _, _ in files], labels, digests, stored, kept=pairs, more=families, progress=passes.part)
     passes.done()
     has = _has(labels, len(classes), meaning)
-    names = classes if meaning is None else meaning.parts(labels)
+    names = classes if meaning is None else meaning.parts(labels) if isinstance(meaning, LabelSets) else _parts(has)
     words = words_for("multiclass" if meaning is None else meaning.task)
-    alike_rows, alike_names = (has.argmax(axis=1), names) if isinstance(meaning, Numbers) else (labels, classes)
     aside = _doubtful(labels, has, digests, given)
     several, together = isinstance(meaning, LabelSets), bool(families)
-    splits = _split(has, digests, given, splitting, names=names, keys=groups.keys, aside=aside, together=together, several=several, report=passes.part)
+
+    def dealt(has: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
+        return _split(has, digests, given, splitting, names=names, keys=groups.keys, aside=aside, together=together, several=several, report=passes.part)
+
+    splits, alike_rows, alike_names = (
+        (dealt(has, names), labels, classes) if not isinstance(meaning, Numbers) else _by_parts(meaning, labels, groups, dealt, given)
+    )
     passes.done()
     notes = (
         *notes,
@@ -160,6 +167,32 @@ def torn_labels(labels: np.ndarray, digests: Sequence[str]) -> list[list[int]]:
     """The rows of files with the same bytes under several classes."""
     classes = labels.tolist()
     return [family for family in same_bytes(digests) if len({classes[row] for row in family}) > 1]
+
+
+def _parts(has: np.ndarray) -> tuple[str, ...]:
+    """What the parts from low to high numbers are called in messages."""
+    return tuple(f"numbers of part {part + 1}" for part in range(has.shape[1]))
+
+
+def _by_parts(
+    meaning: Numbers, labels: np.ndarray, groups: Groups, dealt: Callable[[np.ndarray, tuple[str, ...]], np.ndarray], given: Sequence[str | None]
+) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """The splits of images with numbers, the part of each from low to high numbers, and the parts' names: as many parts as keep each photo, person or place
+    on one side. Where a part has too few of these for every split, fewer parts with more of them do.
+
+    Raises:
+        DataError: all images together are too few.
+    """
+    for most in (STRATA, STRATA // 2, STRATA // 4, 1):
+        has = meaning.has(labels, most)
+        part, names = has.argmax(axis=1), _parts(has)
+        try:
+            splits = dealt(has, names)
+        except DataError:
+            continue
+        if most == 1 or not torn(part, groups.keys, given, splits):
+            return splits, part, names
+    raise DataError(f"There are too few different images with numbers: expected at least {LEAST_EACH}, one each to train, to validate and to test. Add images.")
 
 
 def _has(labels: np.ndarray, classes: int, meaning: LabelSets | Numbers | None) -> np.ndarray:

@@ -12,6 +12,7 @@ import numpy as np
 from automl_cnn.tasks import Task
 
 Augmentation = Callable[[np.ndarray, np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray]]
+Softening = Callable[[np.ndarray], np.ndarray]
 
 
 class Batches(keras.utils.PyDataset):
@@ -19,7 +20,8 @@ class Batches(keras.utils.PyDataset):
 
     A batch is (images uint8 (b, size, size, channels), targets float32 (b, outputs)), with `weights` of the outputs
     also the images' weights float32 (b,); for a network of several `outputs`, the labels and the weights
-    are given as often. The last batch may be smaller. With `shuffle`, every epoch has
+    are given as often. `soften` changes the targets last, after `augment` and after the images are weighted: smoothed
+    labels must not give an image the weight of labels that it has not. The last batch may be smaller. With `shuffle`, every epoch has
     another order, which follows from `seed` and the number of the epoch; so does the generator that
     `augment` draws from, batch by batch, so that nothing depends on which thread reads first. Within a
     batch the rows ascend, which spares a disk that holds more than the memory does.
@@ -36,6 +38,7 @@ class Batches(keras.utils.PyDataset):
         seed: int,
         shuffle: bool,
         augment: Augmentation | None = None,
+        soften: Softening | None = None,
         weights: np.ndarray | None = None,
         outputs: int = 1,
     ) -> None:
@@ -48,6 +51,7 @@ class Batches(keras.utils.PyDataset):
         self.seed = seed
         self.shuffle = shuffle
         self.augment = augment
+        self.soften = soften
         self.weights = None if weights is None else np.asarray(weights, np.float32)
         self.outputs = outputs
         self.epoch = 0
@@ -66,10 +70,12 @@ class Batches(keras.utils.PyDataset):
         if self.augment is not None:
             images, targets = self.augment(images, targets, np.random.default_rng((self.seed, self.epoch, index)))
             images, targets = _bytes(images), np.asarray(targets, np.float32)
+        weights = None if self.weights is None else self.task.image_weights(targets, self.weights)
+        if self.soften is not None:
+            targets = np.asarray(self.soften(targets), np.float32)
         labels = targets if self.outputs == 1 else (targets,) * self.outputs
-        if self.weights is None:
+        if weights is None:
             return images, labels
-        weights = self.task.image_weights(targets, self.weights)
         return images, labels, weights if self.outputs == 1 else (weights,) * self.outputs
 
     def on_epoch_begin(self) -> None:

@@ -108,14 +108,14 @@ def copies_of(files: Scan, cache: Path) -> tuple[Path, ...]:
     return tuple(dict.fromkeys(places))
 
 
-def metadata_of(folder: Path, columns: str | None = None, task: TaskName | None = None) -> Path | None:
-    """The table `metadata.csv` (or .jsonl, .parquet …) of a folder, where it has columns for path and label.
+def metadata_of(folder: Path, columns: str | None = None, task: TaskName | None = None, numbers: Sequence[str] = ()) -> Path | None:
+    """The table `metadata.csv` (or .jsonl, .parquet …) of a folder, where it has columns for path and label, or for these numbers.
 
     Raises:
         DataError: it cannot be read.
     """
     places = (folder / f"{tables.METADATA}{suffix}" for suffix in SUFFIXES)
-    return next((table for table in places if table.is_file() and tables.has_labels(table, columns, task)), None)
+    return next((table for table in places if table.is_file() and tables.has_labels(table, columns, task, numbers=numbers)), None)
 
 
 @contextmanager

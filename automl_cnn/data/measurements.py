@@ -51,12 +51,21 @@ def numbers_in(labels: Any, names: Sequence[str] | None = None) -> InMemory:
         DataError: as `measurements_of`; all images have the same, or the names do not fit.
     """
     array = measurements_of(labels)
-    columns = array.shape[1]
+    heads = heads_of(labels, array.shape[1], names)
+    cells = [SEPARATOR.join(map(written, row)) for row in array.tolist()]
+    different = tuple(sorted(set(cells), key=lambda cell: [float(part) for part in cell.split(SEPARATOR)]))
+    index: dict[Any, int] = {cell: number for number, cell in enumerate(different)}
+    return InMemory(cells, (index, different), numbers_of(different, heads, "The list of numbers"))
+
+
+def heads_of(labels: Any, columns: int, names: Sequence[str] | None = None) -> list[str]:
+    """The heads of the columns of numbers: `names`, else the labels' own, else `number`, or `number 1` and so on.
+
+    Raises:
+        DataError: there are more or fewer names than columns, or two alike, or an empty one.
+    """
     own = [str(name) for name in labels.columns] if hasattr(labels, "columns") else [str(labels.name)] if getattr(labels, "name", None) is not None else None
     heads = [str(name) for name in names] if names is not None else own or (["number"] if columns == 1 else [f"number {one + 1}" for one in range(columns)])
     if len(heads) != columns or len(set(heads)) < len(heads) or not all(head.strip() for head in heads):
         raise DataError(f"There are {columns} columns of numbers and {len(set(heads))} different names: expected a name of its own for each.")
-    cells = [SEPARATOR.join(map(written, row)) for row in array.tolist()]
-    different = tuple(sorted(set(cells), key=lambda cell: [float(part) for part in cell.split(SEPARATOR)]))
-    index: dict[Any, int] = {cell: number for number, cell in enumerate(different)}
-    return InMemory(cells, (index, different), numbers_of(different, heads, "The labels"))
+    return heads

@@ -22,12 +22,14 @@ from automl_cnn.data.cells import text_of
 from automl_cnn.errors import DataError
 from automl_cnn.paths import shortened
 from automl_cnn.tasks import TaskName
-from automl_cnn.tasks.regression import Regression, Target, quantiles
+from automl_cnn.tasks.regression import STRATA, Regression, quantiles
+from automl_cnn.tasks.targets import Target
 
 NAME: TaskName = "regression"
 SEPARATOR = "|"
 SPLITTABLE = 3  # images with one value, without which these values cannot be classes
-_UNIT = re.compile(r"(?P<name>.*\S)\s*[(\[](?P<unit>[^()\[\]]{1,24})[)\]]\s*")
+LONGEST_UNIT = 24  # characters
+_UNIT = re.compile(rf"(?P<name>.*\S)\s*[(\[](?P<unit>[^()\[\]]{{1,{LONGEST_UNIT}}})[)\]]\s*")
 _LARGEST = 1e30
 PEEKED = 1000  # rows by which columns of numbers are known
 
@@ -52,14 +54,10 @@ class Numbers:
         """float64 (rows, numbers)."""
         return np.array(self.rows, np.float64).reshape(len(self.rows), len(self.names))
 
-    def has(self, labels: np.ndarray) -> np.ndarray:
-        """Which images, whose rows are `labels` (images,), are in which part from low to high numbers, bool (images, parts)."""
-        part = quantiles(self.values[labels])
+    def has(self, labels: np.ndarray, most: int = STRATA) -> np.ndarray:
+        """Which images, whose rows are `labels` (images,), are in which part from low to high numbers, bool (images, at most `most` parts)."""
+        part = quantiles(self.values[labels], most)
         return np.asarray(part[:, None] == np.arange(int(part.max(initial=0)) + 1))
-
-    def parts(self, labels: np.ndarray) -> tuple[str, ...]:
-        """What these parts are called in messages."""
-        return tuple(f"numbers of part {part + 1}" for part in range(self.has(labels).shape[1]))
 
     def line(self) -> tuple[Any, ...]:
         """What changes with any of it."""

@@ -23,7 +23,7 @@ from automl_cnn.data import embedded
 from automl_cnn.data.cells import path_within, text_of
 from automl_cnn.data.labelsets import SEPARATOR, LabelSets, columns_of_zeros_and_ones, joined, label_of, label_sets_of, parts_of, several_labels
 from automl_cnn.data.layout import many, normal
-from automl_cnn.data.numbers import NAME, Numbers, are_numbers, cell_of, columns_of_numbers, numbers_of
+from automl_cnn.data.numbers import NAME, Numbers, are_numbers, cell_of, columns_of_numbers, named, numbers_of
 from automl_cnn.data.order import natural
 from automl_cnn.data.roles import part_of
 from automl_cnn.data.rows import MOST_ROWS, SUFFIXES, Row, Rows, rows_of
@@ -147,33 +147,36 @@ def _joiner(again: Callable[[], Rows], chosen: Mapping[str, str], task: TaskName
         return label_of if set(columns_of_zeros_and_ones(rows, columns)) == set(columns) or task is not None else cell_of
 
 
-def has_labels(table: Path, columns: str | None = None, task: TaskName | None = None) -> bool:
-    """Whether a table has columns for path and label; it may be about something else.
+def has_labels(table: Path, columns: str | None = None, task: TaskName | None = None, *, numbers: Sequence[str] = ()) -> bool:
+    """Whether a table has columns for path and label, or for these numbers; it may be about something else.
 
     Raises:
         DataError: it cannot be read.
     """
     heads = rows_of(table).heads
     try:
-        _columns(table, heads, with_flags(table, columns, task))
+        _columns(table, heads, with_flags(table, columns, task, numbers=numbers))
     except DataError:
         return False
     return True
 
 
 def images_in(
-    table: Path, columns: str | None = None, *, cache: Path | None = None, above: str = "", claim: ExitStack | None = None
+    table: Path, columns: str | None = None, *, cache: Path | None = None, above: str = "", claim: ExitStack | None = None, numbers: Sequence[str] = ()
 ) -> tuple[Path, dict[str, str]]:
     """The folder of the images that a table lists, and these, each with its label, "" where it has none: for prediction, which needs no labels.
+
+    `numbers` are the columns with the numbers that a model answers: where the table has them, they are the label.
 
     Raises:
         DataError, ConfigError: as `scan_table`, save that labels may be missing, and classes may be few.
     """
     given = rows_of(table)
-    chosen = _columns(table, given.heads, with_flags(table, columns), needed=("path",))
+    chosen = _columns(table, given.heads, with_flags(table, columns, numbers=numbers), needed=("path",))
     place, values = embedded.written(table, given.of(_all(chosen)), chosen["path"], cache, claim=claim)
+    join = _joiner(lambda: rows_of(table), chosen, NAME if numbers else None)
     with closing(values):
-        return place, {row.path: row.label for row in _checked(table, values, chosen, place, above, _joiner(lambda: rows_of(table), chosen, None))}
+        return place, {row.path: row.label for row in _checked(table, values, chosen, place, above, join)}
 
 
 def paths_in(table: Path, columns: str | None = None, *, above: str = "") -> list[str]:
@@ -247,9 +250,9 @@ def _checked(table: Path, values: Iterator[Row], chosen: Mapping[str, str], base
         raise DataError(f"The table {table} has no rows: expected one for each image, with the columns path and label.")
 
 
-def with_flags(table: Path, columns: str | None, task: TaskName | None = None) -> str | None:
+def with_flags(table: Path, columns: str | None, task: TaskName | None = None, *, numbers: Sequence[str] = ()) -> str | None:
     """`columns` with the labels' own columns, where a table has none for the label, but a column of zeros and ones for each label, or columns of numbers
-    and these are asked for.
+    and these are asked for. Columns of the names `numbers` come first, where the table has all of them.
 
     Raises:
         DataError: the table cannot be read.
@@ -257,10 +260,14 @@ def with_flags(table: Path, columns: str | None, task: TaskName | None = None) -
     if columns is not None and any(part.split("=")[0].strip() == "label" for part in columns.split(",")):
         return columns
     heads = rows_of(table).heads
-    named = {name for role in ROLES for name in NAMES[role]}
+    meant = {named(head): head for head in heads if not set(head) & {SEPARATOR, ",", "="}}  # `age [years]` is `age (years)`
+    known = [meant[named(number)] for number in numbers if named(number) in meant]
+    if known and len(known) == len(numbers):
+        return ",".join(filter(None, (columns, f"label={SEPARATOR.join(known)}")))
+    roles = {name for role in ROLES for name in NAMES[role]}
     if any(head.strip().casefold() in NAMES["label"] for head in heads):
         return columns
-    others = [head for head in heads if head.strip().casefold() not in named and not set(head) & {SEPARATOR, ",", "="} and heads.count(head) == 1]
+    others = [head for head in heads if head.strip().casefold() not in roles and not set(head) & {SEPARATOR, ",", "="} and heads.count(head) == 1]
     least = 1 if task == NAME else LEAST_FLAGS
     if len(others) < least:
         return columns

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -63,10 +63,11 @@ def picture_of(path: Path) -> Picture:
     return Picture(path, str(path), folders=(readable(path.parent.name),))
 
 
-def pictures_of(path: Path, cache: Path, columns: str | None = None, *, above: str = "", claim: ExitStack | None = None) -> Pictures:
+def pictures_of(path: Path, cache: Path, columns: str | None = None, *, above: str = "", claim: ExitStack | None = None, truth: Sequence[str] = ()) -> Pictures:
     """The images of one input. Those within an archive, or within a table, are written to `cache` and have the names that they have there.
 
-    `above` is the URL that paths in a table may begin with, where the input is a copy. Until `claim` is closed, no other process deletes what was written.
+    `above` is the URL that paths in a table may begin with, where the input is a copy. `truth` are the columns with what the model answers, where a table has
+    them. Until `claim` is closed, no other process deletes what was written.
 
     Raises:
         DataError: there is nothing of the kind, or it cannot be used.
@@ -77,18 +78,19 @@ def pictures_of(path: Path, cache: Path, columns: str | None = None, *, above: s
         raise DataError(f"{why}.")
     status = status_of(path, "file or folder", EXPECTED)
     if kinds.is_folder(status):
-        return _folder(path, columns, above)
+        return _folder(path, columns, above, truth)
     packed, table = archives.is_archive(path), tables.is_table(path)
     reason = kinds.refusal(status)
     if reason and not (kinds.is_file(status) and (packed or table)):  # these may be larger than an image
         raise DataError(f"{path} cannot be used: {reason}.")
     if packed:
-        return _archive(path, cache, columns, claim)
-    return _table(path, cache, columns, above, claim) if table else Pictures((picture_of(path),))
+        return _archive(path, cache, columns, claim, truth)
+    if not table:
+        return Pictures((picture_of(path),))
+    return _table(path, *tables.images_in(path, columns, cache=cache, above=above, claim=claim, numbers=truth))
 
 
-def _table(table: Path, cache: Path, columns: str | None, above: str, claim: ExitStack | None) -> Pictures:
-    place, labels = tables.images_in(table, columns, cache=cache, above=above, claim=claim)
+def _table(table: Path, place: Path, labels: dict[str, str]) -> Pictures:
     own = place == table.parent
     listed = ((name, place / name, label) for name, label in labels.items())
     return Pictures(
@@ -96,19 +98,19 @@ def _table(table: Path, cache: Path, columns: str | None, above: str, claim: Exi
     )
 
 
-def _archive(archive: Path, cache: Path, columns: str | None, claim: ExitStack | None) -> Pictures:
+def _archive(archive: Path, cache: Path, columns: str | None, claim: ExitStack | None, truth: Sequence[str]) -> Pictures:
     inside = archives.unpacked(archive, cache, claim)
     with called(archive, inside.folder):
-        pictures = _folder(inside.folder, columns)
+        pictures = _folder(inside.folder, columns, truth=truth)
     stem = readable(archive.name.partition(".")[0])
     images = tuple(replace(one, name=inside.within(one.path), folders=(*_above(inside.place, one.path), stem)) for one in pictures.images)
     return replace(pictures, images=images, notes=(*renamed(pictures.notes, inside, archive), *inside.notes))
 
 
-def _folder(folder: Path, columns: str | None, above: str = "") -> Pictures:
+def _folder(folder: Path, columns: str | None, above: str = "", truth: Sequence[str] = ()) -> Pictures:
     """The images of a folder, with the labels of the table that describes them, where there is one."""
-    walked, table = walk(folder), metadata_of(folder, columns)
-    labels = tables.images_in(table, columns, above=above)[1] if table is not None else {}
+    walked, table = walk(folder), metadata_of(folder, columns, numbers=truth)
+    labels = tables.images_in(table, columns, above=above, numbers=truth)[1] if table is not None else {}
     names = dict.fromkeys([*walked.images(), *labels])
     images = tuple(Picture(folder / name, str(folder / name), labels.get(name, ""), (*_above(folder, folder / name), readable(folder.name))) for name in names)
     refused = (f"left out {folder / path}: {reason}" for path, reason in walked.left.refused)

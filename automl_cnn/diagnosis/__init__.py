@@ -10,6 +10,7 @@ augmentation and by the network without dropout, so that a gap is a real one. `h
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Sequence
 
@@ -23,6 +24,8 @@ from automl_cnn.diagnosis.progress import not_converged, plateau
 from automl_cnn.diagnosis.rate import diverged, rate_too_high, rate_too_low
 from automl_cnn.diagnosis.trust import label_noise, leak, noisy_validation
 from automl_cnn.records import Finding, Trial
+from automl_cnn.tasks import Words
+from automl_cnn.tasks.words import MULTICLASS
 from automl_cnn.transfer import is_probe
 
 __all__ = ["KINDS", "Change", "Context", "Curves", "Helped", "changes", "diagnose", "headline", "helped", "title"]
@@ -84,14 +87,20 @@ def diagnose(trial: Trial, context: Context | None = None) -> list[Finding]:
     findings = [finding for finding in findings if finding.kind not in explained]
     if all(finding.kind in ASIDE for finding in findings) and (not curves.blank or not findings):  # what learned nothing fits nothing
         findings.insert(sum(finding.severity != "low" and finding.kind != "noisy_validation" for finding in findings), good_fit(curves))
+    findings = [dataclasses.replace(finding, actions=_suited(finding.actions, curves.words)) for finding in findings]
     return sorted(findings, key=lambda finding: finding.severity == "low" and finding.kind != "good_fit")
 
 
-def headline(findings: Sequence[Finding]) -> str:
+def _suited(actions: Sequence[str], words: Words) -> tuple[str, ...]:
+    """The actions that a task has, in its words."""
+    return tuple(action.replace("labels", words.labels) for action in actions if action not in words.unsuited)
+
+
+def headline(findings: Sequence[Finding], words: Words = MULTICLASS) -> str:
     """The main finding in one word; empty where there is none."""
-    return WORDS[findings[0].kind] if findings else ""
+    return WORDS[findings[0].kind].replace("labels", words.labels) if findings else ""
 
 
-def title(kind: str) -> str:
+def title(kind: str, words: Words = MULTICLASS) -> str:
     """A kind of finding as a heading says it."""
-    return "not better than baseline" if kind == "worse_than_baseline" else kind.replace("_", " ")
+    return {"worse_than_baseline": "not better than baseline", "label_noise": words.noise}.get(kind, kind.replace("_", " "))

@@ -9,6 +9,7 @@ from typing import Any
 
 from automl_cnn.caveats import COPIES, COPIES_TEST, INDEPENDENT, without_looking
 from automl_cnn.dataset_summary import RIGHT, SAME_ANSWER, images_in, task_of
+from automl_cnn.measure import PLAIN, Measure
 from automl_cnn.records import Trial
 from automl_cnn.tasks import Words
 from automl_cnn.tasks.words import MULTICLASS
@@ -22,8 +23,8 @@ class Context:
     `majority` is the share of images that the same answer to all of them gets right (of several labels, all of them), `baseline` its score in the
     study's metric, `blind_loss` the loss of a network that sees nothing, `untrained_loss` that before any training, `probe` the score of the best
     logistic regression on pretrained features. `copies` and `copies_test` are the shares of the validation and test images that are in the training
-    split as well; `val_images` counts versions of one photo once. `others` are the study's trials, for what can only be seen by comparing (the same
-    network on more images, the trial that one goes on from).
+    split as well; `val_images` counts versions of one photo once. `metric` knows how scores read. `others` are the study's trials, for what can only be
+    seen by comparing (the same network on more images, the trial that one goes on from).
     """
 
     classes: int | None = None
@@ -38,6 +39,7 @@ class Context:
     blind_loss: float | None = None
     untrained_loss: float | None = None
     words: Words = MULTICLASS
+    metric: Measure = PLAIN
 
     @classmethod
     def of(cls, data: Mapping[str, Any], metric: str | None = None, trials: Sequence[Trial] = ()) -> Context:
@@ -54,6 +56,7 @@ class Context:
             blind_loss=task.blind_loss([int(count) / max(1, train) for count in counts]) if task.outputs else None,
             untrained_loss=task.untrained_loss if task.outputs else None,
             words=task.words,
+            metric=Measure.of(metric or "", data),
         )
         return known.among(trials)
 

@@ -10,6 +10,9 @@ import numpy as np
 from automl_cnn.diagnosis import thresholds as at
 from automl_cnn.diagnosis.actions import words
 from automl_cnn.diagnosis.curves import Curves, error
+from automl_cnn.measure import Measure, noun, spelled, verb_of
+from automl_cnn.measure import points as in_points
+from automl_cnn.metrics import Z95
 from automl_cnn.records import Finding, Trial
 from automl_cnn.transfer import is_probe
 
@@ -26,17 +29,24 @@ def worse_than_baseline(curves: Curves) -> Finding | None:
     if baseline is not None and _within(curves, score, baseline):
         against, bound, severity = curves.words.blind, baseline, "high"
     elif context.probe is not None and not is_probe(curves.trial.configuration) and score < context.probe - at.Z * math.sqrt(2) * error(score, curves.images):
-        against, bound, severity = "a logistic regression on pretrained features", context.probe, "medium"
+        against, bound, severity = f"{curves.words.readout} on pretrained features", context.probe, "medium"
     else:
         return _learned_nothing(curves, score)
     return Finding(
         "worse_than_baseline",
         severity,
-        f"It scores {score:.3f}; {against} scores {bound:.3f}{', and chance alone may explain the difference' if score > bound else ''}.",
+        f"{_scores(curves, score)}; {against} {verb_of(context.metric)} {spelled(context.metric, bound)}"
+        f"{', and chance alone may explain the difference' if score > bound else ''}.",
         {"score": score, "baseline": bound},
         None,
         words("worse_than_baseline"),
     )
+
+
+def _scores(curves: Curves, score: float) -> str:
+    """`It scores 0.812`, or `It has an RMSE of 3.2 years`."""
+    metric = curves.context.metric
+    return f"It {verb_of(metric)} {spelled(metric, score)}"
 
 
 def _learned_nothing(curves: Curves, score: float) -> Finding | None:
@@ -47,7 +57,7 @@ def _learned_nothing(curves: Curves, score: float) -> Finding | None:
     return Finding(
         "worse_than_baseline",
         "high",
-        f"It scores {score:.3f} but learned next to nothing: its training loss ended at {loss:.3f}, where knowing nothing is {curves.nothing:.3f}.",
+        f"{_scores(curves, score)} but learned next to nothing: its training loss ended at {loss:.3f}, where knowing nothing is {curves.nothing:.3f}.",
         {"score": score, "loss": loss, "nothing": curves.nothing},
         None,
         words("worse_than_baseline"),
@@ -66,28 +76,44 @@ def data_limited(curves: Curves) -> Finding | None:
     points = _sizes(curves.trial, curves.context.others, curves.context.train_images)
     if len(points) < 2:
         return None
-    forecast = twice(points, curves.images)
+    forecast = twice(points, curves.images, _deviation(curves))
     if forecast is None:
         return None
     now = points[-1][1]
-    gain, low, high = forecast[0] - now, forecast[1] - now, forecast[2] - now
+    gain, low, high = (one - now for one in forecast)
+    metric = curves.context.metric
     if gain < at.FORECAST or low <= 0:
         return None
     return Finding(
         "data_limited",
         "medium" if low >= at.FORECAST else "low",
-        f"From {points[0][0]:,} to {points[-1][0]:,} images its score rose from {points[0][1]:.3f} to {now:.3f}; twice as many would add about "
-        f"{100 * gain:.1f} points ({100 * low:.1f} to {100 * high:.1f}).",
+        f"From {points[0][0]:,} to {points[-1][0]:,} images its {noun(metric)} {'rose' if metric.scale is None else 'fell'} from "
+        f"{spelled(metric, points[0][1])} to {spelled(metric, now)}; twice as many would {'add' if metric.scale is None else 'take away'} about "
+        f"{in_points(metric, gain, 1)} ({_between(metric, low, high)}).",
         {"images": float(points[-1][0]), "gain": gain, "gain_low": low, "gain_high": high},
         None,
         words("data_limited"),
     )
 
 
-def twice(points: Sequence[tuple[int, float]], images: int) -> tuple[float, float, float] | None:
+def _between(metric: Measure, low: float, high: float) -> str:
+    """Two differences of scores as points, or in the unit of an error."""
+    scale = 100.0 if metric.scale is None else metric.scale
+    digits = 1 if metric.scale is None else metric.digits
+    return f"{low * scale:.{digits}f} to {high * scale:.{digits}f}"
+
+
+def _deviation(curves: Curves) -> float | None:
+    """The standard deviation of the score from validation images to others, where it is an error; None of shares, for which their number tells it."""
+    span = curves.trial.interval
+    return None if curves.context.metric.scale is None or span is None else (span[1] - span[0]) / (2 * Z95)
+
+
+def twice(points: Sequence[tuple[int, float]], images: int, deviation: float | None = None) -> tuple[float, float, float] | None:
     """The score with twice the images of the last point, and its 95 % interval: errors fall as a power of the number of images (Hestness et al. 2017).
 
-    The interval is that of the fit when every score is drawn again, as if on other validation images.
+    The interval is that of the fit when every score is drawn again, as if on other validation images: as a share of `images`, or, where a score is none,
+    with its standard `deviation`.
     """
     if len(points) < 2 or len({count for count, _ in points}) < 2:
         return None
@@ -100,7 +126,10 @@ def twice(points: Sequence[tuple[int, float]], images: int) -> tuple[float, floa
         return 1 - float(np.exp(cut + min(slope, 0.0) * (x[-1] + math.log(2)))) if slope < 0 else float(np.mean(scores))
 
     scores = np.array([score for _, score in points])
-    drawn = [ahead(rng.binomial(images, np.clip(scores, 0, 1)) / images) for _ in range(DRAWS)]
+    if deviation is None:
+        drawn = [ahead(rng.binomial(images, np.clip(scores, 0, 1)) / images) for _ in range(DRAWS)]
+    else:
+        drawn = [ahead(rng.normal(scores, deviation)) for _ in range(DRAWS)]
     low, high = np.percentile(drawn, [2.5, 97.5])
     return ahead(scores), float(low), float(high)
 

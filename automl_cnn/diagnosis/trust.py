@@ -10,6 +10,7 @@ from automl_cnn.diagnosis import thresholds as at
 from automl_cnn.diagnosis.actions import words
 from automl_cnn.diagnosis.curves import Curves, error
 from automl_cnn.diagnosis.grades import grade
+from automl_cnn.measure import noun, points
 from automl_cnn.records import Finding
 
 
@@ -42,7 +43,7 @@ def label_noise(curves: Curves) -> Finding | None:
             "label_noise",
             "high",
             f"It learned {curves.end(curves.accuracy):.0%} of the training images by heart, but on others it {curves.words.right} as often as "
-            f"{curves.words.blind} ({held:.0%}): the labels have little to do with the images.",
+            f"{curves.words.blind} ({held:.0%}): the {curves.words.labels} have little to do with the images.",
             {"training_accuracy": curves.end(curves.accuracy), "validation_accuracy": held, "chance": chance},
             None,
             words("label_noise"),
@@ -56,7 +57,7 @@ def label_noise(curves: Curves) -> Finding | None:
         "label_noise",
         "medium",
         f"From epoch {curves.numbers[best]} on it lost {100 * fall:.0f} points on validation images while it won {100 * gained:.0f} on training images: "
-        "some of these may be labelled wrongly.",
+        f"{curves.words.mislabeled}.",
         {"fall": fall, "gained": gained, "training_accuracy": curves.end(curves.accuracy), "validation_accuracy": held},
         curves.numbers[best],
         words("label_noise"),
@@ -67,13 +68,14 @@ def noisy_validation(curves: Curves) -> Finding | None:
     """Too few validation images to tell."""
     share = curves.trial.score if curves.trial.score is not None else curves.end(curves.val_accuracy)
     low, high = curves.trial.interval or (share - 1.96 * error(share, curves.images), share + 1.96 * error(share, curves.images))
-    half = (high - low) / 2
+    half, metric = (high - low) / 2, curves.context.metric
     if half < at.HALF_WIDTH:
         return None
     return Finding(
         "noisy_validation",
         grade(half, at.HALF_WIDTH_MEDIUM, math.inf),
-        f"{curves.images:,} different validation images show the score only to ± {100 * half:.0f} points: networks that differ by less cannot be told apart.",
+        f"{curves.images:,} different validation images show the {noun(metric)} only to ± {points(metric, half)}: networks that differ by less cannot be "
+        "told apart.",
         {"validation_images": float(curves.images), "half_width": half},
         None,
         words("noisy_validation"),

@@ -1,4 +1,4 @@
-"""A model file ready to label images.
+"""A model file ready to predict.
 
     from automl_cnn.export import bundle
 
@@ -18,19 +18,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from automl_cnn import keras_settings
-from automl_cnn.data.levels import Levels, Scale
-from automl_cnn.errors import DataError, StoreError
-from automl_cnn.export.inputs import as_batches
+from automl_cnn.data.levels import Scale
+from automl_cnn.errors import StoreError
+from automl_cnn.export.answering import BATCH, Answering, joined, sound
 from automl_cnn.modelfile.file import load_model, read_card, verify
 from automl_cnn.paths import unusable
 from automl_cnn.store import MODEL, Store
-from automl_cnn.tasks import Task, Units, of_card
+from automl_cnn.tasks import Units, of_card
 
 if TYPE_CHECKING:
     from automl_cnn.export.inputs import Images
-
-BATCH = 64
-TOLERANCE = 0.001  # how far a probability may lie outside 0..1
 
 
 def resolve(model: str | Path, store: Store) -> Path:
@@ -75,7 +72,7 @@ def require_fit(model: Any, card: Mapping[str, Any], path: Path) -> None:
     if not fits:
         raise StoreError(
             f"The network in {path} does not fit its card: it takes {given} and answers {answer}; expected {channels} channels of {size} px "
-            f"and {classes} classes. The file was changed: copy it again, or search again."
+            f"and answers for {classes} {of_card(card).words.many}. The file was changed: copy it again, or search again."
         )
     task, last = of_card(card), _activation(model)
     wanted = "linear" if isinstance(task.activation, Units) else task.activation
@@ -107,7 +104,7 @@ def load(path: Path) -> Classifier:
 
 
 @dataclass(frozen=True)
-class Classifier:
+class Classifier(Answering):
     """A trained network, ready to predict. Made by `load`; `model` is the Keras model, `card` its metadata.
 
     `unchecked` says why the file's hash could not be compared with the recorded one, or is None.
@@ -118,73 +115,21 @@ class Classifier:
     unchecked: str | None = field(default=None, repr=False)
 
     @property
-    def classes(self) -> list[str]:
-        """The names of the classes or labels, in the order of the probabilities."""
-        return list(self.card["classes"])
+    def described(self) -> Mapping[str, Any]:
+        """The card."""
+        return self.card
 
-    @property
-    def task(self) -> Task:
-        """What the network was asked: one class of several, or every label that applies, with the probability from which each counts."""
-        return of_card(self.card)
-
-    @property
-    def size(self) -> int:
-        """Height and width, in pixels, to which images are resized."""
-        return int(self.card["size"])
-
-    @property
-    def channels(self) -> int:
-        """1 for gray, 3 for color."""
-        return int(self.card["channels"])
-
-    @property
-    def levels(self) -> Levels:
-        """Black and white in each kind of source, as the training images had them."""
-        return Levels.from_dict(self.card.get("levels"))
-
-    def predict_proba(self, images: Images, *, scale: Scale | None = None) -> np.ndarray:
-        """The probability of each class or label (images, classes), float32, in the order of `classes`.
-
-        `images` is a path, encoded bytes, a PIL image or an array (height, width, channels), a list of any of these (or of
-        arrays (height, width)), or one array (images, height, width[, channels]). The values of arrays are read at `levels`:
-        unless the training images were arrays of another range, uint8 is 0..255 and floats are 0..1. `scale=(black, white)`
-        states another range for this call.
-
-        Raises:
-            DataError: an image cannot be read, or its values are out of range; the message names it.
-        """
+    def answers(self, images: Images, *, scale: Scale | None = None) -> np.ndarray:
+        """As `Answering.answers`."""
         import keras
 
         parts: list[np.ndarray] = []
-        levels = self.levels.stated(scale)
-        for batch in as_batches(
-            images, self.size, self.channels, BATCH, stored=int(self.card.get("stored", self.size)), levels=levels, fit=self.card.get("fit", "squash")
-        ):
+        for batch in self.batches(images, scale):
             missing = BATCH - len(batch) if parts else 0  # a last batch of another shape would trace the model again
             padded = np.concatenate([batch, np.zeros((missing, *batch.shape[1:]), batch.dtype)]) if missing else batch
             with keras_settings.standard():
                 parts.append(keras.ops.convert_to_numpy(self.model.predict_on_batch(padded))[: len(batch)])
-        if not parts:
-            raise DataError("There are no images to predict: received an empty list.")
-        return probabilities(np.concatenate(parts), "The model")
-
-    def predict(self, images: Images, *, scale: Scale | None = None) -> list[Any]:
-        """The likeliest class of each image; where images have several labels, the list of those that reach their thresholds.
-
-        `images` and `scale` are as for `predict_proba`.
-        """
-        return self.task.named(self.predict_proba(images, scale=scale), self.classes)
-
-
-def probabilities(answers: np.ndarray, what: str) -> np.ndarray:
-    """`answers`, if they can be probabilities. The largest of numbers that are not finite would mean nothing.
-
-    Raises:
-        StoreError: they cannot.
-    """
-    if not np.isfinite(answers).all() or answers.min() < -TOLERANCE or answers.max() > 1 + TOLERANCE:
-        raise StoreError(f"{what} answers with numbers that are not probabilities. Its file is damaged or not a classifier of automl-cnn's: copy it again.")
-    return answers
+        return sound(self.task, joined(parts), "The model")
 
 
 def _what_there_is(store: Store) -> str:

@@ -6,12 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from automl_cnn.dataset_summary import images_in, task_of, words_of
+from automl_cnn.by_number import figures_of
+from automl_cnn.dataset_summary import images_in, ranges_in_words, ranges_of, targets_of, task_of, words_of
 from automl_cnn.export.counts import rows_of, worst
 from automl_cnn.facts import Facts
-from automl_cnn.judged import kind, refit_of, scored_splits
+from automl_cnn.judged import kind, metric_name, refit_of, rows_by_number, scored_splits
+from automl_cnn.measure import Measure, noun, span, spelled
 from automl_cnn.records import State, Trial
 from automl_cnn.tasks import of_card
+from automl_cnn.tasks.regression import TARGETS
 from automl_cnn.tasks.thresholds import HALF, THRESHOLDS
 from automl_cnn.text import inline
 from automl_cnn.transfer import name_of
@@ -33,7 +36,7 @@ def model_card(facts: Facts, model: Path | None = None) -> str:
         "## Data\n\n" + _data(facts),
         "## How good it is\n\n" + _scores(facts, best),
         _classes(facts),
-        "## How far its confidence can be believed\n\n" + _calibration(facts),
+        _trust(facts),
         _findings(facts, best),
         "## Limits\n\n" + _list(_limits(facts, best)),
         "## How it was found\n\n" + _found(facts, best),
@@ -49,11 +52,14 @@ def beside(model: Path, card: Mapping[str, Any]) -> str:
         return (model.parent / CARD).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         pass
-    facts = [
-        (key.replace("_", " "), _shown(card[key]))
-        for key in ("study", "trial", "metric", "val_score", "val_interval", "test_score", "test_interval")
-        if key in card
-    ]
+    metric = Measure.of(str(card.get("metric", "")), {"classes": (), **card})
+    facts = [(key, _shown(card[key])) for key in ("study", "trial") if key in card]
+    facts += [("metric", metric_name(metric))] if metric else []
+    for key in ("val", "test"):
+        if card.get(f"{key}_score") is not None:
+            facts.append((f"{key} {noun(metric)}", spelled(metric, card[f"{key}_score"])))
+        if card.get(f"{key}_interval"):
+            facts.append((f"{key} interval", " to ".join(span(metric, card[f"{key}_interval"]))))
     facts += [
         (key.replace("_", " "), _shown(card[key])) for key in ("params", "mult_adds", "size", "channels", "temperature", "data_fingerprint") if key in card
     ]
@@ -72,9 +78,14 @@ def _what(facts: Facts, best: Trial, model: Path | None) -> str:
     color = "gray" if facts.data.get("channels") == 1 else "RGB"
     size = best.configuration.get("resolution", "?")
     named = f"`{model.name}`: " if model else ""
-    words, names = words_of(facts.data), f"{', '.join(map(plain, classes[:20]))}{', …' if len(classes) > 20 else ''}"
+    titles = [target.title for target in targets_of(facts.data)] or classes
+    words, names = words_of(facts.data), f"{', '.join(map(plain, titles[:20]))}{', …' if len(titles) > 20 else ''}"
     task = words.does.format(number=len(classes), names=names) if classes else "classifies images."
-    network = f"an ensemble, the mean of the probabilities of {facts.joined}" if facts.members else name_of(best.configuration)
+    network = (
+        f"an ensemble, the mean of the {'probabilities' if task_of(facts.data).probable else 'answers'} of {facts.joined}"
+        if facts.members
+        else name_of(best.configuration)
+    )
     return (
         f"{named}{network}, {best.params or 0:,} parameters, {best.mult_adds or 0:,} multiply-accumulates for an image. It {task}\n\n"
         f"Input: {color} images, uint8 (batch, height, width, {facts.data.get('channels', 3)}), of any size, brought to {size} x {size} px inside the model; "
@@ -94,25 +105,26 @@ def _data(facts: Facts) -> str:
     unreadable = len(facts.skipped) or int(data.get("skipped", 0))
     if unreadable:
         lines.append(f"{unreadable:,} files could not be read and were left out.")
+    lines += [f"{plain(line)}." for line in ranges_in_words(data)]
     return " ".join([*lines, *facts.notes])
 
 
 def _scores(facts: Facts, best: Trial) -> str:
-    result = facts.result or {}
+    result, metric = facts.result or {}, facts.metric
     rows: list[tuple[str, str, str, str]] = []
     if result.get("test_score") is not None and result.get("trial") == best.number:
-        rows.append(("test, scored once, at the end", _count(facts, "test"), f"{result['test_score']:.3f}", _span(result.get("test_interval"))))
+        rows.append(("test, scored once, at the end", _count(facts, "test"), spelled(metric, result["test_score"]), _span(metric, result.get("test_interval"))))
     count = _count(facts, *scored_splits(best.folds))
-    rows.append((f"{_where(best.folds)}, by which it was chosen", count, f"{best.score or 0:.3f}", _span(best.interval)))
+    rows.append((f"{_where(best.folds)}, by which it was chosen", count, spelled(metric, best.score or 0.0), _span(metric, best.interval)))
     every = facts.cross_validation
     if every is not None and every.score is not None:
-        rows.append((f"every image, the recipe in {len(every.scores)} folds", f"{every.images:,}", f"{every.score:.3f}", _span(every.interval)))
+        rows.append((f"every image, the recipe in {len(every.scores)} folds", f"{every.images:,}", spelled(metric, every.score), _span(metric, every.interval)))
     if result.get("baseline") is not None:
-        rows.append((f"{task_of(facts.data).words.same}, validation", _count(facts, "val"), f"{result['baseline']:.3f}", ""))
+        rows.append((f"{task_of(facts.data).words.same}, validation", _count(facts, "val"), spelled(metric, result["baseline"]), ""))
     warnings = "".join(f"\n\n**{plain(text)}**" for text in facts.caveats)
     refit = f"\n\n{plain(facts.refit.sentence)}" if facts.refit else ""
     by_chance = f"\n\n{plain(facts.ahead)}" if facts.ahead else ""
-    return _table(("images", "how many", facts.metric.replace("_", " "), "95 % interval"), rows) + warnings + refit + by_chance
+    return _table(("images", "how many", metric_name(metric), "95 % interval"), rows) + warnings + refit + by_chance
 
 
 def _where(folds: int) -> str:
@@ -120,6 +132,8 @@ def _where(folds: int) -> str:
 
 
 def _classes(facts: Facts) -> str:
+    if not task_of(facts.data).probable:
+        return _numbers(facts)
     evidence = facts.evidence
     if evidence is None:
         return ""
@@ -128,6 +142,36 @@ def _classes(facts: Facts) -> str:
     rows = rows_of(task_of(facts.data), matrix, [str(name) for name in facts.data.get("classes", range(len(matrix)))], known.get(THRESHOLDS) or ())
     more = f"\n\n{len(rows) - CLASSES} more {words.many} are in the report." if len(rows) > CLASSES else ""
     return f"### {words.heading}, {split} images\n\n" + _table(words.head, rows[:CLASSES]) + more
+
+
+def _numbers(facts: Facts) -> str:
+    """The errors of each number."""
+    figures, split = figures_of(facts)
+    if not figures:
+        return ""
+    words, targets = words_of(facts.data), facts.data.get(TARGETS) or ()
+    more = f"\n\n{len(targets) - CLASSES} more {words.many} are in the report." if len(targets) > CLASSES else ""
+    return f"### {words.heading}, {split} images\n\n" + _table(words.head, rows_by_number(figures, targets[:CLASSES])) + more
+
+
+def _trust(facts: Facts) -> str:
+    """How far an answer can be believed: its confidence, or, of numbers, the interval around it."""
+    if task_of(facts.data).probable:
+        return "## How far its confidence can be believed\n\n" + _calibration(facts)
+    figures, split = figures_of(facts)
+    lines = [
+        f"{plain(target.title)}: ± {target.shown(half)}{'' if covered is None else f'; of the {split} images, {100 * covered:.1f} % of the truths lie within'}."
+        for target in targets_of(facts.data)[:CLASSES]
+        if (half := (known := figures.get(target.name) or {}).get("half_width")) is not None
+        for covered in [known.get("covered")]
+    ]
+    if not lines:
+        return "## How far off an answer may be\n\nNot known: there were too few validation images to say how wide an interval has to be."
+    return (
+        "## How far off an answer may be\n\nAn answer has no confidence, but an interval around it that 90 % of the truths are expected to lie within, if new "
+        "images are like the validation images, whose errors it was measured on (split conformal prediction). It is as wide for every image: an answer to an "
+        "odd image may be farther off.\n\n" + _list(lines)
+    )
 
 
 def _calibration(facts: Facts) -> str:
@@ -182,6 +226,9 @@ def _limits(facts: Facts, best: Trial) -> Iterable[str]:
         yield f"The {words.many} are uneven: the largest has {max(train) / max(1, min(train)):.0f} times the training images of the smallest."
     if most := _worst(facts, names):
         yield most
+    for target, known in ranges_of(data):
+        low, high = target.brief(known["low"]), target.shown(known["high"])
+        yield f"It was trained on {plain(target.name)} from {low} to {high}: do not expect right answers beyond that range, nor where it has few images."
     if (facts.result or {}).get("test_score") is None:
         yield "It was not scored on test images; the score by which it was chosen flatters."
     if best.state is State.STOPPED:
@@ -224,8 +271,8 @@ def _count(facts: Facts, *splits: str) -> str:
     return f"{sum(counts):,}" if all(counts) else "-"
 
 
-def _span(interval: Sequence[float] | None, digits: int = 3) -> str:
-    return f"{interval[0]:.{digits}f} to {interval[1]:.{digits}f}" if interval else "-"
+def _span(metric: str, interval: Sequence[float] | None) -> str:
+    return " to ".join(span(metric, (interval[0], interval[1]))) if interval else "-"
 
 
 def _list(lines: Iterable[str]) -> str:

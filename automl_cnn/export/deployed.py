@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from automl_cnn.data.levels import Levels, Scale
-from automl_cnn.errors import DataError, ExportError, StoreError
-from automl_cnn.export import bundle, formats, runners, suspicious
-from automl_cnn.export.inputs import as_batches
+from automl_cnn.data.levels import Scale
+from automl_cnn.errors import ExportError, StoreError
+from automl_cnn.export import formats, runners, suspicious
+from automl_cnn.export.answering import Answering, joined, sound
 from automl_cnn.modelfile import archive
 from automl_cnn.modelfile import file as modelfile
 from automl_cnn.modelfile.contract import described
@@ -30,47 +30,23 @@ if TYPE_CHECKING:
 
 CONTRACT = "model.json"
 ORDER = ("onnx", "litert", "openvino", "keras", "saved_model")  # preference in a folder with several: formats that start fast come first
-BATCH = 64
 
 
 @dataclass(frozen=True)
-class Deployed:
-    """A classifier in an exported file. `contract` is the model.json beside it."""
+class Deployed(Answering):
+    """A model in an exported file. `contract` is the model.json beside it."""
 
     run: Callable[[np.ndarray], np.ndarray] = field(repr=False)
     contract: Mapping[str, Any] = field(repr=False)
 
     @property
-    def classes(self) -> list[str]:
-        """The names of the classes or labels, in the order of the probabilities."""
-        return list(self.contract["classes"])
+    def described(self) -> Mapping[str, Any]:
+        """The model.json."""
+        return self.contract
 
-    @property
-    def task(self) -> Task:
-        """What the network was asked; as `bundle.Classifier.task`."""
-        return of_card(self.contract)
-
-    def predict(self, images: Images, *, scale: Scale | None = None) -> list[Any]:
-        """The class of each image, or the list of its labels; `images` and `scale` as for `bundle.Classifier.predict_proba`."""
-        return self.task.named(self.predict_proba(images, scale=scale), self.classes)
-
-    def predict_proba(self, images: Images, *, scale: Scale | None = None) -> np.ndarray:
-        """The probability of each class or label (images, classes), float32; `images` and `scale` as for `bundle.Classifier.predict_proba`.
-
-        Raises:
-            DataError: an image cannot be read; the message names it.
-        """
-        size, channels = int(self.contract["size"]), int(self.contract["channels"])
-        levels = Levels.from_dict(self.contract.get("levels")).stated(scale)
-        parts = [
-            self.run(batch)
-            for batch in as_batches(
-                images, size, channels, BATCH, stored=int(self.contract.get("stored", size)), levels=levels, fit=self.contract.get("fit", "squash")
-            )
-        ]
-        if not parts:
-            raise DataError("There are no images to predict: received an empty list.")
-        return np.concatenate(parts)
+    def answers(self, images: Images, *, scale: Scale | None = None) -> np.ndarray:
+        """As `Answering.answers`."""
+        return joined([self.run(batch) for batch in self.batches(images, scale)])
 
 
 def is_exported(path: Path) -> bool:
@@ -78,6 +54,19 @@ def is_exported(path: Path) -> bool:
     if path.is_file():
         return path.suffix in {Path(kind.file).suffix for kind in formats.FORMATS.values()} - {"", ".keras"}
     return (path / CONTRACT).is_file() or (path / "saved_model.pb").is_file()
+
+
+def contract_of(path: Path) -> dict[str, Any]:
+    """The model.json of an exported file, or of a folder of them.
+
+    Raises:
+        StoreError: it is missing or damaged.
+    """
+    return described(_folder(path) / CONTRACT)
+
+
+def _folder(path: Path) -> Path:
+    return path if path.is_dir() and (path / CONTRACT).is_file() else path.parent
 
 
 def load(path: Path, *, trust: bool = False) -> Deployed:
@@ -89,10 +78,8 @@ def load(path: Path, *, trust: bool = False) -> Deployed:
         StoreError: model.json is missing or damaged, the file is not the one that it vouches for, cannot be loaded, or does not fit it.
         ExportError: no runtime for it is installed.
     """
-    several = path.is_dir() and (path / CONTRACT).is_file()
-    folder = path if several else path.parent
-    contract = described(folder / CONTRACT)
-    if not several:
+    contract, folder = contract_of(path), _folder(path)
+    if folder != path:
         return _running(path, folder, contract, trust)
     listed = sorted((entry for entry in contract.get("models", ()) if entry["format"] in ORDER), key=_preference)
     lacking: ExportError | None = None
@@ -130,20 +117,20 @@ def _running(path: Path, folder: Path, contract: Mapping[str, Any], trust: bool)
         raise ExportError(f"To run {path.name}, {error.name} is needed. Install it with: pip install 'automl-cnn[{kind.extra}]'") from None
     except Exception as error:  # a runtime may raise anything for a damaged file
         raise StoreError(f"{path} cannot be loaded: {reason(error)}. It may be damaged or half copied: copy it again, or export it again.") from None
-    model = Deployed(_careful(run, path), contract)
+    model = Deployed(_careful(run, path, of_card(contract)), contract)
     _try(model, path)
     return model
 
 
-def _careful(run: Callable[[np.ndarray], np.ndarray], path: Path) -> Callable[[np.ndarray], np.ndarray]:
-    """Wrap `run`: turn its errors into sentences, and check that its answers are probabilities."""
+def _careful(run: Callable[[np.ndarray], np.ndarray], path: Path, task: Task) -> Callable[[np.ndarray], np.ndarray]:
+    """Wrap `run`: turn its errors into sentences, and check that its answers can be those of a network for the task."""
 
     def careful(images: np.ndarray) -> np.ndarray:
         try:
             answers = np.asarray(run(images))
         except Exception as error:  # as above
             raise StoreError(f"{path} cannot be run: {reason(error)}. It may be damaged, or not what {CONTRACT} says: export it again.") from None
-        return bundle.probabilities(answers, str(path)) if answers.dtype.kind == "f" and answers.size else answers
+        return sound(task, answers, str(path)) if answers.dtype.kind == "f" and answers.size else answers
 
     return careful
 
@@ -157,4 +144,6 @@ def _try(model: Deployed, path: Path) -> None:
     size, channels, classes = int(model.contract["size"]), int(model.contract["channels"]), len(model.classes)
     answer = model.run(np.zeros((1, size, size, channels), np.uint8))
     if answer.shape != (1, classes) or answer.dtype.kind != "f":
-        raise StoreError(f"{path} answers one image with {answer.dtype} {answer.shape}; {CONTRACT} names {classes} classes. Export the model again.")
+        raise StoreError(
+            f"{path} answers one image with {answer.dtype} {answer.shape}; {CONTRACT} names {classes} {model.task.words.many}. Export the model again."
+        )

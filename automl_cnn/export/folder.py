@@ -2,12 +2,12 @@
 
     exported/
       model.onnx  model-int8.onnx  model.tflite …     one file (or folder) a variant
-      labels.txt      the classes, in the order of the probabilities
+      labels.txt      the classes, labels or numbers, in the order of the answers
       model.json      what goes in, what comes out, where it comes from, a hash of every file
       README.md       a program for each of the models, to be copied
       model_card.md   what it is for, how good it is, where it ends
       export.json     what each variant did in its own runtime, beside the original
-      variants.svg    size, latency and accuracy of all in one picture
+      variants.svg    size, latency and accuracy, or error, of all in one picture
 
 Files that disagree with the original are left out. Everything is first written next to the folder.
 """
@@ -16,10 +16,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from automl_cnn.export.proof import Proof, Reference, prove, refused
 from automl_cnn.export.readme import README, readme
 from automl_cnn.export.samples import Samples, reference_of, samples
 from automl_cnn.judged import not_new, refit_of
+from automl_cnn.measure import Measure
 from automl_cnn.modelfile import file as modelfile
 from automl_cnn.paths import address
 from automl_cnn.tasks import Task, of_card
@@ -97,11 +99,7 @@ class Exported:
     variants: tuple[Variant, ...]
     notes: tuple[str, ...] = ()
     task: Task | None = None
-
-    @property
-    def share(self) -> str:
-        """What the share of images answered correctly is called."""
-        return (self.task.share if self.task else "accuracy").replace("_", " ")
+    measure: Measure = field(default_factory=lambda: Measure("accuracy"))  # the metric of the proofs' scores, as it reads
 
     @property
     def kept(self) -> tuple[Variant, ...]:
@@ -145,7 +143,7 @@ def export(
     """Write the model file `model` into the folder `out` in the formats `names`, each proved in its own runtime.
 
     `quantize` are precisions, each a variant: none (float32, the default), float16, int8. With `limits` and no `quantize`
-    all that a format has are tried, and the one that keeps them with the best accuracy on the validation images is
+    all that a format has are tried, and the one that keeps them with the best score on the validation images is
     written, alone. `dataset` is the study's, for calibration and proof; without it the proof uses made-up images and
     there is no int8; `missing` says why it is not available. Formats that fail are in the answer's `failed` and leave no file.
 
@@ -169,11 +167,11 @@ def export(
     with keras_settings.standard():
         fit: Fit = card.get("fit", "squash")
         reference = reference_of(original, size, channels, images, task=task, fit=fit)
-        source = Source(core(original, size, channels), None if images is None else images.calibration, missing, fit)
+        source = Source(core(original, size, channels), None if images is None else images.calibration, missing, fit, task.returned)
     with keras_settings.standard(), _beside(out) as work:
-        variants = tuple(_variant(FORMATS[name], wanted, (source, reference), work, say) for name, wanted in _wanted(names, quantize, limits, images))
+        variants = tuple(_variant(FORMATS[name], wanted, (source, reference, task), work, say) for name, wanted in _wanted(names, quantize, limits, images))
         variants = _chosen(variants, limits)
-        exported = Exported(out, variants, tuple(notes), task)
+        exported = Exported(out, variants, tuple(notes), task, Measure.of(task.share, card))
         if not exported.kept:
             raise ExportError(_nothing(exported, limits))
         _finish(exported, work, card)
@@ -189,9 +187,9 @@ def _wanted(names: Sequence[str], quantize: Sequence[str], limits: Limits, image
             yield name, wanted
 
 
-def _variant(kind: Format, quantize: str, given: tuple[Source, Reference], work: Path, say: Say) -> Variant:
+def _variant(kind: Format, quantize: str, given: tuple[Source, Reference, Task], work: Path, say: Say) -> Variant:
     """Write and prove one variant, by the first of its methods that passes; what does not pass is deleted."""
-    source, reference = given
+    source, reference, task = given
     path = kind.path(work, quantize)
     why: list[str] = []
     for method in kind.methods[quantize]:
@@ -200,7 +198,7 @@ def _variant(kind: Format, quantize: str, given: tuple[Source, Reference], work:
             kind.write(source, path, method)
             say(f"{kind.name}: proving {path.name} in a process of its own")
             proof = prove(kind, path, reference)
-            reason = refused(proof, method)
+            reason = refused(proof, method, task)
         except ExportError as error:
             reason = str(error)
         except Exception as error:  # a converter may raise anything
@@ -220,7 +218,7 @@ def _instead(kind: Format, quantize: str) -> str:
 
 
 def _chosen(variants: tuple[Variant, ...], limits: Limits) -> tuple[Variant, ...]:
-    """With limits: only the best that keeps them, judged by its accuracy on the validation images, then by its latency."""
+    """With limits: only the best that keeps them, judged by its score on the validation images, then by its latency."""
     if not limits.any:
         return variants
     judged = [
@@ -230,7 +228,7 @@ def _chosen(variants: tuple[Variant, ...], limits: Limits) -> tuple[Variant, ...
 
     def rank(variant: Variant) -> tuple[float, float]:
         proof = variant.proof
-        return (proof.validation_accuracy or 0.0, -proof.latency_ms["1"]) if proof else (-1.0, 0.0)
+        return (proof.validation_score or 0.0, -proof.latency_ms["1"]) if proof else (-math.inf, 0.0)
 
     best = max((variant for variant in judged if variant.kept), key=rank, default=None)
     return tuple(variant if variant is best else replace(variant, kept=False) for variant in judged)
@@ -261,9 +259,9 @@ def _finish(exported: Exported, work: Path, card: Mapping[str, Any]) -> None:
     _json(work / "model.json", description)
     (work / README).write_text(readme(description), encoding="utf-8")
     _json(work / "export.json", exported.as_dict())
-    (work / labels.FILE).write_bytes(labels.lines(card["classes"]).encode())
+    (work / labels.FILE).write_bytes(labels.lines(of_card(card).columns_of_truth() or card["classes"]).encode())
     (work / "variants.svg").write_text(
-        picture.variants([variant.as_dict() for variant in exported.variants if variant.proof], exported.share), encoding="utf-8"
+        picture.variants([picture.Shown.of(variant.file, variant.proof) for variant in exported.variants if variant.proof], exported.measure), encoding="utf-8"
     )
 
 
@@ -297,15 +295,17 @@ def contract(exported: Exported, work: Path, card: Mapping[str, Any]) -> dict[st
         "resize": f"{SQUARE[card.get('fit', 'squash')].format(size=size)}, antialiased (triangle filter, as Pillow's BILINEAR): inside the model where "
         f"any_size is true, else before it. Photos upright first (EXIF), transparent ones on white.{_road(card, size)}",
     }
+    temperature = {"temperature_inside": card.get("temperature")} if task.probable else {}
     returned = {
-        "name": "probabilities",
+        "name": task.returned,
         "shape": [None, len(card["classes"])],
         "dtype": "float32",
         "meaning": "one probability for each of `classes`, in this order",
-        "labels": labels.MEANING,
-        "temperature_inside": card.get("temperature"),
+        "labels": labels.MEANING if task.probable else labels.OF_NUMBERS,
+        **temperature,
         **task.output(),
     }
+    card = {key: value for key, value in card.items() if key != "temperature" or task.probable}
     levels = {"levels": Levels.from_dict(card.get("levels")).as_dict(), "levels_to_bytes": TO_BYTES}
     return {**card, **task.stated(), **levels, "models": models, "input": given, "output": returned}
 

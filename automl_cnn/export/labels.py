@@ -1,4 +1,4 @@
-"""`labels.txt`: one line for each class, whatever the classes are called. `model.json` has the exact names."""
+"""`labels.txt`: one line for each class, label or number, whatever they are called. `model.json` has the exact names."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ MEANING = (
     f"{FILE} has one line for each class. Line breaks, control and other invisible characters in a name are escaped (\\n, \\x1b, \\u2028), "
     'and an empty name is written as "". `classes` has the exact names.'
 )
+OF_NUMBERS = MEANING.replace("for each class.", "for each number, with its unit.")
 
 
 def lines(classes: Sequence[str]) -> str:
-    """The text of the file. No name shifts the ones below it."""
+    """The text of the file: a line for each class or label, or for each number with its unit. No name shifts the ones below it."""
     shown = [_line(name) for name in classes]
     if len(set(shown)) < len(shown):
         shown = [_line(name.replace("\\", "\\\\")) for name in classes]

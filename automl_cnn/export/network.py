@@ -1,6 +1,6 @@
-"""The trained network as formats take it: stock Keras classes, nothing of ours, pixels in, probabilities out.
+"""The trained network as formats take it: stock Keras classes, nothing of ours, pixels in, answers out: probabilities, or numbers in their units.
 
-    uint8 (n, any height, any width, channels) -> resized as training resized -> network -> (n, classes)
+    uint8 (n, any height, any width, channels) -> resized as training resized -> network -> (n, outputs)
 
 The network's own `Resize` does nothing here: it takes one pixel in many where a photo is much larger, while
 training saw images that were shrunk with antialiasing. What is exported resizes as training did, and
@@ -19,11 +19,10 @@ from automl_cnn.data.fit import GRAY, Fit
 from automl_cnn.layers import Downsample, LocalResponseNorm, LogMean, Mirror, Resize, StochasticDepth, triangles
 
 IMAGES = "images"
-PROBABILITIES = "probabilities"
 
 
 def core(model: Any, size: int, channels: int) -> Any:
-    """`model` without our own layers: float32 (n, size, size, channels) within 0..255 -> (n, classes). It shares the weights."""
+    """`model` without our own layers: float32 (n, size, size, channels) within 0..255 -> (n, outputs). It shares the weights."""
     return _in_stock(model, keras.Input((size, size, channels), name="pixels"), {})
 
 

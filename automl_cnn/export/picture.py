@@ -1,11 +1,15 @@
-"""Size, latency and accuracy of every variant in one picture (SVG, no script, light and dark)."""
+"""Size, latency and score of every variant in one picture (SVG, no script, light and dark)."""
 
 from __future__ import annotations
 
 import html
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from automl_cnn.export.proof import Proof
+from automl_cnn.judged import metric_name
+from automl_cnn.measure import Measure, spelled
 
 WIDE, TALL, LEFT, TOP = 720, 420, 70, 30
 RIGHT, BOTTOM = WIDE - 170, TALL - 60
@@ -16,13 +20,37 @@ STYLE = (
 )
 
 
-def variants(rows: Sequence[Mapping[str, Any]], measured: str = "accuracy") -> str:
-    """An SVG of `Variant.as_dict()`s: latency to the right, accuracy up, size as the circles' area; the Pareto front stands out.
+@dataclass(frozen=True)
+class Shown:
+    """One variant: its score (None where no images were there to measure it), and the share of its answers that are the original's."""
 
-    `measured` is what the accuracy is called. Where none is known, the share of labels that stayed takes its place.
+    file: str
+    latency: float  # milliseconds for one image
+    bytes: int
+    score: float | None
+    same: float
+
+    @classmethod
+    def of(cls, file: str, proof: Proof) -> Shown:
+        """The variant that a proof is of."""
+        return cls(file, proof.latency_ms["1"], proof.bytes, proof.score, proof.same)
+
+    @property
+    def height(self) -> float:
+        """What is drawn upward."""
+        return self.same if self.score is None else self.score
+
+
+def variants(rows: Sequence[Shown], measured: str = "accuracy") -> str:
+    """An SVG: latency to the right, the score up, size as the circles' area; the Pareto front stands out.
+
+    `measured` is the metric of the score, as it reads (see `automl_cnn.measure`). Where no score is known, the share of answers that stayed takes its place.
     """
-    shown = [(str(row["file"]), float(row["latency_ms"]["1"]), _height(row), int(row["bytes"])) for row in rows]
-    what = f"{measured} on the test images" if all(row["accuracy"] is not None for row in rows) else "share of the original's labels"
+    shown = [(row.file, row.latency, row.height, row.bytes) for row in rows]
+    scored = all(row.score is not None for row in rows)
+    unit = f" ({measured.unit})" if isinstance(measured, Measure) and measured.unit else ""
+    what = f"{metric_name(measured)}{unit} on the test images" if scored else "share of the original's answers"
+    measured = measured if scored else "share"
     low, high = _span([math.log10(latency) for _, latency, _, _ in shown], 0.15)
     floor, roof = _span([height for _, _, height, _ in shown], 0.01)
     largest = max((size for *_, size in shown), default=1)
@@ -37,7 +65,7 @@ def variants(rows: Sequence[Mapping[str, Any]], measured: str = "accuracy") -> s
     for share in (0.0, 0.5, 1.0):
         x, y = LEFT + share * (RIGHT - LEFT), BOTTOM - share * (BOTTOM - TOP)
         parts.append(f'<text x="{x:.0f}" y="{BOTTOM + 18}" text-anchor="middle">{10 ** (low + share * (high - low)):.3g}</text>')
-        parts.append(f'<text x="{LEFT - 8}" y="{y + 4:.0f}" text-anchor="end">{floor + share * (roof - floor):.3f}</text>')
+        parts.append(f'<text x="{LEFT - 8}" y="{y + 4:.0f}" text-anchor="end">{spelled(measured, floor + share * (roof - floor), unit=False)}</text>')
     labels: list[float] = []
     for name, latency, height, size in sorted(shown, key=lambda row: (-row[2], -row[1])):
         x = LEFT + (math.log10(latency) - low) / (high - low) * (RIGHT - LEFT)
@@ -47,17 +75,15 @@ def variants(rows: Sequence[Mapping[str, Any]], measured: str = "accuracy") -> s
         line = max([y, *(place + 15 for place in labels)])  # names one below the other
         labels.append(line)
         mark = ' class="front"' if front else ""
-        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}"{mark}><title>{_words(name, latency, height, size)}</title></circle>')
+        parts.append(
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}"{mark}><title>{_words(name, latency, spelled(measured, height), size)}</title></circle>'
+        )
         parts.append(f'<text x="{RIGHT + 12}" y="{line + 4:.0f}">{html.escape(name)}</text><line x1="{x:.1f}" y1="{y:.1f}" x2="{RIGHT + 8}" y2="{line:.1f}"/>')
     return "\n".join([*parts, "</svg>\n"])
 
 
-def _words(name: str, latency: float, height: float, size: int) -> str:
-    return html.escape(f"{name}: {height:.3f}, {latency:.2f} ms, {size / 1e6:.2f} MB")
-
-
-def _height(row: Mapping[str, Any]) -> float:
-    return float(row["accuracy"] if row["accuracy"] is not None else row["same_labels"])
+def _words(name: str, latency: float, score: str, size: int) -> str:
+    return html.escape(f"{name}: {score}, {latency:.2f} ms, {size / 1e6:.2f} MB")
 
 
 def _span(values: Sequence[float], margin: float) -> tuple[float, float]:

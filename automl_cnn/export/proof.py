@@ -1,7 +1,7 @@
 """Proof: each file is run by its own runtime, in a process that cannot import this package, and must give the original's answers.
 
 proof = prove(formats.FORMATS["onnx"], Path("exported/model.onnx"), reference)
-refused(proof, "float32")                 # None, or why it must not be used
+refused(proof, "float32", task)           # None, or why it must not be used
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import dataclasses
 import json
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,11 +22,11 @@ from automl_cnn.export import runners
 from automl_cnn.export.formats.protocol import Format
 from automl_cnn.processes import environment, python
 from automl_cnn.tasks import Task
+from automl_cnn.tasks.regression import TARGETS
+from automl_cnn.tasks.task import Judged
 
-TOLERANCE = 1e-4  # of a float32 export's probabilities
-POINTS = 0.01  # accuracy that a quantized one may lose
-ALIKE = 0.9  # of the labels that it must keep in any case: with more changed, an accuracy that stays is luck
-LIKE = 0.99  # of the labels that a quantized one must keep where no accuracy is known
+ALIKE = 0.9  # of the answers that a quantized file must keep in any case: with more changed, a score that stays is luck
+LIKE = 0.99  # of the answers that a quantized one must keep where no score is known
 BATCH = 32
 SINGLES = 8  # images that are also run one by one: the answer must not depend on the rest of the batch
 LATENCIES = (1, 32)
@@ -44,9 +44,9 @@ class Reference:
     """
 
     images: np.ndarray
-    probabilities: np.ndarray
+    answers: np.ndarray
     sized: np.ndarray
-    sized_probabilities: np.ndarray
+    sized_answers: np.ndarray
     labels: np.ndarray | None = None
     validation: np.ndarray | None = None
     task: Task = field(kw_only=True)
@@ -56,94 +56,165 @@ class Reference:
         """How many images are of the validation split."""
         return 0 if self.validation is None else int(self.validation.sum())
 
-    def accuracy(self, probabilities: np.ndarray, *, validation: bool | None = None) -> float | None:
-        """The share of images answered correctly: of all, or of those of the validation split, or of those of the test split."""
+    def score(self, answers: np.ndarray, *, validation: bool) -> float | None:
+        """The score by the task's `share` metric: of the images of the validation split, or of those of the test split."""
+        known = self._of_split(answers, validation)
+        return None if known is None else self.task.score(self.task.share, *known)
+
+    def figures(self, answers: np.ndarray, *, validation: bool) -> dict[str, dict[str, float | None]]:
+        """How well each number is answered, by its name; empty where that is not known, or answers are no numbers."""
+        known, names = self._of_split(answers, validation), self.numbers
+        return {} if known is None or not names else self.task.of_each(list(names), Judged(truth=known[0], answers=known[1]))
+
+    @property
+    def numbers(self) -> dict[str, str]:
+        """The unit of each number that is answered, by its name; empty where probabilities are."""
+        return {str(target["name"]): str(target["unit"]) for target in self.task.stated().get(TARGETS, ())}
+
+    def _of_split(self, answers: np.ndarray, validation: bool) -> tuple[np.ndarray, np.ndarray] | None:
         if self.labels is None or self.validation is None:
             return None
-        mine = np.full(len(self.labels), True) if validation is None else self.validation == validation
-        return self.task.share_right(self.labels[mine], probabilities[mine]) if mine.any() else None
+        mine = self.validation == validation
+        return (self.labels[mine], answers[mine]) if mine.any() else None
 
 
 @dataclass(frozen=True)
 class Proof:
     """The results of one file, compared with the original. Latencies are milliseconds by batch size, with all cores.
 
-    Accuracy is the share of images answered correctly; where an image has several labels, with all of them. `same_labels` is the task's `agreement`.
+    `max_difference` is the task's `distance`, `same` its `agreement`. Scores are those of its `share` metric: the share of images answered correctly
+    (where an image has several labels, with all of them); of numbers, the error, as `1 - RMSE / standard deviation`. `numbers` has for each number, in its
+    `unit`, the largest difference from the original (`max_difference`), and the RMSE: `rmse` and `original_rmse` on the test images, and `validation_rmse`.
     """
 
     images: int
     max_difference: float
-    same_labels: float
-    accuracy: float | None  # on the test images
-    original_accuracy: float | None
-    validation_accuracy: float | None
-    lost: float | None  # accuracy on the validation images; negative if it gained some. The test images decide nothing.
-    lost_images: int | None
+    same: float
+    score: float | None  # on the test images
+    original_score: float | None
+    validation_score: float | None
+    lost: float | None  # score on the validation images; negative if it gained some. The test images decide nothing.
+    lost_images: int | None  # that were answered correctly; None of numbers
     latency_ms: dict[str, float]
     loading_seconds: float
     bytes: int
     versions: dict[str, str]
+    numbers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
-        return dataclasses.asdict(self)
+        """JSON-ready, under names that say what the figures are of this task."""
+        names = IN_STANDARD_DEVIATIONS if self.numbers else ACCURACIES
+        values = {names.get(name, name): value for name, value in dataclasses.asdict(self).items()}
+        unused = ("score", "original_score", "validation_score", "lost_images") if self.numbers else ("numbers",)
+        return {name: value for name, value in values.items() if name not in unused}
+
+
+ACCURACIES = {"same": "same_labels", "score": "accuracy", "original_score": "original_accuracy", "validation_score": "validation_accuracy"}
+IN_STANDARD_DEVIATIONS = {"same": "same_numbers", "max_difference": "max_difference_in_sd", "lost": "rmse_rise_in_sd"}
 
 
 def prove(kind: Format, path: Path, reference: Reference, *, latencies: Sequence[int] = LATENCIES) -> Proof:
     """Run the file at `path` in a fresh process and compare.
 
     Raises:
-        ExportError: it cannot be loaded or run there, or its answers are no probabilities.
+        ExportError: it cannot be loaded or run there, or its answers cannot be any.
     """
+    task, fidelity = reference.task, reference.task.fidelity
     sized = reference.sized if kind.any_size else reference.sized[:0]
     results, speed = run_bare(kind.name, path, reference.images, sized, latencies=latencies)
-    shares = results["images"]
-    if shares.shape != reference.probabilities.shape or not np.isfinite(shares).all() or shares.min() < -0.001 or shares.max() > 1.001:
-        raise ExportError(f"{path.name} answers with numbers that are no probabilities: {shares.shape}, expected {reference.probabilities.shape} within 0..1.")
-    pairs = [(shares, reference.probabilities), (results["single"], shares[:SINGLES])]
+    answers = results["images"]
+    if answers.shape != reference.answers.shape or not task.sound(answers):
+        what, within = ("numbers that are no probabilities", " within 0..1") if task.probable else ("what are no finite numbers", " of finite numbers")
+        raise ExportError(f"{path.name} answers with {what}: {answers.shape}, expected {reference.answers.shape}{within}.")
+    pairs = [(answers, reference.answers), (results["single"], answers[:SINGLES])]
     if len(sized):
-        pairs.append((results["sized"], reference.sized_probabilities))
-    before, after = (reference.accuracy(answers, validation=True) for answers in (reference.probabilities, shares))
+        pairs.append((results["sized"], reference.sized_answers))
+    before, after = (reference.score(given, validation=True) for given in (reference.answers, answers))
     lost = None if before is None or after is None else before - after
-    difference = max(float(np.abs(one - other).max()) for one, other in pairs)
-    rounding = TOLERANCE if difference <= TOLERANCE else 0.0  # a label that lies on its threshold may fall on either side
+    difference = max(task.distance(one, other) for one, other in pairs)
+    rounding = fidelity.exact if difference <= fidelity.exact else 0.0  # a label that lies on its threshold may fall on either side
     return Proof(
-        images=len(shares),
+        images=len(answers),
         max_difference=difference,
-        same_labels=reference.task.agreement(shares, reference.probabilities, rounding),
-        accuracy=reference.accuracy(shares, validation=False),
-        original_accuracy=reference.accuracy(reference.probabilities, validation=False),
-        validation_accuracy=reference.accuracy(shares, validation=True),
+        same=task.agreement(answers, reference.answers, fidelity.near or rounding),
+        score=reference.score(answers, validation=False),
+        original_score=reference.score(reference.answers, validation=False),
+        validation_score=after,
         lost=lost,
-        lost_images=None if lost is None else round(lost * reference.validated),
+        lost_images=None if lost is None or not task.probable else round(lost * reference.validated),
         latency_ms=speed["latency_ms"],
         loading_seconds=speed["loading_seconds"],
         bytes=sum(part.stat().st_size for part in kind.parts(path)),
         versions=kind.versions,
+        numbers=_by_number(reference, answers, pairs),
     )
 
 
-def refused(proof: Proof, method: str) -> str | None:
+def _by_number(reference: Reference, answers: np.ndarray, pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> dict[str, dict[str, Any]]:
+    """`Proof.numbers`."""
+    apart = np.max([np.abs(np.asarray(one, np.float64) - other).max(axis=0) for one, other in pairs], axis=0)
+    errors = {
+        "rmse": reference.figures(answers, validation=False),
+        "original_rmse": reference.figures(reference.answers, validation=False),
+        "validation_rmse": reference.figures(answers, validation=True),
+    }
+    return {
+        name: {
+            "unit": unit,
+            "max_difference": float(difference),
+            **{error: figures[name]["rmse"] if figures else None for error, figures in errors.items()},
+        }
+        for (name, unit), difference in zip(reference.numbers.items(), apart, strict=False)
+    }
+
+
+def refused(proof: Proof, method: str, task: Task) -> str | None:
     """Why a file must not be used, as a clause; None if it may.
 
     A float32 file must give the original's probabilities to within 0.0001 and every one of its labels; a smaller one may
     not lose more than one point of accuracy on the validation images (a single image may be lost where there are fewer than
     a hundred), nor change a tenth of the labels, whatever its accuracy.
+
+    Numbers count in standard deviations. Those of a float32 file must be the original's to within 0.001; those of a smaller one may not have an RMSE on the
+    validation images that is larger by more than 0.02, and nine of ten must lie within 0.1 of the original's.
     """
+    return _refused_labels(proof, method, task) if task.probable else _refused_numbers(proof, method, task)
+
+
+def _refused_labels(proof: Proof, method: str, task: Task) -> str | None:
+    allowed = task.fidelity
     if method == "float32":
-        if proof.max_difference > TOLERANCE:
-            return f"its probabilities differ from the original's by up to {proof.max_difference:.2g} (at most {TOLERANCE:g} is allowed)"
-        if proof.same_labels < 1:
-            return f"it changes {1 - proof.same_labels:.1%} of the labels"
+        if proof.max_difference > allowed.exact:
+            return f"its probabilities differ from the original's by up to {proof.max_difference:.2g} (at most {allowed.exact:g} is allowed)"
+        if proof.same < 1:
+            return f"it changes {1 - proof.same:.1%} of the labels"
         return None
     if proof.lost is None or proof.lost_images is None:
-        if proof.same_labels < LIKE:
-            return f"it keeps only {proof.same_labels:.1%} of the original's labels (at least {LIKE:.0%} is expected)"
+        if proof.same < LIKE:
+            return f"it keeps only {proof.same:.1%} of the original's labels (at least {LIKE:.0%} is expected)"
         return None
-    if proof.same_labels < ALIKE:
-        return f"it changes {1 - proof.same_labels:.1%} of the labels (at most {1 - ALIKE:.0%} is allowed)"
-    if proof.lost > POINTS and proof.lost_images > 1:
-        return f"it loses {100 * proof.lost:.1f} points of accuracy on the validation images (at most {100 * POINTS:.0f} is allowed)"
+    if proof.same < ALIKE:
+        return f"it changes {1 - proof.same:.1%} of the labels (at most {1 - ALIKE:.0%} is allowed)"
+    if proof.lost > allowed.lost and proof.lost_images > 1:
+        return f"it loses {100 * proof.lost:.1f} points of accuracy on the validation images (at most {100 * allowed.lost:.0f} is allowed)"
+    return None
+
+
+def _refused_numbers(proof: Proof, method: str, task: Task) -> str | None:
+    allowed = task.fidelity
+    if method == "float32":
+        if proof.max_difference <= allowed.exact:
+            return None
+        largest = ", ".join(f"{name} by {one['max_difference']:.2g}{' ' * bool(one['unit'])}{one['unit']}" for name, one in proof.numbers.items())
+        return (
+            f"its numbers differ from the original's by up to {proof.max_difference:.2g} standard deviations ({largest}; "
+            f"at most {allowed.exact:g} standard deviations are allowed)"
+        )
+    least = LIKE if proof.lost is None else ALIKE
+    if proof.same < least:
+        return f"only {proof.same:.1%} of its numbers lie within {allowed.near:g} standard deviations of the original's (at least {least:.0%} is expected)"
+    if proof.lost is not None and proof.lost > allowed.lost:
+        return f"its RMSE on the validation images is larger by {proof.lost:.2g} standard deviations (at most {allowed.lost:g} is allowed)"
     return None
 
 

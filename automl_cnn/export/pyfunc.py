@@ -26,7 +26,8 @@ class ImageModel(mlflow.pyfunc.PythonModel):
     """Images -> a table: `label`, `confidence` and `probabilities`, a mapping of every class to its share.
 
     Where images have several labels, the first column is `labels`, a list of those that reach their thresholds; `confidence` is then that of the least
-    sure decision.
+    sure decision. Where the model answers numbers, each has a column named with its unit, `age (years)`, and two with the ends of its prediction interval,
+    `age low` and `age high`.
 
     Takes encoded bytes, base64 text (a data: URL too), arrays (height, width[, channels]), a list of any of these, one array
     (images, height, width[, channels]), or a table with a column `image`.
@@ -41,7 +42,7 @@ class ImageModel(mlflow.pyfunc.PythonModel):
     def load_context(self, context: Any) -> None:
         from automl_cnn.export.bundle import load
 
-        self._classifier = load(Path(context.artifacts["model"]))
+        self._model = load(Path(context.artifacts["model"]))
 
     def predict(self, context: Any, model_input: np.ndarray, params: dict[str, Any] | None = None) -> Any:  # MLflow warns of any other hint, and checks none
         import pandas as pd
@@ -53,19 +54,12 @@ class ImageModel(mlflow.pyfunc.PythonModel):
 
         paths = self.trusted or os.environ.get(SERVE_PATHS) == "1"
         try:
-            probabilities = self._classifier.predict_proba(from_request(model_input, paths=paths, served=not self.trusted))
+            answers = self._model.answers(from_request(model_input, paths=paths, served=not self.trusted))
         except DataError as error:
             raise MlflowException(str(error), error_code=INVALID_PARAMETER_VALUE) from None
         except StoreError as error:
             raise MlflowException(str(error), error_code=INTERNAL_ERROR) from None
-        classes, task = self._classifier.classes, self._classifier.task
-        return pd.DataFrame(
-            {
-                task.column: task.named(probabilities, classes),
-                "confidence": task.sureness(probabilities).tolist(),
-                "probabilities": [dict(zip(classes, map(float, row), strict=True)) for row in probabilities],
-            }
-        )
+        return pd.DataFrame(self._model.task.frame(answers, self._model.classes))
 
 
 mlflow.models.set_model(ImageModel())

@@ -18,6 +18,7 @@ import numpy as np
 CALIBRATION = 200  # images, at least one of each class
 SMALL = 256  # numbers in a tensor that is not worth the trouble
 QUANTIZED = ("Conv", "MatMul", "Gemm", "Add", "Mul", "MaxPool", "AveragePool", "GlobalAveragePool", "Relu", "Clip", "Concat", "Reshape", "Transpose")
+SCALING = ("Add", "Mul", "Identity")
 HALF_MAX = float(np.finfo(np.float16).max)
 
 
@@ -37,17 +38,15 @@ def evenly(labels: np.ndarray, rows: np.ndarray, count: int) -> np.ndarray:
     return np.sort(np.concatenate(chosen)) if chosen else rows[:0]
 
 
-def name_output(path: Path) -> None:
-    """Call the one output of an ONNX file `probabilities`, whatever its converter called it."""
+def name_output(path: Path, name: str) -> None:
+    """Call the one output of an ONNX file `name`, whatever its converter called it."""
     import onnx
-
-    from automl_cnn.export.network import PROBABILITIES
 
     model = onnx.load(path)
     (output,) = model.graph.output
-    if output.name != PROBABILITIES:
-        model.graph.node.append(onnx.helper.make_node("Identity", [output.name], [PROBABILITIES], name=PROBABILITIES))
-        output.name = PROBABILITIES
+    if output.name != name:
+        model.graph.node.append(onnx.helper.make_node("Identity", [output.name], [name], name=name))
+        output.name = name
         onnx.save(model, path)
 
 
@@ -114,7 +113,23 @@ def onnx_int8(path: Path, images: np.ndarray) -> None:
             per_channel=True,
             activation_type=QuantType.QInt8,
             weight_type=QuantType.QInt8,
+            nodes_to_exclude=_last_scaling(prepared),
         )
+
+
+def _last_scaling(path: Path) -> list[str]:
+    """The names of the nodes that scale and shift the output, as a network of numbers ends. In 8 bits, numbers far from zero would lie far apart."""
+    import onnx
+
+    graph = onnx.load(path).graph
+    makers = {name: node for node in graph.node for name in node.output}
+    names, waiting = [], [graph.output[0].name]
+    while waiting:
+        node = makers.get(waiting.pop())
+        if node is not None and node.op_type in SCALING:
+            names.append(node.name)
+            waiting += node.input
+    return names
 
 
 def _replace_weights(path: Path, change: Any) -> None:

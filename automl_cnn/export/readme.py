@@ -11,7 +11,8 @@ from automl_cnn.data.levels import CONVENTION, Levels
 from automl_cnn.export.card import plain
 from automl_cnn.export.web import runtime
 from automl_cnn.judged import refit_of
-from automl_cnn.tasks import of_card
+from automl_cnn.tasks import Task, of_card
+from automl_cnn.tasks.regression import INTERVALS
 from automl_cnn.tasks.thresholds import THRESHOLDS
 
 README = "README.md"
@@ -19,7 +20,7 @@ README = "README.md"
 
 @dataclass(frozen=True)
 class Use:
-    """How a format is run in Python; `{file}` stands for the model's."""
+    """How a format is run in Python; `{file}` stands for the model's, `{returned}` for the name of the output."""
 
     words: str
     install: str
@@ -34,14 +35,14 @@ USES: Mapping[str, Use] = {
         "onnxruntime",
         "import onnxruntime\n",
         'session = onnxruntime.InferenceSession("{file}", providers=["CPUExecutionProvider"])',
-        'session.run(["probabilities"], {"images": pixels})[0]',
+        'session.run(["{returned}"], {"images": pixels})[0]',
     ),
     "litert": Use(
         "LiteRT (TensorFlow Lite): phones and small boards",
         "ai-edge-litert",
         "from ai_edge_litert.interpreter import Interpreter\n",
         'run = Interpreter("{file}").get_signature_runner()',
-        'run(images=pixels)["probabilities"]',
+        'run(images=pixels)["{returned}"]',
     ),
     "openvino": Use(
         "OpenVINO, with its `.bin` file: Intel's processors and graphics",
@@ -55,7 +56,7 @@ USES: Mapping[str, Use] = {
         "tensorflow",
         "import tensorflow as tf\n",
         'model = tf.saved_model.load("{file}")',
-        'model.signatures["serving_default"](images=tf.constant(pixels))["probabilities"].numpy()',
+        'model.signatures["serving_default"](images=tf.constant(pixels))["{returned}"].numpy()',
     ),
     "keras": Use(
         "Keras: to train on, or where Keras is at home",
@@ -74,15 +75,18 @@ def readme(contract: Mapping[str, Any]) -> str:
 
     listed: Sequence[Mapping[str, Any]] = contract["models"]
     refit, task = refit_of(contract.get("refit")), of_card(contract)
-    models = [_model(entry["file"], entry["precision"], USES[entry["format"]]) for entry in listed]
+    models = [_model(entry["file"], entry["precision"], USES[entry["format"]], task.returned) for entry in listed]
     environment = Environment(  # Markdown, not HTML
         loader=PackageLoader("automl_cnn.export", ""), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
     return environment.get_template("readme.md.jinja").render(
-        title=plain(str(contract.get("study", "A classifier of images"))),
-        classes=len(contract["classes"]),
+        title=plain(str(contract.get("study", "A classifier of images" if task.probable else "Numbers from images"))),
+        opening=_opening(task),
         one=task.exclusive,
         thresholds=task.stated().get(THRESHOLDS, ()),
+        returned=task.returned,
+        verb="classify" if task.probable else "measure",
+        **_numbers(task),
         channels=int(contract["channels"]),
         models=models,
         deep=_deep(contract),
@@ -96,18 +100,37 @@ def readme(contract: Mapping[str, Any]) -> str:
     )
 
 
+def _opening(task: Task) -> str:
+    count = task.words.count(task.outputs)
+    if not task.probable:
+        return f"Reads {count} from an image: {', '.join(map(plain, task.columns_of_truth()))}"
+    return count if task.exclusive else f"{count}, any number of them for an image"
+
+
+def _numbers(task: Task) -> dict[str, Any]:
+    """What the programs know of numbers: their titles, how wide their intervals are and with which probability, and the digits that are shown."""
+    known = task.stated().get(INTERVALS) or {}
+    halves, digits = known.get("half_widths", ()), task.output().get("digits", ())
+    return {
+        "numbers": not task.probable,
+        "halves": halves,
+        "level": known.get("level"),
+        "constants": ", ".join(f"{{{half!r}, {places}}}" for half, places in zip(halves or (0.0,) * len(digits), digits, strict=True)),
+    }
+
+
 def _deep(contract: Mapping[str, Any]) -> bool:
     """Whether the training images had files of more than 8 bits, at levels of their own."""
     levels = Levels.from_dict(contract.get("levels"))
     return (levels.deep_files, levels.float_files) != (CONVENTION.deep_files, CONVENTION.float_files)
 
 
-def _model(file: str, precision: str, use: Use) -> dict[str, str]:
+def _model(file: str, precision: str, use: Use, returned: str) -> dict[str, str]:
     return {
         "file": file,
         "words": use.words + PRECISION[precision],
         "install": use.install,
         "imports": use.imports,
         "loads": use.loads.replace("{file}", file),
-        "runs": use.runs,
+        "runs": use.runs.replace("{returned}", returned),
     }

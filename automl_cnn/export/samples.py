@@ -36,7 +36,7 @@ def samples(dataset: Dataset | None, size: int, notes: list[str], missing: str =
     Where there are none, `missing` says why, and so does a note.
     """
     if dataset is None:
-        notes.append(f"Proved on made-up images, so its accuracy was not measured. {missing or 'The images of the study are not known here.'}")
+        notes.append(f"Proved on made-up images, so how good it is was not measured. {missing or 'The images of the study are not known here.'}")
         return None
     try:
         stored = pixels(dataset, size)
@@ -55,7 +55,7 @@ def samples(dataset: Dataset | None, size: int, notes: list[str], missing: str =
 def reference_of(original: Any, size: int, channels: int, images: Samples | None, *, task: Task, fit: Fit = "squash") -> Reference:
     """The original network's answers for these images, or for made-up ones if there are none; those of another size are made square by `fit`.
 
-    `task` is the model's, with the thresholds of its labels.
+    `task` is the model's, with the thresholds of its labels or the units of its numbers.
     """
     given = images.pixels if images is not None else _made_up(size, channels)
     tall, wide = size + size // 3 + 3, 2 * size + 1
@@ -63,9 +63,9 @@ def reference_of(original: Any, size: int, channels: int, images: Samples | None
     sized = resize_array(given[:OTHER_SIZE], wide)[:, :tall]
     return Reference(
         images=given,
-        probabilities=_said(original, given),
+        answers=_answers(original, given),
         sized=sized,
-        sized_probabilities=_said(original, resized(sized, size, fit)),
+        sized_answers=_answers(original, resized(sized, size, fit)),
         labels=None if images is None else images.labels,
         validation=None if images is None else images.validation,
         task=task,
@@ -103,5 +103,5 @@ def _made_up(size: int, channels: int) -> np.ndarray:
     return np.concatenate([rough, smooth])
 
 
-def _said(original: Any, images: np.ndarray) -> np.ndarray:
+def _answers(original: Any, images: np.ndarray) -> np.ndarray:
     return np.concatenate([np.asarray(original.predict_on_batch(images[start : start + BATCH])) for start in range(0, len(images), BATCH)])

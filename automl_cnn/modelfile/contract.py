@@ -16,7 +16,7 @@ from automl_cnn.data.fit import Fit
 from automl_cnn.data.levels import Levels
 from automl_cnn.errors import AutomlCnnError, StoreError
 from automl_cnn.quantities import bytes_, shown
-from automl_cnn.tasks import TASKS, Multiclass, TaskName
+from automl_cnn.tasks import TASKS, Multiclass, Regression, TaskName
 
 MOST_PIXELS = 4096  # of a side
 MOST_CLASSES = 100_000
@@ -51,6 +51,15 @@ def _one_each(thresholds: list[float] | None, info: ValidationInfo) -> list[floa
     return thresholds
 
 
+def _targets(targets: list[Stated] | None, info: ValidationInfo) -> list[Stated] | None:
+    if info.data.get("task") != Regression.name:
+        return targets
+    classes = info.data.get("classes")
+    if targets is None or (classes is not None and [target.name for target in targets] != classes):
+        raise ValueError("expected a number for each of the classes, of the same name, with its unit, mean and sd")
+    return targets
+
+
 def _beside(name: str) -> str:
     path = PurePosixPath(name)
     if path.is_absolute() or not path.parts or ".." in path.parts or "\\" in name or "\0" in name or ":" in name:
@@ -75,6 +84,32 @@ class Trained(BaseModel):
     splits: list[Literal["train", "val", "test"]]
 
 
+class Stated(BaseModel):
+    """A number that the model answers: its name, its unit, and the mean and standard deviation of the training images."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: Text
+    unit: Text = ""
+    mean: Number
+    sd: Annotated[Number, Field(gt=0)]
+
+
+class Within(BaseModel):
+    """How wide the prediction intervals are: half the width by number, in its unit, and the share of truths that are to lie within."""
+
+    model_config = ConfigDict(extra="allow")
+
+    level: Annotated[Number, Field(gt=0, lt=1)]
+    half_widths: list[Annotated[Number, Field(ge=0)]]
+
+
+def _one_interval_each(intervals: Within | None, info: ValidationInfo) -> Within | None:
+    if intervals is not None:
+        _one_each(intervals.half_widths, info)
+    return intervals
+
+
 class Card(BaseModel):
     """The card in a model file. One that states no task is of a model that tells classes apart."""
 
@@ -87,6 +122,8 @@ class Card(BaseModel):
     stored: Side | None = None
     temperature: Annotated[Number, Field(gt=0)] | None = None
     thresholds: Annotated[list[Share] | None, AfterValidator(_one_each)] = None
+    targets: Annotated[list[Stated] | None, AfterValidator(_targets), Field(validate_default=True)] = None
+    intervals: Annotated[Within | None, AfterValidator(_one_interval_each)] = None
     levels: dict[str, Any] | None = None
     fit: Fit = "squash"
     study: Text | None = None

@@ -62,11 +62,18 @@ def optimizer_of(configuration: Configuration, registry: Registry) -> Optimizer:
     return optimizer
 
 
-def regularizers_of(configuration: Configuration, registry: Registry) -> tuple[Regularizer, ...]:
-    """The regularizers alone; raises as `plugins_of` does."""
+def regularizers_of(configuration: Configuration, registry: Registry, task: str | None = None) -> tuple[Regularizer, ...]:
+    """The regularizers alone; raises as `plugins_of` does.
+
+    Raises:
+        PluginError: also where one that is on does not suit the `task` of that name.
+    """
     names = sorted(key.removeprefix(SWITCH) for key, value in configuration.items() if key.startswith(SWITCH) and value)
     plugins = [_point("regularizer", name, configuration, registry) for name in names]
-    return tuple(plugin for plugin in plugins if isinstance(plugin, Regularizer))  # all of them: the registry keeps the kinds apart
+    chosen = tuple(plugin for plugin in plugins if isinstance(plugin, Regularizer))  # all of them: the registry keeps the kinds apart
+    if task is not None and (unsuited := next((one for one in chosen if not one.suits(task)), None)):
+        raise PluginError(f"The regularizer '{unsuited.name}' does not suit the task {task}: expected one of {', '.join(unsuited.tasks or ())}. Turn it off.")
+    return chosen
 
 
 def _named(kind: str, configuration: Configuration, registry: Registry) -> Plugin:

@@ -6,6 +6,7 @@ Each chart has a role and a label that describes it, and is next to a table with
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +15,11 @@ from markupsafe import Markup, escape
 
 from automl_cnn.report.numbers import figures, percent, powers, ticks
 
-WIDTH, HEIGHT = 440, 270  # drawn for a phone, scaled up on a desk
+WIDTH, HEIGHT, TALL = 440, 270, 360  # drawn for a phone, scaled up on a desk
+SEPARATE = 150  # points up to which each is a mark of its own, with a tooltip
+LONG = 28  # signs of the upright axis' title, in one line
+FAR = 25  # of more points, those that are
+PARTS, A_PART = 10, 12  # of the points in a line of means, at most, and points in each of them at least
 LEFT, RIGHT, TOP, BOTTOM = 58, 12, 14, 42
 
 
@@ -107,13 +112,15 @@ def _free_above(ys: Sequence[float], low: float, high: float) -> bool:
     return above <= sum(y < low + (high - low) / 3 for y in ys)
 
 
-def scatter(label: str, dots: Sequence[Dot], front: Sequence[tuple[float, float]], x_words: str, y_words: str) -> Markup:
-    """Score against a cost on a logarithmic axis, with the Pareto front as stairs."""
+def scatter(  # noqa: PLR0917  # what is drawn, in reading order
+    label: str, dots: Sequence[Dot], front: Sequence[tuple[float, float]], x_words: str, y_words: str, ceiling: float = 1.0
+) -> Markup:
+    """Scores or errors, up to `ceiling`, against a cost on a logarithmic axis, with the Pareto front as stairs."""
     usable = [dot for dot in dots if dot.x > 0]
     if not usable:
         return Markup("")
     left, right = min(dot.x for dot in usable), max(dot.x for dot in usable)
-    low, high = _spread(min(dot.y for dot in usable), max(dot.high or dot.y for dot in usable), 0.0, 1.0)
+    low, high = _spread(min(dot.y for dot in usable), max(dot.high or dot.y for dot in usable), 0.0, ceiling)
     across, up = _axes(left / 1.3, right * 1.3, low, high, log=True)
     parts = [_frame(across, up, x_words, y_words)]
     if front:
@@ -129,6 +136,82 @@ def scatter(label: str, dots: Sequence[Dot], front: Sequence[tuple[float, float]
             parts.append(Markup('<line class="whisker {}" x1="{}" x2="{}" y1="{}" y2="{}"/>').format(dot.look, x, x, *span))
         parts.append(_dot(x, y, 6 if "winner" in dot.look else 4, dot.tip, f"dot {dot.look}"))
     return _svg(label, parts)
+
+
+def agreement(label: str, pairs: Sequence[tuple[float, float]], words: tuple[str, str], half: float | None, digits: int) -> Markup:
+    """Answers (up) against truths (across), `pairs` of (truth, answer): on the diagonal, both are equal; within `half` of it lies the prediction interval."""
+    if not pairs:
+        return Markup("")
+    values = [value for pair in pairs for value in pair]
+    low, high = _spread(min(values), max(values), -math.inf, math.inf)
+    across, up = _axes(low, high, low, high, height=TALL)
+    parts = [_frame(across, up, *words)]
+    if half is not None:
+        room = min(half, high - low)
+        corners = ((low, low), (low, low + room), (high - room, high), (high, high), (high, high - room), (low + room, low))
+        parts.append(Markup('<polygon class="band" points="{}"/>').format(" ".join(f"{across.at(x)},{up.at(y)}" for x, y in corners)))
+    parts.append(Markup('<line class="diagonal" x1="{}" y1="{}" x2="{}" y2="{}"/>').format(across.at(low), up.at(low), across.at(high), up.at(high)))
+    parts += _cloud([(across.at(truth), up.at(answer)) for truth, answer in pairs], _tips(pairs, digits), [answer - truth for truth, answer in pairs])
+    return _svg(label, parts, TALL)
+
+
+def errors(label: str, pairs: Sequence[tuple[float, float]], words: tuple[str, str], half: float | None, digits: int) -> Markup:
+    """Errors, answer less truth (up), against truths (across), with the prediction interval and the mean error of neighbors as a line."""
+    if not pairs:
+        return Markup("")
+    off = [answer - truth for truth, answer in pairs]
+    left, right = _spread(min(truth for truth, _ in pairs), max(truth for truth, _ in pairs), -math.inf, math.inf)
+    most = 1.08 * max(*map(abs, off), half or 0.0) or 1.0
+    across, up = _axes(left, right, -most, most, height=TALL)
+    parts = [_frame(across, up, *words)]
+    if half is not None:
+        top, bottom = up.at(half), up.at(-half)
+        parts.append(Markup('<rect class="band" x="{}" y="{}" width="{}" height="{}"/>').format(LEFT, top, WIDTH - RIGHT - LEFT, round(bottom - top, 1)))
+    parts.append(Markup('<line class="diagonal" x1="{}" x2="{}" y1="{}" y2="{}"/>').format(LEFT, WIDTH - RIGHT, up.at(0.0), up.at(0.0)))
+    parts += _cloud([(across.at(truth), up.at(error)) for (truth, _), error in zip(pairs, off, strict=True)], _tips(pairs, digits), off)
+    if len(means := _means([(truth, error) for (truth, _), error in zip(pairs, off, strict=True)])) > 1:
+        parts.append(Markup('<polyline class="line means" points="{}"/>').format(" ".join(f"{across.at(x)},{up.at(y)}" for x, y in means)))
+    return _svg(label, parts, TALL)
+
+
+def histogram(label: str, counts: Sequence[int], low: float, high: float, x_words: str) -> Markup:
+    """How many images lie in each of equal parts between two numbers."""
+    if not counts or not high > low:
+        return Markup("")
+    across, up = _axes(low, high, 0.0, 1.05 * max(*counts, 1))
+    width = (high - low) / len(counts)
+    parts = [_frame(across, up, x_words, "images")]
+    for number, count in enumerate(counts):
+        start, end, top = across.at(low + number * width), across.at(low + (number + 1) * width), up.at(count)
+        tip = f"{low + number * width:.4g} to {low + (number + 1) * width:.4g}: {count:,}"
+        parts.append(
+            Markup('<rect class="bar" x="{}" y="{}" width="{}" height="{}" data-tip="{}"/>').format(
+                start, top, round(max(0.5, end - start - 1), 1), round(up.start - top, 1), tip
+            )
+        )
+    return _svg(label, parts)
+
+
+def _tips(pairs: Sequence[tuple[float, float]], digits: int) -> list[str]:
+    return [f"truth {truth:,.{digits}f}, answer {answer:,.{digits}f}, off by {answer - truth:+,.{digits}f}" for truth, answer in pairs]
+
+
+def _cloud(places: Sequence[tuple[float, float]], tips: Sequence[str], off: Sequence[float]) -> list[Markup]:
+    """Points: each a mark with a tooltip where they are few; else all in one path, and marks for those that are the farthest `off`."""
+    if len(places) <= SEPARATE:
+        return [_dot(x, y, 3.5, tip, "dot point") for (x, y), tip in zip(places, tips, strict=True)]
+    farthest = sorted(range(len(places)), key=lambda number: -abs(off[number]))[:FAR]
+    path = " ".join(f"M{x} {y}h0" for x, y in places)
+    return [Markup('<path class="cloud" d="{}"/>').format(path), *(_dot(*places[number], 3.5, tips[number], "dot point") for number in sorted(farthest))]
+
+
+def _means(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The means of parts with about equal numbers of points, from left to right."""
+    ordered = sorted(points)
+    parts = max(1, min(PARTS, len(ordered) // A_PART))
+    cuts = [round(number * len(ordered) / parts) for number in range(parts + 1)]
+    groups = [ordered[start:end] for start, end in itertools.pairwise(cuts) if end > start]
+    return [(sum(x for x, _ in group) / len(group), sum(y for _, y in group) / len(group)) for group in groups]
 
 
 def bars(label: str, values: Sequence[tuple[str, float]]) -> Markup:
@@ -192,23 +275,35 @@ def _spread(low: float, high: float, floor: float, ceiling: float) -> tuple[floa
     return max(floor, low - room), min(ceiling, high + room) if high <= ceiling else high
 
 
-def _axes(left: float, right: float, low: float, high: float, *, log: bool = False) -> tuple[_Axis, _Axis]:
-    return _Axis(left, right, LEFT, WIDTH - RIGHT, log), _Axis(low, high if high > low else low + 1, HEIGHT - BOTTOM, TOP)
+def _axes(left: float, right: float, low: float, high: float, *, log: bool = False, height: float = HEIGHT) -> tuple[_Axis, _Axis]:
+    return _Axis(left, right, LEFT, WIDTH - RIGHT, log), _Axis(low, high if high > low else low + 1, height - BOTTOM, TOP)
 
 
 def _frame(across: _Axis, up: _Axis, x_words: str, y_words: str) -> Markup:
-    parts = []
+    parts, bottom = [], round(up.start)
     for value in ticks(up.low, up.high):
         y = up.at(value)
         parts.append(Markup('<line class="rule" x1="{}" x2="{}" y1="{}" y2="{}"/>').format(LEFT, WIDTH - RIGHT, y, y))
         parts.append(Markup('<text class="tick" x="{}" y="{}" text-anchor="end">{}</text>').format(LEFT - 6, y + 4, figures(value)))
     for value in powers(across.low, across.high) if across.log else ticks(across.low, across.high, 6, whole=x_words == "epoch"):
-        parts.append(Markup('<text class="tick" x="{}" y="{}" text-anchor="middle">{}</text>').format(across.at(value), HEIGHT - BOTTOM + 16, figures(value)))
-    parts.append(Markup('<line class="axis" x1="{}" x2="{}" y1="{}" y2="{}"/>').format(LEFT, WIDTH - RIGHT, HEIGHT - BOTTOM, HEIGHT - BOTTOM))
-    parts.append(Markup('<text x="{}" y="{}" text-anchor="middle">{}</text>').format((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6, x_words))
-    middle = (TOP + HEIGHT - BOTTOM) / 2
-    parts.append(Markup('<text x="12" y="{}" text-anchor="middle" transform="rotate(-90 12 {})">{}</text>').format(middle, middle, y_words))
+        parts.append(Markup('<text class="tick" x="{}" y="{}" text-anchor="middle">{}</text>').format(across.at(value), bottom + 16, figures(value)))
+    parts.append(Markup('<line class="axis" x1="{}" x2="{}" y1="{}" y2="{}"/>').format(LEFT, WIDTH - RIGHT, bottom, bottom))
+    parts.append(Markup('<text x="{}" y="{}" text-anchor="middle">{}</text>').format((LEFT + WIDTH - RIGHT) / 2, bottom + BOTTOM - 6, x_words))
+    middle = (TOP + bottom) / 2
+    lines = _broken(y_words)
+    for number, words in enumerate(lines):
+        x = 12 if len(lines) == 1 else 9 + 13 * number
+        parts.append(Markup('<text x="{}" y="{}" text-anchor="middle" transform="rotate(-90 {} {})">{}</text>').format(x, middle, x, middle, words))
     return Markup("").join(parts)
+
+
+def _broken(words: str) -> tuple[str, ...]:
+    """The title of the upright axis in one line, or, where it is long, in two of about the same length."""
+    if len(words) <= LONG:
+        return (words,)
+    cuts = [place for place, sign in enumerate(words) if sign == " "]
+    cut = min(cuts, key=lambda place: abs(place - len(words) / 2), default=0)
+    return (words[:cut], words[cut + 1 :]) if cut else (words,)
 
 
 def _gap(lines: Sequence[Line], gap: tuple[str, str, float], across: _Axis, up: _Axis) -> Markup:

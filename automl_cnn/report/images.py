@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
-from automl_cnn.dataset_summary import images_in, labels_each, task_of, words_of
+from automl_cnn.dataset_summary import images_in, labels_each, ranges_in_words, ranges_of, targets_of, task_of, words_of
 from automl_cnn.evidence import Matrix, Mistake
 from automl_cnn.facts import Facts
 from automl_cnn.metrics import wilson
 from automl_cnn.report import charts
 from automl_cnn.report.numbers import percent
-from automl_cnn.report.parts import NOTHING, Believable, Confusion, Images, Wrong
+from automl_cnn.report.parts import NOTHING, Believable, Confusion, Images, Range, Wrong
 from automl_cnn.report.problems import look
-from automl_cnn.tasks import Tally
+from automl_cnn.tasks import Tally, Target
 
 TABLE = 15  # classes up to which a confusion matrix is a table
 LISTED = 40  # classes up to which all are listed
@@ -104,8 +105,24 @@ def mistakes(facts: Facts) -> tuple[Wrong, ...]:
     """The worst mistakes, with the names of the classes."""
     if facts.evidence is None:
         return ()
+    task = task_of(facts.data)
+    if not task.probable:
+        targets = targets_of(facts.data)
+        return tuple(_off(one, targets) for one in facts.evidence.mistakes if len(one.wanted) == len(one.given) == len(targets))
     classes = names_of(facts, len(facts.evidence.confusion))
     return tuple(_wrong(one, classes) for one in facts.evidence.mistakes)
+
+
+def _off(one: Mistake, targets: Sequence[Target]) -> Wrong:
+    """An image with its numbers and those that were answered; the error is that of the number that is the farthest off."""
+    named = len(targets) > 1
+    truth, answer = (
+        ", ".join(f"{f'{target.name} ' if named else ''}{target.shown(value)}" for target, value in zip(targets, values, strict=True))
+        for values in (one.wanted, one.given)
+    )
+    target, off = targets[one.said], one.given[one.said] - one.wanted[one.said]
+    error = f"{f'{target.name} is too' if named else 'too'} {'high' if off > 0 else 'low'} by {target.shown(abs(off))}"
+    return Wrong(one.path, truth, target.name, "", "", one.picture, one.heat, has=truth, answered=answer, error=error)
 
 
 def _wrong(one: Mistake, names: Sequence[str]) -> Wrong:
@@ -116,6 +133,14 @@ def _wrong(one: Mistake, names: Sequence[str]) -> Wrong:
     missed = one.said in one.truths
     error = f"{names[one.said]} is missing, at {percent(1 - one.confidence)}" if missed else f"{names[one.said]} is wrong, at {percent(one.confidence)}"
     return replace(wrong, has=has, answered=answered, error=error)
+
+
+def _ranges(data: Mapping[str, Any]) -> tuple[Range, ...]:
+    """Where the numbers of the training images lie."""
+    return tuple(
+        Range(line, charts.histogram(f"Histogram of {line}", known.get("counts") or (), known["low"], known["high"], target.title))
+        for (target, known), line in zip(ranges_of(data), ranges_in_words(data), strict=True)
+    )[:LISTED]
 
 
 def names_of(facts: Facts, count: int) -> tuple[str, ...]:
@@ -150,7 +175,8 @@ def images(facts: Facts) -> Images:
                 ),
             )
         )
-        entries.append(("imbalance", words.imbalance.format(times=f"{max(training) / max(1, min(training)):.1f}")))
+        if words.imbalance:
+            entries.append(("imbalance", words.imbalance.format(times=f"{max(training) / max(1, min(training)):.1f}")))
     if data.get("native"):
         entries.append(("size", f"{data['native']} px is the shorter side of half of them, or less"))
     if "channels" in data:
@@ -161,10 +187,12 @@ def images(facts: Facts) -> Images:
     entries.append(("unreadable", f"{unreadable:,} left out"))
     if data.get("fingerprint"):
         entries.append(("fingerprint", str(data["fingerprint"])))
+    ranges = _ranges(data)
     return Images(
         facts=tuple(entries),
-        counts=tuple(counts[:LISTED]),
-        more=max(0, len(counts) - LISTED),
+        counts=() if ranges or not task_of(data).probable else tuple(counts[:LISTED]),
+        ranges=ranges,
+        more=max(0, len(counts) - LISTED) if task_of(data).probable else 0,
         skipped=facts.skipped[:SKIPPED],
         more_skipped=max(0, len(facts.skipped) - SKIPPED),
         notes=facts.notes,

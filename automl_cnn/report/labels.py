@@ -17,8 +17,11 @@ SHOWN = 30  # labels that are shown at once; the others behind a fold
 
 def per_label(facts: Facts) -> PerLabel | None:
     """Each label in figures, the lowest F1 first; None of classes, or where nothing was counted."""
+    task = task_of(facts.data)
+    if task.exclusive or not task.probable:
+        return None
     tallies, split = _tallies(facts)
-    if not tallies or task_of(facts.data).exclusive:
+    if not tallies:
         return None
     calibration = calibration_of((facts.result or {}).get("calibration"))
     thresholds = calibration.thresholds if calibration is not None else ()

@@ -42,6 +42,7 @@ class Row:
     severity: str = ""
     reason: str = ""
     winner: bool = False
+    worker: str = ""  # that trained it, where there were several
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,30 @@ class PerLabel:
 
 
 @dataclass(frozen=True)
+class Scattered:
+    """How one number was answered: truths, answers and errors in charts, and a sentence about them; `band` says whether they show an interval."""
+
+    title: str
+    sentence: str
+    agreement: Markup
+    errors: Markup
+    band: bool
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Where images have numbers: each of them in figures on the images of a `split`, and in charts on those of another (`drawn`), maybe the same."""
+
+    split: str
+    heading: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    drawn: str
+    each: tuple[Scattered, ...]
+    more: tuple[Scattered, ...] = ()
+
+
+@dataclass(frozen=True)
 class Believable:
     """How far the confidence can be believed."""
 
@@ -124,7 +149,8 @@ class Believable:
 
 @dataclass(frozen=True)
 class Wrong:
-    """A mistake to look at; pictures are base64 of JPEG files. Of several labels, `has` and `answered` are all of them, and `error` says what is wrong."""
+    """A mistake to look at; pictures are base64 of JPEG files. Of several labels or numbers, `has` and `answered` are all of them, and `error` says what is
+    wrong."""
 
     path: str
     truth: str
@@ -136,6 +162,14 @@ class Wrong:
     has: str = ""
     answered: str = ""
     error: str = ""
+
+
+@dataclass(frozen=True)
+class Range:
+    """Where a number lies: a line, and a histogram of the training images."""
+
+    line: str
+    chart: Markup
 
 
 @dataclass(frozen=True)
@@ -186,6 +220,7 @@ class Images:
     look: Look | None = None
     one: str = "class"
     many: str = "classes"
+    ranges: tuple[Range, ...] = ()  # of numbers, in place of `counts`
 
 
 @dataclass(frozen=True)
@@ -233,3 +268,9 @@ class Page:
     labels: PerLabel | None = None
     cost_title: str = "Accuracy and cost"
     scoring: str = ""  # what the scores of the leaderboard are, and what the order is by
+    numbers: Numbers | None = None
+    shown: str = "score"  # what effects and families are in
+    spoke: str = "what spoke for the answer given"  # of the heat maps
+    worst: str = "worst mistakes"
+    share: str = "accuracy"  # what stands for accuracy in the evidence of findings
+    changed: str = "what that changed"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from automl_cnn.dataset_summary import images_in, words_of
+from automl_cnn.dataset_summary import images_in, task_of, words_of
 from automl_cnn.evidence import Mistake
 from automl_cnn.facts import Facts
-from automl_cnn.problems import ORDER, Case, Checked, Problem, in_order, many, verb
+from automl_cnn.problems import ORDER, Case, Checked, Problem, contradicted, in_order, many, verb
 from automl_cnn.report.numbers import percent
 from automl_cnn.report.parts import Look, Sample, Trouble
 
@@ -82,10 +82,11 @@ def _named(case: Case, between: str) -> str:
 
 def _suspect(facts: Facts, count: int) -> Problem:
     images = images_in(facts.data, "val")
+    why = "another class fits better" if task_of(facts.data).exclusive else f"it contradicts {verb(count, 'it', 'them')}"
     return Problem(
         "label",
         "warning",
-        f"The winner doubts {many(count, 'label')} of the {many(images, 'validation image')}, which it did not learn from: another class fits better. "
+        f"The winner doubts {many(count, 'label')} of the {many(images, 'validation image')}, which it did not learn from: {why}. "
         f"{'It may be a hard image and no mistake' if count == 1 else 'Some are hard images and not mistakes'}.",
         f"It uses {verb(count, 'it as it is', 'them as they are')} labeled.",
         "Look at the images. `automl-cnn check --fix FILE` lists suspects among all images, to edit; `automl-cnn search --labels FILE` applies the list.",
@@ -99,16 +100,19 @@ def _doubts(facts: Facts, problem: Problem, doubted: tuple[Mistake, ...]) -> Tro
     def name(number: int) -> str:
         return names[number] if number < len(names) else str(number)
 
+    def detail(one: Mistake) -> str:
+        if exclusive:
+            return f"labeled '{name(one.truth)}', looks like '{name(one.said)}' ({percent(one.confidence, 0)})"
+        return contradicted([name(number) for number in one.truths], [(name(one.said), one.confidence)])
+
+    exclusive = task_of(facts.data).exclusive
     shown = {mistake.path for mistake in facts.evidence.mistakes} if facts.evidence else set()
     others = [one for one in doubted if one.path not in shown]
     pictured = [one for one in others if one.picture]
     rest = len(others) - len(pictured)
     return _shown(
         problem,
-        pictured=tuple(
-            Sample(one.path, f"labeled '{name(one.truth)}', looks like '{name(one.said)}' ({percent(one.confidence, 0)})", ((one.path, one.picture),))
-            for one in pictured
-        ),
+        pictured=tuple(Sample(one.path, detail(one), ((one.path, one.picture),)) for one in pictured),
         rest=f"and {rest:,} more" if rest else "",
         above=_above(len(doubted) - len(others), len(doubted)),
     )

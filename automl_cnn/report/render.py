@@ -6,6 +6,7 @@ from importlib import resources
 
 from markupsafe import Markup
 
+from automl_cnn.dataset_summary import words_of
 from automl_cnn.diagnosis import title
 from automl_cnn.facts import Facts
 from automl_cnn.report.view import view
@@ -16,7 +17,8 @@ def page(facts: Facts) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(loader=PackageLoader("automl_cnn.report", ""), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["title_of"] = title
+    words = words_of(facts.data)
+    environment.filters["title_of"] = lambda kind: title(kind, words)
     return environment.get_template("page.html").render(page=view(facts), style=_part("style.css"), script=_part("script.js"))
 
 

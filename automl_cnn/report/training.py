@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from automl_cnn.dataset_summary import words_of
 from automl_cnn.diagnosis import title
 from automl_cnn.facts import Effect, Facts
+from automl_cnn.measure import change, changes, column, noun, read, spelled
 from automl_cnn.quantities import compact
 from automl_cnn.records import Epoch, Trial
 from automl_cnn.report import charts
@@ -30,13 +31,13 @@ def curves(trial: Trial, facts: Facts, *, large: bool) -> Curves:
         return Curves(heading, (), findings, read if trial.epochs else "It has no epochs.")
     if trial.best_epoch is not None:
         marks.append(charts.Mark(offset + trial.best_epoch, "best" if large else "", "best"))
-    marks += [charts.Mark(offset + finding.epoch, title(finding.kind), "found") for finding in findings if finding.epoch is not None]
+    marks += [charts.Mark(offset + finding.epoch, title(finding.kind, words_of(facts.data)), "found") for finding in findings if finding.epoch is not None]
     onset = next((offset + finding.epoch for finding in findings if finding.kind.startswith("overfit") and finding.epoch is not None), None)
     drawn = []
-    share = words_of(facts.data).share_right
+    share, loss = words_of(facts.data).share_right, words_of(facts.data).loss
     for words, fields in {
         share: ("clean_accuracy", "accuracy", "val_accuracy"),
-        **({"loss": ("clean_loss", "loss", "val_loss")} if large else {}),
+        **({loss: ("clean_loss", "loss", "val_loss")} if large else {}),
     }.items():
         lines = _lines(points, fields, large=large)
         name = f"{words[0].upper()}{words[1:]}"
@@ -95,8 +96,9 @@ def next_best(trials: Sequence[Trial], best: Trial | None) -> list[Trial]:
 
 
 def costs(facts: Facts, best: Trial | None) -> tuple[Cost, ...]:
-    """The score against mult-adds, parameters and seconds, with the Pareto front of each."""
-    entries = []
+    """The score, or the error, against mult-adds, parameters and seconds, with the Pareto front of each."""
+    entries, metric = [], facts.metric
+    name = column(metric)
     for field_name, words in (("mult_adds", "mult-adds for one image"), ("params", "parameters"), ("seconds", "seconds of training")):
         usable = [trial for trial in facts.trials if trial.scored and getattr(trial, field_name)]
         best_ones = front(usable, field_name)
@@ -104,16 +106,16 @@ def costs(facts: Facts, best: Trial | None) -> tuple[Cost, ...]:
         dots = [
             charts.Dot(
                 float(getattr(trial, field_name)),
-                trial.score or 0.0,
-                f"trial {trial.number}, {network(trial)}: {trial.score or 0:.3f} at {compact(getattr(trial, field_name))} {words}",
+                read(metric, trial.score or 0.0),
+                f"trial {trial.number}, {network(trial)}: {spelled(metric, trial.score or 0.0)} at {compact(getattr(trial, field_name))} {words}",
                 "winner" if best is not None and trial.number == best.number else "on" if trial.number in numbers else "off",
-                *(trial.interval or (None, None)),
+                *(sorted(read(metric, end) for end in trial.interval) if trial.interval else (None, None)),
             )
             for trial in usable
         ]
-        label = f"{facts.metric.replace('_', ' ').capitalize()} against {words} of {len(usable)} trials; {len(best_ones)} on the Pareto front"
-        stairs = [(float(getattr(trial, field_name)), trial.score or 0.0) for trial in best_ones]
-        if chart := charts.scatter(label, dots, stairs, words, facts.metric.replace("_", " ")):
+        label = f"{name[0].upper()}{name[1:]} against {words} of {len(usable)} trials; {len(best_ones)} on the Pareto front"
+        stairs = [(float(getattr(trial, field_name)), read(metric, trial.score or 0.0)) for trial in best_ones]
+        if chart := charts.scatter(label, dots, stairs, words, name, 1.0 if noun(metric) == "score" else math.inf):
             entries.append(Cost(words, chart))
     return tuple(entries)
 
@@ -127,14 +129,15 @@ def front(trials: Sequence[Trial], cost: str) -> list[Trial]:
     return frontier
 
 
-def effect(effect: Effect) -> tuple[str, int, str, str]:
+def effect(effect: Effect, metric: str = "") -> tuple[str, int, str, str]:
     """An effect in words: action, how often tried, mean, interval."""
-    span = "not known from one" if effect.interval is None else f"{effect.interval[0]:+.3f} to {effect.interval[1]:+.3f}"
-    return effect.action, effect.tried, f"{effect.mean:+.3f}", span
+    span = "not known from one" if effect.interval is None else changes(metric, *effect.interval)
+    return effect.action, effect.tried, change(metric, effect.mean), span
 
 
-def differences(trials: Sequence[Trial]) -> tuple[Difference, ...]:
-    """For every switch, how much higher trials with it scored than those without, the largest first; promoted trials are left out."""
+def differences(trials: Sequence[Trial], metric: str = "") -> tuple[Difference, ...]:
+    """For every switch, how much higher trials with it scored than those without (or how their errors differ), the largest first; promoted trials are left
+    out."""
     fair = [trial for trial in trials if trial.scored and trial.continue_from is None and trial.score is not None]
     names = dict.fromkeys(name for trial in fair for name, given in trial.configuration.items() if isinstance(given, bool))
     rows: list[tuple[float, Difference]] = []
@@ -144,7 +147,8 @@ def differences(trials: Sequence[Trial]) -> tuple[Difference, ...]:
             continue
         mean, half = _welch(*sides)
         sure = abs(mean) > half
-        row = Difference(_switch(name), f"{len(sides[0])} with, {len(sides[1])} without", f"{mean:+.3f}", f"{mean - half:+.3f} to {mean + half:+.3f}", sure)
+        tried = f"{len(sides[0])} with, {len(sides[1])} without"
+        row = Difference(_switch(name), tried, change(metric, mean), changes(metric, mean - half, mean + half), sure)
         rows.append((mean, row))
     return tuple(row for _, row in sorted(rows, key=lambda entry: (not entry[1].sure, -abs(entry[0]))))
 
@@ -170,11 +174,11 @@ def _switch(name: str) -> str:
     return name.removeprefix("regularizer.").replace("_", " ")
 
 
-def families(trials: Sequence[Trial]) -> tuple[tuple[str, int, str, str], ...]:
-    """(architecture, trials, best score, median) of every architecture that was trained, the best first."""
+def families(trials: Sequence[Trial], metric: str = "") -> tuple[tuple[str, int, str, str], ...]:
+    """(architecture, trials, best score or error, median) of every architecture that was trained, the best first."""
     scores: dict[str, list[float]] = {}
     for trial in trials:
         if trial.scored and trial.score is not None and "architecture" in trial.configuration:
             scores.setdefault(trial.architecture, []).append(trial.score)
     ordered = sorted(scores.items(), key=lambda item: -max(item[1]))
-    return tuple((name, len(own), f"{max(own):.3f}", f"{statistics.median(own):.3f}") for name, own in ordered)
+    return tuple((name, len(own), spelled(metric, max(own), unit=False), spelled(metric, statistics.median(own), unit=False)) for name, own in ordered)

@@ -11,12 +11,15 @@ from automl_cnn.dataset_summary import images_in, words_of
 from automl_cnn.diagnosis import title
 from automl_cnn.errors import StoreError
 from automl_cnn.facts import Facts
-from automl_cnn.judged import EVERY, HELD_OUT, is_crossed, kind, looked_at, over, scored_splits
+from automl_cnn.judged import EVERY, HELD_OUT, is_crossed, kind, looked_at, metric_name, over, scored_splits
+from automl_cnn.measure import amount, better, column, named, noun, spelled, worse
+from automl_cnn.measure import span as interval_of
 from automl_cnn.places import sqlite_url
 from automl_cnn.quantities import clock, compact
 from automl_cnn.ranking import ranked
 from automl_cnn.records import State, Trial
 from automl_cnn.report import charts
+from automl_cnn.report.by_number import number_tiles, numbers, score_tile
 from automl_cnn.report.images import believable, confusion, images, mistakes
 from automl_cnn.report.importances import importances
 from automl_cnn.report.labels import per_label
@@ -25,6 +28,7 @@ from automl_cnn.report.parts import Command, Page, Pairs, Row, Tile
 from automl_cnn.report.training import costs, curves, differences, effect, families, front, next_best
 from automl_cnn.space import Scalar
 from automl_cnn.store import MLFLOW_DB
+from automl_cnn.workers import Workers
 
 BOARD = 25  # trials shown at once; the others behind a fold
 STATES = {State.COMPLETE: "done", State.STOPPED: "stopped", State.PRUNED: "pruned", State.FAILED: "failed", State.RUNNING: "running"}
@@ -58,12 +62,12 @@ def view(facts: Facts) -> Page:
         important=charts.bars("How important each parameter was, as shares of one", shares),
         important_rows=shares,
         important_note=shares_note,
-        effects=tuple(map(effect, facts.effects)),
-        differences=differences(facts.trials),
-        families=families(facts.trials),
+        effects=tuple(effect(one, facts.metric) for one in facts.effects),
+        differences=differences(facts.trials, facts.metric),
+        families=families(facts.trials, facts.metric),
         confusion=confusion(facts),
         labels=per_label(facts),
-        cost_title=words_of(facts.data).cost_title,
+        cost_title=words_of(facts.data).cost_title if noun(facts.metric) == "score" else "Error and cost",
         believable=believable(facts),
         mistakes=mistakes(facts),
         evidence_note=" ".join(filter(None, (facts.without_evidence if facts.evidence is None else "", facts.evidence.note if facts.evidence else ""))),
@@ -73,7 +77,13 @@ def view(facts: Facts) -> Page:
         commands=_commands(facts, best),
         versions=tuple(facts.versions.items()),
         written=facts.written,
-        metric=facts.metric.replace("_", " "),
+        metric=column(facts.metric),
+        numbers=numbers(facts),
+        shown=column(facts.metric) if noun(facts.metric) == "error" else "score",
+        spoke=words_of(facts.data).spoke,
+        worst=words_of(facts.data).worst,
+        share=words_of(facts.data).share_right,
+        changed=_changed(facts.metric),
         beside=_beside(facts),
         scoring=_scoring(facts),
     )
@@ -102,16 +112,21 @@ def _verdict(facts: Facts) -> str:
     tested = int((facts.result or {}).get("tested") or 1)
     unseen = "test images, which it had never seen" if tested == 1 else f"test images, {looked_at(tested)}"
     split = ("test images" if facts.copied else unseen) if where == "test" else chosen
-    interval = f" (95 % interval {percent(span[0])} to {percent(span[1])})" if span else ""
-    if facts.metric == "accuracy":
-        reached = f"answered {percent(score)} of {images}{split}, right{interval}"
-    else:
-        reached = (
-            f"reached a {facts.metric.replace('_', ' ')} of {score:.3f}{f' (95 % interval {span[0]:.3f} to {span[1]:.3f})' if span else ''} on {images}{split}"
-        )
     baseline = (facts.result or {}).get("baseline")
-    always = "" if baseline is None else f"; {words_of(facts.data).same} would give {percent(baseline) if facts.metric == 'accuracy' else f'{baseline:.3f}'}"
-    return " ".join((f"{subject} {reached}{always}.", *facts.caveats))
+    if facts.metric == "accuracy":
+        interval = f" (95 % interval {percent(span[0])} to {percent(span[1])})" if span else ""
+        reached = f"answered {percent(score)} of {images}{split}, right{interval}"
+        always = "" if baseline is None else percent(baseline)
+    else:
+        interval = f" (95 % interval {' to '.join(interval_of(facts.metric, span))})" if span else ""
+        reached = f"reached {named(facts.metric)} of {spelled(facts.metric, score)}{interval} on {images}{split}"
+        always = "" if baseline is None else spelled(facts.metric, baseline)
+    return " ".join((f"{subject} {reached}{f'; {words_of(facts.data).same} would give {always}' if always else ''}.", *facts.caveats))
+
+
+def _changed(metric: str) -> str:
+    """What effects say."""
+    return "what that changed" if noun(metric) == "score" else f"how that changed the {column(metric)}: {better(metric)} is better"
 
 
 def _headline(facts: Facts, best: Trial) -> tuple[float, tuple[float, float] | None, str]:
@@ -140,21 +155,22 @@ def _scoring(facts: Facts) -> str:
     """What the scores on the leaderboard are, and what its order is by."""
     scored = [trial for trial in facts.trials if trial.score is not None]
     crossed = [trial for trial in scored if trial.folds]
-    strict = ""
+    strict, metric = "", facts.metric
+    figures = f"{noun(metric).capitalize()}s"
     if not crossed:
-        scores = "Scores are those of the validation images."
+        scores = f"{figures} are those of the validation images."
     elif len(crossed) == len(scored):
-        scores = f"Scores are cross-validated over the {EVERY}."
+        scores = f"{figures} are cross-validated over the {EVERY}."
     else:
         scores = (
-            f"A {crossed[0].judged} score is cross-validated over the {EVERY}; the others are those of the {HELD_OUT}. "
-            f"Scores of different kinds are compared on the {HELD_OUT}, corrected for how lucky the cross-validated trial was on them."
+            f"A {crossed[0].judged} {noun(metric)} is cross-validated over the {EVERY}; the others are those of the {HELD_OUT}. "
+            f"{figures} of different kinds are compared on the {HELD_OUT}, corrected for how lucky the cross-validated trial was on them."
         )
         strict = " A trained network must be ahead of a cross-validated one by two."
     return (
-        f"{scores} The winner comes first. Another trial replaces it only if its score is higher by more than one standard error, or not lower with fewer "
-        f"mult-adds, or higher after training the winner longer.{strict} The other trials follow by score, equal ones by mult-adds. Pruned and failed trials "
-        "do not compete."
+        f"{scores} The winner comes first. Another trial replaces it only if its {noun(metric)} is {better(metric)} by more than one standard error, or not "
+        f"{worse(metric)} with fewer mult-adds, or {better(metric)} after training the winner longer.{strict} The other trials follow by {noun(metric)}, equal "
+        "ones by mult-adds. Pruned and failed trials do not compete."
     )
 
 
@@ -163,36 +179,36 @@ def _tiles(facts: Facts) -> tuple[Tile, ...]:
     if best is None or best.score is None:
         return (Tile("trials", str(len(facts.trials)), "none of them trained"), Tile("time", clock(facts.seconds)))
     score, span, where = _headline(facts, best)
-    tiles = [
-        Tile(
-            f"{facts.metric.replace('_', ' ')}, {'test' if where == 'test' else kind(best.folds)}",
-            f"{score:.3f}",
-            f"{span[0]:.3f} to {span[1]:.3f}" if span else "",
-        )
-    ]
+    metric, name = facts.metric, metric_name(facts.metric)
+    tiles = [score_tile(metric, f"{name}, {'test' if where == 'test' else kind(best.folds)}", score, _ends(metric, span))]
     if where == "test":
-        tiles.append(
-            Tile(
-                f"{facts.metric.replace('_', ' ')}, {kind(best.folds)}",
-                f"{best.score:.3f}",
-                f"{best.interval[0]:.3f} to {best.interval[1]:.3f}" if best.interval else "",
-            )
-        )
+        tiles.append(score_tile(metric, f"{name}, {kind(best.folds)}", best.score, _ends(metric, best.interval)))
     every = facts.cross_validation
     if every is not None and every.score is not None and every.interval is not None:
-        spread = f"{every.interval[0]:.3f} to {every.interval[1]:.3f}; folds ± {every.spread:.3f}"
-        tiles.append(Tile(f"{facts.metric.replace('_', ' ')}, {len(every.scores)} folds over every image", f"{every.score:.3f}", spread))
+        spread = f"{_ends(metric, every.interval)}; folds ± {amount(metric, every.spread, unit=False)}"
+        tiles.append(score_tile(metric, f"{name}, {len(every.scores)} folds over every image", every.score, spread))
+    tiles += number_tiles(facts)
     tiles += [Tile("parameters", compact(best.params)), Tile("mult-adds", compact(best.mult_adds), "for one image")]
     failed = sum(trial.state is State.FAILED for trial in facts.trials)
     tiles += [Tile("trials", str(len(facts.trials)), f"{failed} failed" if failed else "none failed"), Tile("time", clock(facts.seconds))]
+    workers = Workers.of((facts.result or {}).get("workers"))
+    if workers is not None and workers.count > 1:
+        tiles.append(Tile("workers", str(workers.count), f"{workers.at_once:.2f} trials at a time, idle {workers.unused:.0%} of the time"))
     return tuple(tiles)
 
 
+def _ends(metric: str, interval: tuple[float, float] | None) -> str:
+    """The ends of an interval; nothing where there is none."""
+    return "" if interval is None else " to ".join(interval_of(metric, interval))
+
+
 def _board(facts: Facts, best: Trial | None) -> tuple[Row, ...]:
-    return tuple(_row(trial, str(rank) if trial.scored else "–", facts, best) for rank, trial in enumerate(ranked(facts.trials, best), 1))
+    several = len({(trial.node, trial.worker) for trial in facts.trials if trial.worker is not None}) > 1
+    ordered = enumerate(ranked(facts.trials, best), 1)
+    return tuple(_row(trial, str(rank) if trial.scored else "–", facts, best, several=several) for rank, trial in ordered)
 
 
-def _row(trial: Trial, rank: str, facts: Facts, best: Trial | None) -> Row:
+def _row(trial: Trial, rank: str, facts: Facts, best: Trial | None, *, several: bool) -> Row:
     findings = facts.findings.get(trial.number, ())
     return Row(
         rank=rank,
@@ -202,16 +218,22 @@ def _row(trial: Trial, rank: str, facts: Facts, best: Trial | None) -> Row:
         params=compact(trial.params),
         mult_adds=compact(trial.mult_adds),
         epochs=str(len(trial.epochs)),
-        score="-" if trial.score is None else f"{trial.score:.3f}",
+        score="-" if trial.score is None else spelled(facts.metric, trial.score, unit=False),
         judged=trial.judged if trial.score is not None and is_crossed(facts.trials) else "",
-        margin="" if trial.interval is None else f"{trial.interval[0]:.3f} to {trial.interval[1]:.3f}",
+        margin=_ends(facts.metric, trial.interval),
         time=clock(trial.seconds),
         state=STATES[trial.state],
-        finding=title(findings[0].kind) if findings else "",
+        finding=title(findings[0].kind, words_of(facts.data)) if findings else "",
         severity=findings[0].severity if findings else "",
         reason=trial.failure or trial.reason,
         winner=best is not None and trial.number == best.number,
+        worker=_worker(trial) if several else "",
     )
+
+
+def _worker(trial: Trial) -> str:
+    """Who trained it: the number of the worker, and the node where it is not the machine of the search."""
+    return "–" if trial.worker is None else f"{trial.worker} on {trial.node}" if trial.node else str(trial.worker)
 
 
 def _failures(trials: Sequence[Trial]) -> tuple[tuple[str, str], ...]:
@@ -223,10 +245,10 @@ def _failures(trials: Sequence[Trial]) -> tuple[tuple[str, str], ...]:
 
 
 def _configuration(configuration: Mapping[str, Scalar]) -> Pairs:
-    return tuple((name, spelled(given)) for name, given in configuration.items() if not (name.startswith("regularizer.") and given is False))
+    return tuple((name, setting(given)) for name, given in configuration.items() if not (name.startswith("regularizer.") and given is False))
 
 
-def spelled(value: object) -> str:
+def setting(value: object) -> str:
     """A configuration's value as people write it: `on`, `0.00123`, `relu`."""
     if isinstance(value, bool):
         return "on" if value else "off"
@@ -239,7 +261,7 @@ def _commands(facts: Facts, best: Trial | None) -> tuple[Command, ...]:
     commands = []
     if best is not None:
         commands += [
-            Command(f"automl-cnn predict {name} photo.jpg{place}", "label images"),
+            Command(f"automl-cnn predict {name} photo.jpg{place}", words_of(facts.data).predicts),
             Command(f"automl-cnn export {name} --out exported{place}", "the files to deploy"),
         ]
         with contextlib.suppress(StoreError):  # MLflow cannot use this store

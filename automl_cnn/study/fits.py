@@ -15,6 +15,7 @@ from automl_cnn.data import Dataset, Scan
 from automl_cnn.data.fit import FITS, Fit
 from automl_cnn.data.shapes import extreme
 from automl_cnn.errors import TrialError
+from automl_cnn.measure import Measure
 from automl_cnn.registry import Registry
 from automl_cnn.squares import FALLBACK, Candidates, Choice, Comparison
 from automl_cnn.store import StudyFolder
@@ -102,7 +103,9 @@ class Chooser:
             described.unlink(missing_ok=True)
         name = str(configuration["architecture"])
         network = f"{name} from {configuration[f'{PRETRAINED}{name}']}"
-        made = dataclasses.replace(plain, metric=config.scored_by, network=network, size=int(configuration["resolution"]), comparison=comparison)
+        metric = Measure.of(config.scored_by, {"classes": dataset.classes, **dataset.task.stated()})
+        made = dataclasses.replace(plain, metric=str(metric), scale=metric.scale, unit=metric.unit, digits=metric.digits)
+        made = dataclasses.replace(made, network=network, size=int(configuration["resolution"]), comparison=comparison)
         return self._taken(made, comparison, dataset, len(rows))
 
     def _taken(self, made: Choice, comparison: Comparison, dataset: Dataset, images: int) -> Choice:

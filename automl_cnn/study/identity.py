@@ -17,7 +17,7 @@ from automl_cnn.config import StudyConfig, read_toml
 from automl_cnn.data import Dataset, told_apart
 from automl_cnn.data.dataset import SplitName
 from automl_cnn.databases import Database, parse
-from automl_cnn.dataset_summary import IMAGES, LABELS_EACH, RIGHT, SAME_ANSWER, TASK
+from automl_cnn.dataset_summary import IMAGES, LABELS_EACH, RANGES, RIGHT, SAME_ANSWER, TASK
 from automl_cnn.errors import ConfigError, DataError, StoreError
 from automl_cnn.flags import identity
 from automl_cnn.paths import stored
@@ -64,7 +64,7 @@ def summary(dataset: Dataset) -> dict[str, Any]:
 
 def _of_task(dataset: Dataset) -> dict[str, Any]:
     """What else there is to say of images with several labels, or numbers: their task, how many images a split has, how many images have no label, one, two
-    and so on, and what the same answer to all scores."""
+    and so on, where numbers lie, and what the same answer to all scores."""
     task = dataset.task
     if task.exclusive:
         return {}
@@ -76,7 +76,9 @@ def _of_task(dataset: Dataset) -> dict[str, Any]:
         split: {**{metric: dataset.same_answer(split, metric) for metric in task.metrics}, RIGHT: task.share_right(truth, np.tile(same, (len(truth), 1)))}
         for split, truth in truths.items()
     }
-    return {**task.stated(), TASK: task.name, IMAGES: images, LABELS_EACH: list(dataset.labels_each), SAME_ANSWER: answers}
+    ranges = task.extent(dataset.truth(dataset.rows("train")))
+    known = {**task.stated(), TASK: task.name, IMAGES: images, LABELS_EACH: list(dataset.labels_each), SAME_ANSWER: answers}
+    return known | ({RANGES: ranges} if ranges else {})
 
 
 def name_of(config: StudyConfig, store: Store | None = None) -> str:

@@ -14,7 +14,7 @@ from automl_cnn.errors import StoreError
 from automl_cnn.modelfile.file import read_card, unseal, write_card
 from automl_cnn.pareto import front, winner
 from automl_cnn.records import Trial
-from automl_cnn.study.plan.stages import kept
+from automl_cnn.study.plan.stages import in_use, kept
 
 LEFT_BEHIND = (".model.keras.*", ".model-*.tmp", ".calibrated-*.keras", ".ensemble.keras")  # in the best one's folder, by a kill
 
@@ -43,7 +43,7 @@ class ModelFiles:
         best = winner(trials, self.objectives)
         if best is not None and self.checkpoint(best.number).exists() and self.standing() != best.number:
             self._promote(best)
-        wanted = {self.checkpoint(number) for number in kept(trials, self.objectives)}
+        wanted = {self.checkpoint(number) for number in kept(trials, self.objectives) | in_use(trials)}
         for path in self.checkpoints.glob("*"):
             if path not in wanted:
                 path.unlink(missing_ok=True)

@@ -15,6 +15,7 @@ from automl_cnn.study.observer import Observer
 if TYPE_CHECKING:
     from automl_cnn.data import Dataset
     from automl_cnn.records import Event, Job, StudyResult, Trial
+    from automl_cnn.workers import Place
 
 STATED = frozenset({"unreadable", "conflict", "near_copies"})  # kinds of problems that a line about the data set names already
 NAMED = 5  # files that are left out are named up to this number
@@ -78,8 +79,11 @@ class Noting:
     def resumed(self, trials: Sequence[Trial], seconds_used: float) -> None:
         self.observer.resumed(trials, seconds_used)
 
-    def trial_started(self, job: Job, number: int) -> None:
-        self.observer.trial_started(job, number)
+    def workers(self, places: Sequence[Place]) -> None:
+        self.observer.workers(places)
+
+    def trial_started(self, job: Job, number: int, place: Place | None = None) -> None:
+        self.observer.trial_started(job, number, place)
 
     def event(self, number: int, event: Event) -> None:
         self.observer.event(number, event)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from automl_cnn.data import Dataset
     from automl_cnn.records import Event, Job, StudyResult, Trial
+    from automl_cnn.workers import Place
 
 
 class Observer(Protocol):
@@ -28,11 +29,14 @@ class Observer(Protocol):
     def resumed(self, trials: Sequence[Trial], seconds_used: float) -> None:
         """The study was begun earlier: what it tried and the seconds of budget that took."""
 
-    def trial_started(self, job: Job, number: int) -> None:
-        """A trial is about to be trained."""
+    def workers(self, places: Sequence[Place]) -> None:
+        """Which workers there are; again when they change."""
+
+    def trial_started(self, job: Job, number: int, place: Place | None = None) -> None:
+        """A trial is about to be trained, at `place`; None where no worker is needed. Others may be running."""
 
     def event(self, number: int, event: Event) -> None:
-        """An event that the running trial reported."""
+        """An event that a running trial reported."""
 
     def trial_finished(self, trial: Trial, trials: Sequence[Trial]) -> None:
         """A trial ended; `trials` are all so far, it included."""
@@ -60,7 +64,9 @@ class NullObserver:
 
     def resumed(self, trials: Sequence[Trial], seconds_used: float) -> None: ...
 
-    def trial_started(self, job: Job, number: int) -> None: ...
+    def workers(self, places: Sequence[Place]) -> None: ...
+
+    def trial_started(self, job: Job, number: int, place: Place | None = None) -> None: ...
 
     def event(self, number: int, event: Event) -> None: ...
 

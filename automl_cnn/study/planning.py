@@ -31,13 +31,17 @@ from automl_cnn.study.weights import Found, choose
 
 @dataclass(frozen=True)
 class Parts:
-    """What a planner is made of beside settings, images and record. `largest_model` is what the disk has room for, in bytes; None: any."""
+    """What a planner is made of beside settings, images and record. `largest_model` is what the disk has room for, in bytes; None: any.
+
+    `part` is the part of the machine's cores that a trial has.
+    """
 
     space: Space
     prices: Prices
     registry: plugins.Registry
     store: Store
     largest_model: int | None = None
+    part: float = 1.0
 
 
 def weights_of(registry: plugins.Registry, config: StudyConfig, record: Record, executor: Executor, observer: Observer) -> Found:
@@ -78,6 +82,7 @@ def space_of(registry: plugins.Registry, config: StudyConfig, dataset: Dataset, 
         native=dataset.native,
         images=len(dataset.rows("train")),
         max_resolution=config.max_resolution,
+        task=dataset.task.name,
         architectures=config.architectures,
         optimizers=config.optimizers,
         regularizers=config.regularizers,
@@ -112,6 +117,8 @@ def planner_of(
         limits,
         parts.prices.known.broken,
         smallest_inputs(parts.registry, config.architectures),
+        dataset.task.words.readout,
+        parts.part,
     )
     pure = dataclasses.replace(sizing, cost=parts.prices.known.cost, limits=dataclasses.replace(limits, measure=parts.prices.known.latency))
     if course is not None:

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import importlib.metadata
 import json
+import time
 import uuid
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -47,15 +48,21 @@ from automl_cnn.study.record.lock import held
 from automl_cnn.study.record.record import DATA, SETTINGS, Record
 from automl_cnn.study.record.storage import Storage
 from automl_cnn.study.record.where import storage_of
+from automl_cnn.study.running.crew import Crew
 from automl_cnn.study.running.executors.local import LocalExecutor
-from automl_cnn.study.running.executors.protocol import Executor
+from automl_cnn.study.running.executors.process import POLL
+from automl_cnn.study.running.executors.shares import Share, part
 from automl_cnn.study.running.loop import Loop, interruptible
 from automl_cnn.study.running.prices import Prices
 from automl_cnn.study.running.times import KEY as TIMES
 from automl_cnn.study.running.times import READY, Times
+from automl_cnn.study.running.usage import Usage
 from automl_cnn.study.takeover import arrive, same_split
+from automl_cnn.study.team import crew_of, shares_of
 from automl_cnn.track import NullTracker, Tracker, Tracking
 from automl_cnn.track.background import Background, ending
+
+WHOLE_SECONDS = 60.0  # that a worker with all cores may take to start, once several have done the trials
 
 
 def run(
@@ -92,6 +99,7 @@ def run(
         observer.note(f"Plugin left out: {source}: {why}")
     for kind in plugins.KINDS:
         registry.only(kind, getattr(config, f"{kind}s"))
+    given = shares_of(config, observer.note, alone=course is not None)
     store = Store(config.store)
     checking = Checking(observer, started, config.budget)
     with contextlib.ExitStack() as claim:
@@ -118,6 +126,7 @@ def run(
                 images=images,
                 checking=checking,
                 course=course,
+                given=given,
             )
         return dataclasses.replace(result, notes=tuple(dict.fromkeys((*observer.texts, *result.caveats))))
 
@@ -135,43 +144,45 @@ def _search(
     images: Dataset | Scan,
     checking: Checking,
     course: Course | None,
+    given: tuple[Share, ...],
 ) -> StudyResult:
     record = Record(storage, folder.name)
-    executor = LocalExecutor(folder.log)
+    crew = crew_of(given, folder, LocalExecutor)
+    observer.workers([slot.place for slot in crew.slots])
     claim = contextlib.ExitStack()
     try:
         way = known(config, record)
         claimed = partial(_claimed, images, config, store, checking, claim=claim)
         material, decode = claimed(way=way)
         if way.open and isinstance(images, Scan):
-            way = Chooser(config, registry, record, executor, observer, folder, started).way(material, images)
+            way = Chooser(config, registry, record, crew.executor, observer, folder, started).way(material, images)
             material, decode = (material, decode) if way.choice is None else claimed(way=way)
         observer.data(material.dataset)
         config, dataset = _begun(config, record, material.dataset, folder, observer)
-        executor.configure(setting_of(config, registry, folder, folder.manifest))
+        crew.configure(setting_of(config, registry, folder, folder.manifest))
         look_for_copies(record, dataset)
         left = float("inf") if config.budget is None else config.budget - record.seconds - (elapsed.now() - started)
         _check(material.with_dataset(dataset), config, folder, checking, left)
         observer.known(record.settings[DATA], config.scored_by)
         for text in unequal(record.settings[DATA], config.scored_by):
             observer.note(text)
-        space = space_of(registry, config, dataset, weights_of(registry, config, record, executor, observer), observer)
+        space = space_of(registry, config, dataset, weights_of(registry, config, record, crew.executor, observer), observer)
         tracker.start({**json.loads(config.model_dump_json()), **(course.settings if course else {})}, record.settings[DATA])
         copies = copies_of(images, store.cache) if isinstance(images, Scan) else ()
         disk = Disk.of(store, folder, Path(dataset.array), config.max_disk, copies=copies)
         short = disk.lacks(0, 0)
         if short and not folder.model.exists():
             raise StoreError(short)
-        study = _Study(config, record, executor, tracker, observer, dataset, started, folder, disk, decode)
-        prices = Prices(record, executor)
-        parts = Parts(space, prices, registry, store, disk.largest_model)
+        study = _Study(config, record, crew, tracker, observer, dataset, started, folder, disk, decode)
+        prices = Prices(record, lambda: crew.executor)
+        parts = Parts(space, prices, registry, store, disk.largest_model, part(given))
         planner, study.sizing = planner_of(config, dataset, record, observer, parts=parts, course=course)
         result = study.search(planner, prices.measure)
         if course is not None:
             tracker.files(course.conclude(record, folder))
         return result
     finally:
-        executor.close()
+        crew.close()
         claim.close()
         Reserve(folder.reserve).free()
 
@@ -224,7 +235,7 @@ class _Study:
 
     config: StudyConfig
     record: Record
-    executor: Executor
+    crew: Crew
     tracker: Tracking
     observer: Observer
     dataset: Dataset
@@ -239,6 +250,7 @@ class _Study:
     folds_seconds: float = 0.0  # beside it, for cross-validating the winner
     refit_seconds: float = 0.0  # beside it, for training the winner's recipe on every image
     ensemble_seconds: float = 0.0  # beside it, for making one model of several
+    usage: Usage = dataclasses.field(default_factory=Usage)
 
     @property
     def model_files(self) -> ModelFiles:
@@ -246,8 +258,8 @@ class _Study:
 
     @property
     def ending(self) -> Finish:
-        ties = (self.executor, self.tracker, self.observer, self.budget)
-        return Finish(self.config, self.folder, self.record, self.model_files, self.dataset, *ties, self.sizing, self.times)
+        ties = (self.crew.executor, self.tracker, self.observer, self.budget)
+        return Finish(self.config, self.folder, self.record, self.model_files, self.dataset, *ties, self.sizing, self.times, self.usage)
 
     def search(self, planner: Planner, measure: Callable[[Measure], None]) -> StudyResult:
         self.record.bury()
@@ -255,29 +267,39 @@ class _Study:
         self.used_before = self.record.seconds
         arrive(self.record, self.model_files, self.folder, self.observer, self.budget().left)
         self.model_files.put(self.record.trials)
+        self.usage = Usage(len(self.crew.slots), self.crew.slots[0].place.part)
         ending = self.ending
         ending.reserve.lay()
         earlier = self.record.trials
         if earlier:
             self.observer.resumed(earlier, self.used_before)
         session = uuid.uuid4().hex[:8]
-        loop = Loop(self.record, planner, self.executor, self.tracker, self.observer, self.budget, self.put, session, self.started)
+        loop = Loop(self.record, planner, self.crew, self.tracker, self.observer, self.budget, self.put, session, self.started)
         loop.clock = elapsed.now
-        loop.times, loop.measure, loop.lacks = self.times, measure, self.lacks
-        loop.restore, loop.awaits = self.restore, self.executor.wait
+        loop.times, loop.usage, loop.measure, loop.lacks = self.times, self.usage, measure, self.lacks
+        loop.restore, loop.awaits = self.restore, self.crew.executor.wait
         loop.times.add("start", elapsed.now() - self.started)
         with interruptible(loop):
             stopped_by = loop.run()
+        self._dissolve(stopped_by)
         if stopped_by == STOPPED:
             ending.clear_up(loop.full)
         elif not loop.lost and gone(self.dataset):
             self.restore()
         with loop.times.within("finish"):
-            result = ending.run(stopped_by, self.finish_seconds)
+            result = self.ending.run(stopped_by, self.finish_seconds)
         with ending.as_room_allows():
             self.record.keep(TIMES, {**self.record.settings.get(TIMES, {}), session: loop.times.spent})
             self.record.use(session, elapsed.now() - self.started, last=True)
         return result
+
+    def _dissolve(self, stopped_by: str) -> None:
+        """Leave one worker for the ending: where nobody waits for it, one with all cores."""
+        patience = WHOLE_SECONDS if self.config.budget is None and stopped_by == "trials" else 0.0
+        until = elapsed.now() + patience
+        while patience and not self.crew.gather() and elapsed.now() < until:
+            time.sleep(POLL)
+        self.crew.dissolve()
 
     def lacks(self, job: Job) -> str | None:
         """Why there is no room on the disk for a trial."""
@@ -317,6 +339,8 @@ class _Study:
             self.used_before + elapsed.now() - self.started,
             self.config.trials,
             self.finish_seconds + self.ensemble_seconds + self.folds_seconds + self.refit_seconds,
+            len(self.crew.slots),
+            self.crew.slots[0].place.part,
         )
 
     def card(self, trial: Trial) -> dict[str, Any]:

@@ -5,7 +5,9 @@ from typing import Any
 
 from automl_cnn.tasks.multiclass import Multiclass
 from automl_cnn.tasks.multilabel import Multilabel
-from automl_cnn.tasks.regression import Regression, Target
+from automl_cnn.tasks.regression import Regression
+from automl_cnn.tasks.suspects import Suspect
+from automl_cnn.tasks.targets import Target
 from automl_cnn.tasks.task import Activation, Tally, Task, TaskName, Units
 from automl_cnn.tasks.words import Words, words_for
 
@@ -17,4 +19,19 @@ def of_card(card: Mapping[str, Any]) -> Task:
     return TASKS[card.get("task", Multiclass.name)].of([str(name) for name in card["classes"]], card)
 
 
-__all__ = ["TASKS", "Activation", "Multiclass", "Multilabel", "Regression", "Tally", "Target", "Task", "TaskName", "Units", "Words", "of_card", "words_for"]
+__all__ = [
+    "TASKS",
+    "Activation",
+    "Multiclass",
+    "Multilabel",
+    "Regression",
+    "Suspect",
+    "Tally",
+    "Target",
+    "Task",
+    "TaskName",
+    "Units",
+    "Words",
+    "of_card",
+    "words_for",
+]

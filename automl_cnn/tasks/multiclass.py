@@ -14,6 +14,7 @@ from automl_cnn import metrics
 from automl_cnn.config import Metric
 from automl_cnn.tasks.draws import area, kappa, mean_share
 from automl_cnn.tasks.stratify import dealt
+from automl_cnn.tasks.suspects import Suspect, of_classes
 from automl_cnn.tasks.task import Activation, Linear, Matrix, Miss, Pairs, Scores, Tally, Task
 
 NOMINAL: tuple[Metric, ...] = ("accuracy", "balanced_accuracy", "f1", "auc")
@@ -32,6 +33,7 @@ class Multiclass(Task):
     least = 2
     share = "accuracy"
     column = "label"
+    doubts_labels = True
 
     @property
     def activation(self) -> Activation:
@@ -164,6 +166,9 @@ class Multiclass(Task):
     def _miss(row: int, truth: int, answers: np.ndarray) -> Miss:
         answer = int(answers.argmax())
         return Miss(row, answer, (truth,), (answer,), float(answers[answer]), float(answers[truth]))
+
+    def suspects(self, truth: np.ndarray, answers: np.ndarray) -> list[Suspect]:
+        return of_classes(truth, answers)
 
     def named(self, answers: np.ndarray, names: Sequence[str]) -> list[Any]:
         return [names[output] for output in answers.argmax(axis=1)]

@@ -16,6 +16,7 @@ from automl_cnn.processes import cores
 from automl_cnn.records import Calibration
 from automl_cnn.tasks.draws import area, average_precision, bootstrap, mean_share
 from automl_cnn.tasks.stratify import parts
+from automl_cnn.tasks.suspects import Suspect, of_labels
 from automl_cnn.tasks.task import Activation, Judged, Linear, Matrix, Miss, Pairs, Scores, Tally, Task
 from automl_cnn.tasks.thresholds import HALF, THRESHOLDS, chosen
 
@@ -41,6 +42,7 @@ class Multilabel(Task):
     least = 1
     share = "subset_accuracy"
     column = "labels"
+    doubts_labels = True
 
     @classmethod
     def of(cls, names: Sequence[str], stated: Mapping[str, Any]) -> Multilabel:
@@ -121,9 +123,10 @@ class Multilabel(Task):
         return np.clip(typical / np.where(share > 0, share, typical), 0.1, 10.0).astype(np.float32)
 
     def image_weights(self, targets: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """The mean weight of an image's labels; 1 where it has none."""
+        """The mean weight of an image's labels; 1 where it has none. Labels of a share below 1 in all, as of a mixed image, count by that share."""
         labels = targets.sum(axis=1)
-        return np.where(labels > 0, targets @ weights / np.maximum(labels, TINY), 1.0).astype(np.float32)
+        without = np.maximum(1 - labels, 0)
+        return np.asarray((targets @ weights + without) / np.maximum(labels, 1), np.float32)
 
     def enough(self, truth: np.ndarray) -> bool:
         share = np.asarray(truth, float).mean(axis=0) if len(truth) else np.zeros(self.outputs)
@@ -208,6 +211,9 @@ class Multilabel(Task):
         label = int(worst.argmin())
         truths, answers = (tuple(int(one) for one in np.flatnonzero(part)) for part in (actual, answered))
         return Miss(row, label, truths, answers, 1 - float(worst[label]), float(worst[label]))
+
+    def suspects(self, truth: np.ndarray, answers: np.ndarray) -> list[Suspect]:
+        return of_labels(truth, answers)
 
     def named(self, answers: np.ndarray, names: Sequence[str]) -> list[Any]:
         return [[names[int(label)] for label in np.flatnonzero(row)] for row in self.answered(answers)]

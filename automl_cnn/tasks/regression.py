@@ -14,45 +14,22 @@ from typing import Any
 import numpy as np
 
 from automl_cnn.config import Metric
+from automl_cnn.errors import DataError
 from automl_cnn.records import Calibration
 from automl_cnn.tasks.conformal import Widths, widths_of
 from automl_cnn.tasks.draws import bootstrap
+from automl_cnn.tasks.fidelity import NUMBERS
 from automl_cnn.tasks.stratify import dealt
-from automl_cnn.tasks.task import Judged, Linear, Matrix, Miss, Pairs, Scores, Tally, Task, Units
+from automl_cnn.tasks.targets import Target, apart
+from automl_cnn.tasks.task import Field, Judged, Linear, Matrix, Miss, Pairs, Scores, Tally, Task, Units
 
 METRICS: tuple[Metric, ...] = ("rmse", "mae", "r2", "spearman")
 NEAR = 0.5  # standard deviations within which an answer counts as right, where a share of right answers is asked for
 STRATA, STRATUM = 10, 20  # parts of equal numbers of images that every split has its share of, at most, and images in each at least
 TARGETS, INTERVALS = "targets", "intervals"  # in a model's card
+BINS = 20  # of a histogram
+MOST_NAMED = 4  # numbers that a line describes
 TINY = 1e-12
-
-
-@dataclass(frozen=True)
-class Target:
-    """A number that is asked for: its `name`, its `unit` ("" where none is known), and the `mean` and standard deviation `sd` of the training images."""
-
-    name: str
-    unit: str = ""
-    mean: float = 0.0
-    sd: float = 1.0
-
-    @property
-    def title(self) -> str:
-        """`angle (degrees)`."""
-        return f"{self.name} ({self.unit})" if self.unit else self.name
-
-    def shown(self, value: float) -> str:
-        """A value and its unit."""
-        return f"{self.rounded(value)}{f' {self.unit}' if self.unit else ''}"
-
-    def rounded(self, value: float) -> str:
-        """The same without the unit."""
-        return f"{value:,.{self.digits}f}"
-
-    @property
-    def digits(self) -> int:
-        """After the point: as many as tell thousandths of the standard deviation apart."""
-        return int(np.clip(np.ceil(-np.log10(max(self.sd, TINY))) + 2, 0, 12))
 
 
 @dataclass(frozen=True)
@@ -72,6 +49,8 @@ class Regression(Task):
     least = 1
     share = "rmse"
     column = "value"
+    returned = "numbers"
+    fidelity = NUMBERS
     strengths = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
     loss = "standardized"
 
@@ -152,6 +131,25 @@ class Regression(Task):
 
     def _standardized(self, values: np.ndarray) -> np.ndarray:
         return np.asarray((np.asarray(values, np.float64) - self.means) / self.sds)
+
+    def extent(self, truth: np.ndarray) -> list[dict[str, Any]]:
+        """By number: the lowest (`low`), the middle one (`median`), the highest (`high`), and how many lie in each of `BINS` equal parts between (`counts`)."""
+        return [
+            {
+                "low": float(values.min()),
+                "median": float(np.median(values)),
+                "high": float(values.max()),
+                "counts": np.histogram(values, BINS)[0].astype(int).tolist(),
+            }
+            for values in np.asarray(truth, np.float64).T
+        ]
+
+    def summed_up(self, images: str, names: Sequence[str], truth: np.ndarray) -> str:
+        known = list(zip(self.named_targets, np.asarray(truth, np.float64).T, strict=True))
+        shown = [f"{one.title}, from {one.brief(all_.min())} to {one.brief(all_.max())}, mean {one.brief(all_.mean())}" for one, all_ in known[:MOST_NAMED]]
+        more = f"; and {len(known) - MOST_NAMED:,} more" if len(known) > MOST_NAMED else ""
+        each = "a number each" if self.outputs == 1 else f"{self.outputs:,} numbers each"
+        return f"{images}, {each}: {'; '.join(shown)}{more}"
 
     # ---- training
 
@@ -237,6 +235,18 @@ class Regression(Task):
             figures[name] = {**errors, "r2": scores["r2"], "spearman": scores["spearman"], "half_width": half, "covered": covered[number]}
         return figures
 
+    def lines(self, names: Sequence[str], judged: Judged) -> list[str]:
+        """`age: RMSE 3.2 years, MAE 2.4 years, R² 0.912; 91.0 % of the truths lie within the 90 % interval`."""
+        figures = self.of_each(names, judged)
+        return [self._line(target, figures[name], self.widths) for name, target in zip(names, self.named_targets, strict=True)] if figures else []
+
+    @staticmethod
+    def _line(target: Target, figures: Mapping[str, float | None], widths: Widths | None) -> str:
+        errors = [f"{name} {target.shown(value)}" for name, value in (("RMSE", figures["rmse"]), ("MAE", figures["mae"])) if value is not None]
+        within, share = figures["covered"], figures["r2"]
+        covered = f"; {within:.1%} of the truths lie within the {widths.level:.0%} interval" if widths and within is not None else ""
+        return f"{target.name}: {', '.join(errors)}{'' if share is None else f', R² {share:.3f}'}{covered}"
+
     def mistakes(self, truth: np.ndarray, answers: np.ndarray) -> list[Miss]:
         """All images, the largest error first, in standard deviations of its number."""
         off = np.abs(self._standardized(answers) - self._standardized(truth))
@@ -247,8 +257,49 @@ class Regression(Task):
 
     # ---- answers in words
 
-    def named(self, answers: np.ndarray, names: Sequence[str]) -> list[Any]:
-        return [[float(value) for value in row] for row in answers]
+    def named(self, answers: np.ndarray, names: Sequence[str]) -> np.ndarray:
+        values = np.asarray(answers, np.float64)
+        return values[:, 0] if self.outputs == 1 else values
+
+    def span(self, answers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        if self.widths is None:
+            raise DataError("The model knows no intervals: its search had too few validation images to measure them. Search with more images.")
+        half = np.asarray(self.widths.half)
+        return self.named(answers - half, ()), self.named(answers + half, ())
+
+    @property
+    def no_probabilities(self) -> str:
+        numbers = ", ".join(target.title for target in self.named_targets)
+        return f"The model answers numbers ({numbers}), which have no probabilities. Call predict for them, and predict_interval for their intervals."
+
+    def heads(self, names: Sequence[str]) -> list[str]:
+        """A number's name with its unit, then, where they are known, the ends of its interval: `age (years)`, `age low`, `age high`."""
+        titles = apart((target.title for target in self.named_targets), taken=("path",))
+        if self.widths is None:
+            return titles
+        ends = apart((f"{target.name} {end}" for target in self.named_targets for end in ("low", "high")), taken=("path", *titles))
+        return [head for number, title in enumerate(titles) for head in (title, *ends[2 * number : 2 * number + 2])]
+
+    def cells(self, answers: np.ndarray, names: Sequence[str]) -> list[list[str]]:
+        places = np.repeat([target.digits for target in self.named_targets], 3 if self.widths else 1)
+        return [[f"{value:.{digits}f}" for value, digits in zip(row, places, strict=True)] for row in self._with_ends(answers)]
+
+    def fields(self, names: Sequence[str]) -> dict[str, Field]:
+        return dict.fromkeys(self.heads(names), "number")
+
+    def frame(self, answers: np.ndarray, names: Sequence[str]) -> dict[str, list[Any]]:
+        return dict(zip(self.heads(names), self._with_ends(answers).T.tolist(), strict=True))
+
+    def _with_ends(self, answers: np.ndarray) -> np.ndarray:
+        """float64 (images, columns): each number, then, where it is known, the ends of its interval."""
+        values = np.asarray(answers, np.float64)
+        if self.widths is None:
+            return values
+        half = np.asarray(self.widths.half)
+        return np.stack([values, values - half, values + half], axis=2).reshape(len(values), -1)
+
+    def columns_of_truth(self) -> list[str]:
+        return [target.title for target in self.named_targets]
 
     def truth_of(self, labels: Sequence[str], names: Sequence[str]) -> np.ndarray | None:
         try:
@@ -261,15 +312,31 @@ class Regression(Task):
         return np.ones(len(answers))
 
     def agreement(self, answers: np.ndarray, others: np.ndarray, within: float = 0.0) -> float:
-        """The share of numbers that differ by less than a thousandth of their standard deviation."""
-        return float(np.mean(np.abs(self._standardized(answers) - self._standardized(others)) <= max(within, 1e-3)))
+        """The share of numbers that differ by at most `within` standard deviations, or by a thousandth of one."""
+        return float(np.mean(self._apart(answers, others) <= max(within, NUMBERS.exact)))
+
+    def distance(self, answers: np.ndarray, others: np.ndarray) -> float:
+        return float(self._apart(answers, others).max())
+
+    def sound(self, answers: np.ndarray) -> bool:
+        return bool(np.isfinite(answers).all())
+
+    def _apart(self, answers: np.ndarray, others: np.ndarray) -> np.ndarray:
+        """How far apart they are, in standard deviations. What float32 cannot tell apart counts as the same."""
+        values, known = (np.asarray(given, np.float64) for given in (answers, others))
+        rounding = 2 * np.spacing(np.maximum(np.abs(values), np.abs(known)).astype(np.float32)).astype(np.float64)
+        return np.asarray(np.maximum(np.abs(values - known) - rounding, 0) / self.sds)
 
     def stated(self) -> dict[str, Any]:
         known = {INTERVALS: self.widths.as_dict()} if self.widths else {}
         return {"task": self.name, TARGETS: [dataclasses.asdict(target) for target in self.named_targets], **known}
 
     def output(self) -> dict[str, Any]:
-        return {"meaning": "one number for each of `classes`, in the units that `targets` state", "activation": "linear"}
+        """`digits` is how many to show after the decimal point."""
+        words = "one number for each of `classes`, in the units that `targets` state"
+        if self.widths:
+            words += "; `intervals` has how far its prediction interval reaches to either side (`half_widths`), and which share of truths lies within (`level`)"
+        return {"meaning": words, "activation": "linear", "digits": [target.digits for target in self.named_targets]}
 
     # ---- without a network
 
@@ -284,11 +351,11 @@ class Regression(Task):
         return f"the mean of the training images ({', '.join(means)}), for every image"
 
 
-def quantiles(truth: np.ndarray) -> np.ndarray:
-    """Parts of (images, outputs) with about equal numbers of images, at least `STRATUM` each, int32 (images,); equal numbers are in one part."""
+def quantiles(truth: np.ndarray, most: int = STRATA) -> np.ndarray:
+    """At most `most` parts of (images, outputs) with about equal numbers of images, at least `STRATUM` each, int32 (images,); equal numbers are in one part."""
     spread = np.std(truth, axis=0)
     place = np.sum((truth - truth.mean(axis=0)) / np.where(spread > 0, spread, 1), axis=1)
-    parts = int(np.clip(len(truth) // STRATUM, 1, STRATA))
+    parts = int(np.clip(len(truth) // STRATUM, 1, most))
     edges = np.unique(np.quantile(place, np.arange(1, parts) / parts)) if parts > 1 else np.zeros(0)
     below = np.searchsorted(edges, place, side="left")
     return np.asarray(np.unique(below, return_inverse=True)[1], np.int32)

@@ -17,13 +17,18 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from automl_cnn.config import Metric
+from automl_cnn.errors import DataError
 from automl_cnn.records import Calibration
+from automl_cnn.tasks.fidelity import PROBABILITIES, SOUND, Fidelity
+from automl_cnn.tasks.suspects import Suspect
 from automl_cnn.tasks.words import Words, words_for
 
 TaskName = Literal["multiclass", "multilabel", "regression"]
 Scores = Callable[[np.ndarray], np.ndarray]  # weights (draws, images) -> scores (draws,)
 Matrix = tuple[tuple[int, ...], ...]
 Pairs = list[tuple[np.ndarray, np.ndarray]]  # rows to learn from, and rows that are held out
+Field = Literal["text", "texts", "number", "numbers by name"]  # what a column of answers holds
+JOINED = "|"  # between the labels of an image, in a cell
 
 
 @dataclass(frozen=True)
@@ -117,6 +122,9 @@ class Task(ABC):
     least: ClassVar[int]  # outputs
     share: ClassVar[Metric]  # the metric that is the share of images answered correctly; of numbers, which are never quite right, the error
     column: ClassVar[str]  # what a table calls the answer to an image
+    doubts_labels: ClassVar[bool] = False  # whether answers can show that single labels may be wrong: whether `suspects` says anything
+    returned: ClassVar[str] = "probabilities"  # what exported files call their output
+    fidelity: ClassVar[Fidelity] = PROBABILITIES  # how closely exported files have to answer as the original
     strengths: ClassVar[tuple[float, ...]] = ()  # of a readout's regression, the most held back first, where the usual ones do not suit
 
     @classmethod
@@ -179,6 +187,14 @@ class Task(ABC):
     def share_right(self, truth: np.ndarray, answers: np.ndarray) -> float:
         """The share of images that are answered correctly."""
         return float(np.mean(self.right(truth, answers)))
+
+    def extent(self, truth: np.ndarray) -> list[dict[str, Any]]:
+        """Of numbers, where those of these images lie, JSON-ready, an entry for each output; nothing of classes and labels, which are counted."""
+        return []
+
+    def summed_up(self, images: str, names: Sequence[str], truth: np.ndarray) -> str:
+        """In a line: the images, and what is known of each of them."""
+        return self.words.of(images, len(names))
 
     # ---- training
 
@@ -267,6 +283,10 @@ class Task(ABC):
         """How well each output is answered, by name, where there is more to say than a confusion matrix does."""
         return {}
 
+    def lines(self, names: Sequence[str], judged: Judged) -> list[str]:
+        """The same for people, a line for each output; none where a score says it all."""
+        return []
+
     def decided(self, calibration: Calibration, truth: np.ndarray, answers: np.ndarray, groups: Sequence[int] | np.ndarray = ()) -> Calibration:
         """What is known of the confidence, with thresholds chosen on calibrated `answers` where answers need some."""
         return calibration
@@ -275,11 +295,50 @@ class Task(ABC):
     def mistakes(self, truth: np.ndarray, answers: np.ndarray) -> list[Miss]:
         """The images that are answered wrongly, the most confident mistake first."""
 
+    def suspects(self, truth: np.ndarray, answers: np.ndarray) -> list[Suspect]:
+        """The labels that may be wrong, the most suspect first, by the `answers` of a model that did not learn from these images."""
+        return []
+
     # ---- answers in words
 
     @abstractmethod
-    def named(self, answers: np.ndarray, names: Sequence[str]) -> list[Any]:
-        """What each image is answered: the name of its class, or a list of the names of its labels."""
+    def named(self, answers: np.ndarray, names: Sequence[str]) -> Any:
+        """What each image is answered: the name of its class, or a list of the names of its labels. Numbers are float64 (images,), or (images, numbers)."""
+
+    def span(self, answers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The lower and the upper ends of the prediction intervals, in the shape of `named`.
+
+        Raises:
+            DataError: the answers are no numbers, or their intervals are not known.
+        """
+        raise DataError(f"The model answers {self.words.many}, which have probabilities and no interval. Call predict_proba.")
+
+    @property
+    def no_probabilities(self) -> str:
+        """Why answers have no probabilities, and what there is instead; empty where they have some."""
+        return ""
+
+    def heads(self, names: Sequence[str]) -> list[str]:
+        """The heads of the columns that answers have in a CSV file."""
+        return [self.column, "confidence", *names]
+
+    def cells(self, answers: np.ndarray, names: Sequence[str]) -> list[list[str]]:
+        """A row of cells for each image, under these heads."""
+        joined = (answer if isinstance(answer, str) else JOINED.join(answer) for answer in self.named(answers, names))
+        return [[answer, f"{sure:.4f}", *(f"{share:.4f}" for share in row)] for answer, sure, row in zip(joined, self.sureness(answers), answers, strict=True)]
+
+    def fields(self, names: Sequence[str]) -> dict[str, Field]:
+        """The columns of a data frame of answers, and what each holds."""
+        return {self.column: "text" if self.exclusive else "texts", "confidence": "number", "probabilities": "numbers by name"}
+
+    def frame(self, answers: np.ndarray, names: Sequence[str]) -> dict[str, list[Any]]:
+        """The answers under these heads."""
+        shares = [dict(zip(names, map(float, row), strict=True)) for row in answers]
+        return dict(zip(self.fields(names), (self.named(answers, names), self.sureness(answers).tolist(), shares), strict=True))
+
+    def columns_of_truth(self) -> list[str]:
+        """The columns in which a table has what is asked, where their names are known."""
+        return []
 
     @abstractmethod
     def truth_of(self, labels: Sequence[str], names: Sequence[str]) -> np.ndarray | None:
@@ -292,6 +351,14 @@ class Task(ABC):
     @abstractmethod
     def agreement(self, answers: np.ndarray, others: np.ndarray, within: float = 0.0) -> float:
         """The share of answers that are the same in both, 1 only if all are; a label whose probability is `within` this of its threshold is as in `others`."""
+
+    def distance(self, answers: np.ndarray, others: np.ndarray) -> float:
+        """The largest difference between two networks' answers to the same images: of probabilities, or of numbers in standard deviations."""
+        return float(np.abs(np.asarray(answers, np.float64) - others).max())
+
+    def sound(self, answers: np.ndarray) -> bool:
+        """Whether these can be answers. The largest of probabilities that are not finite would mean nothing."""
+        return bool(np.isfinite(answers).all() and answers.min() >= -SOUND and answers.max() <= 1 + SOUND)
 
     def stated(self) -> dict[str, Any]:
         """What a model's card says of the task, JSON-ready. Nothing where each image has one class: cards of earlier versions say nothing either."""

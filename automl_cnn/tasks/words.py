@@ -48,6 +48,18 @@ class Words:
     knows: str
     heading: str  # of the table with a row for each
     head: tuple[str, ...]
+    labels: str  # what images are given by people
+    mislabeled: str  # what may be wrong with some of them
+    noise: str  # this as a heading
+    loss: str  # on the axis of a chart
+    spoke: str  # what a heat map shows
+    worst: str  # the answers that are looked at
+    predicts: str  # what `automl-cnn predict` does
+    calibrating: str  # the step after the search, on the validation images
+    uncalibrated: str  # that this failed
+    readout: str  # what reads the features of a frozen network
+    doubted: str  # what no check can say of such images, and why
+    unsuited: tuple[str, ...] = ()  # what is no help against any finding, as `automl_cnn.diagnosis.actions` calls it
 
     def count(self, number: int) -> str:
         """`1 label`, `10 labels`."""
@@ -101,6 +113,17 @@ MULTICLASS = Words(
     knows="It knows these classes only: whatever else it is shown, it names one of them. Set a least confidence below which a person looks.",
     heading="Class by class",
     head=("class", "images", "found", "95 % interval", "right when said"),
+    labels="labels",
+    mislabeled="some of these may be labelled wrongly",
+    noise="label noise",
+    loss="loss",
+    spoke="what spoke for the answer given",
+    worst="worst mistakes",
+    predicts="label images",
+    calibrating="calibrating the probabilities on the validation images",
+    uncalibrated="The probabilities could not be calibrated",
+    readout="a logistic regression",
+    doubted="",
 )
 MULTILABEL = Words(
     one="label",
@@ -132,9 +155,9 @@ MULTILABEL = Words(
     scarce="rare labels",
     shortcut="The labels can be guessed",
     shortcut_title="The labels show in the files",
-    by_network="altered copies with different labels",
-    full_check="checks for these copies; the labels themselves are not checked where an image may have several",
-    also_checked="looks for altered copies with different labels too",
+    by_network="labels, and altered copies with different labels",
+    full_check="checks the labels and looks for these copies",
+    also_checked="checks the labels too",
     does="finds which of {number} labels apply to an image, none to all of them: {names}.",
     answers="a probability for each label; a label counts as answered from its threshold on, and several labels may",
     dealt="split so that every split has its share of each label",
@@ -142,6 +165,17 @@ MULTILABEL = Words(
     "decision on a label.",
     heading="Label by label",
     head=("label", "images that have it", "found", "95 % interval", "right when given", "F1", "threshold"),
+    labels="labels",
+    mislabeled="some of these may be labelled wrongly",
+    noise="label noise",
+    loss="loss",
+    spoke="what spoke for the label in question",
+    worst="worst mistakes",
+    predicts="label images",
+    calibrating="calibrating the probabilities on the validation images",
+    uncalibrated="The probabilities could not be calibrated",
+    readout="a logistic regression",
+    doubted="images unlike the others: an image may have several labels",
 )
 REGRESSION = Words(
     one="number",
@@ -176,13 +210,25 @@ REGRESSION = Words(
     by_network="altered copies with different numbers",
     full_check="checks for these copies; the numbers themselves are not checked",
     also_checked="looks for altered copies with different numbers too",
-    does="reads {number} from an image: {names}.",
+    does="estimates of an image: {names}.",
     answers="one number for each name, in its unit",
     dealt="split so that every split has its share of low and high numbers",
     knows="It knows the range of numbers that it was trained on. An image that is unlike its training images gets a number too: nothing in the answer says "
     "that it is wrong.",
     heading="Number by number",
-    head=("number", "RMSE", "MAE", "R²", "90 % interval"),
+    head=("number", "RMSE", "MAE", "R²", "Spearman", "90 % interval", "truths within"),
+    labels="numbers",
+    mislabeled="the numbers of some may be wrong",
+    noise="noisy numbers",
+    loss="mean squared error in standard deviations",
+    spoke="what made the number in question larger",
+    worst="largest errors",
+    predicts="read numbers from images",
+    calibrating="measuring on the validation images how far off answers are",
+    uncalibrated="How far off answers are could not be measured",
+    readout="a ridge regression",
+    doubted="suspect numbers and images unlike the others: that takes classes",
+    unsuited=("label smoothing",),
 )
 WORDS: Mapping[str, Words] = {"multiclass": MULTICLASS, "multilabel": MULTILABEL, "regression": REGRESSION}
 

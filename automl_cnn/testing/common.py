@@ -145,6 +145,7 @@ def _use(plugin: Plugin) -> None:
             plugin.stop(())
             plugin.callbacks()
             plugin.augment(np.zeros((2, 8, 8, 3), np.uint8), np.eye(2, dtype=np.float32), np.random.default_rng(0))
+            plugin.targets(np.eye(2, dtype=np.float32), "multiclass")
 
 
 def _file_of(plugin: type[Plugin]) -> Path | None:

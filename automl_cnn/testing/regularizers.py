@@ -14,10 +14,13 @@ from automl_cnn.testing.architectures import only_known_classes, saved_differenc
 from automl_cnn.testing.networks import CLASSES, Marker, compiled, numbers, onehot, photos
 from automl_cnn.testing.rules import Point, Rule, Subject, broken, rule
 
-HOOKS = ("penalty", "block", "branch", "dense", "built", "optimizer", "callbacks", "stop", "augment")
+HOOKS = ("penalty", "block", "branch", "dense", "built", "optimizer", "callbacks", "stop", "augment", "targets")
 LAYERS = (("block", (4, 4, 8)), ("branch", (4, 4, 8)), ("dense", (6,)))
 KERNELS = ((3, 3, 2, 4), (3, 3, 4, 1), (6, 3))
 ROUNDING = 1e-3
+TASKS = ("multiclass", "multilabel", "regression")
+VALUE = 7.5  # of every image, in a regression
+DECLARE = 'Let the result depend on `task` (in `targets`), or say what the plugin is for: tasks = ("multiclass", "multilabel").'
 
 
 class Sample(Architecture):
@@ -81,10 +84,40 @@ def its_layers_act_in_training_only(subject: Subject) -> None:
 
 @rule()
 def its_augmentation_keeps_the_form(subject: Subject) -> None:
-    """`augment` returns as many images within 0..255 and labels that are distributions, leaves what it was given, and obeys its generator."""
+    """`augment` returns as many images within 0..255 and as many labels, leaves what it was given, and obeys its generator."""
     for point in _points(subject, "augment"):
         for dtype, count, channels in ((np.uint8, 6, 3), (np.float32, 6, 3), (np.uint8, 1, 3), (np.uint8, 6, 1)):
             _augmented(subject, point, dtype, count, channels)
+
+
+@rule()
+def it_names_tasks_that_there_are(subject: Subject) -> None:
+    """`tasks` is None, for all, or a tuple of names of tasks."""
+    tasks = subject.plugin.tasks
+    if tasks is not None and (not isinstance(tasks, tuple) or not tasks or set(tasks) - set(TASKS)):
+        broken(f"tasks = {tasks!r}", f"None or a tuple of some of {', '.join(TASKS)}", 'Write it as in tasks = ("multiclass", "multilabel").')
+
+
+@rule(after=("its_augmentation_keeps_the_form", "it_names_tasks_that_there_are"))
+def its_labels_fit_every_task_it_is_for(subject: Subject) -> None:
+    """`augment` and `targets` give distributions for "multiclass", numbers within 0..1 for "multilabel"; equal values stay for "regression"."""
+    for task in (task for task in TASKS if subject.plugin.suits(task)):
+        for point in _points(subject, "augment") or _points(subject, "targets"):
+            plugin, images, labels = subject.plugin(**point), photos(6, 12), _labels_for(task, 6)
+            given = labels.copy()
+            labels.setflags(write=False)
+            _, mixed = plugin.augment(images, labels, np.random.default_rng(7))
+            for hook, made in (("augment", mixed), ("targets", plugin.targets(mixed, task))):
+                where = f"{subject.at(point)}.{hook} for the task {task}"
+                if np.shape(made) != given.shape:
+                    broken(f"labels of shape {np.shape(made)} from {where}", f"{given.shape}", "Keep the form.")
+                if task == "regression" and not np.allclose(made, VALUE, rtol=ROUNDING):
+                    broken(f"{np.ravel(made)[0]:g} from {where}, of images that all have {VALUE:g}", f"{VALUE:g}", DECLARE)
+                if task != "regression" and not (np.min(made) >= -ROUNDING and np.max(made) <= 1 + ROUNDING):
+                    broken(f"labels from {np.min(made):g} to {np.max(made):g} from {where}", "numbers within 0..1", "Mix labels as you mix images.")
+                if task == "multiclass" and not np.allclose(np.sum(made, axis=1), 1, atol=ROUNDING):
+                    sums = np.round(np.sum(made, axis=1), 3).tolist()
+                    broken(f"labels whose rows sum to {sums} from {where}", "distributions: rows that sum to 1", "Mix labels as you mix images.")
 
 
 @rule()
@@ -110,7 +143,7 @@ def works_in_a_network_that_can_be_saved(subject: Subject) -> None:
     from automl_cnn.models.build import network
 
     images, labels = photos(6, 8), onehot(6)
-    for point in subject.far if set(_hooks(subject)) - {"augment", "stop"} else [{}]:
+    for point in subject.far if set(_hooks(subject)) - {"augment", "targets", "stop"} else [{}]:
         plugin = subject.plugin(**point)
         net = network(Sample(), classes=CLASSES, channels=3, size=8, regularizers=(plugin, Marker()))
         training = compiled(net, plugin.optimizer(keras.optimizers.SGD(1e-3)))
@@ -129,6 +162,8 @@ RULES: tuple[Rule, ...] = (
     its_penalty_is_a_number,
     its_layers_act_in_training_only,
     its_augmentation_keeps_the_form,
+    it_names_tasks_that_there_are,
+    its_labels_fit_every_task_it_is_for,
     it_returns_optimizers_callbacks_and_a_verdict,
     works_in_a_network_that_can_be_saved,
 )
@@ -164,11 +199,19 @@ def _augmented(subject: Subject, point: Point, dtype: Any, count: int, channels:
         broken(f"{made.dtype} images of shape {made.shape} from {where}", f"uint8 or float32 of shape {images.shape}", "Keep the form.")
     if not np.isfinite(made).all() or made.min() < -ROUNDING or made.max() > 255 + ROUNDING:
         broken(f"pixels from {made.min()} to {made.max()} from {where}", "0..255", "Clip, with numpy.clip.")
-    if targets.shape != labels.shape or targets.min() < -ROUNDING or not np.allclose(targets.sum(axis=1), 1, atol=ROUNDING):
-        sums = np.round(targets.sum(axis=-1), 3).tolist()
-        broken(f"labels of shape {targets.shape} whose rows sum to {sums} from {where}", "distributions: rows that sum to 1", "Mix labels as you mix images.")
+    if targets.shape != labels.shape:
+        broken(f"labels of shape {targets.shape} from {where}", f"{labels.shape}", "Keep the form.")
     if not (np.array_equal(made, again) and np.array_equal(targets, same)):
         broken(f"other images from {where} with a generator of the same seed", "the same", "Draw from `rng` alone.")
+
+
+def _labels_for(task: str, count: int) -> np.ndarray:
+    """Labels of the form that a task has: of several, images without a label too, and with all of them."""
+    if task == "regression":
+        return np.full((count, 1), VALUE, np.float32)
+    if task == "multilabel":
+        return np.array([[number > 0 and label % number == 0 for label in range(CLASSES)] for number in range(count)], np.float32)
+    return onehot(count)
 
 
 def _histories() -> Iterator[tuple[str, tuple[Epoch, ...]]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ import numpy as np
 from automl_cnn.errors import StoreError
 from automl_cnn.modelfile.file import read_card
 from automl_cnn.records import StudyResult
-from automl_cnn.tasks import Multiclass, Task, of_card
+from automl_cnn.tasks import Multiclass, of_card
+from automl_cnn.track import numbers
 from automl_cnn.track.quiet import quiet_mlflow
 
 ALIAS = "champion"
@@ -38,6 +40,7 @@ def register(client: Any, *, experiment: str, run: str, trial_run: str, result: 
 
     name = str(result.configuration["architecture"])
     figures = {"val_score": result.val_score, "test_score": result.test_score, "params": result.params, "mult_adds": result.mult_adds}
+    figures |= numbers.of_winner(result)
     logged = client.create_logged_model(experiment, name=name, source_run_id=run, params={key: str(value) for key, value in result.configuration.items()})
     client.log_outputs(run, [LoggedModelOutput(logged.model_id, 0)])
     client.log_batch(run, metrics=_of_model(figures, logged.model_id))
@@ -47,7 +50,7 @@ def register(client: Any, *, experiment: str, run: str, trial_run: str, result: 
             path=str(path),
             python_model=str(CODE),
             artifacts={"model": model_file.absolute().as_uri()},  # a plain path would be decoded as a URL
-            signature=_signature(_task(model_file)),
+            signature=_signature(_fields(model_file)),
             input_example=np.asarray(example[:1], np.uint8),
             pip_requirements=requirements(),
             mlflow_model=Model(artifact_path=logged.artifact_location, run_id=run, model_uuid=logged.model_id, model_id=logged.model_id),
@@ -71,23 +74,23 @@ def requirements() -> list[str]:
     return pinned
 
 
-def _task(model_file: Path) -> Task:
-    """What the model was asked. One whose card cannot be read fails when it is loaded, not here."""
+def _fields(model_file: Path) -> dict[str, str]:
+    """The columns of the model's answers, and what each holds. A model whose card cannot be read fails when it is loaded, not here."""
     try:
-        return of_card(read_card(model_file))
+        card = read_card(model_file)
     except StoreError:
-        return Multiclass(0)
+        return dict(Multiclass(0).fields(()))
+    return dict(of_card(card).fields([str(name) for name in card["classes"]]))
 
 
-def _signature(task: Task) -> Any:
+def _signature(fields: Mapping[str, str]) -> Any:
     """The output's schema. The input has none, since MLflow would then accept one form only; the model itself checks its input."""
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
     from mlflow.types.schema import Array, Map
 
-    kind = DataType.string if task.exclusive else Array(DataType.string)
-    answer = [ColSpec(kind, task.column), ColSpec(DataType.double, "confidence"), ColSpec(Map(DataType.double), "probabilities")]
-    return ModelSignature(outputs=Schema(answer))
+    kinds = {"text": DataType.string, "texts": Array(DataType.string), "number": DataType.double, "numbers by name": Map(DataType.double)}
+    return ModelSignature(outputs=Schema([ColSpec(kinds[kind], name) for name, kind in fields.items()]))
 
 
 def _of_model(figures: dict[str, Any], model_id: str) -> list[Any]:

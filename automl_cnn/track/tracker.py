@@ -13,13 +13,15 @@ from typing import Any, Concatenate, ParamSpec
 
 import numpy as np
 
-from automl_cnn.dataset_summary import IMAGES, LABELS_EACH, task_of
+from automl_cnn.dataset_summary import IMAGES, LABELS_EACH, RANGES, task_of
 from automl_cnn.diagnosis import Context, diagnose, headline, helped
 from automl_cnn.errors import StoreError
+from automl_cnn.measure import Measure
 from automl_cnn.records import Epoch, State, StudyResult, Trial
 from automl_cnn.store import Store
+from automl_cnn.tasks.regression import TARGETS
 from automl_cnn.text import readable
-from automl_cnn.track import champion, labels
+from automl_cnn.track import champion, labels, numbers
 from automl_cnn.track.database import IMAGES_TAG, PARENT_TAG, STUDY_TAG
 from automl_cnn.track.quiet import quiet_mlflow
 from automl_cnn.track.target import Unreachable, target_of
@@ -28,12 +30,14 @@ from automl_cnn.urls import Url
 
 TRIAL_TAG = "automl_cnn.trial"
 NOTE = "A study of automl-cnn. The plus sign before a run opens its trials; `best_score` is what a trial counts for, `score` its curve."
-PROFILE = ("images", "splits", "skipped", "duplicates", "native", IMAGES, LABELS_EACH)  # of a data set
+OF_ERRORS = " `{metric}` is the error in {unit}; scores are 1 - error / standard deviation, so that higher is better."
+PROFILE = ("images", "splits", "skipped", "duplicates", "native", IMAGES, LABELS_EACH, TARGETS, RANGES)  # of a data set
 KIND = "custom_model_development"  # which pages MLflow shows: runs and charts, not chats
+NEAR = "within_half_sd"  # what stands for accuracy where images have numbers: the share of answers that are that near the truth
 CURVES = ("loss", "accuracy", "val_loss", "val_accuracy", "score", "learning_rate", "clean_loss", "clean_accuracy")
 STATUS = {State.COMPLETE: "FINISHED", State.STOPPED: "FINISHED", State.PRUNED: "KILLED", State.FAILED: "FAILED"}
 ENDED = ("FINISHED", "KILLED", "FAILED")
-FRONT, LABELS = "front.json", "labels.json"
+FRONT = "front.json"
 METRICS_A_BATCH = 1000  # MLflow's own limits
 PARAMS_A_BATCH = 100
 
@@ -65,9 +69,10 @@ class Tracker:
     """Writes one study through to the MLflow database of `store`, or to a `server`. Nothing happens before `start`.
 
     The study's run carries the tag `automl_cnn.study`, a trial's run `automl_cnn.trial` (its number),
-    `stage`, `reason`, `state`, `finding` and, where it failed, `failure`. A pruned trial has MLflow's status
+    `stage`, `reason`, `state`, `worker`, `finding` and, where it failed, `failure`. A pruned trial has MLflow's status
     KILLED. `score` is the curve, epoch by epoch, and `best_score` what the trial counts for; on the
-    study's run, `best_score` is the incumbent's after each trial.
+    study's run, `best_score` is the incumbent's after each trial. Where scores stand for errors, `rmse`
+    and `best_rmse` (or `mae`) are beside them, in the user's unit.
     """
 
     def __init__(self, store: Store, study: str, server: Url | None = None) -> None:
@@ -108,12 +113,16 @@ class Tracker:
         for name, span in (("val", result.val_interval), ("test", result.test_interval)):
             figures |= {f"{name}_score_low": span[0], f"{name}_score_high": span[1]} if span else {}
         figures |= {"params": result.params, "mult_adds": result.mult_adds, "trials": result.trials, "seconds": result.seconds}
+        figures |= numbers.of_winner(result)
+        if result.workers is not None and result.workers.count > 1:
+            figures |= {"workers": result.workers.count, "speed_up": result.workers.at_once, "idle_seconds": result.workers.idle}
         tags = {
             "best_trial": result.trial,
             "best_configuration": json.dumps(dict(result.configuration)),
             "metric": result.metric,
             "stopped_by": result.stopped_by,
-            "what_helped": json.dumps([dataclasses.asdict(entry) for entry in helped(result.leaderboard)]),
+            "unit": getattr(self._metric, "unit", "") or None,
+            "what_helped": json.dumps([numbers.changed(self._metric, dataclasses.asdict(entry)) for entry in helped(result.leaderboard)]),
             "members": json.dumps(dict(result.members)) if result.members else None,
             "task": result.task,
         }
@@ -152,8 +161,9 @@ class Tracker:
         """Nothing is ever outstanding: each method writes before it returns."""
 
     def _tables(self, result: StudyResult) -> None:
-        """The Pareto front and the scores of each label, where there are any, as tables among the run's artifacts; written again each time."""
-        tables = {FRONT: result.table if result.front else [], LABELS: labels.rows(result)}
+        """The Pareto front and the scores of each label or number, where there are any, as tables among the run's artifacts; written again each time."""
+        name, scores = labels.table(result)
+        tables = {FRONT: result.table if result.front else [], name: scores}
         shown = {name: rows for name, rows in tables.items() if rows}
         for name, rows in shown.items():
             columns = list(rows[0])
@@ -174,7 +184,9 @@ class Tracker:
             experiment = client.get_experiment_by_name(self.study)
         if experiment is None:
             self._experiment = client.create_experiment(
-                self.study, target.artifacts(self.study), tags={"mlflow.experimentKind": KIND, "mlflow.note.content": NOTE}
+                self.study,
+                target.artifacts(self.study),
+                tags={"mlflow.experimentKind": KIND, "mlflow.note.content": NOTE + self._on_errors},
             )
         else:
             self._experiment = experiment.experiment_id
@@ -199,6 +211,12 @@ class Tracker:
         self._trials = self._known(run.info.run_id)
         self._best = run.data.metrics.get("best_score")
         self._run = run.info.run_id
+
+    @property
+    def _on_errors(self) -> str:
+        """What a note says of errors; nothing where scores are none."""
+        metric = self._metric
+        return "" if metric.scale is None else OF_ERRORS.format(metric=str(metric), unit=metric.unit or "the user's unit")
 
     def _known(self, parent: str) -> dict[int, tuple[str, bool]]:
         known: dict[int, tuple[str, bool]] = {}
@@ -235,27 +253,39 @@ class Tracker:
             "latency_ms": trial.latency,
             "seconds": trial.seconds,
             "images_per_second": trial.images_per_second,
+            **numbers.named(self._metric, "best_", trial.score, (low, high)),
         }
-        tags = {"stage": trial.stage, "reason": trial.reason, "state": trial.state.value, "failure": trial.failure}
+        tags: dict[str, Any] = {"stage": trial.stage, "reason": trial.reason, "state": trial.state.value, "failure": trial.failure}
+        tags |= {"worker": trial.worker, "node": trial.node}
         tags |= self._found(trial)
         metrics = [point for epoch in trial.epochs for point in self._curves(epoch, trial.started_at)] + self._points(figures, ended)
         params = {**trial.configuration, "fidelity.epochs": trial.fidelity.epochs}
         self._log(run, metrics=metrics, params=params, tags=tags)
         if trial.scored and trial.score is not None:
-            self._best = max(trial.score, self._best or 0.0)
-            self._log(self._run, metrics=self._points({"best_score": self._best}, ended, trial.number))
+            self._best = trial.score if self._best is None else max(trial.score, self._best)
+            figures = {"best_score": self._best, **numbers.named(self._metric, "best_", self._best)}
+            self._log(self._run, metrics=self._points(figures, ended, trial.number))
         self._client.set_terminated(run, STATUS[trial.state], end_time=_ms(ended))
         self._trials[trial.number] = (run, True)
 
     def _found(self, trial: Trial) -> dict[str, Any]:
         """What the diagnosis says, the main finding in one word."""
         settings, data = self._settings or ({}, {})
-        findings = diagnose(trial, Context.of(data, settings.get("metric")))
-        tags = {"finding": headline(findings), "findings": "\n".join(finding.sentence for finding in findings)} if findings else {}
+        context = Context.of(data, settings.get("metric"))
+        findings = diagnose(trial, context)
+        tags = {"finding": headline(findings, context.words), "findings": "\n".join(finding.sentence for finding in findings)} if findings else {}
         return tags | ({"action": trial.guide.action, "compared_with": str(trial.guide.parent)} if trial.guide else {})
 
     def _curves(self, epoch: Epoch, began: float) -> list[Any]:
-        return self._points({name: getattr(epoch, name) for name in CURVES}, began + epoch.seconds, epoch.number)
+        near = "accuracy" if task_of((self._settings or ({}, {}))[1]).probable else NEAR
+        figures = {name.replace("accuracy", near): getattr(epoch, name) for name in CURVES}
+        return self._points({**figures, **numbers.named(self._metric, "", epoch.score)}, began + epoch.seconds, epoch.number)
+
+    @property
+    def _metric(self) -> Measure:
+        """What scores are of, and how they read."""
+        settings, data = self._settings or ({}, {})
+        return Measure.of(str(settings.get("metric") or ""), data)
 
     def _points(self, figures: Mapping[str, float | None], moment: float, step: int = 0) -> list[Any]:
         from mlflow.entities import Metric

@@ -161,7 +161,7 @@ class Training:
         norms = self._norms() if self.mode in KEEPS_NORMS else []
         for norm in norms:
             norm.trainable = False  # in Keras this also makes it go by its stored statistics
-        regularizers = regularizers_of(configuration, self.registry)
+        regularizers = regularizers_of(configuration, self.registry, self.task.name)
         optimizer, rates = with_own_rate(optimizer_of(configuration, self.registry).build(NOMINAL_STEPS))
         optimizer = fused_step(optimizer)
         if self.mode is not None:
@@ -253,11 +253,17 @@ class Training:
 
     def _batches(self, regularizers: tuple[Regularizer, ...], outputs: int) -> Batches:
         augmenting = [regularizer for regularizer in regularizers if type(regularizer).augment is not Regularizer.augment]
+        softening = [regularizer for regularizer in regularizers if type(regularizer).targets is not Regularizer.targets]
 
         def augment(batch: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
             for regularizer in augmenting:
                 batch, labels = regularizer.augment(batch, labels, rng)
             return batch, labels
+
+        def soften(labels: np.ndarray) -> np.ndarray:
+            for regularizer in softening:
+                labels = regularizer.targets(labels, self.task.name)
+            return labels
 
         return Batches(
             self.images,
@@ -268,6 +274,7 @@ class Training:
             seed=self.spec.seed,
             shuffle=True,
             augment=augment if augmenting else None,
+            soften=soften if softening else None,
             weights=self.task.weights(self.dataset.truth(self.rows)) if self.balanced else None,
             outputs=outputs,
         )

@@ -4,10 +4,13 @@ import csv
 import re
 import shutil
 
+import numpy as np
 import pytest
 from made_photos import picture
+from PIL import Image
 from typer.testing import CliRunner
 
+from automl_cnn import registry
 from automl_cnn.check import check, fixes, page
 from automl_cnn.check.early import early
 from automl_cnn.check.material import Material
@@ -60,8 +63,8 @@ def test_labels_are_counted_and_named_as_labels(table, tmp_path):
     assert (unequal.title, unequal.sentence, unequal.count) == ("Unequal labels", "The labels are unequal: 'cat' is on 36 images, 'dog' on 12.", 48)
     assert "mean average precision" in unequal.search
     assert checked.unchecked == (
-        "suspect labels and images unlike the others: an image may have several labels",
-        "altered copies with different labels: no network looked at the images",
+        "images unlike the others: an image may have several labels",
+        "labels, and altered copies with different labels: no network looked at the images",
     )
 
 
@@ -105,10 +108,47 @@ def test_the_search_checks_the_same_and_names_what_a_full_check_adds(spoiled, tm
     source = read(scan_input(spoiled, cache=tmp_path / "cache"), tmp_path / "cache")
     dataset = dataset_of(source, tmp_path / "cache")
     checked = early(Material.of(source, dataset), 60.0)
-    assert "suspect labels" in checked.unchecked[0]
+    assert "labels, and altered copies with different labels: no network looked at the images" in checked.unchecked
     lines = on_images(checked, dataset, StudyConfig(data=spoiled))
-    assert "looks for altered copies with different labels too" in lines[-1]
+    assert "checks the labels too" in lines[-1]
     assert not [line for line in lines if "class" in line]
+
+
+@pytest.fixture
+def tinted(tmp_path):
+    """160 photos, red, dark, neither or both, in a table that labels five of them wrongly; the place of each with the labels that it should have."""
+    place, rows, rng = tmp_path / "tinted", [], np.random.default_rng(0)
+    place.mkdir()
+    wrong = {3: "dark", 40: "dark|red", 77: "|", 110: "red", 150: "dark|red"}
+    for number in range(160):
+        labels = rng.random(2) < 0.5 if number not in wrong else np.array([name in wrong[number] for name in ("dark", "red")])
+        pixels = np.asarray(picture(number), float) * (0.3 if labels[0] else 1.0) * ((1.0, 0.3, 0.3) if labels[1] else (1.0, 1.0, 1.0))
+        Image.fromarray(pixels.astype(np.uint8)).save(place / f"{number}.png")
+        given = labels ^ (np.array([number in (40, 150, 3), number in (77, 110, 150)]))
+        rows.append([f"{number}.png", "|".join(name for name, has in zip(("dark", "red"), given, strict=True) if has) or "|"])
+    return written(place / "labels.csv", rows), {f"{number}.png": labels for number, labels in wrong.items()}
+
+
+def test_a_network_names_labels_that_are_missing_or_too_much(tinted, tmp_path):
+    table, right = tinted
+    checked = check(table, tmp_path / "cache", registry.load())
+    problem = checked.of("label")
+    assert problem.title == "Suspect labels"
+    assert problem.count == len(problem.cases) == len({case.path for case in problem.cases})
+    assert {case.path: case.suggested for case in problem.cases if case.path in right} == right
+    assert len(problem.cases) <= 8
+    details = {case.path: case.detail for case in problem.cases}
+    assert re.fullmatch(r"without a label, 'dark' is likely missing \(0\.9\d\)", details["3.png"])
+    assert re.fullmatch(r"labeled 'red', 'red' is likely too much \(0\.9\d\)", details["77.png"])
+    assert details["150.png"].count("is likely missing") == 2
+    assert re.search(rf"\d+ labels of {problem.count} images are suspect", problem.sentence)
+    assert not [reason for reason in checked.unchecked if reason.startswith("labels")]
+    assert "class" not in problem.sentence
+    place = tmp_path / "suspects.csv"
+    fixes.write(checked, place)
+    place.write_text("\n".join(line.replace("keep", "relabel", 1) if line.split(",")[1] in right else line for line in place.read_text().splitlines()))
+    files = corrected(scan_input(table, cache=tmp_path / "cache"), read_list(place), place)
+    assert {path: files.classes[label] for path, label, _ in files.files if path in right} == right
 
 
 def test_what_was_checked_is_read_again_with_its_headings(spoiled, tmp_path):

@@ -108,7 +108,7 @@ def test_metrics_are_printed_with_spaces_while_a_search_runs():
     assert "mean average precision 0.8" in outcome(done, "mean_average_precision")
     running = Running(1, Job(done.configuration, Fidelity(4), "why", "defaults"), epoch=2, epochs=4, score=0.7)
     screen = Console(record=True, width=200)
-    screen.print(panel(View("labels", "mean_average_precision", trials=(done,), running=running), 200))
+    screen.print(panel(View("labels", "mean_average_precision", trials=(done,), running={1: running}), 200))
     text = screen.export_text()
     assert "best" in text
     assert "last mean average precision 0.700" in text

@@ -42,7 +42,7 @@ def test_check_passes_a_file_that_keeps_the_rules(cli, tmp_path):
     assert done.stdout.startswith("calm  regularizer\n")
     assert "overrides_a_hook" in done.stdout
     assert "FAILED" not in done.stdout
-    assert "11 of 11 checks passed in " in done.stdout
+    assert "13 of 13 checks passed in " in done.stdout
 
 
 def test_check_names_the_broken_rule_and_exits_with_one(cli):
@@ -190,6 +190,13 @@ class Chatty(Architecture):
         print("hello again")
         sys.exit(0)
 """
+
+
+def test_show_says_which_tasks_a_regularizer_is_for(cli):
+    assert "tasks: multiclass, multilabel; searches of other tasks leave it out" in cli("plugins", "show", "label_smoothing").stdout
+    assert "tasks:" not in cli("plugins", "show", "mixup").stdout
+    shown = [json.loads(cli("plugins", "show", name, "--json").stdout) for name in ("label_smoothing", "mixup", "adam")]
+    assert [one.get("tasks", "no key") for one in shown] == [["multiclass", "multilabel"], None, "no key"]
 
 
 def test_plugins_that_print_or_exit_leave_the_json_whole(tmp_path):

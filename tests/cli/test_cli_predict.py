@@ -9,6 +9,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -28,12 +29,12 @@ class Classifier:
     def __init__(self) -> None:
         self.asked: list[int] = []
 
-    def predict_proba(self, paths):
+    def answers(self, paths):
         self.asked.append(len(paths))
         for path in paths:
             if "bad" in path.name:
                 raise DataError(f"{path} cannot be used: it is truncated")
-        return [[0.75, 0.25] if path.name.startswith("c") else [0.1, 0.9] for path in paths]
+        return np.array([[0.75, 0.25] if path.name.startswith("c") else [0.1, 0.9] for path in paths])
 
 
 @pytest.fixture
@@ -388,7 +389,7 @@ def test_a_long_name_in_a_message_has_its_url(classifier, memory, tmp_path, monk
         raise DataError(f"{shortened(images[0])} is no image")
 
     memory.pipe_file(f"/new/{'x' * 100}/{'y' * 100}/1.png", b"")
-    monkeypatch.setattr(classifier, "predict_proba", refuse)
+    monkeypatch.setattr(classifier, "answers", refuse)
     done = run("m", "memory://new", "--store", tmp_path / "runs")
     assert f"left out memory://new/{'x' * 100}/yyy" in done.stderr
     assert "characters) is no image" in done.stderr

@@ -92,6 +92,7 @@ def test_flags_become_settings(cli, fake_search, tmp_path):
         "--folds": 5,
         "--storage": "postgresql://ana@db.example/studies",
         "--mlflow-uri": "http://mlflow.example:5000",
+        "--workers": 2,
     }
     done = cli("search", *(part for pair in flags.items() for part in pair), "--drop-leaks", "--no-mlflow")
     assert done.exit_code == 0, done.output
@@ -135,6 +136,7 @@ def test_flags_become_settings(cli, fake_search, tmp_path):
         loss="huber",
         fit="pad",
         folds=5,
+        workers=2,
         drop_leaks=True,
         storage=parse("postgresql://ana@db.example/studies"),
         mlflow_uri=server("http://mlflow.example:5000"),

@@ -44,6 +44,15 @@ def test_images_and_labels_belong_together():
         assert onehot.sum(axis=1).tolist() == [1] * len(images)
 
 
+def test_targets_are_softened_last_and_images_weigh_by_what_they_were():
+    weights = np.array([1.0, 2.0, 3.0])
+    plain = batches(shuffle=False, weights=weights)
+    soft = batches(shuffle=False, weights=weights, augment=lambda images, labels, rng: (images, labels[::-1]), soften=lambda labels: labels / 2)
+    for (_, labels, given), (_, softened, weighed) in zip(plain, soft, strict=True):
+        np.testing.assert_array_equal(softened, labels[::-1] / 2)
+        np.testing.assert_array_equal(weighed, given[::-1])
+
+
 def test_every_epoch_has_each_row_once_in_another_but_repeatable_order():
     mine, same, other = batches(), batches(), batches(seed=6)
     orders = []

@@ -204,3 +204,27 @@ def test_labels_that_can_only_be_numbers(labels, are):
 
 def test_digits_stay_classes(tmp_path):
     assert isinstance(prepare_arrays(IMAGES, np.arange(60) % 3, tmp_path).task, Multiclass)
+
+
+def test_persons_with_one_number_each_stay_on_one_side_of_the_split(tmp_path):
+    """Ten parts from low to high ages would have a person or two each: fewer parts keep everybody on one side."""
+    images = np.random.default_rng(0).integers(0, 255, (240, 16, 16), dtype=np.uint8)
+    lines = ["path,age,group"]
+    for number, image in enumerate(images):
+        person = number % 12
+        Image.fromarray(image).save(tmp_path / f"{number}.png")
+        lines.append(f"{number}.png,{20 + 5 * person},person {person}")
+    (tmp_path / "t.csv").write_text("\n".join(lines))
+    made = prepare(scan_table(tmp_path / "t.csv", "label=age", task="regression"), tmp_path / "cache")
+    sides = {}
+    for path, split in zip(made.paths, made.splits, strict=True):
+        sides.setdefault(int(path.partition(".")[0]) % 12, set()).add(int(split))
+    assert all(len(one) == 1 for one in sides.values())
+    assert set.union(*sides.values()) == {0, 1, 2}
+    assert not any("Too few different" in note for note in made.notes)
+
+
+def test_too_few_different_images_with_numbers_are_an_error(tmp_path):
+    images = np.repeat(np.random.default_rng(0).integers(0, 255, (2, 16, 16), dtype=np.uint8), 20, axis=0)
+    with pytest.raises(DataError, match="too few different images with numbers: expected at least 3"):
+        prepare_arrays(images, np.repeat([1.0, 2.0], 20), tmp_path / "cache", task="regression")

@@ -143,3 +143,61 @@ def label_file(label_network, tmp_path_factory):
     modelfile.write_card(path, {**card, "study": "spots", "trial": 1, "temperature": 1.5})
     modelfile.seal(path)
     return path
+
+
+NUMBERS = ("year", "width (mm)")
+
+
+def measured(count: int, size: int = SIZE, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Noise around a level of red and of blue, from which a year near 2000 and a width in mm are known."""
+    draw = np.random.default_rng(seed)
+    levels = draw.uniform(0, 1, (count, 2))
+    images = draw.integers(0, 60, (count, size, size, 3))
+    images[..., 0] += (190 * levels[:, 0, None, None]).astype(int)
+    images[..., 2] += (190 * levels[:, 1, None, None]).astype(int)
+    return images.astype(np.uint8), np.stack([2000 + 10 * levels[:, 0], 0.4 * levels[:, 1]], axis=1)
+
+
+@pytest.fixture(scope="session")
+def number_dataset(tmp_path_factory):
+    """180 measured images, split as a study splits them."""
+    from automl_cnn.data import prepare_arrays
+
+    images, numbers = measured(180, seed=1)
+    return prepare_arrays(images, numbers, tmp_path_factory.mktemp("cache"), val_share=0.3, test_share=0.3, task="regression", names=NUMBERS)
+
+
+@pytest.fixture(scope="session")
+def number_network(number_dataset):
+    """A network that reads the numbers of `measured`, with some error."""
+    import keras
+
+    from automl_cnn.layers import Resize
+    from automl_cnn.models.pieces import answering
+    from automl_cnn.train.losses import loss_for
+
+    keras.utils.set_random_seed(3)
+    task = number_dataset.task
+    pixels = keras.Input((None, None, 3), name="pixels")
+    x = keras.layers.Rescaling(1 / 127.5, -1)(Resize(SIZE)(pixels))
+    x = keras.layers.Conv2D(16, 3, strides=2, padding="same", activation="relu")(x)
+    x = keras.layers.Dense(2, name="classifier")(keras.layers.GlobalAveragePooling2D()(x))
+    model = keras.Model(pixels, answering(task.activation, "probabilities")(x), name="numbers")
+    images, numbers = measured(192)
+    model.compile(keras.optimizers.Adam(0.02), loss_for(task))
+    model.fit(images, numbers.astype(np.float32), batch_size=32, epochs=12, verbose=0)
+    return keras.Model(pixels, model.output, name="numbers")  # without its loss, as a search leaves it
+
+
+@pytest.fixture(scope="session")
+def number_file(number_network, number_dataset, tmp_path_factory):
+    """The file that a search for numbers leaves."""
+    from automl_cnn.modelfile import file as modelfile
+
+    path = tmp_path_factory.mktemp("best") / "model.keras"
+    number_network.save(path)
+    intervals = {"level": 0.9, "half_widths": [1.5, 0.0625]}
+    card = {**number_dataset.task.stated(), "intervals": intervals, "classes": ["year", "width"], "size": SIZE, "stored": SIZE, "channels": 3}
+    modelfile.write_card(path, {**card, "study": "levels", "trial": 1, "metric": "rmse", "temperature": 1.0})
+    modelfile.seal(path)
+    return path

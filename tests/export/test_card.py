@@ -195,8 +195,8 @@ def test_the_card_beside_a_model_is_that_of_its_search(tmp_path):
     short = beside(model, told)
     assert short.startswith("# pets\n")
     assert "left no model card" in short
-    assert "| val score | 0.9 |" in short
-    assert "| val interval | 0.8 to 0.95 |" in short
+    assert "| val score | 0.900 |" in short
+    assert "| val interval | 0.800 to 0.950 |" in short
     (tmp_path / "model_card.md").write_text("# the real one\n")
     assert beside(model, told) == "# the real one\n"
 

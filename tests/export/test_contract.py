@@ -46,7 +46,7 @@ BAD = [
 ]
 LABELS = {**CARD, "task": "multilabel", "thresholds": [0.5, 0, 1]}
 BAD_LABELS = [
-    {"task": "regression"},
+    {"task": "ranking"},
     {"task": None},
     {"thresholds": [0.5, 0.5]},
     {"thresholds": []},

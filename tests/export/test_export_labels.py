@@ -55,8 +55,8 @@ def test_every_file_is_proved_and_answers_the_same_labels(out, label_file, image
     place, exported = out
     assert [variant.failure for variant in exported.variants] == [None] * 6
     for variant in exported.variants:
-        assert variant.proof.same_labels >= (1.0 if variant.method == "float32" else 0.9)
-        assert 0.5 < variant.proof.original_accuracy < 1
+        assert variant.proof.same >= (1.0 if variant.method == "float32" else 0.9)
+        assert 0.5 < variant.proof.original_score < 1
     expected = bundle.load(label_file).predict(images[0])
     assert len({tuple(labels) for labels in expected}) > 5
     for name in ("model.onnx", "model.tflite", "model.xml"):
@@ -104,7 +104,7 @@ def test_the_python_programs_answer_the_same_labels(label_file, label_dataset, i
 @pytest.mark.slow
 def test_so_do_keras_and_tensorflow(label_file, label_dataset, images, tmp_path):
     exported = folder.export(label_file, tmp_path / "out", names=("keras", "saved_model"), dataset=label_dataset)
-    assert [variant.proof.same_labels for variant in exported.variants] == [1.0, 1.0]
+    assert [variant.proof.same for variant in exported.variants] == [1.0, 1.0]
     expected = bundle.load(label_file).predict(images[0][:8])
     answered(tmp_path / "out", images[0][:8], expected)
     assert bundle.load(tmp_path / "out" / "model.keras").predict(images[0][:8]) == expected

@@ -144,7 +144,7 @@ def exported_to_all(model, size, dataset, place, **more):
     modelfile.seal(path)
     done = folder.export(path, place / "out", names=tuple(FORMATS), dataset=dataset)
     assert [(variant.format, variant.failure) for variant in done.variants] == [(name, None) for name in FORMATS]
-    assert [variant.proof.same_labels for variant in done.variants] == [1] * len(FORMATS)
+    assert [variant.proof.same for variant in done.variants] == [1] * len(FORMATS)
 
 
 @pytest.mark.slow
@@ -201,11 +201,11 @@ def test_every_format_agrees_in_a_process_of_its_own(exported):
     for variant in exported.variants:
         proof = variant.proof
         assert proof.images == 108
-        assert proof.accuracy is not None
+        assert proof.score is not None
         assert proof.lost <= 0.01
         if variant.method == "float32":
             assert proof.max_difference < 1e-5
-            assert proof.same_labels == 1
+            assert proof.same == 1
         assert set(proof.latency_ms) == {"1", "32"}
         assert proof.bytes == sum(part.stat().st_size for part in FORMATS[variant.format].parts(exported.folder / variant.file))
 
@@ -279,5 +279,5 @@ def test_keras_and_tensorflow_need_nothing_of_ours(model_file, dataset, tmp_path
     assert not found.failed
     for variant in found.variants:
         assert variant.proof.max_difference < 1e-5
-        assert variant.proof.same_labels == 1
+        assert variant.proof.same == 1
     assert bundle.load(tmp_path / "out" / "model.keras").classes == ["blue", "green", "red"]

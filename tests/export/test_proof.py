@@ -14,10 +14,10 @@ from automl_cnn.tasks import Multiclass, Multilabel
 PROOF = Proof(
     images=200,
     max_difference=1e-6,
-    same_labels=1.0,
-    accuracy=0.9,
-    original_accuracy=0.9,
-    validation_accuracy=0.9,
+    same=1.0,
+    score=0.9,
+    original_score=0.9,
+    validation_score=0.9,
     lost=0.0,
     lost_images=0,
     latency_ms={"1": 2.0, "32": 40.0},
@@ -32,17 +32,17 @@ PROOF = Proof(
     [
         ({}, "float32", None),
         ({"max_difference": 2e-4}, "float32", "differ from the original's by up to 0.0002"),
-        ({"same_labels": 0.995}, "float32", "changes 0.5% of the labels"),
-        ({"max_difference": 0.2, "same_labels": 0.97, "lost": 0.01, "lost_images": 2}, "int8", None),
+        ({"same": 0.995}, "float32", "changes 0.5% of the labels"),
+        ({"max_difference": 0.2, "same": 0.97, "lost": 0.01, "lost_images": 2}, "int8", None),
         ({"lost": 0.015, "lost_images": 3}, "int8", "loses 1.5 points of accuracy on the validation images"),
-        ({"same_labels": 0.85, "lost": -0.01, "lost_images": -2}, "int8", "changes 15.0% of the labels"),
+        ({"same": 0.85, "lost": -0.01, "lost_images": -2}, "int8", "changes 15.0% of the labels"),
         ({"images": 40, "lost": 0.025, "lost_images": 1}, "int8", None),
-        ({"lost": None, "lost_images": None, "same_labels": 0.98}, "float16", "keeps only 98.0%"),
+        ({"lost": None, "lost_images": None, "same": 0.98}, "float16", "keeps only 98.0%"),
         ({"lost": -0.02, "lost_images": -4}, "float16", None),
     ],
 )
 def test_what_disagrees_is_refused(changes, method, words):
-    reason = refused(dataclasses.replace(PROOF, **changes), method)
+    reason = refused(dataclasses.replace(PROOF, **changes), method, Multiclass(2))
     assert reason is None if words is None else words in reason
 
 
@@ -64,12 +64,12 @@ def answering(monkeypatch, **answers):
 def test_every_answer_counts_alone_in_a_batch_and_at_another_size(monkeypatch, reference, tmp_path):
     path = tmp_path / "model.onnx"
     path.write_bytes(b"12345")
-    said = reference.probabilities
+    said = reference.answers
     good = {"images": said, "single": said[:8], "sized": said[:2]}
     answering(monkeypatch, **good)
     found = prove(FORMATS["onnx"], path, reference)
-    assert (found.max_difference, found.same_labels, found.bytes, found.lost_images) == (0.0, 1.0, 5, 0)
-    assert (found.accuracy, found.original_accuracy, found.validation_accuracy) == (0.8, 0.8, 0.8)
+    assert (found.max_difference, found.same, found.bytes, found.lost_images) == (0.0, 1.0, 5, 0)
+    assert (found.score, found.original_score, found.validation_score) == (0.8, 0.8, 0.8)
     for name, said in good.items():
         answering(monkeypatch, **{**good, name: said + np.float32([0.001, -0.001])})
         assert prove(FORMATS["onnx"], path, reference).max_difference == pytest.approx(0.001, abs=1e-5)
@@ -77,13 +77,13 @@ def test_every_answer_counts_alone_in_a_batch_and_at_another_size(monkeypatch, r
 
 def test_lost_accuracy_is_that_of_the_validation_images(monkeypatch, reference, tmp_path):
     (tmp_path / "model.tflite").write_bytes(b"")
-    worse = reference.probabilities.copy()
+    worse = reference.answers.copy()
     worse[[1, 7]] = worse[[1, 7], ::-1]
     answering(monkeypatch, images=worse, single=worse[:8])
     found = prove(FORMATS["litert"], tmp_path / "model.tflite", reference)
-    assert (found.lost_images, found.validation_accuracy, found.accuracy) == (1, 0.6, 0.6)
+    assert (found.lost_images, found.validation_score, found.score) == (1, 0.6, 0.6)
     assert found.lost == pytest.approx(0.2)
-    assert found.same_labels == 0.8
+    assert found.same == 0.8
 
 
 def test_several_labels_are_right_if_all_of_them_are_and_agree_if_the_sets_are_the_same(monkeypatch, reference, tmp_path):
@@ -91,25 +91,25 @@ def test_several_labels_are_right_if_all_of_them_are_and_agree_if_the_sets_are_t
     truth = np.array([[1, 0], [0, 1], [1, 1], [0, 0], [1, 1]] * 2)
     said = np.where(truth > 0, 0.4, 0.3).astype(np.float32)
     said[[0, 9]] = 0.3
-    known = dataclasses.replace(reference, labels=truth, probabilities=said, task=Multilabel(2, (0.35, 0.35)))
+    known = dataclasses.replace(reference, labels=truth, answers=said, task=Multilabel(2, (0.35, 0.35)))
     answering(monkeypatch, images=said, single=said[:8])
     found = prove(FORMATS["litert"], tmp_path / "model.tflite", known)
-    assert (found.same_labels, found.validation_accuracy, found.accuracy) == (1.0, 0.8, 0.8)
+    assert (found.same, found.validation_score, found.score) == (1.0, 0.8, 0.8)
     worse = said.copy()
     worse[1, 0] = 0.36  # a label that the original does not give
     answering(monkeypatch, images=worse, single=worse[:8])
     found = prove(FORMATS["litert"], tmp_path / "model.tflite", known)
-    assert found.same_labels == pytest.approx(9 / 10)
-    assert (found.validation_accuracy, found.lost_images) == (0.6, 1)
+    assert found.same == pytest.approx(9 / 10)
+    assert (found.validation_score, found.lost_images) == (0.6, 1)
 
 
 def test_rounding_at_a_threshold_is_no_other_label(monkeypatch, reference, tmp_path):
     (tmp_path / "model.tflite").write_bytes(b"")
     said = np.full((10, 2), 0.5, np.float32)
-    known = dataclasses.replace(reference, labels=np.ones((10, 2)), probabilities=said, task=Multilabel(2))
+    known = dataclasses.replace(reference, labels=np.ones((10, 2)), answers=said, task=Multilabel(2))
     for less, agreement in ((1e-6, 1.0), (1e-2, 0.0)):
         answering(monkeypatch, images=said - np.float32(less), single=said[:8] - np.float32(less))
-        assert prove(FORMATS["litert"], tmp_path / "model.tflite", known).same_labels == agreement
+        assert prove(FORMATS["litert"], tmp_path / "model.tflite", known).same == agreement
 
 
 @pytest.mark.parametrize("wrong", [np.full((10, 2), 2.5), np.full((10, 2), np.nan), np.full((10, 3), 1 / 3)])
@@ -205,7 +205,7 @@ def test_one_failure_does_not_take_the_others_along(exporting, tmp_path):
 
 
 def test_limits_choose_one_variant(exporting, tmp_path):
-    small = {"int8": {"bytes": 250_000, "latency_ms": {"1": 1.0, "32": 20.0}, "validation_accuracy": 0.89}}
+    small = {"int8": {"bytes": 250_000, "latency_ms": {"1": 1.0, "32": 20.0}, "validation_score": 0.89}}
     found = exporting(Writing("int8"), small, quantize=("none", "int8"), limits=folder.Limits(latency=5.0))
     assert [variant.file for variant in found.kept] == ["model.onnx"]
     found = exporting(Writing("int8"), small, quantize=("none", "int8"), limits=folder.Limits(latency=5.0, size=500_000))

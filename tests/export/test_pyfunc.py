@@ -14,7 +14,8 @@ from PIL import Image
 from automl_cnn.errors import DataError
 from automl_cnn.export import limits
 from automl_cnn.export.inputs import as_batches, from_request
-from automl_cnn.tasks import Multiclass, Multilabel, Task
+from automl_cnn.tasks import Multiclass, Multilabel, Regression, Target, Task
+from automl_cnn.tasks.conformal import Widths
 
 
 def encoded(colour: str = "red", kind: str = "JPEG", side: int = 12) -> bytes:
@@ -126,7 +127,7 @@ class Fake:
     classes = ("cat", "dog")
     task: Task = Multiclass(2)
 
-    def predict_proba(self, images):
+    def answers(self, images):
         if images == [RED]:
             return np.array([[0.25, 0.75]], np.float32)
         raise DataError("the image is damaged.")
@@ -153,6 +154,19 @@ def test_of_labels_the_answer_is_a_list(model, monkeypatch):
     assert model.predict(None, RED).to_dict("records") == [expected]
     monkeypatch.setattr(Fake, "task", Multilabel(2, (0.9, 0.9)))
     assert model.predict(None, RED).to_dict("records") == [{**expected, "labels": []}]
+
+
+def test_of_numbers_the_answer_is_a_column_for_each_and_the_ends_of_its_interval(model, monkeypatch):
+    from automl_cnn.track.champion import _signature
+
+    targets = (Target("age", "years", 40.0, 20.0), Target("age low", "", 0.0, 1.0))
+    monkeypatch.setattr(Fake, "task", Regression(2, targets, Widths((0.5, 0.25))))
+    (answer,) = model.predict(None, RED).to_dict("records")
+    assert answer == {"age (years)": 0.25, "age low 2": -0.25, "age high": 0.75, "age low": 0.75, "age low low": 0.5, "age low high": 1.0}
+    outputs = _signature(Fake.task.fields(Fake.classes)).outputs.to_dict()
+    assert {(one["name"], one["type"]) for one in outputs} == {(name, "double") for name in answer}
+    monkeypatch.setattr(Fake, "task", Regression(2, targets))
+    assert model.predict(None, RED).to_dict("records") == [{"age (years)": 0.25, "age low": 0.75}]
 
 
 def test_what_is_wrong_with_an_image_is_a_bad_request_in_a_sentence(model):

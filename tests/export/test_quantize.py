@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -67,11 +69,11 @@ def answer(path):
 
 def test_the_output_gets_the_contracts_name(onnx_file):
     before = answer(onnx_file)[1]
-    quantize.name_output(onnx_file)
+    quantize.name_output(onnx_file, "probabilities")
     name, after = answer(onnx_file)
     assert name == "probabilities"
     np.testing.assert_array_equal(after, before)
-    quantize.name_output(onnx_file)
+    quantize.name_output(onnx_file, "probabilities")
     assert answer(onnx_file)[0] == "probabilities"
 
 
@@ -111,13 +113,13 @@ def test_weights_beyond_half_precision_stay(onnx_file):
 
 def test_the_picture_names_all_and_marks_the_front():
     rows = [
-        {"file": "model.onnx", "latency_ms": {"1": 4.0}, "accuracy": 0.9, "same_labels": 1.0, "bytes": 4_000_000},
-        {"file": "model-int8.onnx", "latency_ms": {"1": 2.0}, "accuracy": 0.89, "same_labels": 0.99, "bytes": 1_000_000},
-        {"file": "model<b>.tflite", "latency_ms": {"1": 5.0}, "accuracy": 0.88, "same_labels": 0.9, "bytes": 4_000_000},
+        picture.Shown("model.onnx", latency=4.0, bytes=4_000_000, score=0.9, same=1.0),
+        picture.Shown("model-int8.onnx", latency=2.0, bytes=1_000_000, score=0.89, same=0.99),
+        picture.Shown("model<b>.tflite", latency=5.0, bytes=4_000_000, score=0.88, same=0.9),
     ]
     drawn = picture.variants(rows)
     assert drawn.count("<circle") == 3
     assert drawn.count('class="front"') == 2
     assert "model&lt;b&gt;.tflite" in drawn
     assert "accuracy on the test images" in drawn
-    assert "share of the original's labels" in picture.variants([{**rows[0], "accuracy": None}])
+    assert "share of the original's answers" in picture.variants([dataclasses.replace(rows[0], score=None)])

@@ -203,6 +203,28 @@ def test_the_page_shows_the_labels_that_reach_their_thresholds(exported, chromiu
     assert chromium.run("document.querySelector('#answers th').textContent") == "label"
 
 
+def of_numbers(exported: Path, **changes) -> Path:
+    about = json.loads((exported / "model.json").read_text())
+    targets = [{"name": "age", "unit": "years", "mean": 40.0, "sd": 20.0}, {"name": "</script>", "unit": "", "mean": 0.0, "sd": 0.01}]
+    stated = {"task": "regression", "classes": ["age", "</script>"], "targets": targets, "intervals": {"level": 0.9, "half_widths": [4.0, 0.002]}}
+    (exported / "model.json").write_text(json.dumps({**about, **stated, **changes}))
+    return web.write(exported, web.Runtime("1", b"glue", b"wasm"))
+
+
+@pytest.mark.slow
+def test_the_page_shows_each_number_with_its_unit_and_its_interval(exported, chromium):
+    chromium.open(of_numbers(exported))
+    shown = chromium.run("answered = async () => [34.26, 0.5], looked().then(({ rows, line }) => [rows.map((row) => row.textContent), line])")
+    assert shown == [["age34.3 years30.3 to 38.3", "</script>0.50000.4980 to 0.5020"], "age 34.3 years, </script> 0.5000"]
+    assert chromium.run("document.querySelector('#answers thead').textContent.trim()").endswith("value, and its 90 % interval")
+    chromium.open(of_numbers(exported, intervals=None))
+    assert chromium.run("measured([34.26, 0.5])") == [
+        {"name": "age", "value": "34.3 years", "within": ""},
+        {"name": "</script>", "value": "0.5000", "within": ""},
+    ]
+    assert chromium.run("document.querySelector('#answers th + th').textContent") == "value"
+
+
 @pytest.mark.slow
 def test_transparent_photos_are_put_on_white(exported, chromium):
     chromium.open(web.write(exported, web.Runtime("1", b"glue", b"wasm")))

@@ -6,6 +6,7 @@ import pytest
 from automl_cnn import registry
 from automl_cnn.errors import ConfigError, PluginError, SpaceError
 from automl_cnn.models import plugins_of
+from automl_cnn.models.choose import regularizers_of
 
 GIVEN = {
     "architecture": "resnet",
@@ -47,6 +48,14 @@ def test_the_named_plugins_at_the_given_point(plugins):
 def test_what_cannot_be_used_is_named(plugins, change, error, words):
     with pytest.raises(error, match=words):
         plugins_of({**GIVEN, **change}, plugins)
+
+
+def test_a_regularizer_that_does_not_suit_the_task_is_named(plugins):
+    smoothed = {"regularizer.l2": True, "regularizer.label_smoothing": True, "regularizer.cutmix": False}
+    assert [one.name for one in regularizers_of(smoothed, plugins, "multilabel")] == ["l2", "label_smoothing"]
+    with pytest.raises(PluginError, match="'label_smoothing' does not suit the task regression: expected one of multiclass, multilabel"):
+        regularizers_of(smoothed, plugins, "regression")
+    assert [one.name for one in regularizers_of({**smoothed, "regularizer.label_smoothing": False}, plugins, "regression")] == ["l2"]
 
 
 def test_choosing_imports_no_keras():

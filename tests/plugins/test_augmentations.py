@@ -76,12 +76,19 @@ def test_all_at_once_in_any_order_give_batches_to_train_on(order, weights):
             images, labels = plugin.augment(images, labels, rng)
         return images, labels
 
-    batches = Batches(pixels, np.arange(20), (np.arange(20) % 6).__getitem__, Multiclass(6), 8, seed=0, shuffle=True, augment=augment, weights=weights)
+    def soften(labels):
+        for plugin in plugins:
+            labels = plugin.targets(labels, "multiclass")
+        return labels
+
+    batches = Batches(
+        pixels, np.arange(20), (np.arange(20) % 6).__getitem__, Multiclass(6), 8, seed=0, shuffle=True, augment=augment, soften=soften, weights=weights
+    )
     for images, labels, *weight in (batches[index] for index in range(3)):
         assert images.dtype == np.uint8
         assert images.shape[1:] == (12, 12, 3)
         np.testing.assert_allclose(labels.sum(axis=1), 1, atol=1e-5)
-        assert labels.min() >= 0.1 / 6 - 1e-6  # smoothed, whenever that happens
+        assert labels.min() >= 0.1 / 6 - 1e-6  # smoothed
         assert [one.shape for one in weight] == ([] if weights is None else [(len(images),)])
 
 
@@ -190,15 +197,31 @@ def test_cutmix_with_alpha_one_draws_any_area():
 
 
 def test_label_smoothing_spreads_its_share_over_all_classes():
-    images, labels = batch(4)
-    found, targets = augmented(LabelSmoothing(epsilon=0.2), images, labels)
-    assert found is images
+    labels = np.eye(4, dtype=np.float32)
+    targets = LabelSmoothing(epsilon=0.2).targets(labels, "multiclass")
     np.testing.assert_allclose(targets, np.full((4, 4), 0.05) + 0.8 * np.eye(4), atol=1e-6)
-    np.testing.assert_array_equal(augmented(LabelSmoothing(epsilon=0.0), images, labels)[1], labels)
+    np.testing.assert_array_equal(LabelSmoothing(epsilon=0.0).targets(labels, "multiclass"), labels)
 
 
+@pytest.mark.parametrize("labels", [1, 3, 80])
+def test_label_smoothing_of_several_labels_goes_toward_one_half_however_many_there_are(labels):
+    given = (np.arange(5 * labels).reshape(5, labels) % 3 == 0).astype(np.float32)
+    given[0] = 0
+    targets = LabelSmoothing(epsilon=0.2).targets(given, "multilabel")
+    np.testing.assert_allclose(targets, np.where(given == 1, 0.9, 0.1), atol=1e-6)
+    np.testing.assert_allclose(LabelSmoothing(epsilon=0.2).targets(given * 0.5, "multilabel")[given == 1], 0.5, atol=1e-6)  # one half has no side to take
+
+
+def test_the_tasks_that_built_in_regularizers_are_for():
+    assert {kind.name: kind.tasks for kind in KINDS if kind.tasks is not None} == {
+        "cutmix": ("multiclass", "multilabel"),
+        "label_smoothing": ("multiclass", "multilabel"),
+    }
+
+
+@pytest.mark.parametrize("task", ["multiclass", "multilabel"])
 @pytest.mark.parametrize(("first", "second"), itertools.permutations([MixUp, CutMix], 2))
-def test_smoothing_before_or_after_mixing_is_the_same(first, second):
+def test_smoothing_before_or_after_mixing_is_the_same(first, second, task):
     images, labels = batch(20)
     smooth = LabelSmoothing()
 
@@ -208,8 +231,24 @@ def test_smoothing_before_or_after_mixing_is_the_same(first, second):
             _, labels = kind().augment(images, labels, rng)
         return labels
 
-    before, after = mixed(smooth.augment(images, labels, None)[1]), smooth.augment(images, mixed(labels), None)[1]
+    before, after = mixed(smooth.targets(labels, task)), smooth.targets(mixed(labels), task)
     np.testing.assert_allclose(before, after, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [MixUp, CutMix])
+def test_mixed_images_have_each_label_by_the_share_of_the_images_that_have_it(kind):
+    """Which image was mixed with which, and how, shows where every image has a label of its own."""
+    images, own = batch(40)
+    several = np.random.default_rng(1).random((40, 7)) < 0.4
+    several[:3] = [[True] * 7, [False] * 7, [True] + [False] * 6]
+    shares = augmented(kind(alpha=1.0), images, own)[1]
+    found, targets = augmented(kind(alpha=1.0), images, several.astype(np.float32))
+    np.testing.assert_array_equal(found, augmented(kind(alpha=1.0), images, own)[0])
+    np.testing.assert_allclose(targets, shares @ several, atol=1e-6)
+    both = (shares[:, several.all(axis=1)] > 0).any(axis=1)
+    assert targets.max() <= 1 + 1e-6
+    assert both.any()
+    assert (targets.sum(axis=1) > 1).any()  # no distribution
 
 
 def photo(size=(20, 28), mode="RGB"):

@@ -7,6 +7,7 @@ import io
 
 from automl_cnn.evidence import Bin, Evidence, Mistake
 from automl_cnn.facts import Effect, Facts
+from automl_cnn.measure import Measure
 from automl_cnn.problems import Checked, Problem
 from automl_cnn.records import Epoch, Fidelity, Finding, State, Trial
 
@@ -172,3 +173,56 @@ def labeled(**changes) -> Facts:
         **changes,
     }
     return study((trial(0, 0.7), best), **given)
+
+
+AGES = {
+    "name": "faces",
+    "folder": "photos",
+    "classes": ["age"],
+    "images": 100,
+    "task": "regression",
+    "targets": [{"name": "age", "unit": "years", "mean": 40.0, "sd": 20.0}],
+    "ranges": [{"low": 1.0, "median": 38.0, "high": 90.0, "counts": [10, 20, 25, 5]}],
+    "splits": {"train": [60], "val": [20], "test": [20]},
+    "images_by_split": {"train": 60, "val": 20, "test": 20},
+    "labels_per_image": [],
+    "same_answer": {"val": {"rmse": 0.0}, "test": {"rmse": 0.0}},
+    "channels": 3,
+}
+POINTS = tuple((float(5 * number), 5.0 * number + (number % 3 - 1) * 2.0) for number in range(20))  # off by 2 at most
+FAR_OFF = (
+    Mistake("a.jpg", 0, 0, 0.0, 0.0, jpeg(), jpeg(), wanted=(30.0,), given=(34.5,)),
+    Mistake("b.jpg", 0, 0, 0.0, 0.0, jpeg(), "", wanted=(70.0,), given=(66.0,)),
+)
+ERRORS = {"age": {"rmse": 3.2, "mae": 2.5, "r2": 0.974, "spearman": 0.981, "half_width": 5.1, "covered": 0.9}}
+LENGTHS = [{"name": "x", "unit": "mm", "mean": 0.0, "sd": 2.0}, {"name": "y", "unit": "", "mean": 5.0, "sd": 0.1}]
+
+
+def seen(points=(), test=(), mistakes=FAR_OFF) -> Evidence:
+    """What was found out about a model that answers numbers."""
+    return evidence(1, confusion=(), bins=(), raw=(), mistakes=mistakes, temperature=None, points=points, test_points=test)
+
+
+def numbered(test: float | None = 0.84, **changes) -> Facts:
+    """A study of images with a number each, in which an RMSE of 3.2 years is a score of 0.84."""
+    best = trial(1, 0.82, "resnet")
+    data = changes.pop("data", AGES)
+    given = {
+        "metric": Measure.of("rmse", data),
+        "data": data,
+        "result": {**result(best, test), "baseline": 0.0, "per_label": ERRORS, "calibration": None},
+        "evidence": seen((POINTS,), (POINTS,) if test else ()),
+        "findings": {},
+        "notes": (),
+        **changes,
+    }
+    return study((trial(0, 0.7), best), **given)
+
+
+def two_numbers(**changes) -> Facts:
+    """The same with two numbers."""
+    data = {**AGES, "classes": ["x", "y"], "targets": LENGTHS, "ranges": AGES["ranges"] * 2, "splits": {split: [20, 20] for split in ("train", "val", "test")}}
+    far = (Mistake("a.jpg", 1, 1, 0.0, 0.0, jpeg(), jpeg(), wanted=(1.0, 5.0), given=(1.5, 5.2)),)
+    errors = {name: {**ERRORS["age"], "rmse": rmse} for name, rmse in (("x", 0.5), ("y", 0.012))}
+    best = {**result(trial(1, 0.82, "resnet")), "baseline": 0.0, "per_label": errors}
+    return numbered(data=data, evidence=seen((POINTS, POINTS), mistakes=far), result=best, **changes)

@@ -3,8 +3,9 @@
 import re
 
 import pytest
-from report_fakes import COUNTS, LABELED, checked, evidence, labeled, problem, result, study, trial
+from report_fakes import COUNTS, LABELED, checked, evidence, jpeg, labeled, problem, result, study, trial
 
+from automl_cnn.evidence import Mistake
 from automl_cnn.report import page, view
 
 
@@ -57,6 +58,22 @@ def test_confidence_is_that_of_decisions():
     assert '<th scope="col" class="n">decisions</th>' in page(labeled())
 
 
+def test_labels_that_the_winner_doubts_are_missing_or_too_much():
+    missing, extra, bare = (
+        Mistake("c.jpg", 1, 1, 0.9769, 0.02, jpeg(), truths=(0, 2), answers=(0, 1, 2)),
+        Mistake("d.jpg", 2, 2, 0.9999, 0.0001, jpeg(), truths=(0, 2), answers=(0,)),
+        Mistake("e.jpg", 0, 0, 0.95, 0.05, jpeg(), truths=(), answers=(0,)),
+    )
+    known = labeled(checked=checked(), evidence=evidence(1, confusion=COUNTS, mistakes=(), suspects=(missing, extra, bare)))
+    (trouble,) = view(known).images.look.troubles
+    assert trouble.sentence.startswith("The winner doubts 3 labels of the 20 validation images, which it did not learn from: it contradicts them.")
+    assert [sample.detail for sample in trouble.pictured] == [
+        "labeled 'cat|night', 'dog' is likely missing (0.97)",
+        "labeled 'cat|night', 'night' is likely too much (0.99)",
+        "without a label, 'cat' is likely missing (0.95)",
+    ]
+
+
 def test_mistakes_show_all_labels_and_the_one_in_question():
     missed, wrong = view(labeled()).mistakes
     assert (missed.has, missed.answered, missed.error) == ("cat, night", "cat", "night is missing, at 3.0\xa0%")
@@ -94,7 +111,7 @@ def test_what_was_not_checked_does_not_promise_the_labels():
     known = labeled(checked=checked(problem("small_class", "warning", heading="Rare labels")))
     assert view(known).images.look.troubles[0].title == "Rare labels"
     text = page(known)
-    assert "the labels themselves are not checked" in text
+    assert "checks the labels and looks for these copies" in text
     assert "checks everything" not in text
 
 

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from report_fakes import checked, evidence, jpeg, labeled, problem, study, trial
+from report_fakes import checked, evidence, jpeg, labeled, numbered, problem, study, trial, two_numbers
 
 from automl_cnn.evidence import Mistake
 from automl_cnn.problems import Case
@@ -58,6 +58,9 @@ STUDIES = {
     "two classes": study((trial(1, 0.82),), data={"classes": ["no", "yes"]}, evidence=evidence(1, 2)),
     "hundred classes": study((trial(1, 0.82),), data={"classes": list(HUNDRED)}, evidence=evidence(1, 100)),
     "several labels": labeled(),
+    "a number": numbered(),
+    "two numbers": two_numbers(),
+    "a number, never looked at": numbered(evidence=None, without_evidence="There was no time.", result=None),
     "no evidence": study(evidence=None, without_evidence="There was no time."),
     "checked": study(
         checked=checked(

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from report_fakes import OVERFITS, epochs, evidence, study, trial
+from report_fakes import OVERFITS, epochs, evidence, result, study, trial
 
 from automl_cnn.paired import packed
 from automl_cnn.quantities import clock, compact
@@ -16,6 +16,7 @@ from automl_cnn.report import view
 from automl_cnn.report.importances import LEAST, importances
 from automl_cnn.report.numbers import figures, percent, powers, ticks
 from automl_cnn.report.training import differences, front, lineage
+from automl_cnn.workers import Workers
 
 
 def plain(text: str) -> str:
@@ -330,3 +331,15 @@ def test_an_ensemble_in_the_best_ones_place_is_told_with_its_own_size_and_scores
     assert plain(page.verdict).startswith("2 networks together, trial 1 (60%), trial 0 (40%), with 3.0M parameters in all, answered 85.0 %")
     assert [plain(tile.value) for tile in page.tiles][:4] == ["0.850", "0.910", "3.0M", "9.0M"]
     assert "together" not in view(dataclasses.replace(facts, result={**told, "trial": 0})).verdict, "a trial was better since"
+
+
+def test_workers_are_named_where_there_were_several():
+    trials = (trial(0, 0.7, worker=1), trial(1, 0.82, worker=2), trial(2, 0.6, worker=1, node="box"), trial(3, 0.5))
+    used = Workers(2, 0.5, 180.0, 20.0, 100.0)
+    page = view(study(trials, result={**result(trials[1]), "workers": used.as_dict()}))
+    assert {row.trial: row.worker for row in page.board} == {0: "1", 1: "2", 2: "1 on box", 3: "–"}
+    (tile,) = [tile for tile in page.tiles if tile.label == "workers"]
+    assert (tile.value, tile.note) == ("2", "1.80 trials at a time, idle 10% of the time")
+    alone = view(study((trial(0, 0.7, worker=1), trial(1, 0.82))))
+    assert {row.worker for row in alone.board} == {""}
+    assert "workers" not in [tile.label for tile in alone.tiles]

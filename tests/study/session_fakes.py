@@ -43,7 +43,8 @@ class FakeWorker:
 
     confusion = ((5, 5), (5, 5))  # of the test images
 
-    def __init__(self, log):
+    def __init__(self, log, begin=None, beside=0):
+        self.log, self.beside = log, beside
         self.setting, self.jobs, self.tested, self.gone = None, [], 0, False
         self.refits, self.cards = [], []  # the refits that were asked for, and the cards of the models that were scored on the test images
         FakeWorker.made.append(self)

@@ -55,6 +55,25 @@ def test_no_doubt_is_not_the_same_as_nobody_looked(dataset, tmp_path):
     assert Evidence.load(tmp_path / "evidence.json").suspects == ()
 
 
+def test_of_several_labels_each_that_is_contradicted_is_named_with_the_labels_that_fit(tmp_path):
+    rng = np.random.default_rng(0)
+    images, truth = rng.integers(0, 256, (200, 16, 16, 3), np.uint8), (rng.random((200, 3)) < 0.5).astype(np.uint8)
+    dataset = prepare_arrays(images, truth, tmp_path / "cache", task="multilabel", names=["cat", "dog", "night"])
+    rows = dataset.rows("val")
+    known = dataset.truth(rows)
+    seen = known.copy()
+    seen[2, 1], seen[4, [0, 2]] = 1 - seen[2, 1], 1 - seen[4, [0, 2]]
+    made = with_doubts(evidence(), dataset, seen * 0.94 + 0.03)
+    assert {(one.path, one.said) for one in made.suspects} == {(dataset.paths[rows[2]], 1), (dataset.paths[rows[4]], 0), (dataset.paths[rows[4]], 2)}
+    for one in made.suspects:
+        assert (one.confidence, one.chance) == (pytest.approx(0.97), pytest.approx(0.03))
+        assert set(one.truths) ^ set(one.answers) == {one.said}
+        assert one.picture
+    made.save(tmp_path / "evidence.json")
+    assert Evidence.load(tmp_path / "evidence.json") == made
+    assert with_doubts(evidence(), dataset, known * 0.94 + 0.03).suspects == ()
+
+
 def test_images_that_are_gone_are_named_without_a_picture(dataset, tmp_path):
     for stored in (tmp_path / "cache").glob("*.npy"):
         stored.unlink()

@@ -341,3 +341,43 @@ def test_a_variation_changes_something_and_stays_valid():
     assert all(space.check(one) != start for one in seen)
     assert all(one["architecture"] == "a" for one in seen)
     assert {one.get("x.rate") for one in seen} == {None, 0.3}
+
+
+@every
+def test_several_at_a_time_are_different_and_a_search_that_is_killed_proposes_as_before(engine, sampler):
+    def begun(known):
+        made = engine_for(_config(engine, sampler), HILL)
+        for one in known:
+            made.tell(one)
+        asked = []
+        for number in range(len(known), len(known) + 3):
+            proposal = made.ask()
+            if proposal is None:  # before one of those has ended
+                break
+            assert made.ask() == proposal
+            HILL.check(proposal.configuration)
+            made.begin(trial(number, proposal.configuration, State.RUNNING), proposal.id)
+            asked.append(proposal)
+        return made, asked
+
+    known = [trial(number, HILL.sample(random.Random(number))) for number in range(0 if sampler in ("grid", "hyperband") else 12)]
+    made, asked = begun(known)
+    assert len(asked) >= 2
+    assert len({tuple(sorted(proposal.configuration.items())) for proposal in asked}) == len(asked)
+    assert len({proposal.id for proposal in asked}) == len(asked)
+    assert begun(known)[1] == asked
+    for place in (1, 0, *range(2, len(asked))):
+        made.tell(trial(len(known) + place, asked[place].configuration))
+    assert made.ask() is not None
+
+
+def test_a_trial_that_runs_is_judged_by_its_own_curve():
+    engine = OptunaEngine(HILL, 0)
+    for number in range(6):
+        engine.tell(trial(number, HILL.sample(random.Random(number)), epochs=tuple(Epoch(n, 10, n, 1, 0.5, 1, 0.5, 0.8, 0.1) for n in range(1, 11))))
+    good, bad = engine.ask(), None
+    engine.begin(trial(6, good.configuration, State.RUNNING), good.id)
+    bad = engine.ask()
+    engine.begin(trial(7, bad.configuration, State.RUNNING), bad.id)
+    assert [engine.report(good.id, step, 0.9) for step in range(1, 9)] == [True] * 8
+    assert not all(engine.report(bad.id, step, 0.1) for step in range(1, 9))

@@ -1,5 +1,6 @@
 """What is KerasTuner's own. That its oracles keep the contract of every engine is in test_engine.py."""
 
+import dataclasses
 import itertools
 import os
 import random
@@ -9,7 +10,7 @@ import sys
 import pytest
 
 from automl_cnn import registry
-from automl_cnn.errors import ConfigError
+from automl_cnn.errors import Cause, ConfigError
 from automl_cnn.records import Fidelity, State, Trial
 from automl_cnn.space import Choice, Float, Int, Parameter, Space
 from automl_cnn.study.plan.engines.keras_tuner import KerasTunerEngine
@@ -165,3 +166,59 @@ print(sorted({"keras_tuner", "keras", "tensorflow", "optuna"} & set(sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def running(number, configuration):
+    return trial(number, configuration, None, State.RUNNING)
+
+
+@pytest.mark.parametrize("sampler", ["grid", "random", "bayesian"])
+def test_what_runs_is_not_proposed_again_and_takes_its_own_result(sampler):
+    engine, asked = KerasTunerEngine(SPACE, 0, sampler), []
+    for number in range(3):
+        asked.append(engine.ask())
+        assert engine.ask() == asked[-1]
+        engine.begin(running(number, asked[-1].configuration), asked[-1].id)
+    assert len({key(proposal.configuration) for proposal in asked}) == 3
+    assert len({proposal.id for proposal in asked}) == 3
+    for number in (1, 0, 2):
+        engine.tell(trial(number, asked[number].configuration, number / 10))
+    ended = [known for known in engine._oracle.trials.values() if known.status == "COMPLETED"]
+    assert sorted(known.score for known in ended) == [0.0, 0.1, 0.2]
+    assert engine._oracle.ongoing_trials == {}
+
+
+def test_a_grid_on_several_workers_is_every_configuration_once():
+    engine, asked, under_way = KerasTunerEngine(SPACE, 0, "grid"), [], []
+    rng = random.Random(0)
+    while len(asked) < len(every(SPACE)):
+        proposal = engine.ask() if len(under_way) < 3 else None
+        if proposal is None:
+            engine.tell(trial(*under_way.pop(rng.randrange(len(under_way))), 0.5))
+            continue
+        under_way.append((len(asked), proposal.configuration))
+        engine.begin(running(*under_way[-1]), proposal.id)
+        asked.append(proposal.configuration)
+    assert sorted(map(key, asked)) == sorted(map(key, every(SPACE)))
+
+
+def test_hyperband_on_several_workers_waits_for_the_rung():
+    engine, under_way = KerasTunerEngine(SPACE, 0, "hyperband"), []
+    while (proposal := engine.ask()) is not None and len(under_way) < 50:
+        under_way.append((len(under_way), proposal.configuration))
+        engine.begin(running(*under_way[-1]), proposal.id)
+    assert 4 <= len(under_way) < 50
+    for number, configuration in under_way:
+        engine.tell(trial(number, configuration, 0.1 * number))
+    assert engine.ask() is not None
+
+
+def test_a_proposal_whose_worker_was_lost_is_proposed_again():
+    engine = KerasTunerEngine(SPACE, 0, "grid")
+    first = engine.ask()
+    engine.begin(running(0, first.configuration), first.id)
+    second = engine.ask()
+    engine.begin(running(1, second.configuration), second.id)
+    engine.tell(dataclasses.replace(trial(0, first.configuration, None, State.FAILED), cause=Cause.INTERRUPTED))
+    assert engine.ask().configuration == first.configuration
+    assert second.configuration != first.configuration

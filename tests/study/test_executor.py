@@ -162,6 +162,24 @@ def test_both_processes_end_with_the_executor(executor_of):
     assert (old.gone, new.gone) == (True, True)
 
 
+def test_a_worker_in_the_middle_of_a_trial_is_not_waited_for_when_the_executor_is_closed(executor_of):
+    busy, calls = FakeProcess([[("event", 1), ("event", 2)], ["done"]]), []
+    busy.kill, busy.end = lambda: calls.append("killed"), lambda: calls.append("asked to end")
+    executor = executor_of(busy)
+    trial = executor.run(JOB, 0)
+    assert next(trial) == 1
+    executor.close()
+    assert calls[0] == "killed"
+
+
+def test_a_closed_executor_starts_no_process(executor_of):
+    """A thread may have been waiting for one to start."""
+    executor = executor_of(FakeProcess(starts=False), FakeProcess())
+    executor.close()
+    assert (train(executor).state, train(executor).cause) == (State.FAILED, Cause.INTERRUPTED)
+    assert len(executor._begin.begun) == 1
+
+
 def test_a_lost_worker_fails_its_trial_and_the_next_gets_a_new_one(executor_of):
     old, new = FakeProcess([[("event", 1), EOFError()]]), FakeProcess()
     executor = executor_of(old, new)

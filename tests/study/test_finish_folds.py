@@ -15,6 +15,7 @@ from automl_cnn.data.folds import dealt, possible, with_fold
 from automl_cnn.errors import ConfigError, TrialError, WorkerLost
 from automl_cnn.judged import folds_of
 from automl_cnn.records import Folds
+from automl_cnn.scored import folded
 from automl_cnn.study.finish.folds import ANSWER, SHARE, CrossValidation
 
 
@@ -83,7 +84,7 @@ def test_all_folds_together_give_the_score(dataset):
     assert made.interval[0] < made.score < made.interval[1]
     assert [job.some for job in worker.jobs] == [(number,) for number in range(5)]
     assert {job.epochs for job in worker.jobs} == {10}
-    assert "over 60 images in 5 folds: mean 0.917, standard deviation 0.000" in made.sentence
+    assert "over 60 images in 5 folds: mean 0.917, standard deviation 0.000" in folded(made, "accuracy")
     assert folds_of(json.loads(json.dumps(dataclasses.asdict(made)))) == made
 
 
@@ -130,15 +131,15 @@ def test_no_fold_begins_that_would_take_longer_than_the_time_that_is_left(datase
     made = worker.crossed(TRIAL)
     assert worker.time == 73.0, "27 s are left, and the slowest fold took 30 s"
     assert len(made.scores) == 3
-    assert "in 3 of 5 folds" in made.sentence
-    assert made.sentence.endswith("no time was left (fold 4)")
+    assert "in 3 of 5 folds" in folded(made, "accuracy")
+    assert folded(made, "accuracy").endswith("no time was left (fold 4)")
 
 
 def test_where_all_folds_would_be_cut_to_less_than_half_a_few_have_the_usual_time(dataset):
     worker = Clocked(dataset, 47.0, 20.0, 20.0)
     made = worker.crossed(TRIAL)
     assert len(made.scores) == 2
-    assert made.sentence.endswith("no time was left (fold 3)")
+    assert folded(made, "accuracy").endswith("no time was left (fold 3)")
     assert all(job.seconds > 18.0 for job in worker.jobs)
 
 
@@ -156,32 +157,32 @@ def test_a_fold_that_is_not_done_in_time_is_ended_and_not_among_the_answers(data
     assert worker.time == 100.0
     assert len(made.scores) == 2
     assert made.images == 24
-    assert made.sentence.endswith("no time was left (fold 3)")
+    assert folded(made, "accuracy").endswith("no time was left (fold 3)")
     none = Clocked(dataset, 100.0, 500.0).crossed(TRIAL)
-    assert none.sentence == "not cross-validated: no time was left (fold 1)"
+    assert folded(none, "accuracy") == "not cross-validated: no time was left (fold 1)"
 
 
 def test_a_readout_is_ended_in_time_and_may_have_fewer_folds(dataset):
     none = Clocked(dataset, 30.0, 500.0).crossed(READOUT)
-    assert none.sentence == "not cross-validated: no time was left (fold 1)"
+    assert folded(none, "accuracy") == "not cross-validated: no time was left (fold 1)"
     worker = Clocked(dataset, 30.0, 10.0)
     whole = worker.answers
     worker.fold = lambda job, patience: [whole(number, job.folds) for number in job.some[:3]]
     made = worker.crossed(READOUT)
     assert len(made.scores) == 3
-    assert made.sentence.endswith("no time was left (fold 4)")
+    assert folded(made, "accuracy").endswith("no time was left (fold 4)")
 
 
 @pytest.mark.parametrize(("left", "seconds", "setup"), [(0.0, 0.0, None), (-3.0, 0.0, None), (1.0, 0.0, 2.0), (-3.0, 20.0, 2.0)])
 def test_no_fold_begins_once_the_time_is_used_up(dataset, left, seconds, setup):
     made = crossed(dataset, Answers(dataset), budget="5m", trials=None, left=left).make(dataclasses.replace(NETWORK, seconds=seconds, setup=setup), 1, print)
-    assert made.sentence == "not cross-validated: no time was left (fold 1)"
+    assert folded(made, "accuracy") == "not cross-validated: no time was left (fold 1)"
 
 
 def test_without_time_for_half_a_training_no_fold_begins(dataset):
     worker = Answers(dataset)
     none = crossed(dataset, worker, budget="5m", trials=None, left=1.0).make(dataclasses.replace(NETWORK, seconds=20.0), 1, lambda text: None)
-    assert none.sentence == "not cross-validated: no time was left (fold 1)"
+    assert folded(none, "accuracy") == "not cross-validated: no time was left (fold 1)"
 
 
 def test_a_fold_that_fails_ends_it_with_its_reason(dataset):
@@ -192,12 +193,12 @@ def test_a_fold_that_fails_ends_it_with_its_reason(dataset):
 
 def test_what_cannot_be_done_says_why(dataset):
     few = dataclasses.replace(dataset, labels=np.array([0] * 58 + [1] * 2, np.int32))
-    assert "a class has only 2 different images" in crossed(few, Answers(few)).make(NETWORK, 1, lambda text: None).sentence
-    assert "an ensemble is not cross-validated" in crossed(dataset, Answers(dataset)).make(NETWORK, 2, lambda text: None).sentence
+    assert "a class has only 2 different images" in folded(crossed(few, Answers(few)).make(NETWORK, 1, lambda text: None), "accuracy")
+    assert "an ensemble is not cross-validated" in folded(crossed(dataset, Answers(dataset)).make(NETWORK, 2, lambda text: None), "accuracy")
     some = dataclasses.replace(dataset, labels=np.array([0] * 56 + [1] * 4, np.int32))
     made = crossed(some, Answers(some)).make(NETWORK, 1, lambda text: None)
-    assert "in 4 of 5 folds" in made.sentence
-    assert "a class has only 4 different images" in made.sentence
+    assert "in 4 of 5 folds" in folded(made, "accuracy")
+    assert "a class has only 4 different images" in folded(made, "accuracy")
     assert crossed(dataset, Answers(dataset), folds=None).make(NETWORK, 1, lambda text: None) is None
     with pytest.raises(ConfigError, match="folds: received 2"):
         study_config({"data": "x", "folds": 2})
@@ -218,7 +219,7 @@ def test_what_a_fold_that_was_ended_left_behind_is_deleted(tmp_path, monkeypatch
 
     monkeypatch.setattr(FakeWorker, "fold", fold, raising=False)
     result, _, _ = search(tmp_path, monkeypatch, folds=4)
-    assert result.cross_validation.sentence == "not cross-validated: no sign of life (fold 1)"
+    assert folded(result.cross_validation, "accuracy") == "not cross-validated: no sign of life (fold 1)"
     assert not list((tmp_path / "store").rglob(".fold-*"))
 
 

@@ -29,7 +29,7 @@ def network(depth):
 
 def test_the_journal_grows_by_the_new_network_alone(tmp_path):
     journal, executor = tmp_path / "j", Counting()
-    prices = Prices(Record(journal, "s"), executor)
+    prices = Prices(Record(journal, "s"), lambda: executor)
     sizes = []
     for depth in range(100, 200):
         prices.cost(network(depth))
@@ -37,7 +37,7 @@ def test_the_journal_grows_by_the_new_network_alone(tmp_path):
         sizes.append(journal.stat().st_size)
     growth = [after - before for before, after in itertools.pairwise(sizes)]
     assert max(growth) <= min(growth) + 20, "an entry repeats what others hold"
-    again = Prices(Record(journal, "s"), executor)
+    again = Prices(Record(journal, "s"), lambda: executor)
     assert again.cost(network(150)) == NetCost(150, 2, 3, 4)
     assert again.latency(network(150)) == 150 / 8
     assert executor.asked == 200
@@ -48,7 +48,7 @@ def test_what_an_earlier_version_kept_is_read(tmp_path):
     key = '{"architecture": "resnet", "resnet.depth": 5, "resolution": 96}'
     record.keep(COSTS, {key: list(dataclasses.astuple(NetCost(7, 8, 9, 10)))})
     record.keep(LATENCIES, {key: 1.5})
-    prices = Prices(record, executor)
+    prices = Prices(record, lambda: executor)
     assert prices.cost(network(5)) == NetCost(7, 8, 9, 10)
     assert prices.latency(network(5)) == 1.5
     assert executor.asked == 0
@@ -61,17 +61,17 @@ def test_a_latency_that_could_not_be_measured_passes_no_limit_and_is_not_kept(tm
             raise TrialError("the worker is busy")
 
     record, executor = Record(tmp_path / "j", "s"), Failing()
-    prices = Prices(record, executor)
+    prices = Prices(record, lambda: executor)
     limits = Limits(latency=1000.0, measure=prices.latency)
     assert "could not be measured" in limits.broken(network(5), NetCost(1, 2, 3, 4))
     assert prices.measured(network(5)) is None
     assert executor.asked == 1, "not again within a session"
     assert record.group(LATENCIES) == {}
-    later = Prices(record, Counting())
+    later = Prices(record, Counting)
     assert later.latency(network(5)) == 5 / 8
 
 
 def test_a_zero_that_an_earlier_version_kept_is_measured_again(tmp_path):
     record, executor = Record(tmp_path / "j", "s"), Counting()
     record.keep(LATENCIES, {'{"architecture": "resnet", "resnet.depth": 8, "resolution": 96}': 0.0})
-    assert Prices(record, executor).latency(network(8)) == 1.0
+    assert Prices(record, lambda: executor).latency(network(8)) == 1.0

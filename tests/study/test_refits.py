@@ -100,7 +100,7 @@ def test_a_refit_that_is_better_has_nothing_against_it():
 
 
 def test_a_refit_that_answers_fewer_images_correctly_is_not_delivered():
-    assert "answered fewer of them correctly (0.700 against 0.800)" in objection(Refitted(100, 0.7, 0.8, 0.1, 0.5))
+    assert "is right on fewer of them (0.700 against 0.800)" in objection(Refitted(100, 0.7, 0.8, 0.1, 0.5))
     assert objection(Refitted(100, 0.75, 0.8, 0.1, 0.5)) is None, "by chance"
     assert objection(Refitted(10_000, 0.75, 0.8, 0.1, 0.5)) is not None, "of many images it is no chance"
     assert objection(Refitted(20, 0.95, 1.0, 0.1, 0.5)) is None, "one of few, though all were right before"
@@ -108,7 +108,7 @@ def test_a_refit_that_answers_fewer_images_correctly_is_not_delivered():
 
 
 def test_a_refit_whose_loss_is_higher_is_not_delivered():
-    assert "its loss on them was higher (0.900 against 0.500)" in objection(Refitted(100, 0.9, 0.8, 0.9, 0.5))
+    assert "its loss was higher on them (0.900 against 0.500)" in objection(Refitted(100, 0.9, 0.8, 0.9, 0.5))
     assert objection(Refitted(100, 0.9, 0.8, 0.53, 0.5)) is None
     assert objection(Refitted(100, 1.0, 1.0, 0.005, 0.0)) is None, "both are next to nothing"
 
@@ -184,7 +184,7 @@ def test_without_a_budget_a_network_is_trained_for_a_part_of_its_epochs(made):
         (FINE, 2.1, 1, "no time was left to train it on all 40 images"),
         (FINE, -5.0, 1, "no time was left to train it on all 40 images"),
         (TrialError("the worker died"), 60.0, 1, "training it on all 40 images failed (the worker died)"),
-        (Refitted(100, 0.5, 0.8, 0.3, 0.5), 60.0, 1, "trained on more images, it answered fewer of them correctly (0.500 against 0.800)"),
+        (Refitted(100, 0.5, 0.8, 0.3, 0.5), 60.0, 1, "trained on more images, it is right on fewer of them (0.500 against 0.800)"),
     ],
 )
 def test_why_the_scored_model_is_delivered_is_known(made, folder, refitted, left, members, why):
@@ -338,7 +338,7 @@ def test_a_search_delivers_the_refit_and_keeps_the_scored_model(tmp_path, monkey
 def test_a_bad_refit_is_not_delivered_and_the_result_says_so(tmp_path, monkeypatch):
     result, _, _ = search(tmp_path, monkeypatch, refitted=lambda job: Refitted(12, 0.1, 0.9, 2.0, 0.5))
     best = tmp_path / "store/studies/s/best"
-    assert "answered fewer of them correctly" in result.refit.kept
+    assert "is right on fewer of them" in result.refit.kept
     assert [path.name for path in best.glob("*.keras")] == ["model.keras"]
     assert "refit" not in read_card(best / "model.keras")
     assert result.as_dict()["refit"]["kept"] == result.refit.kept

@@ -41,5 +41,6 @@ def test_it_is_searched_recorded_reported_and_gone_on_with(folder, store, monkey
     assert "caf\\xe9" in study.folder.report.read_text(encoding="utf-8")
     assert tomllib.loads(study.folder.toml.read_text(encoding="utf-8"))["data"] == folder.resolve().as_uri()
     again = study.continued(Store(where), trials=1)
+    assert (again.workers, study.continued(Store(where), trials=1, workers="2").workers) == ("auto", 2)
     assert again.data == folder.resolve()
     assert session.run(again, observer=Notes(), track=False).trials == 2

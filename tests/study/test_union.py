@@ -78,6 +78,26 @@ def test_sizes_go_up_to_what_the_photos_hold():
         resolutions(200, 32, 64)
 
 
+def test_a_regularizer_that_does_not_suit_the_task_is_left_out_with_a_note_or_refused():
+    notes = []
+    whole = space(task="regression", note=notes.append)
+    assert {"regularizer.mixup", "regularizer.augment"} <= {parameter.name for parameter in whole}
+    assert not {parameter.name for parameter in whole if "label_smoothing" in parameter.name or "cutmix" in parameter.name}
+    assert notes == ["Left out, since they do not suit the task regression: the regularizers 'cutmix', 'label_smoothing'."]
+    with pytest.raises(ConfigError, match="--regularizers names 'label_smoothing', which does not suit the task regression"):
+        space(task="regression", regularizers=("label_smoothing", "l2"))
+    assert "regularizer.l2" in space(task="regression", regularizers=("l2",), note=notes.append)
+    assert len(notes) == 1
+
+
+@pytest.mark.parametrize("task", ["multiclass", "multilabel"])
+def test_every_built_in_regularizer_suits_classes_and_labels(task):
+    notes = []
+    switches = {parameter.name for parameter in space(task=task, note=notes.append) if parameter.name.startswith("regularizer.")}
+    assert switches == {f"regularizer.{name}" for name in PLUGINS.names("regularizer")}
+    assert not notes
+
+
 PLUGIN = """
 from automl_cnn.plugin import Architecture
 

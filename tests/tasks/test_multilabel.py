@@ -109,6 +109,14 @@ def test_rare_labels_weigh_more(answered):
     assert TASK.image_weights(np.zeros((1, LABELS), np.float32), weights) == 1
 
 
+def test_an_image_mixed_with_one_that_has_no_label_weighs_in_between():
+    weights = np.array([0.5, 4.0, 1.0])
+    for share in (0.0, 0.01, 0.5, 1.0):
+        targets = np.array([[0.0, share, 0.0]], np.float32)
+        assert Multilabel(3).image_weights(targets, weights) == pytest.approx(share * 4 + (1 - share) * 1)
+    assert Multilabel(3).image_weights(np.array([[1.0, 1.0, 0.0]], np.float32), weights) == pytest.approx(4.5 / 2)
+
+
 def test_mistakes_name_the_worst_label_of_each_image_the_most_confident_first():
     truth = np.array([[1, 0], [1, 1], [0, 0]])
     answers = np.array([[0.9, 0.7], [0.2, 0.95], [0.1, 0.3]])

@@ -35,6 +35,17 @@ class Impatient(Regularizer):
 
     def stop(self, epochs):
         return len(epochs) >= 2
+
+
+class Witness(Regularizer):
+    """Keeps the targets of the last batch. Choose it in tests."""
+
+    name = "witness"
+    last = []
+
+    def targets(self, labels, task):
+        self.last[:] = [task, labels]
+        return labels
 '''
 
 

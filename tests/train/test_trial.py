@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from automl_cnn.data import pixels
+from automl_cnn.data import pixels, prepare_arrays
 from automl_cnn.errors import PluginError, TrialError
 from automl_cnn.models import pretrained
 from automl_cnn.records import Epoch, Finished, Progress, Started, State
@@ -102,6 +102,19 @@ def test_several_regularizers_at_once_train_and_save(dataset, plugins, spec):
     model, _ = weights_of(found.checkpoint)
     assert np.isfinite(found.score)
     assert model.output_shape == (None, 3)
+
+
+def test_labels_are_smoothed_as_the_task_wants_it(dataset, plugins, spec, tmp_path):
+    shown = plugins.get("regularizer", "witness").last
+    smoothed = {"regularizer.label_smoothing": True, "label_smoothing.epsilon": 0.3, "regularizer.witness": True}
+    train(spec(smoothed, epochs=1), dataset, plugins, Heard())
+    assert shown[0] == "multiclass"
+    np.testing.assert_allclose(np.unique(shown[1]), [0.1, 0.8], atol=1e-6)
+    images, rng = np.asarray(pixels(dataset, 8)), np.random.default_rng(0)
+    several = prepare_arrays(images, (rng.random((len(images), 4)) < 0.4).astype(int), tmp_path, task="multilabel", names=list("abcd"))
+    train(spec(smoothed, epochs=1, metric="f1"), several, plugins, Heard())
+    assert shown[0] == "multilabel"
+    np.testing.assert_allclose(np.unique(shown[1]), [0.15, 0.85], atol=1e-6)
 
 
 def test_averaged_weights_are_those_that_are_scored_and_kept(dataset, plugins, spec):

@@ -3,7 +3,7 @@
     from automl_cnn.export import formats
 
     run = formats.of(Path("exported/model.onnx")).runner(Path("exported/model.onnx"))
-    probabilities = run(images)                  # uint8 (n, height, width, channels)
+    answers = run(images)                        # uint8 (n, height, width, channels)
 
 A further format is one file beside these with a `FORMAT`, and a function in `export.runners` that runs it.
 """

@@ -14,10 +14,11 @@ def write(source: Source, path: Path, method: str) -> None:
     """Write `path`, a `.tflite` file."""
     import keras
 
-    from automl_cnn.export.network import PROBABILITIES, of_one_size
+    from automl_cnn.export.network import of_one_size
 
     model = of_one_size(source.network)
-    exported(keras.Model(model.inputs[0], {PROBABILITIES: model.outputs[0]}), path, "litert", **_options(source, method))  # so that its signature has this name
+    named = keras.Model(model.inputs[0], {source.returned: model.outputs[0]})  # so that its signature has this name
+    exported(named, path, "litert", **_options(source, method))
 
 
 def _options(source: Source, method: str) -> dict[str, Any]:

@@ -23,7 +23,7 @@ def convert(model: Any, source: Source, path: Path, method: str) -> None:
     from automl_cnn.export import quantize
 
     exported(model, path, "onnx", opset_version=OPSET)
-    quantize.name_output(path)
+    quantize.name_output(path, source.returned)
     if method == "float16":
         quantize.onnx_float16(path)
     elif method == "int8":

@@ -24,14 +24,15 @@ FLOAT = ("float32",)
 class Source:
     """What a format is written from.
 
-    `network` is stock Keras, float32 (n, size, size, channels) within 0..255 -> probabilities (see `export.network`);
-    `calibration` are images of the training split, uint8, which int8 needs.
+    `network` is stock Keras, float32 (n, size, size, channels) within 0..255 -> answers (see `export.network`);
+    `calibration` are images of the training split, uint8, which int8 needs; `returned` is what the file calls its output.
     """
 
     network: Any
     calibration: np.ndarray | None = None
     missing: str = ""  # why there are no calibration images, if that is known
     fit: Fit = "squash"  # how images of another shape become square
+    returned: str = "probabilities"
 
     @property
     def images(self) -> np.ndarray:

@@ -9,13 +9,13 @@ from automl_cnn.export.formats.protocol import FLOAT, NONE, Format, Source
 
 
 def write(source: Source, path: Path, method: str) -> None:
-    """Write `path`, a folder, whose signature takes `images` and returns `probabilities`.
+    """Write `path`, a folder, whose signature takes `images` and returns `probabilities` or `numbers`.
 
     With TensorFlow's own function: Keras 3.15's exporter stores every weight twice.
     """
     import tensorflow as tf
 
-    from automl_cnn.export.network import IMAGES, PROBABILITIES, portable
+    from automl_cnn.export.network import IMAGES, portable
 
     model = portable(source.network, source.fit)
     module = tf.Module()
@@ -23,7 +23,7 @@ def write(source: Source, path: Path, method: str) -> None:
 
     @tf.function(input_signature=[tf.TensorSpec(model.input_shape, tf.uint8, name=IMAGES)], autograph=False)
     def serve(images: Any) -> dict[str, Any]:
-        return {PROBABILITIES: model(images, training=False)}
+        return {source.returned: model(images, training=False)}
 
     module.serve = serve
     tf.saved_model.save(module, str(path), signatures=serve)

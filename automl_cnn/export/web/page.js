@@ -111,6 +111,16 @@ async function loaded() {
 
 let network = null;
 
+// Runs the network on a file: its answers, in the order of the classes.
+async function answered(file) {
+  network ??= loaded();
+  const { runtime, session } = await network;
+  const { size, channels } = window.MODEL;
+  const given = new runtime.Tensor("uint8", await pixelsOf(file, window.MODEL), [1, size, size, channels]);
+  const answer = await session.run({ [session.inputNames[0]]: given });
+  return Array.from(answer[session.outputNames[0]].data);
+}
+
 // What is shown: of one class each, the likeliest few; of labels, those that reach their thresholds.
 function shownOf(answers) {
   return window.MODEL.thresholds ? answers.filter(({ share, least }) => share >= least) : answers.slice(0, SHOWN);
@@ -125,13 +135,48 @@ function sentence(answers) {
 
 // All answers, the likeliest first; of labels, `least` is the threshold.
 async function classified(file) {
-  network ??= loaded();
-  const { runtime, session } = await network;
-  const { size, channels, classes, thresholds } = window.MODEL;
-  const given = new runtime.Tensor("uint8", await pixelsOf(file, window.MODEL), [1, size, size, channels]);
-  const answer = await session.run({ [session.inputNames[0]]: given });
-  const shares = Array.from(answer[session.outputNames[0]].data);
+  const shares = await answered(file);
+  const { classes, thresholds } = window.MODEL;
   return classes.map((name, place) => ({ name, share: shares[place], least: thresholds?.[place] })).sort((one, other) => other.share - one.share);
+}
+
+// Each number as text, with its unit, and the ends of its interval, where it is known.
+function measured(numbers) {
+  const { targets, intervals, digits } = window.MODEL;
+  return targets.map(({ name, unit }, place) => {
+    const written = (value) => value.toFixed(digits[place]), half = intervals?.half_widths[place];
+    const within = half === undefined ? "" : `${written(numbers[place] - half)} to ${written(numbers[place] + half)}`;
+    return { name, value: `${written(numbers[place])} ${unit}`.trim(), within };
+  });
+}
+
+// A row of the table.
+function row(name, ...cells) {
+  const line = document.createElement("tr"), head = document.createElement("th"), cell = document.createElement("td");
+  head.scope = "row";
+  head.textContent = name;
+  cell.append(...cells);
+  line.append(head, cell);
+  return line;
+}
+
+function element(tag, text, width) {
+  const made = document.createElement(tag);
+  made.textContent = text;
+  if (width) made.style.width = width;
+  return made;
+}
+
+// The rows of the table, and the answer as a line: of numbers, all of them, in their order.
+async function looked(file) {
+  if (window.MODEL.targets) {
+    const numbers = measured(await answered(file));
+    const rows = numbers.map(({ name, value, within }) => row(name, element("b", value), ...(within ? [element("small", within)] : [])));
+    return { rows, line: numbers.map(({ name, value }) => `${name} ${value}`).join(", ") };
+  }
+  const answers = await classified(file);
+  const rows = shownOf(answers).map(({ name, share }) => row(name, `${(100 * share).toFixed(1)} %`, element("i", "", `${Math.max(1, 100 * share)}%`)));
+  return { rows, line: sentence(answers) };
 }
 
 function tell(words) {
@@ -148,20 +193,10 @@ async function show(file) {
   tell("Looking.");
   const began = performance.now();
   try {
-    const answers = await classified(file);
-    const rows = shownOf(answers).map(({ name, share }) => {
-      const row = document.createElement("tr"), head = document.createElement("th"), cell = document.createElement("td"), bar = document.createElement("i");
-      head.scope = "row";
-      head.textContent = name;
-      cell.textContent = (100 * share).toFixed(1) + " %";
-      bar.style.width = Math.max(1, 100 * share) + "%";
-      cell.append(bar);
-      row.append(head, cell);
-      return row;
-    });
+    const { rows, line } = await looked(file);
     document.querySelector("#answers tbody").replaceChildren(...rows);
     document.getElementById("answers").hidden = !rows.length;
-    tell(`${sentence(answers)}, in ${Math.round(performance.now() - began)} ms.`);
+    tell(`${line}, in ${Math.round(performance.now() - began)} ms.`);
   } catch (error) {
     document.getElementById("shown").hidden = true;
     tell(error.name === "InvalidStateError" || error.name === "EncodingError" ? "This file is no image that the browser can read." : `It did not work: ${error.message}`);
@@ -171,14 +206,16 @@ async function show(file) {
 function prepare() {
   const drop = document.getElementById("drop"), about = window.MODEL;
   if (about.study) document.getElementById("name").textContent = `What is on the photo? (${about.study})`;
-  const [one, several] = about.thresholds ? ["label", "labels"] : ["class", "classes"];
+  const [one, several] = about.targets ? ["number", "numbers"] : about.thresholds ? ["label", "labels"] : ["class", "classes"];
   document.querySelector("#answers th").textContent = one;
+  document.getElementById("answers").classList.toggle("numbers", Boolean(about.targets));
+  if (about.targets) document.querySelector("#answers th + th").textContent = about.intervals ? `value, and its ${Math.round(100 * about.intervals.level)} % interval` : "value";
   document.getElementById("file").addEventListener("change", (event) => show(event.target.files[0]));
   for (const name of ["dragover", "dragleave", "drop"]) document.addEventListener(name, (event) => { event.preventDefault(); drop.classList.toggle("over", name === "dragover"); });
   document.addEventListener("drop", (event) => show(event.dataTransfer.files[0]));
   document.addEventListener("paste", (event) => show(event.clipboardData.files[0]));
   network = loaded();
-  network.then(() => tell(`Ready: it knows ${about.classes.length} ${several}.`), (error) => tell(`The network could not be loaded: ${error.message}`));
+  network.then(() => tell(`Ready: it ${about.targets ? "reads" : "knows"} ${about.classes.length} ${about.classes.length === 1 ? one : several}.`), (error) => tell(`The network could not be loaded: ${error.message}`));
 }
 
 if (window.MODEL) prepare();

@@ -28,12 +28,14 @@ def write(exported: Path, runtime: Runtime, model: str = "model.onnx") -> Path:
         StoreError: it cannot be written.
     """
     contract = _contract(exported)
+    task = of_card(contract)
     try:
         network = (exported / model).read_bytes()
     except OSError as error:
         raise ExportError(f"There is no {exported / model} ({error.strerror}), which the page needs. Export it with: --format onnx") from None
     about = {key: contract.get(key) for key in ("study", "classes", "size", "channels")} | {"stored": contract.get("stored", contract["size"])}
-    about |= {key: contract[key] for key in ("levels", "fit") if key in contract} | of_card(contract).stated()
+    about |= {key: contract[key] for key in ("levels", "fit") if key in contract} | task.stated()
+    about |= {key: value for key, value in task.output().items() if key == "digits"}
     try:
         work = Path(tempfile.mkdtemp(dir=exported, prefix=".web-"))
         try:

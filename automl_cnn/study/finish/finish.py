@@ -19,11 +19,12 @@ from automl_cnn.evidence import Evidence, points
 from automl_cnn.modelfile.file import read_card, seal, write_card
 from automl_cnn.pareto import front, winner
 from automl_cnn.ranking import incumbent
-from automl_cnn.records import Calibration, Finished, Folds, Refit, Started, State, StudyResult, Trial
+from automl_cnn.records import Calibration, Folds, Refit, StudyResult, Trial
 from automl_cnn.store import Store, StudyFolder
-from automl_cnn.study.finish import ensembles, majority, reporting
+from automl_cnn.study.finish import ensembles, reporting
 from automl_cnn.study.finish.folds import CrossValidation
 from automl_cnn.study.finish.refits import Refits
+from automl_cnn.study.finish.stand_in import StandIn, tested
 from automl_cnn.study.model_files import ModelFiles
 from automl_cnn.study.notes import remarks
 from automl_cnn.study.observer import Observer
@@ -33,6 +34,7 @@ from automl_cnn.study.record.disk import STOPPED, Reserve, is_full
 from automl_cnn.study.record.record import DATA, RESULT, Record
 from automl_cnn.study.running.executors.protocol import FOLD, Executor, TestScore
 from automl_cnn.study.running.times import READY, Times
+from automl_cnn.study.running.usage import Usage
 from automl_cnn.study.stored.overview import overview
 from automl_cnn.tasks import Task
 from automl_cnn.tasks.regression import TARGETS
@@ -64,6 +66,7 @@ class Finish:
     budget: Callable[[], Budget]
     sizing: Sizing | None = None
     times: Times = field(default_factory=Times)  # where the session's time went so far
+    usage: Usage = field(default_factory=Usage)  # how its workers were used
 
     @property
     def reserve(self) -> Reserve:
@@ -80,7 +83,7 @@ class Finish:
         objectives = self.config.objectives or ()
         best = winner(trials, objectives)
         if best is None:
-            best = self._majority(stopped_by)
+            best = self._stand_in(stopped_by)
             trials = self.record.trials
         if stopped_by == STOPPED:
             best = self._standing(best, trials)
@@ -146,6 +149,7 @@ class Finish:
             refit=refit,
             winner_found_at=self._found_at(best),
             tested=max(1, len(self.record.group(TESTS))),
+            workers=self.usage.summary(trials),
         )
         split, judged = self._judged(test)
         result = dataclasses.replace(result, **joined, **self._of_task(judged))
@@ -307,47 +311,14 @@ class Finish:
             self.dataset.groups_of("val"),
         )
 
-    def _majority(self, stopped_by: str) -> Trial:
+    def _stand_in(self, stopped_by: str) -> Trial:
         """What stands in for a network where there was no time to train one.
 
         Raises:
             TrialError: it was not for lack of time, or networks are compared one by one.
         """
-        trials, budget = self.record.trials, self.budget()
-        if self.sizing is None or budget.total is None or budget.left > 0 or stopped_by not in ("budget", "exhausted"):
-            reasons = sorted({trial.failure or "no reason" for trial in trials})
-            none = "No time was left for a single trial, or no network keeps the limits: raise --budget, or what --max-... allows."
-            raise TrialError("No network could be trained.\n" + "\n".join(reasons[:5] or [none]))
-        spent = self.times.spent
-        used = f"{spent.get('start', 0.0):.0f} s went into starting and reading the images, {spent.get('planning', 0.0):.0f} s into starting Keras and planning"
-        self.observer.note(
-            f"No network could be trained within {budget.total:g} s ({used}). The model looks at no image: it answers "
-            f"{majority.favorite(self.dataset)}. Raise --budget to {majority.advice(budget.used, spent.get(READY))} or more for a network."
-        )
-        job = majority.job(self.dataset)
-        number = self.record.start(job, self.sizing.space)
-        self.observer.trial_started(job, number)
-        self.record.event(number, Started(majority.cost(self.dataset), 1))
-        file = self.model_files.checkpoint(number)
-        majority.write(file, self.dataset)
-        truth, task = self.dataset.truth(self.dataset.rows("val")), self.dataset.task
-        answers = majority.answers(self.dataset, len(truth))
-        score, span = task.score(self.config.scored_by, truth, answers), task.interval(self.config.scored_by, truth, answers)
-        self.record.finish(number, Finished(State.COMPLETE, score, checkpoint=str(file), interval=span))
-        trials = self.record.trials
-        self.model_files.put(trials)
-        decided = {} if task.probable else task.decisions(task.decided(Calibration(1.0, 0.0, 0.0, 0.0, 0.0), truth, answers))
-        write_card(self.folder.model, {**read_card(self.folder.model), "temperature": 1.0, **decided})  # its shares need no calibration
-        self.tracker.trial(trials[number])
-        self.observer.trial_finished(trials[number], trials)
-        return trials[number]
-
-    def _test_of_majority(self) -> TestScore:
-        """The one test score of the majority class, for which no pixel is needed."""
-        truth, task = self.dataset.truth(self.dataset.rows("test")), self.dataset.task
-        answers, metric = majority.answers(self.dataset, len(truth)), self.config.scored_by
-        numbers = {} if task.probable else {"truth": truth, "answers": answers}
-        return TestScore(task.score(metric, truth, answers), task.interval(metric, truth, answers), task.confusion(truth, answers), **numbers)
+        made = StandIn(self.config, self.folder, self.record, self.model_files, self.dataset, self.tracker, self.observer)
+        return made.trial(self.budget(), self.times.spent, None if self.sizing is None else self.sizing.space, stopped_by)
 
     def _baseline(self) -> float:
         """What the same answer to every image would score on the validation images."""
@@ -366,11 +337,11 @@ class Finish:
         """Set the best model's temperature, unless that was done already."""
         if "temperature" in read_card(self.folder.model):
             return None
-        self.observer.finishing("calibrating the probabilities on the validation images")
+        self.observer.finishing(self.dataset.task.words.calibrating)
         try:
             return self.executor.calibrate(str(self.folder.model))
         except TrialError as error:
-            self.observer.note(f"The probabilities could not be calibrated: {error}")
+            self.observer.note(f"{self.dataset.task.words.uncalibrated}: {error}")
             return None
 
     def _example(self, size: int) -> np.ndarray:
@@ -392,7 +363,7 @@ class Finish:
         if not known and earlier.get("test_score") is not None:  # of a version that kept no count
             self.record.keep_one(TESTS, _model(earlier.get("trial"), earlier.get("members") or {}), None)
         self.observer.finishing("scoring the test images once")
-        test = self._test_of_majority() if best.is_majority else self._test()
+        test = tested(self.dataset, self.config.scored_by) if best.is_majority else self._test()
         if test is not None:
             with self.as_room_allows():
                 self.record.keep_one(TESTS, key, {name: part.tolist() if isinstance(part, np.ndarray) else part for name, part in vars(test).items()})

@@ -23,6 +23,8 @@ from automl_cnn.store import StudyFolder
 from automl_cnn.study.model_files import ModelFiles, same
 from automl_cnn.study.plan.budget import FORWARD, SETUP
 from automl_cnn.study.running.executors.protocol import Executor, RefitJob, Refitted
+from automl_cnn.tasks import Words
+from automl_cnn.tasks.words import MULTICLASS
 from automl_cnn.transfer import is_probe
 
 PART = ".refit.keras"
@@ -98,7 +100,7 @@ class Refits:
             self.discard()
             return _kept(standing, f"training it on all {standing.images:,} images failed ({error})"), False
         judged = Refit(sum(rows), rows[0], self.splits, made.compared, made.correct, made.correct_before, made.loss, made.loss_before)
-        why = objection(made)
+        why = objection(made, self.dataset.task.words)
         if why is None:
             return judged, True
         self.discard()
@@ -152,8 +154,8 @@ def _card(model: Path) -> Mapping[str, Any] | None:
         return None
 
 
-def objection(made: Refitted) -> str | None:
-    """Why a refit is not to be delivered, or None.
+def objection(made: Refitted, words: Words = MULTICLASS) -> str | None:
+    """Why a refit is not to be delivered, or None; in the `words` of its task.
 
     It has learned from the images that it is compared on, and the scored model has not: it must not be worse there, beyond chance.
     """
@@ -161,9 +163,9 @@ def objection(made: Refitted) -> str | None:
         return "trained on more images, its loss was not finite"
     share = min(max(made.correct_before, 1 / (made.compared + 2)), 1 - 1 / (made.compared + 2))
     if made.correct < made.correct_before - SURE * math.sqrt(share * (1 - share) / made.compared):
-        return f"trained on more images, it answered fewer of them correctly ({made.correct:.3f} against {made.correct_before:.3f})"
+        return f"trained on more images, it {words.right} on fewer of them ({made.correct:.3f} against {made.correct_before:.3f})"
     if made.loss > LOSS * made.loss_before + 1 / made.compared:
-        return f"trained on more images, its loss on them was higher ({made.loss:.3f} against {made.loss_before:.3f})"
+        return f"trained on more images, its {words.loss} was higher on them ({made.loss:.3f} against {made.loss_before:.3f})"
     return None
 
 

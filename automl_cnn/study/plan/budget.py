@@ -13,22 +13,29 @@ FINAL_SHARE = 0.35  # of the search, for training the winner again at length
 PROPOSALS = 5  # trials that should still fit after the defaults
 SLICE = 30.0  # seconds below which a trial says little, so that fewer defaults are better
 LEAST_SLICE = 15.0  # seconds of a trial at least: of a short search, few trials that learn something
+LONGEST_SLICE = 900.0  # seconds
 FEW_SLICES = 4  # of a search with time for fewer trials, half belongs to the first one
 LEAST_DEFAULTS = 3
 SPARE = 0.005  # of all the time, for what takes longer than foreseen
 COMMON_SCORING = 2.0  # seconds of scoring images that FINISH has room for
 FORWARD = 3.0  # how much cheaper it is to pass images through a network than to train it on them
 MOST_RESERVED = 0.4  # of all the time
+ALONE_FROM = 60.0  # seconds of a final training from which it is worth starting a process with all cores for it
 
 
 @dataclass(frozen=True)
 class Budget:
-    """`total` seconds for the whole command (None: no limit), `used` so far, at most `trials` trials; the finish takes about `finish` seconds."""
+    """`total` seconds for the whole command (None: no limit), `used` so far, at most `trials` trials; the finish takes about `finish` seconds.
+
+    `slots` trials run at a time, each with a `part` of the machine's cores.
+    """
 
     total: float | None
     used: float
     trials: int | None = None
     finish: float = FINISH
+    slots: int = 1
+    part: float = 1.0
 
     @property
     def reserve(self) -> float:
@@ -47,6 +54,11 @@ class Budget:
         return 0.0 if self.total is None else FINAL_SHARE * max(0.0, self.total - SETUP - self.reserve)
 
     @property
+    def gathers(self) -> bool:
+        """Whether the final training is so long that it should have all cores, where trials have a part of them."""
+        return self.part < 1 and self.final >= ALONE_FROM
+
+    @property
     def searching(self) -> float:
         """Seconds for everything before the final training; infinite without a limit."""
         return float("inf") if self.total is None else max(0.0, self.total - SETUP - self.reserve) - self.final
@@ -55,7 +67,7 @@ class Budget:
         """How many of the `available` defaults there is time for."""
         if self.total is None:
             return available
-        return min(available, max(LEAST_DEFAULTS, int(self.searching / SLICE) - PROPOSALS))
+        return min(available, max(LEAST_DEFAULTS, int(self.slots * self.searching * self.part / SLICE) - PROPOSALS))
 
     def slice(self, defaults: int, *, first: bool = False) -> float | None:
         """Seconds for one trial, such that `defaults` defaults and a handful of proposals fit; None without a limit.
@@ -65,7 +77,7 @@ class Budget:
         """
         if self.total is None:
             return None
-        share = max(LEAST_SLICE, min(900.0, self.searching / (defaults + PROPOSALS)))
+        share = max(LEAST_SLICE, min(LONGEST_SLICE / self.part, self.slots * self.searching / (defaults + PROPOSALS)))
         if not first:
             return share
         half = max(1.0, self.left / 2)

@@ -1,7 +1,9 @@
-"""What to do next: train a network, measure one, or finish. Pure: a decision reads what is known, and writes nothing.
+"""What to do next: train a network, measure one, wait, or finish. Pure: a decision reads what is known, and writes nothing.
 
 What to train is the first wish that one of the stages has. A stage that fails, with an error of ours or of a library
 (a sampler's, say), sits out: the others go on without it.
+
+A snapshot names the trials that are running too: a job is wished for once, and while one of them may still change the plan, nothing is finished.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ from automl_cnn.study.plan.engines.protocol import Engine
 from automl_cnn.study.plan.failures import in_a_row
 from automl_cnn.study.plan.stages import Again, Defaults, Final, Guided, Portfolio, Promotion, Proposals, Readouts, Retry, Scaling, Situation, Sizing, Stage
 from automl_cnn.study.plan.stages.again import STAGE as AGAIN
-from automl_cnn.study.plan.wishes import Finish, Train, Unmeasured, Wish
+from automl_cnn.study.plan.stages.final import STAGE as FINAL
+from automl_cnn.study.plan.wishes import Finish, Train, Unmeasured, Wait, Wish
 
 GIVE_UP = 5  # failed trials in a row, and none ever scored
 SILENCE = 60.0  # seconds without a step after which a trial hangs, and as many times more of what building it should take
@@ -33,12 +36,19 @@ SLOWER = 5.0
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What a decision is made from: the trials so far, what is left of the budget, the first trial of this session, and the stages that sit out."""
+    """What a decision is made from: the trials so far, those that are running included, what is left of the budget, the first trial of this session, and
+    the stages that sit out.
+    """
 
     trials: tuple[Trial, ...]
     budget: Budget
     since: int = 0
     failed: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def running(self) -> tuple[Trial, ...]:
+        """The trials under way, each with its worker."""
+        return tuple(trial for trial in self.trials if trial.state is State.RUNNING)
 
 
 @dataclass(frozen=True)
@@ -70,18 +80,20 @@ class Planner:
         """What to do next. The same snapshot gives the same decision."""
         failed = dict(now.failed)
         try:
-            return Decision(self._wish(now, failed), failed)
+            wish = self._wish(now, failed)
         except Unmeasured as missing:
             return Decision(missing.need, failed)
+        return Decision(Wait() if isinstance(wish, Finish) and now.running else wish, failed)
 
     def _wish(self, now: Snapshot, failed: dict[str, str]) -> Wish:
-        trials, budget = now.trials, now.budget
+        budget = now.budget
+        trials = tuple(trial for trial in now.trials if trial.state is not State.RUNNING)
         if len(trials) >= GIVE_UP and incumbent(trials) is None and all(trial.state is State.FAILED for trial in trials[-GIVE_UP:]):
             return Finish("exhausted")
-        hopeless = in_a_row(trials[now.since :], len(self.sizing.options("architecture")))
+        hopeless = in_a_row([trial for trial in trials if trial.number >= now.since], len(self.sizing.options("architecture")))
         if hopeless:
             return Finish("exhausted", hopeless)
-        job = self.next(trials, budget, failed)
+        job = self.next(now.trials, budget, failed)
         if job is None and trials and incumbent(trials) is None and budget.left > 0:
             return Finish("exhausted")
         if job is None:
@@ -89,32 +101,37 @@ class Planner:
         if broken := self.sizing.broken(job.configuration):
             return Train(job, SILENCE, broken=broken)
         latency = self.timed(job.configuration) if self.timed is not None else None
-        return Train(job, SILENCE + SLOWER * self.sizing.setup(job.configuration, trials), latency)
+        alone = job.stage == FINAL and budget.gathers
+        return Train(job, SILENCE + SLOWER * self.sizing.setup(job.configuration, trials), latency, alone=alone)
 
     def next(self, trials: Sequence[Trial], budget: Budget, failed: dict[str, str] | None = None) -> Job | None:
-        """The next job, or None when the study should be finished. A stage that fails is added to `failed`, and those in it sit out.
+        """The next job, or None where there is none: the study should be finished, once no trial is running any more.
+
+        A stage that fails is added to `failed`, and those in it sit out.
 
         Raises:
             Unmeasured: a cost or a latency must be measured first.
         """
         failed = {} if failed is None else failed
-        done = tuple(trial for trial in trials if not (trial.is_majority or trial.lost))
+        begun = tuple(trial for trial in trials if not (trial.is_majority or trial.lost))
+        running = tuple(trial for trial in begun if trial.state is State.RUNNING)
+        done = tuple(trial for trial in begun if trial.state is not State.RUNNING)
         if budget.left <= 0:
             return None
-        if again := Again(self.sizing, self.objectives).next(done, budget):  # it is no trial more
+        if again := Again(self.sizing, self.objectives).next(begun, budget):  # it is no trial more
             return again
-        if budget.trials is not None and sum(trial.stage != AGAIN for trial in done) >= budget.trials:
+        if budget.trials is not None and sum(trial.stage != AGAIN for trial in begun) >= budget.trials:
             return None
         defaults = Defaults(self.sizing)
         allowed = budget.defaults(defaults.number)
         share = budget.slice(allowed, first=not any(trial.scored for trial in done))
-        now = Situation(done, budget, share, allowed, self.max_epochs, objectives=self.objectives)
+        now = Situation(done, budget, share, allowed, self.max_epochs, objectives=self.objectives, running=running)
         promotion, proposals = Promotion(self.sizing), Proposals(self.sizing, self.proposed)
         guided = () if self.known is None or self.objectives else (Guided(self.sizing, self.known),)  # its effects are those on one score
         first = (Retry(self.sizing), Defaults(self.sizing, probes=True), Readouts(self.sizing), Portfolio(self.sizing), defaults)
         scaling = () if self.scaling == "off" else (Scaling(self.sizing, self.coefficients, always=self.scaling == "compound"),)
         job = _first((*first, promotion, *guided, *scaling, proposals, Final(self.sizing)), now, failed)
-        if job is None and now.share is not None:  # nothing is left to finish: what was set aside for it is free
+        if job is None and now.share is not None and not running:  # nothing is left to finish: what was set aside for it is free
             job = _first((promotion, *guided, proposals), dataclasses.replace(now, saving=False), failed)
         return job
 

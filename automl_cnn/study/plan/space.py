@@ -38,6 +38,7 @@ def study_space(
     native: int,
     images: int,
     max_resolution: int,
+    task: str = "multiclass",
     architectures: Iterable[str] | None = None,
     optimizers: Iterable[str] | None = None,
     regularizers: Iterable[str] | None = None,
@@ -47,16 +48,17 @@ def study_space(
     """The space of a study on `images` training images whose shorter side is `native` px.
 
     `weights` names, by architecture, the pretrained weights that may be begun with. An architecture that takes no images of `max_resolution` is left
-    out, with a `note`.
+    out, with a `note`; so are regularizers that do not suit the `task`.
 
     Raises:
         PluginError: a named plugin does not exist.
-        ConfigError: a kind is left without any plugin, or no architecture takes images of `max_resolution`.
+        ConfigError: a kind is left without any plugin, no architecture takes images of `max_resolution`, or a named regularizer does not suit the task.
     """
     chosen = {kind: registry.only(kind, names) for kind, names in (("architecture", architectures), ("optimizer", optimizers), ("regularizer", regularizers))}
     for kind in ("architecture", "optimizer"):
         if not chosen[kind]:
             raise ConfigError(f"No {kind} is left to search. Expected at least one of: {', '.join(registry.names(kind))}.")
+    chosen["regularizer"] = _suited(registry, chosen["regularizer"], task, named=regularizers is not None, note=note)
     least = smallest_inputs(registry, chosen["architecture"])
     small = [name for name in least if least[name] <= max_resolution]
     sizes = tuple(sorted({size for name in small or least for size in resolutions(native, max_resolution, least[name])}))
@@ -162,6 +164,18 @@ def resolutions(native: int, max_resolution: int, min_size: int) -> tuple[int, .
 def worth_enlarging(native: int, max_resolution: int) -> int:
     """The largest input, in pixels, worth learning from scratch at."""
     return min(max_resolution, next((size for size in RESOLUTIONS if size >= native), RESOLUTIONS[-1]))
+
+
+def _suited(registry: Registry, names: tuple[str, ...], task: str, *, named: bool, note: Callable[[str], None]) -> tuple[str, ...]:
+    """The regularizers that make sense for the task; the others are refused where the user named them, else left out with a note."""
+    unsuited = [name for name in names if not registry.get("regularizer", name).suits(task)]  # type: ignore[attr-defined]  # the registry keeps kinds apart
+    if not unsuited:
+        return names
+    listed = ", ".join(f"'{name}'" for name in unsuited)
+    if named:
+        raise ConfigError(f"--regularizers names {listed}, which does not suit the task {task}. Leave out what does not suit it.")
+    note(f"Left out, since they do not suit the task {task}: the regularizers {listed}.")
+    return tuple(name for name in names if name not in unsuited)
 
 
 def _own(plugin: type[Plugin], when: Condition, unless: Condition = ()) -> list[Parameter]:

@@ -1,4 +1,4 @@
-"""What a plan may ask for: train a network, measure one, or finish. And what a measurement gives."""
+"""What a plan may ask for: train a network, measure one, wait, or finish. And what a measurement gives."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ class Train:
     """Train `job`; after `silence` seconds without a step, it hangs.
 
     `latency` are the milliseconds of its network for one image, where they were measured. `broken` says why its network cannot be built: the trial fails then.
+    `alone` asks for all cores: the trial begins once no other is running.
     """
 
     job: Job
     silence: float
     latency: float | None = None
     broken: str = ""
+    alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,12 @@ class Finish:
     note: str = ""
 
 
-Wish = Train | Measure | Finish
+@dataclass(frozen=True)
+class Wait:
+    """Nothing to do until one of the running trials has ended."""
+
+
+Wish = Train | Measure | Wait | Finish
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from automl_cnn.study.plan.limits import size
 from automl_cnn.study.plan.space import widened
 from automl_cnn.study.record.storage import Storage
 from automl_cnn.study.record.where import storage_of
+from automl_cnn.workers import Place
 
 _STATES = {State.COMPLETE: TrialState.COMPLETE, State.STOPPED: TrialState.COMPLETE, State.PRUNED: TrialState.PRUNED, State.FAILED: TrialState.FAIL}
 EPOCH = frozenset(field.name for field in dataclasses.fields(Epoch))
@@ -151,8 +152,8 @@ class Record:
             self._written[session] = seconds
             self.keep_one(SECONDS, session, round(seconds, 1))
 
-    def start(self, job: Job, space: Space) -> int:
-        """A new running trial; its number."""
+    def start(self, job: Job, space: Space, place: Place | None = None) -> int:
+        """A new running trial; its number. `place` is its worker's; None where no worker is needed."""
         now = datetime.now()
         template = FrozenTrial(
             number=-1,
@@ -173,6 +174,7 @@ class Record:
                 "guide": dataclasses.asdict(job.guide) if job.guide else None,
                 "seed": job.seed,
                 "refused": job.refused,
+                **(dataclasses.asdict(place) if place is not None else {}),
             },
             system_attrs={},
             intermediate_values={},
@@ -264,6 +266,9 @@ def _trial(frozen: FrozenTrial, absent: bool = False) -> Trial:
         strength=outcome.get("strength"),
         seed=attributes.get("seed"),
         refused=attributes.get("refused", 0),
+        worker=attributes.get("worker"),
+        node=attributes.get("node"),
+        part=attributes.get("part", 1.0),
         bytes=size(NetCost(*(attributes[key] for key in COSTS))) if all(key in attributes for key in COSTS) else None,
         absent=absent,
     )

@@ -7,7 +7,6 @@ import dataclasses
 import numpy as np
 
 from automl_cnn.check.pictures import thumbnails
-from automl_cnn.check.suspects import suspects
 from automl_cnn.data import Dataset
 from automl_cnn.errors import DataError
 from automl_cnn.evidence import Evidence, Mistake
@@ -20,13 +19,12 @@ def with_doubts(evidence: Evidence, dataset: Dataset, probabilities: np.ndarray)
 
     What is shown among its mistakes already has no picture.
     """
-    if not dataset.task.exclusive:
-        return evidence  # which of several labels is doubtful is another question
+    if not dataset.task.doubts_labels:
+        return evidence
     rows = dataset.rows("val")
-    labels = dataset.labels[rows]
-    doubts = suspects(probabilities, labels)
+    doubts = dataset.task.suspects(dataset.truth(rows), probabilities)
     shown = {mistake.path for mistake in evidence.mistakes}
-    pictured = [one.row for one in doubts if dataset.paths[rows[one.row]] not in shown][:PICTURED]
+    pictured = list(dict.fromkeys(one.row for one in doubts if dataset.paths[rows[one.row]] not in shown))[:PICTURED]
     try:
         pictures = dict(zip(pictured, thumbnails(dataset, [int(rows[row]) for row in pictured], SIDE), strict=True))
     except DataError:  # the images are gone
@@ -34,11 +32,13 @@ def with_doubts(evidence: Evidence, dataset: Dataset, probabilities: np.ndarray)
     made = (
         Mistake(
             path=dataset.paths[rows[one.row]],
-            truth=int(labels[one.row]),
-            said=one.likely,
-            confidence=float(probabilities[one.row, one.likely]),
-            chance=float(probabilities[one.row, labels[one.row]]),
+            truth=one.truths[0] if dataset.task.exclusive else one.output,
+            said=one.output,
+            confidence=one.confidence,
+            chance=one.chance,
             picture=pictures.get(one.row, ""),
+            truths=() if dataset.task.exclusive else one.truths,
+            answers=() if dataset.task.exclusive else one.better,
         )
         for one in doubts
     )

@@ -76,12 +76,12 @@ class Known:
 
 
 class Prices:
-    """Measures by the worker and keeps what it measured in the record. `known` is what the plan looks up.
+    """Measures by an idle worker, which `executor` gives, and keeps what it measured in the record. `known` is what the plan looks up.
 
     `cost`, `latency` and `measured` measure at once whatever is missing. They are for callers outside the plan, such as limits of an ensemble.
     """
 
-    def __init__(self, record: Record, executor: Executor) -> None:
+    def __init__(self, record: Record, executor: Callable[[], Executor]) -> None:
         self._record, self._executor = record, executor
         self.known = Known({key: NetCost(*value) for key, value in record.group(COSTS).items()}, record.group(LATENCIES))
 
@@ -105,7 +105,8 @@ class Prices:
             WorkerLost: building the network killed the worker, or made it hang.
         """
         try:
-            return self._executor.cost(need.configuration) if need.what == "cost" else float(self._executor.latency(need.configuration))
+            executor = self._executor()
+            return executor.cost(need.configuration) if need.what == "cost" else float(executor.latency(need.configuration))
         except WorkerLost:
             if need.what == "cost":
                 raise

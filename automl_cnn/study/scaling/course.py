@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from automl_cnn.errors import ConfigError
+from automl_cnn.measure import Measure
 from automl_cnn.store import StudyFolder
+from automl_cnn.study.identity import IDENTITY_KEY
 from automl_cnn.study.plan.planner import Planner
 from automl_cnn.study.plan.stages import Sizing
 from automl_cnn.study.plan.stages.situation import UNHURRIED_EPOCHS
-from automl_cnn.study.record.record import Record
+from automl_cnn.study.record.record import DATA, Record
 from automl_cnn.study.scaling.planner import FOUND, KEY, Plan, Referee, ScalePlanner
 from automl_cnn.study.scaling.results import report, write
 
@@ -42,7 +44,9 @@ class Scale:
                 "how far to scale may change."
             )
         record.keep(KEY, now)
-        self.planner = ScalePlanner(sizing, Referee(), UNHURRIED_EPOCHS * 2 if self.asked.epochs is None else self.asked.epochs, plan=self.asked)
+        epochs = UNHURRIED_EPOCHS * 2 if self.asked.epochs is None else self.asked.epochs
+        metric = Measure.of(str((record.settings.get(IDENTITY_KEY) or {}).get("metric", "")), record.settings.get(DATA) or {})
+        self.planner = ScalePlanner(sizing, Referee(), epochs, plan=self.asked, metric=metric)
         return self.planner
 
     def conclude(self, record: Record, folder: StudyFolder) -> Sequence[Path]:
@@ -52,4 +56,4 @@ class Scale:
         chosen = self.report.coefficients
         if self.report.grid:
             record.keep(FOUND, {"architecture": self.asked.architecture, "alpha": chosen.alpha, "beta": chosen.beta, "gamma": chosen.gamma})
-        return write(self.report, folder.folder)
+        return write(self.report, folder.folder, self.planner.metric)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from automl_cnn.databases import Database
+from automl_cnn.measure import PLAIN, Measure
 from automl_cnn.paired import TRAINING_SD, difference
 from automl_cnn.records import Fidelity, Job, State, Trial
 from automl_cnn.scaling import PAPER, SAME_COST, WAYS, Choice, Coefficients, Scaled, choose, grid, limit, matched, mean, rounded, scaled
@@ -101,6 +102,8 @@ class Referee:
     def ask(self) -> Proposal:
         raise RuntimeError("a scale study has no proposals")
 
+    def begin(self, trial: Trial, proposal: int | None) -> None: ...
+
     def refuse(self, proposal: Proposal) -> None: ...
 
     def report(self, id: int, step: int, value: float) -> bool:
@@ -121,6 +124,7 @@ class ScalePlanner(Planner):
     """Wishes for the trials of a scale study, in their order."""
 
     plan: Plan = field(kw_only=True)
+    metric: Measure = field(default=PLAIN, kw_only=True)  # what the scores are of
 
     def next(self, trials: Sequence[Trial], budget: Budget, failed: dict[str, str] | None = None) -> Job | None:
         done = tuple(trial for trial in trials if not trial.lost)
@@ -208,7 +212,7 @@ class ScalePlanner(Planner):
         if not scores:
             return Choice(PAPER, "the paper's: no point of the grid was trained", ())
         best = max(scores, key=lambda point: scores[point])
-        return choose(scores, {point: gain(trained[point], trained[best]) for point in scores})
+        return choose(scores, {point: gain(trained[point], trained[best]) for point in scores}, self.metric)
 
     def steps(self, base: Configuration, coefficients: Coefficients) -> tuple[Scaled, ...]:
         """The networks from phi = 1 on, phi by phi, the last one as far as asked or allowed."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from automl_cnn.measure import ahead_by, apart, heading, read, spelled
 from automl_cnn.records import State, Trial
 from automl_cnn.scaling import OFF, Z95, Coefficients, Scaled, growth, mean
 from automl_cnn.space import Configuration
@@ -118,7 +119,7 @@ def report(planner: ScalePlanner, trials: Sequence[Trial]) -> ScaleReport:
         notes.append(f"Not trained for lack of time: {', '.join(missing)}. The same command with a larger --budget goes on.")
     first = next((trial for trial in trials if trial.stage == "baseline" and trial.epochs), None)
     epochs = planner.plan.epochs or (first.epochs[-1].epochs if first else None)
-    verdict = _verdict(ways, by_name)
+    verdict = _verdict(ways, by_name, planner.metric)
     return ScaleReport(planner.plan.architecture, epochs, baseline, points, chosen.coefficients, chosen.why, steps, bought, ways, verdict, tuple(notes))
 
 
@@ -144,7 +145,7 @@ def _bought(one: Row, other: Row, by_name: dict[str, tuple[Trial, ...]]) -> Doub
     return Doubling(one.name, other.name, doublings, rise / doublings, Z95 * spread / abs(doublings))
 
 
-def _verdict(ways: Sequence[Row], by_name: dict[str, tuple[Trial, ...]]) -> str:
+def _verdict(ways: Sequence[Row], by_name: dict[str, tuple[Trial, ...]], metric: str) -> str:
     """Whether compound scaling wins here, in a sentence."""
     compound = next((row for row in ways if row.name == "compound" and row.score is not None), None)
     others = [row for row in ways if row.name != "compound" and row.score is not None]
@@ -152,20 +153,21 @@ def _verdict(ways: Sequence[Row], by_name: dict[str, tuple[Trial, ...]]) -> str:
         return ""
     rival = max(others, key=lambda row: row.score or 0.0)
     rise, spread = gain(by_name[rival.name], by_name["compound"])
-    margin = f"{abs(rise):.3f} ± {Z95 * spread:.3f}"
+    ahead = ahead_by(metric, abs(rise), Z95 * spread)
     if abs(rise) <= Z95 * spread:
-        outcome = f"compound scaling and {rival.name} alone cannot be told apart here ({compound.score:.3f} and {rival.score:.3f}, apart by {margin})"
+        both = f"{spelled(metric, compound.score or 0.0)} and {spelled(metric, rival.score or 0.0)}"
+        outcome = f"compound scaling and {rival.name} alone cannot be told apart here ({both}, apart by {apart(metric, abs(rise), Z95 * spread)})"
     elif rise > 0:
-        outcome = f"compound scaling wins: it scores {margin} more than {rival.name} alone, the next best"
+        outcome = f"compound scaling wins: it {ahead} than {rival.name} alone, the next best"
     else:
-        outcome = f"{rival.name} alone wins: it scores {margin} more than compound scaling"
+        outcome = f"{rival.name} alone wins: it {ahead} than compound scaling"
     dearest, cheapest = max(row.actual for row in ways), min(row.actual for row in ways)
     fair = "" if dearest / cheapest < 1 + OFF else f"; their real mult-adds differ, {cheapest:.1f} to {dearest:.1f} times the baseline's"
     return f"At {compound.actual:.1f} times the baseline's mult-adds, {outcome}{fair}."
 
 
-def write(result: ScaleReport, folder: Path) -> tuple[Path, ...]:
-    """`scale.json`, `scale.csv` and, where Plotly is installed, `scale.html`, in a folder."""
+def write(result: ScaleReport, folder: Path, metric: str = "") -> tuple[Path, ...]:
+    """`scale.json`, `scale.csv` and, where Plotly is installed, `scale.html`, in a folder; `metric` says how scores read on the page."""
     files = [folder / "scale.json", folder / "scale.csv"]
     atomic_write_text(files[0], json.dumps(result.as_dict(), indent=2))
     out = io.StringIO()
@@ -176,14 +178,14 @@ def write(result: ScaleReport, folder: Path) -> tuple[Path, ...]:
         low, high = row.interval or ("", "")
         table.writerow([part, *(getattr(row, head) for head in heads), low, high])
     atomic_write_text(files[1], out.getvalue())
-    page = _plot(result)
+    page = _plot(result, metric)
     if page is not None:
         files.append(folder / "scale.html")
         atomic_write_text(files[-1], page)
     return tuple(files)
 
 
-def _plot(result: ScaleReport) -> str | None:
+def _plot(result: ScaleReport, metric: str) -> str | None:
     """Score by mult-adds, with intervals, as a page of its own; None without Plotly."""
     try:
         import plotly.graph_objects as go  # type: ignore[import-not-found,import-untyped,unused-ignore]  # optional
@@ -192,14 +194,15 @@ def _plot(result: ScaleReport) -> str | None:
     figure = go.Figure()
     for name, rows in (("compound", (result.baseline, *result.steps)), ("grid", result.grid), ("one dimension", result.ways[:-1])):
         known = [row for row in rows if row.score is not None]
-        up, down = ([abs(row.interval[side] - (row.score or 0.0)) if row.interval else 0.0 for row in known] for side in (1, 0))
+        ends = [sorted(read(metric, end) for end in row.interval or (row.score or 0.0,)) for row in known]
+        down, up = ([abs(read(metric, row.score or 0.0) - end[side]) for row, end in zip(known, ends, strict=True)] for side in (0, -1))
         figure.add_scatter(
             x=[row.mult_adds for row in known],
-            y=[row.score for row in known],
+            y=[read(metric, row.score or 0.0) for row in known],
             text=[row.name for row in known],
             name=name,
             mode="lines+markers" if name == "compound" else "markers",
             error_y={"type": "data", "array": up, "arrayminus": down},
         )
-    figure.update_layout(title=f"{result.architecture}, scaled", xaxis={"title": "mult-adds", "type": "log"}, yaxis={"title": "validation score"})
+    figure.update_layout(title=f"{result.architecture}, scaled", xaxis={"title": "mult-adds", "type": "log"}, yaxis={"title": f"validation {heading(metric)}"})
     return str(figure.to_html(include_plotlyjs=True, full_html=True))

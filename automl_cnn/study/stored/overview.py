@@ -216,10 +216,12 @@ class Overview:
             "leaderboard": trials,
         }
 
-    def continued(self, store: Store, *, budget: str | None = None, trials: int | None = None, data: str | Path | None = None) -> StudyConfig:
+    def continued(
+        self, store: Store, *, budget: str | None = None, trials: int | None = None, data: str | Path | None = None, workers: str | int | None = None
+    ) -> StudyConfig:
         """The settings that go on with the study for `budget` more time and `trials` more trials; where one is given, it alone limits.
 
-        `data` is where the images are, if they have moved.
+        `data` is where the images are, if they have moved, `workers` how many trials run at a time, if it is to be another number.
 
         Raises:
             StoreError: there is no study.toml, the images were arrays in memory, or they are not where they were.
@@ -235,7 +237,7 @@ class Overview:
                 f"The study '{self.name}' is finished: its {self._limit()}. "
                 "Say how much more: --budget 10m for ten more minutes, --trials 5 for five more trials."
             )
-        settings = {**self.settings, "name": self.name, "store": store.root, **({"data": data} if data else {})}
+        settings = {**self.settings, "name": self.name, "store": store.root, **({"data": data} if data else {}), **({"workers": workers} if workers else {})}
         if data is None and not _exists(settings.get("data")):
             raise StoreError(
                 f"The images of the study '{self.name}' are not at {settings.get('data')}. Pass --data FOLDER to say where they are now; "

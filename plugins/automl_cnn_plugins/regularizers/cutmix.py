@@ -14,10 +14,15 @@ class CutMix(Regularizer):
     and the labels go by the pixels in fact pasted. Training loss and accuracy are of the mixtures,
     hence worse than the validation's.
 
+    Where images have several labels, each goes by the pixels too: that share is about the
+    probability that a small object, which may be anywhere, is still to be seen. Of a single image it may be wrong
+    (Burgert et al. 2024, https://arxiv.org/abs/2405.13451).
+
     Yun et al. 2019, https://arxiv.org/abs/1905.04899
     """
 
     name = "cutmix"
+    tasks = ("multiclass", "multilabel")
     alpha = Float(0.1, 2.0, default=1.0)
 
     def augment(self, images, labels, rng):

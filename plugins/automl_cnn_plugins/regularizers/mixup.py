@@ -13,6 +13,11 @@ class MixUp(Regularizer):
     `alpha`: 0.2 is mostly one image with a trace of another, 1 anything alike. Training loss and
     accuracy are of the blends, hence worse than the validation's.
 
+    Where images have several labels, a label that one of the two has gets that image's share, and
+    one that both have stays 1. Binary cross-entropy is linear in its targets, so this is the
+    paper's blend of the two images' losses, here too (so do Kong et al. 2020 for the
+    labels of sounds, https://arxiv.org/abs/1912.10211).
+
     Zhang et al. 2018, https://arxiv.org/abs/1710.09412
     """
 

@@ -19,8 +19,11 @@ class Adapted:
         self.engine, self.space = engine, space
         self.name, self.note = engine.name, engine.note
 
-    def ask(self) -> Proposal:
+    def ask(self) -> Proposal | None:
         return self.engine.ask()
+
+    def begin(self, trial: Trial, proposal: int | None) -> None:
+        self.engine.begin(dataclasses.replace(trial, configuration=self.heard(trial.configuration)), proposal)
 
     def refuse(self, proposal: Proposal) -> None:
         self.engine.refuse(proposal)
@@ -47,8 +50,10 @@ class ByPhi(Adapted):
         super().__init__(engine, space)
         self.outer, self.top = outer, top
 
-    def ask(self) -> Proposal:
+    def ask(self) -> Proposal | None:
         proposal = self.engine.ask()
+        if proposal is None:
+            return None
         given = dict(proposal.configuration)
         if PHI in given:
             phi = float(given.pop(PHI))

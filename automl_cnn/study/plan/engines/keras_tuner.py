@@ -35,6 +35,9 @@ class KerasTunerEngine:
 
     random and bayesian learn from everybody's trials, hyperband and grid only from their own, which have a place in
     their plans. A failed trial counts as tried, and to the Gaussian process as the worst so far.
+
+    Several trials at a time. An oracle knows which of its proposals are running: bayesian takes them to come out badly, and hyperband and grid
+    may have nothing to propose before one of them has ended.
     """
 
     name = "keras-tuner"
@@ -50,13 +53,20 @@ class KerasTunerEngine:
         self._own = 0
         self._refused = 0  # proposals since the last trial (of the oracle's own, where it has a plan) that were not trained
         self._worst: float | None = None
+        self._running: dict[int, bool] = {}  # by number, trials under way, and whether the oracle proposed them
+        self._again: list[str] = []  # names of open proposals whose trials were lost
 
-    def ask(self) -> Proposal:
+    def ask(self) -> Proposal | None:
         self._catch_up()
         seed = self._reseed()
+        opened = self._oracle.ongoing_trials
+        if self._again and ASKS not in opened:
+            opened[ASKS] = opened.pop(self._again.pop(0))
         with _calm():
             trial = self._oracle.create_trial(ASKS)
-        number = self._told
+        number = self._told + len(self._running)
+        if trial.status == "IDLE" and self._running:
+            return None
         if trial.status != "RUNNING":
             return Proposal(number, self.space.sample(random.Random(seed)), f"at random: KerasTuner's {self.sampler} oracle has nothing left to try")
         from automl_cnn.study.plan.engines.oracles import LONGEST, decode
@@ -76,12 +86,23 @@ class KerasTunerEngine:
                 self._oracle.end_trial(opened)
         self._refused += 1
 
+    def begin(self, trial: Trial, proposal: int | None) -> None:
+        opened = {} if self._oracle is None else self._oracle.ongoing_trials
+        own = proposal is not None and ASKS in opened
+        if own:
+            opened[_name(trial.number)] = opened.pop(ASKS)
+            if self.sampler == "grid":  # its next combination is known already; of itself, the oracle looks for it at the trial's end
+                self._oracle._populate_next.append(opened[_name(trial.number)].trial_id)
+        self._running[trial.number] = own
+
     def report(self, id: int, step: int, value: float) -> bool:
         """True: an oracle learns of a trial only when it has ended."""
         return True
 
     def tell(self, trial: Trial) -> None:
+        own = self._running.pop(trial.number, False)
         if trial.lost or trial.state is State.RUNNING:
+            self._again += [_name(trial.number)] if own else []
             return  # proposed again
         self._waiting.append(trial)
         if self._oracle is not None:
@@ -105,13 +126,15 @@ class KerasTunerEngine:
 
         values = encode(self.space, trial.configuration)
         if self.sampler not in IN_ORDER:
-            self._end(self._oracle.ongoing_trials.get(ASKS) or self._foreign(values), values, trial)
+            opened = self._oracle.ongoing_trials
+            self._end(opened.get(_name(trial.number)) or opened.get(ASKS) or self._foreign(values), values, trial)
             self._refused = 0
         elif trial.stage == OWN:
             while self._refused < trial.refused:  # of an earlier session: its plan went on without them
                 self.refuse(Proposal(self._told, {}, ""))
             self._reseed()
-            opened = self._oracle.create_trial(ASKS)  # the open one, else what was proposed in an earlier session
+            opened = self._oracle.ongoing_trials.get(_name(trial.number))
+            opened = opened or self._oracle.create_trial(ASKS)  # what was proposed in an earlier session
             self._own, self._refused = self._own + 1, 0
             if opened.status == "RUNNING":
                 self._end(opened, values, trial)
@@ -144,7 +167,7 @@ class KerasTunerEngine:
 
     def _reseed(self) -> int:
         """Random numbers by the seed, the number of trials and of refused proposals alone; KerasTuner takes 0 for no seed."""
-        trials = self._own if self.sampler in IN_ORDER else self._told
+        trials = self._own + sum(self._running.values()) if self.sampler in IN_ORDER else self._told + len(self._running)
         seed = 1 + seed_of(self.seed, trials, self._refused) % (2**32 - 1)
         self._oracle.reseed(seed)
         return seed
@@ -159,6 +182,11 @@ class KerasTunerEngine:
 
         known = sum(trial.status == "COMPLETED" for trial in self._oracle.trials.values())
         return "proposed by KerasTuner's Gaussian process" if self.sampler == "bayesian" and known >= STARTUP else "at random, by KerasTuner"
+
+
+def _name(trial: int) -> str:
+    """What an oracle knows the trial by, while it runs."""
+    return f"{ASKS}-{trial}"
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ a search that was killed and begun again proposes what it would have.
 
 from __future__ import annotations
 
+import itertools
 import random
 import warnings
 from collections.abc import Sequence
@@ -66,6 +67,9 @@ class OptunaEngine:
 
     A failed trial is reported as the worst there is, so that the sampler avoids what it tried, unless it was
     interrupted through no fault of its own.
+
+    Several trials at a time. To tpe and gp, a running trial is a bad one until it has ended (a constant liar: Ginsbourger et al. 2010,
+    https://doi.org/10.1007/978-3-642-10701-6_6), so that the next proposal is elsewhere; the others propose by chance what is not running.
     """
 
     name = "optuna"
@@ -84,37 +88,47 @@ class OptunaEngine:
         self._refused = 0  # proposals since the last trial that were not trained
         self._known: list[FrozenTrial] = []
         self._scored: list[Trial] = []
-        self._open: dict[int, optuna.Trial] = {}  # the last proposal, by its number
-        self._heard = 0  # the last step that was reported of it
+        self._running: dict[int, tuple[FrozenTrial, int | None]] = {}  # by number, trials under way, and which proposals they are
+        self._open: dict[int, optuna.Trial] = {}  # the last proposal and those under way, by their numbers
+        self._heard: dict[int, int] = {}  # the last step that was reported of each
 
     def ask(self) -> Proposal:
-        """A configuration: by TPE, variations of the best at first. It stays the same until `tell` or `refuse`."""
-        seed = seed_of(self.seed, self._told, self._refused) % 2**32
+        """A configuration: by TPE, variations of the best at first. It stays the same until `begin`, `tell` or `refuse`."""
+        begun = self._told + len(self._running)
+        seed = seed_of(self.seed, begun, self._refused) % 2**32
         varied = self._best(seed) if self.sampler in ("tpe", "gp") and self._told < STARTUP else None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the sampler's remarks on parameters that only some trials have
             study = self._study(self.sampler, seed)
-            study.add_trials(self._known)
+            study.add_trials([*self._known, *(entry for entry, _ in self._running.values())])
             if varied is not None:
                 study.enqueue_trial(variation(self.space, varied, random.Random(seed)))
             trial = study.ask()
             configuration = self._suggested(trial)
-        self._open, self._heard = {self._told: trial}, 0
+        under_way = {number for _, number in self._running.values() if number is not None}
+        self._open = {number: opened for number, opened in self._open.items() if number in under_way}
+        number = next(number for number in itertools.count(begun) if number not in under_way)
+        self._open[number], self._heard[number] = trial, 0
         whose = "one of the Pareto front" if self.objectives else "the best so far"
-        return Proposal(self._told, configuration, self._reason() if varied is None else f"{whose} with {changes(varied, configuration)}")
+        return Proposal(number, configuration, self._reason() if varied is None else f"{whose} with {changes(varied, configuration)}")
+
+    def begin(self, trial: Trial, proposal: int | None) -> None:
+        entry = create_trial(state=TrialState.RUNNING, params=dict(trial.configuration), distributions=distributions(self.space, trial.configuration))
+        self._running[trial.number], self._refused = (entry, proposal), 0
 
     def refuse(self, proposal: Proposal) -> None:
         self._refused += 1
 
     def report(self, id: int, step: int, value: float) -> bool:
         trial = self._open.get(id)
-        if trial is None or step <= self._heard or self.objectives:
+        if trial is None or step <= self._heard[id] or self.objectives:
             return True
-        self._heard = step
+        self._heard[id] = step
         trial.report(value, step)
         return not trial.should_prune() or sum(bool(known.intermediate_values) for known in self._known) < LEAST_RIVALS
 
     def tell(self, trial: Trial) -> None:
+        self._running.pop(trial.number, None)
         values = point(trial, self.objectives)
         failed = trial.state is State.FAILED or values is None
         if trial.lost or trial.state is State.RUNNING:

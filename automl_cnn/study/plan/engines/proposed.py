@@ -7,7 +7,7 @@ from automl_cnn.study.plan.engines.protocol import Engine, Proposal
 
 
 class Proposed:
-    """Number n is what the engine proposes once n others were refused since the last trial.
+    """Number n is what the engine proposes once n others were refused since a trial last began or ended; None: nothing before a running trial has ended.
 
     Looking at a number again gives the same proposal, so that a plan that was interrupted for a measurement can be made again.
     """
@@ -16,12 +16,20 @@ class Proposed:
         self.engine = engine
         self._made: list[Proposal] = []
 
-    def __call__(self, number: int) -> Proposal:
+    def __call__(self, number: int) -> Proposal | None:
         while len(self._made) <= number:
             if self._made:
                 self.engine.refuse(self._made[-1])
-            self._made.append(self.engine.ask())
+            proposal = self.engine.ask()
+            if proposal is None:
+                return None
+            self._made.append(proposal)
         return self._made[number]
+
+    def begin(self, trial: Trial, proposal: int | None) -> None:
+        """Let the engine know of a trial that begins, and which of its proposals it is, if it is one; the next proposals take it into account."""
+        self._made.clear()
+        self.engine.begin(trial, proposal)
 
     def tell(self, trial: Trial) -> None:
         """Let the engine learn from a trial that has ended; its proposals are others from then on."""

@@ -17,7 +17,7 @@ from automl_cnn.study.plan.stages.defaults import Defaults
 from automl_cnn.study.plan.stages.final import Final
 from automl_cnn.study.plan.stages.guided import Guided
 from automl_cnn.study.plan.stages.portfolio import Portfolio
-from automl_cnn.study.plan.stages.promotion import Promotion, kept
+from automl_cnn.study.plan.stages.promotion import Promotion, in_use, kept
 from automl_cnn.study.plan.stages.proposals import Proposals
 from automl_cnn.study.plan.stages.readouts import Readouts
 from automl_cnn.study.plan.stages.retry import Retry
@@ -39,5 +39,6 @@ __all__ = [
     "Situation",
     "Sizing",
     "Stage",
+    "in_use",
     "kept",
 ]

@@ -36,8 +36,8 @@ class Defaults:
     probes: bool = False  # whether only these are wanted yet
 
     def next(self, now: Situation) -> Job | None:
-        tried = {_identity(trial.configuration) for trial in now.done if trial.stage == STAGE}
-        known = {essence(trial.configuration) for trial in now.done if trial.stage in FIRST}
+        tried = {_identity(trial.configuration) for trial in now.begun if trial.stage == STAGE}
+        known = {essence(trial.configuration) for trial in now.begun if trial.stage in FIRST}
         if tried_first(now) >= now.defaults or hurried(now):
             return None
         for start in self.starts():
@@ -48,7 +48,7 @@ class Defaults:
             configuration = self.sizing.default(start.given, now.done, now.share)
             if essence(configuration) in known or not self.sizing.allowed(configuration):
                 continue
-            if not now.done or now.left >= self.sizing.wanted(configuration, now.done, now.share):
+            if not now.begun or now.left >= self.sizing.wanted(configuration, now.done, now.share):
                 return Job(configuration, fidelity(self.sizing, configuration, now), start.reason, STAGE)
         return None
 
@@ -56,7 +56,8 @@ class Defaults:
         """All there are, in order. What networks from scratch cost is asked only when they are reached."""
         names = [str(name) for name in self.sizing.options("architecture")]
         known = {name: self._known(name) for name in names}
-        for mode, words in ((PROBE, "what {} knows of ImageNet, read by a logistic regression"), (TRAIN_ON, "{}, trained on from what it knows of ImageNet")):
+        read = f"what {{}} knows of ImageNet, read by {self.sizing.readout}"
+        for mode, words in ((PROBE, read), (TRAIN_ON, "{}, trained on from what it knows of ImageNet")):
             for name, weights in ((name, known[name][0]) for name in names if known[name][0] != NONE):
                 yield Start({"architecture": name, f"{PRETRAINED}{name}": weights, f"{FINETUNE}{name}": mode}, words.format(weights))
         scratch = [Start(self._scratch(name), f"default of {name}") for name in names if NONE in known[name]]
@@ -83,9 +84,9 @@ def hurried(now: Situation) -> bool:
 
 
 def tried_first(now: Situation) -> int:
-    """How many first trials there were: with the clock running, defaults and those of the portfolio; else each has its own."""
+    """How many first trials there were, or are running: with the clock running, defaults and those of the portfolio; else each has its own."""
     stages = (STAGE,) if now.share is None else FIRST
-    return sum(trial.stage in stages and trial.state is not State.FAILED for trial in now.done)
+    return sum(trial.stage in stages and trial.state is not State.FAILED for trial in now.begun)
 
 
 def fidelity(sizing: Sizing, configuration: Configuration, now: Situation) -> Fidelity:

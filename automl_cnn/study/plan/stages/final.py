@@ -42,7 +42,7 @@ class Final:
             configuration, how = self.sizing.default(given, now.done, spare * self.sizing.least_share(given)), "trained on"
         if now.budget.left < self.sizing.epochs(configuration, now.done, WORTH, best.fidelity.share) or not self.sizing.allowed(configuration):
             return None
-        if any(trial.stage == STAGE and trial.configuration == configuration for trial in now.done):
+        if any(trial.stage == STAGE and trial.configuration == configuration for trial in now.begun):
             return None
         spare = now.budget.left - (best.setup or 0.0 if origin is not None else self.sizing.setup(configuration, now.done))
         if spare <= 0:  # building the network takes what is left

@@ -52,7 +52,7 @@ class Guided:
     context: Context = field(default_factory=Context)
 
     def next(self, now: Situation) -> Job | None:
-        mine, others = (sum(trial.stage == stage for trial in now.done) for stage in (STAGE, "search"))
+        mine, others = (sum(trial.stage == stage for trial in now.begun) for stage in (STAGE, "search"))
         if mine * PROPOSED > others or (now.share is not None and now.left < now.share):
             return None
         for wish in sorted(self.wishes(now), key=lambda wish: -wish.hope):
@@ -67,7 +67,7 @@ class Guided:
     def wishes(self, now: Situation) -> Iterator[Wish]:
         """All there are; an action that did not pay so far is left out."""
         beliefs = {action: belief(effects) for action, effects in measured(now.done).items()}
-        tried = {_key(trial.configuration) for trial in now.done}
+        tried = {_key(trial.configuration) for trial in now.begun}
         context, chosen = self.context.among(now.done), parents(now)
         for parent in chosen:
             behind = (chosen[0].score or 0.0) - (parent.score or 0.0)
@@ -97,7 +97,7 @@ class Guided:
     def _possible(self, wish: Wish, now: Situation) -> bool:
         """Whether it fits into the parent's seconds with epochs enough, and into the limits."""
         configuration, seconds = wish.change.configuration, wish.parent.fidelity.seconds
-        mine = [trial.guide for trial in now.done if trial.guide and trial.guide.parent == wish.parent.number]
+        mine = [trial.guide for trial in now.begun if trial.guide and trial.guide.parent == wish.parent.number]
         if any(guide.action == wish.change.action for guide in mine):
             return False
         if plugins_of(configuration) & benched(now.done):

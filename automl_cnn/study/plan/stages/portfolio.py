@@ -44,12 +44,12 @@ class Portfolio:
     def next(self, now: Situation) -> Job | None:
         if hurried(now):
             return None
-        first = [trial for trial in now.done if trial.state is not State.FAILED]
+        first = [trial for trial in now.begun if trial.state is not State.FAILED]
         probes = sum(is_probe(trial.configuration) for trial in first)
         mine = sum(trial.stage == STAGE for trial in first)
         if now.share is not None and (tried_first(now) >= now.defaults or mine >= math.ceil(PART * (now.defaults - probes))):
             return None
-        tried = {essence(trial.configuration) for trial in now.done}
+        tried = {essence(trial.configuration) for trial in now.begun}
         for entry in self.known:
             given = adapted(entry, self.sizing.space)
             if given is None or hopeless(self.sizing, given, now):
@@ -57,7 +57,7 @@ class Portfolio:
             configuration = self.sizing.default(given, now.done, now.share)
             if essence(configuration) in tried or not self.sizing.allowed(configuration) or self.sizing.broken(configuration) is not None:
                 continue
-            if not now.done or now.left >= self.sizing.wanted(configuration, now.done, now.share):
+            if not now.begun or now.left >= self.sizing.wanted(configuration, now.done, now.share):
                 return Job(configuration, fidelity(self.sizing, configuration, now), REASON, STAGE)
         return None
 

@@ -32,7 +32,7 @@ class Promotion:
         if now.share is None:
             return None
         for rung in sorted({trial.fidelity.rung for trial in now.done}, reverse=True):
-            chosen = self._best(now.done, rung, now.objectives)
+            chosen = self._best(now, rung)
             seconds = now.share * ETA ** (rung + 1)
             if chosen is None or now.left < self.sizing.wanted(chosen.configuration, now.done, seconds):
                 continue
@@ -46,14 +46,14 @@ class Promotion:
             )
         return None
 
-    def _best(self, done: Sequence[Trial], rung: int, objectives: Sequence[str]) -> Trial | None:
+    def _best(self, now: Situation, rung: int) -> Trial | None:
         """The best of a rung's best third that was not yet promoted."""
-        peers = [trial for trial in done if trial.fidelity.rung == rung and trial.stage != "final" and not is_probe(trial.configuration)]
+        peers = [trial for trial in now.done if trial.fidelity.rung == rung and trial.stage != "final" and not is_probe(trial.configuration)]
         peers = [trial for trial in peers if trial.state is not State.FAILED]
         if len(peers) < LEAST_PEERS:
             return None
-        promoted = {trial.continue_from for trial in done}
-        return next((trial for trial in ranked(peers, objectives)[: len(peers) // ETA] if trial.number not in promoted), None)
+        promoted = {trial.continue_from for trial in now.begun}
+        return next((trial for trial in ranked(peers, now.objectives)[: len(peers) // ETA] if trial.number not in promoted), None)
 
 
 def kept(trials: Sequence[Trial], objectives: Sequence[str] = ()) -> set[int]:
@@ -63,3 +63,9 @@ def kept(trials: Sequence[Trial], objectives: Sequence[str] = ()) -> set[int]:
     best = winner(trials, objectives)
     chosen = (*ranked(waiting, objectives)[:CHECKPOINTS], *front(trials, objectives))
     return {trial.number for trial in chosen} | ({best.number} if best is not None else set())
+
+
+def in_use(trials: Sequence[Trial]) -> set[int]:
+    """The trials whose checkpoints a running trial writes or goes on from."""
+    running = [trial for trial in trials if trial.state is State.RUNNING]
+    return {number for trial in running for number in (trial.number, trial.continue_from) if number is not None}

@@ -20,22 +20,25 @@ BENCH_AFTER = 2  # failures of an architecture, an optimizer or a regularizer th
 
 @dataclass(frozen=True)
 class Proposals:
-    """The engine's first proposal that is not refused: too dear, hopeless, a probe read before, over a limit, or of a plugin that only ever failed.
+    """The engine's first proposal that is not refused: too dear, hopeless, a probe read before, running, over a limit, or of a plugin that only ever failed.
 
     `proposed` gives the proposals by their numbers.
     """
 
     sizing: Sizing
-    proposed: Callable[[int], Proposal]
+    proposed: Callable[[int], Proposal | None]
     asks: int = ASKS
 
     def next(self, now: Situation) -> Job | None:
         if now.share is not None and now.left < now.share:
             return None
         out, hurried = benched(now.done), now.share is not None and scratch_is_hopeless(now)
-        read = [trial.configuration for trial in now.done if is_probe(trial.configuration)]  # made to fit, several proposals are one
+        read = [trial.configuration for trial in now.begun if is_probe(trial.configuration)]  # made to fit, several proposals are one
+        read += [trial.configuration for trial in now.running]
         for refused in range(self.asks):
             proposal = self.proposed(refused)
+            if proposal is None:  # until a running trial has ended
+                return None
             if hurried and weights_of(proposal.configuration) is None:
                 continue
             configuration = self.sizing.shrunk(dict(proposal.configuration), now.done, now.share)

@@ -29,7 +29,7 @@ class Readouts:
     sizing: Sizing
 
     def next(self, now: Situation) -> Job | None:
-        read = {_weights(trial) for trial in now.done if trial.stage == STAGE}
+        read = {_weights(trial) for trial in now.begun if trial.stage == STAGE}
         probes = [trial for trial in now.done if trial.scored and is_probe(trial.configuration) and _weights(trial) not in read]
         for probe in sorted(probes, key=lambda trial: -(trial.score or 0.0)):
             configuration = self._chosen(probe, now)
@@ -75,7 +75,8 @@ class Readouts:
         size = int(configuration["resolution"])
         looks = len(readout.pixels(size)) * (1 + readout.mirror)
         passed = PASSES * self.sizing.images * pixels(size, readout) / plain**2
-        alone = probe.images_per_second or pace(now.done, probe.architecture, probe.kernels or 1) * READING / max(1, probe.mult_adds or 1)
+        guess = pace(now.done, probe.architecture, probe.kernels or 1, self.sizing.part) * READING / max(1, probe.mult_adds or 1)
+        alone = (probe.images_per_second or 0.0) * self.sizing.part / probe.part or guess
         return passed / alone + (probe.setup or 0.0) + TRACING * looks
 
 

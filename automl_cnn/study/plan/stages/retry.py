@@ -15,19 +15,20 @@ STAGE = "retry"
 
 @dataclass(frozen=True)
 class Retry:
-    """Looks at the last trial alone; a second failure stands."""
+    """Looks at each such trial once; a second failure stands."""
 
     sizing: Sizing
 
     def next(self, now: Situation) -> Job | None:
-        last = now.done[-1] if now.done else None
-        if last is None or last.state is not State.FAILED or last.stage == STAGE or last.cause is not Cause.MEMORY:
-            return None
-        if "batch_size" not in last.configuration:
-            return None
-        half = [size for size in self.sizing.options("batch_size") if size <= int(last.configuration["batch_size"]) // 2]
-        if not half:
-            return None
-        configuration = {**last.configuration, "batch_size": max(half)}
-        reason = f"trial {last.number} again with half the batch, since it ran out of memory"
-        return Job(configuration, dataclasses.replace(last.fidelity), reason, STAGE, continue_from=last.continue_from)
+        for trial in now.done:
+            if trial.state is not State.FAILED or trial.stage == STAGE or trial.cause is not Cause.MEMORY or "batch_size" not in trial.configuration:
+                continue
+            half = [size for size in self.sizing.options("batch_size") if size <= int(trial.configuration["batch_size"]) // 2]
+            if not half:
+                continue
+            configuration = {**trial.configuration, "batch_size": max(half)}
+            if any(later.stage == STAGE and later.number > trial.number and later.configuration == configuration for later in now.begun):
+                continue
+            reason = f"trial {trial.number} again with half the batch, since it ran out of memory"
+            return Job(configuration, dataclasses.replace(trial.fidelity), reason, STAGE, continue_from=trial.continue_from)
+        return None

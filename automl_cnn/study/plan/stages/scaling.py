@@ -38,12 +38,12 @@ class Scaling:
         best = now.best
         if best is None or now.share is None or weights_of(best.configuration) is not None or not (self.always or short_of_capacity(best)):
             return None
-        if now.left > PART * now.budget.searching or sum(trial.stage == STAGE for trial in now.done) >= MOST:
+        if now.left > PART * now.budget.searching or sum(trial.stage == STAGE for trial in now.begun) >= MOST:
             return None
         coefficients = self.known.get(best.architecture, PAPER)
         network = scaled(best.configuration, STEP, coefficients, largest=self.sizing.largest)
         configuration = network.of(best.configuration)
-        if any(trial.configuration == configuration for trial in now.done) or self.sizing.broken(configuration) is not None:
+        if any(trial.configuration == configuration for trial in now.begun) or self.sizing.broken(configuration) is not None:
             return None
         grown = self.sizing.cost(configuration).mult_adds / (best.mult_adds or self.sizing.cost(best.configuration).mult_adds)
         seconds = (best.fidelity.seconds or now.share) * max(1.0, grown)

@@ -14,7 +14,9 @@ UNHURRIED_EPOCHS = 30  # a trial's epochs where no budget is set
 
 @dataclass(frozen=True)
 class Situation:
-    """Where a study stands. `done` are its trials, those lost to a kill left out; `share` the seconds of a trial on the first rung (None: no budget)."""
+    """Where a study stands. `done` are its trials that have ended, those lost to a kill left out, and `running` those that have not; `share` are the seconds
+    of a trial on the first rung (None: no budget).
+    """
 
     done: tuple[Trial, ...]
     budget: Budget
@@ -23,6 +25,12 @@ class Situation:
     max_epochs: int
     saving: bool = True  # whether time is still set aside for the final training
     objectives: tuple[str, ...] = ()  # the metric, then costs, where there are several
+    running: tuple[Trial, ...] = ()
+
+    @property
+    def begun(self) -> tuple[Trial, ...]:
+        """All trials: what was tried or is being tried need not be tried again."""
+        return (*self.done, *self.running)
 
     @property
     def best(self) -> Trial | None:
@@ -36,7 +44,7 @@ class Situation:
     @property
     def over(self) -> bool:
         """Whether nothing is set aside any more: what is left goes to the last trials."""
-        return not self.saving or any(trial.stage == "final" for trial in self.done)
+        return not self.saving or any(trial.stage == "final" for trial in self.begun)
 
     @property
     def fidelity(self) -> Fidelity:

@@ -11,6 +11,7 @@ from typing import Any
 from automl_cnn.records import NetCost, Trial
 from automl_cnn.space import Choice, Configuration, Scalar, Space
 from automl_cnn.study.plan.limits import Limits
+from automl_cnn.tasks.words import MULTICLASS
 from automl_cnn.transfer import is_probe, weights_of
 
 PACE = 1.6e11  # mult-adds trained per second, times kernels, before anything was measured (two cores, no GPU): many small layers train slower
@@ -45,6 +46,8 @@ class Sizing:
     limits: Limits = field(default_factory=Limits)
     broken: Callable[[Configuration], str | None] = lambda configuration: None  # why a configuration need not be tried
     least: Mapping[str, int] = field(default_factory=dict)
+    readout: str = MULTICLASS.readout  # what reads the features of a frozen network, in words
+    part: float = 1.0  # of the machine's cores, that a trial has
 
     def default(self, given: dict[str, Scalar], done: Sequence[Trial], seconds: float | None) -> dict[str, Scalar]:
         """The default at the resolution and width that `seconds` afford; the smallest where none is affordable."""
@@ -135,7 +138,7 @@ class Sizing:
         if seconds is None:
             return math.inf
         passed = self.images * self.least_share(configuration) * wanted_epochs(configuration, scratch)
-        return seconds * pace(done, str(configuration["architecture"]), self._wide(configuration).kernels) / passed
+        return seconds * pace(done, str(configuration["architecture"]), self._wide(configuration).kernels, self.part) / passed
 
     def least_share(self, configuration: Configuration) -> float:
         """The share of the training images that a network is made for on the first rung: below 1 where there are many."""
@@ -148,7 +151,7 @@ class Sizing:
         """
         if seconds is None or self.least_share(configuration) == 1:
             return 1.0
-        trained = seconds * pace(done, str(configuration["architecture"]), self._wide(configuration).kernels)
+        trained = seconds * pace(done, str(configuration["architecture"]), self._wide(configuration).kernels, self.part)
         passes = trained / (self.images * max(1.0, self.estimate(configuration)))
         return round(min(1.0, max(ENOUGH_IMAGES / self.images, passes / wanted_epochs(configuration, LEAST_EPOCHS))), 3)
 
@@ -166,7 +169,8 @@ class Sizing:
     def epochs(self, configuration: Configuration, done: Sequence[Trial], number: float, share: float = 1.0) -> float:
         """Seconds of `number` epochs on a share of the images, building it included."""
         kernels = self._wide(configuration).kernels
-        return setup(done, kernels) + number * share * self.images * self.estimate(configuration) / pace(done, str(configuration["architecture"]), kernels)
+        speed = pace(done, str(configuration["architecture"]), kernels, self.part)
+        return setup(done, kernels) + number * share * self.images * self.estimate(configuration) / speed
 
     def wanted(self, configuration: Configuration, done: Sequence[Trial], seconds: float | None) -> float:
         """Seconds that should be left to make a trial of `seconds` worth beginning."""
@@ -208,13 +212,14 @@ def setup(done: Sequence[Trial], kernels: int) -> float:
     return kernels * (statistics.median(measured) if measured else SETUP_PER_KERNEL)
 
 
-def pace(done: Sequence[Trial], architecture: str, kernels: int) -> float:
-    """Mult-adds trained per second by an architecture of `kernels` kernels.
+def pace(done: Sequence[Trial], architecture: str, kernels: int, part: float = 1.0) -> float:
+    """Mult-adds trained per second by an architecture of `kernels` kernels, with a `part` of the machine's cores.
 
-    Its own trials decide, else the slowest of the others', corrected for the number of kernels, else a guess.
+    Its own trials decide, else the slowest of the others', corrected for the number of kernels, else a guess. What was measured with another part of the
+    cores, in an earlier session, is taken to grow with the part.
     """
     measured = [
-        (trial.mult_adds * trial.images_per_second / (READING if is_probe(trial.configuration) else 1.0), trial)
+        (trial.mult_adds * trial.images_per_second * part / trial.part / (READING if is_probe(trial.configuration) else 1.0), trial)
         for trial in done
         if trial.mult_adds and trial.images_per_second
     ]
@@ -222,4 +227,4 @@ def pace(done: Sequence[Trial], architecture: str, kernels: int) -> float:
     if own:
         return statistics.median(own)
     others = [speed * min(1.0, (trial.kernels or kernels) / kernels) for speed, trial in measured]
-    return min(others, default=PACE / kernels)
+    return min(others, default=PACE * part / kernels)

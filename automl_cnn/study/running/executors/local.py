@@ -27,15 +27,16 @@ STARTS = 2  # attempts to start a worker: the first may be killed by chance
 class LocalExecutor:
     """A worker is started at once, so that it imports Keras while the images are read.
 
-    One that has grown too large is replaced between two trials, by one that was started beside it and is ready: nobody waits.
+    One that has grown too large is replaced between two trials, by one that was started beside it and is ready: nobody waits. `beside` is how many
+    executors share the memory with it.
     """
 
-    def __init__(self, log: Path, begin: Callable[[Path], WorkerProcess] = WorkerProcess) -> None:
-        self._log, self._begin = log, begin
+    def __init__(self, log: Path, begin: Callable[[Path], WorkerProcess] = WorkerProcess, beside: int = 0) -> None:
+        self._log, self._begin, self._workers = log, begin, 1 + beside
         self._setting: Setting | None = None
         self._worker: WorkerProcess | None = begin(log)
         self._spare: WorkerProcess | None = None
-        self._configured = False
+        self._configured = self._closed = False
         self._busy = False  # with a request that is not answered to its end
         self._first: int | None = None  # what the worker held after its first trial
 
@@ -67,9 +68,10 @@ class LocalExecutor:
         return True
 
     def stop(self) -> None:
-        if self._worker is not None:
+        worker = self._worker  # another thread, which runs the trial, may give it up meanwhile
+        if worker is not None:
             with contextlib.suppress(OSError):
-                self._worker.send("stop")
+                worker.send("stop")
 
     def cost(self, configuration: Configuration) -> NetCost:
         answer: NetCost = self._answer("cost", configuration, lambda: COST_SECONDS)
@@ -111,6 +113,9 @@ class LocalExecutor:
         return answers
 
     def close(self) -> None:
+        self._closed = True  # a thread that is starting a worker finds it killed, and must not start another
+        if self._busy and self._worker is not None:
+            self._worker.kill()  # it would not look at a request before its trial's end
         for worker in (self._worker, self._spare):
             if worker is not None:
                 worker.end()
@@ -176,6 +181,8 @@ class LocalExecutor:
 
     def _started(self, attempts: int) -> WorkerProcess:
         """The worker, or a new one, when it has started."""
+        if self._closed:
+            raise TrialError("the worker was ended", Cause.INTERRUPTED)
         if self._worker is None:
             self._worker, self._spare = self._spare or self._begin(self._log), None
         worker = self._worker
@@ -194,7 +201,7 @@ class LocalExecutor:
         if self._worker is None:
             return
         if self._spare is None:
-            if memory.outgrown(self._first, self._worker.memory, memory.total()):
+            if memory.outgrown(self._first, self._worker.memory, memory.total() // self._workers):
                 self._spare = self._begin(self._log)
         elif self._spare.ready():
             self._worker.end()
@@ -205,7 +212,8 @@ class LocalExecutor:
         """Give the worker up, and say why."""
         why, cause = worker.death()
         worker.kill()
-        self._forget()
+        if self._worker is worker:  # else another thread gave it up, and has begun a new one
+            self._forget()
         return WorkerLost(str(error), Cause.WORKER) if isinstance(error, TimeoutError) else WorkerLost(why, cause)
 
     def _forget(self) -> None:

@@ -7,6 +7,7 @@ import secrets
 import select
 import signal
 import subprocess
+import threading
 import time
 from multiprocessing.connection import Connection, Listener
 from pathlib import Path
@@ -16,6 +17,7 @@ from automl_cnn.errors import Cause, TrialError
 from automl_cnn.processes import environment, python
 from automl_cnn.study.running.executors import memory
 from automl_cnn.study.running.executors.lastwords import last_words
+from automl_cnn.study.running.executors.shares import WHOLE, Share
 
 START_SECONDS = 180.0  # how long a worker may take to import Keras
 LEAVE_SECONDS = 5.0  # how long a worker that was asked to end may take
@@ -24,13 +26,17 @@ POLL = 0.2
 
 
 class WorkerProcess:
-    """Starts on creation and imports Keras meanwhile. It ends with the line to it, so that it never outlives the search."""
+    """Starts on creation and imports Keras meanwhile. It ends with the line to it, so that it never outlives the search.
 
-    def __init__(self, log: Path) -> None:
+    It has its `share` of the machine; by default all of it.
+    """
+
+    def __init__(self, log: Path, share: Share = WHOLE) -> None:
         key = secrets.token_bytes(16)
         self._log = log
         self._connection: Connection | None = None
         self._ready = False
+        self._sending = threading.Lock()  # a trial is stopped in another thread than it is run in
         self._began = time.monotonic()
         self._listener = Listener(None, authkey=key)
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -42,8 +48,9 @@ class WorkerProcess:
                 stdout=out,
                 stderr=out,
                 start_new_session=True,  # Ctrl-C in the terminal must not reach it
-                env=environment({"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONUNBUFFERED": "1"}),
+                env=environment({"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONUNBUFFERED": "1", **share.environment}),
             )
+        share.hold(self._process.pid)
         stdin = self._process.stdin
         if stdin is not None:
             with contextlib.suppress(OSError):  # it is gone already, which `connect` will say
@@ -100,7 +107,8 @@ class WorkerProcess:
             OSError: it is gone.
         """
         if self._connection is not None:
-            self._connection.send((word, payload))
+            with self._sending:
+                self._connection.send((word, payload))
 
     def receive(self, silence: float) -> tuple[str, Any]:
         """The next thing it says.
