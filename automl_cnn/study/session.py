@@ -105,6 +105,10 @@ def run(
     with contextlib.ExitStack() as claim:
         images: Dataset | Scan = scanned(config, store, checking, claim) if dataset is None else dataset  # before anything is started or written
         name = config.name or name_of(config, store)
+        if config.storage is not None and config.name is None:
+            observer.note(
+                f"The study is named '{name}', after its settings and the path of its images. To go on with it on another machine, pass --name {name}."
+            )
         folder = store.study(name)
         same_storage(config, folder)
         storage = storage_of(config.storage or store.journal)
@@ -147,6 +151,8 @@ def _search(
     given: tuple[Share, ...],
 ) -> StudyResult:
     record = Record(storage, folder.name)
+    used = record.seconds
+    storage.limit(lambda: float("inf") if config.budget is None else config.budget - used - (elapsed.now() - started))
     crew = crew_of(given, folder, LocalExecutor)
     observer.workers([slot.place for slot in crew.slots])
     claim = contextlib.ExitStack()

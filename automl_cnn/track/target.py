@@ -123,7 +123,7 @@ class Server:
         from mlflow.entities import ViewType
 
         text = f"tags.`{database.PARENT_TAG}` = '{run}' and attributes.status = 'RUNNING'"
-        open_runs = [found.info.run_id for found in client.search_runs([experiment], text, run_view_type=ViewType.ACTIVE_ONLY)]
+        open_runs = [child.info.run_id for child in client.search_runs([experiment], text, run_view_type=ViewType.ACTIVE_ONLY)]
         study = [run] if client.get_run(run).info.status == "RUNNING" else []
         for one in (*open_runs, *study):
             client.set_terminated(one, status)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +62,9 @@ class JournalFile:
 
     def held(self, study: str) -> AbstractContextManager[None]:
         return contextlib.nullcontext()
+
+    def limit(self, seconds: Callable[[], float]) -> None:
+        """A file is there or is not."""
 
     def holders(self, studies: Iterable[str]) -> Mapping[str, Holder]:
         return {}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import uuid
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -126,6 +126,10 @@ class PostgreSQL:
             self._lease.release()
             self._lease = None
             engine.dispose()
+
+    def limit(self, seconds: Callable[[], float]) -> None:
+        for steady in self._steady:
+            steady.limit = seconds
 
     def holders(self, studies: Iterable[str]) -> Mapping[str, Holder]:
         with self.explained():

@@ -17,6 +17,7 @@ from automl_cnn.errors import StoreError
 from automl_cnn.study.record.lease import GRACE, Lease
 
 PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)  # seconds before it is tried again
+LEAST = 30.0  # seconds to wait for a server whatever the budget: a restart takes as long
 DECIDES = frozenset({"create_new_trial", "set_trial_state_values", "set_study_user_attr"})  # calls before which the lock is looked at
 CREATE = "create_new_trial"
 BORN = "started_at"  # the attribute by which a new trial is known again
@@ -34,6 +35,7 @@ class Steady:
         self._renewed = 0 if lease is None else lease.renewed
         self._signed: tuple[int, str, str] | None = None
         self._running: set[int] = set()
+        self.limit: Callable[[], float] = lambda: GRACE  # seconds, at most, to wait for the server
 
     def sign(self, study: int, key: str, session: str) -> None:
         """From now on, a lock that was lost and taken again counts only if the study's system attribute `key` is still `session`."""
@@ -61,7 +63,7 @@ class Steady:
                     self._guard(self._lease)
                 answer = False
             except Exception as error:
-                if not cut(error) or self._lease is None or time.monotonic() - began > GRACE:
+                if not cut(error) or self._lease is None or time.monotonic() - began > max(LEAST, min(self.limit(), GRACE)):
                     with self._explained():
                         raise
                 time.sleep(PAUSES[min(attempt, len(PAUSES) - 1)])

@@ -5,7 +5,7 @@ A `Record` knows neither. It asks its storage for Optuna's interface, and whatev
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -53,6 +53,9 @@ class Storage(Protocol):
         Raises:
             StoreError: somebody else does; the message says who.
         """
+
+    def limit(self, seconds: Callable[[], float]) -> None:
+        """Wait no longer than `seconds` says for a place that cannot be reached for a moment: what is left of the budget."""
 
     def holders(self, studies: Iterable[str]) -> Mapping[str, Holder]:
         """Who is at work on which of these studies, as far as the place knows."""

@@ -27,7 +27,7 @@ from automl_cnn.store import Store, StudyFolder
 from automl_cnn.study.record.disk import STOPPED
 from automl_cnn.study.record.lock import holder
 from automl_cnn.study.record.record import DATA, RESULT, SETTINGS, WORKPLACE, Record
-from automl_cnn.study.stored.records import Found, Records
+from automl_cnn.study.stored.records import Records, Source
 from automl_cnn.urls import Url
 
 Interval = tuple[float, float]
@@ -280,7 +280,7 @@ def overview(store: Store, name: str, *, database: Database | None = None, recor
         StoreError: there is none of that name (the message names those there are), no study can have it, or its record cannot be read.
     """
     if record is not None:
-        return _overview(store, name, Found(record))
+        return _overview(store, name, Source(record))
     records = Records(store, database)
     names, place = records.names, f"the database {database}" if database else f"the store {store.root}"
     if not names and database is None:
@@ -292,15 +292,15 @@ def overview(store: Store, name: str, *, database: Database | None = None, recor
             f"The record {database or store.journal} holds a study named {name[:200]!r}, a name that no study can have: it may lead out of the store. "
             "Nothing was opened, written or deleted. automl-cnn never writes such a name, so check where this store comes from."
         )
-    found = records.of(name)
-    if found.why:
-        raise StoreError(found.why)
-    return _overview(store, name, found)
+    source = records.of(name)
+    if source.why:
+        raise StoreError(source.why)
+    return _overview(store, name, source)
 
 
-def _overview(store: Store, name: str, found: Found) -> Overview:
+def _overview(store: Store, name: str, source: Source) -> Overview:
     folder = store.place(name) if is_study_name(name) else StudyFolder(store.root / NOWHERE)
-    record, pid = found.record, holder(folder.lock)
+    record, pid = source.record, holder(folder.lock)
     kept = record.settings if record else {}
     try:
         settings = moved(read_toml(folder.toml), store.root.absolute())
@@ -310,15 +310,15 @@ def _overview(store: Store, name: str, found: Found) -> Overview:
     return Overview(
         name=name,
         folder=folder,
-        pid=pid if pid is not None or found.holder is None else found.holder.pid,
+        pid=pid if pid is not None or source.holder is None else source.holder.pid,
         settings=settings,
         data=kept.get(DATA) or _data(folder),
         trials=record.trials if record else (),
         seconds=record.seconds if record else 0.0,
         result=_as_of_now(result, folder) if result else None,
-        host=found.holder.host if pid is None and found.holder is not None else None,
+        host=source.holder.host if pid is None and source.holder is not None else None,
         elsewhere=None if folder.folder.is_dir() or not at else f"{at['folder']} on {at['host']}",
-        why=found.why,
+        why=source.why,
     )
 
 

@@ -16,7 +16,7 @@ from automl_cnn.study.record.where import storage_of
 
 
 @dataclass(frozen=True)
-class Found:
+class Source:
     """The record of a study, and who is at work on it on any machine; `why` it could not be read."""
 
     record: Record | None = None
@@ -42,7 +42,7 @@ class Records:
             return tuple(self._read(self._database)[0])
         return tuple(dict.fromkeys((*self._store.studies, *self._own)))
 
-    def of(self, name: str) -> Found:
+    def of(self, name: str) -> Source:
         """The record of one study.
 
         Raises:
@@ -50,12 +50,12 @@ class Records:
         """
         database = self._database or (stored_in(self._store.place(name)) if is_study_name(name) else None)
         if database is None:
-            return Found(self._own.get(name))
+            return Source(self._own.get(name))
         try:
             records, holders = self._read(database)
         except StoreError as error:
-            return Found(why=str(error))
-        return Found(records.get(name), holders.get(name))
+            return Source(why=str(error))
+        return Source(records.get(name), holders.get(name))
 
     @cached_property
     def _own(self) -> dict[str, Record]:
