@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import tomllib
 from pathlib import Path
@@ -10,11 +9,12 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError, model_validator
 
-from automl_cnn import paths, quantities
+from automl_cnn import databases, paths, quantities, urls
+from automl_cnn.databases import Database
 from automl_cnn.errors import ConfigError
 from automl_cnn.flags import DATA, DEPLOY, ENGINE, LIMITS, SPACE, Flag
 from automl_cnn.places import moved, store_of, store_path
-from automl_cnn.urls import Url, hidden
+from automl_cnn.urls import Url
 
 Metric = Literal[
     "accuracy", "balanced_accuracy", "f1", "auc", "quadratic_kappa", "mean_average_precision", "micro_f1", "subset_accuracy", "rmse", "mae", "r2", "spearman"
@@ -41,34 +41,9 @@ COSTS = {"latency": "latency", "mult_adds": "mult_adds", "params": "params", "si
 SINGLE = ("cmaes",)  # samplers that know one objective only
 PRUNERS: dict[str, tuple[str, ...]] = {"optuna": ("percentile", "median", "hyperband", "successive_halving", "none"), "keras-tuner": ("none",)}
 DEFAULT_BUDGET = 600.0
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-LONGEST = 1000 * 86400  # seconds of a budget
 MOST = 10**9  # upper limit of any count
 MAX_TOML = 1_000_000  # bytes of a study file
 NAME = r"^[\w][\w .-]{0,79}$"
-
-
-def seconds(value: object) -> float:
-    """`90`, `"90s"`, `"10m"` or `"1h30m"` in seconds.
-
-    Raises:
-        ValueError: anything else, what is not above zero, or more than `LONGEST`.
-    """
-    total = quantities.number(value)
-    if total is None:
-        text = str(value).strip().lower().replace(" ", "") if isinstance(value, str) else ""
-        parts = re.findall(r"(\d+(?:\.\d+)?)([smhd])", text)
-        if re.fullmatch(r"\d+(\.\d+)?", text):
-            total = float(text)
-        elif parts and "".join(number + unit for number, unit in parts) == text:
-            total = sum(float(number) * _UNITS[unit] for number, unit in parts)
-        else:
-            raise ValueError(f"{quantities.shown(value)} is no length of time: expected for example 90s, 10m or 1h30m")
-    if not math.isfinite(total) or total > LONGEST:
-        raise ValueError(f"{quantities.shown(value)} is too long: expected at most {LONGEST // _UNITS['d']} days")
-    if total <= 0:
-        raise ValueError(f"{quantities.shown(value)} is not above zero")
-    return total
 
 
 def _names(value: object) -> object:
@@ -98,21 +73,6 @@ def objectives(value: object) -> object:
     return names
 
 
-def _whole(value: object) -> object:
-    """A whole number, Python's or NumPy's; true and false are none."""
-    number = quantities.number(value)
-    if number is None and not isinstance(value, str):
-        raise ValueError("expected a whole number")
-    return int(number) if number is not None and number.is_integer() else value
-
-
-def _share(value: object) -> object:
-    number = quantities.number(value)
-    if number is None and not isinstance(value, str):
-        raise ValueError("expected a number")
-    return value if number is None else number
-
-
 def _workers(value: object) -> object:
     """`auto`, or a whole number from 1 on.
 
@@ -132,10 +92,12 @@ def _workers(value: object) -> object:
 Images = Annotated[Path | Url, PlainValidator(paths.location), PlainSerializer(paths.written, when_used="json")]
 File = Annotated[Path, BeforeValidator(paths.read), PlainSerializer(paths.written, when_used="json")]
 Folder = Annotated[Path, BeforeValidator(store_path), PlainSerializer(paths.written, when_used="json")]
-Whole = Annotated[int, BeforeValidator(_whole)]
+Record = Annotated[Database, PlainValidator(databases.parse), PlainSerializer(lambda database: database.text, when_used="json")]
+Server = Annotated[Url, PlainValidator(urls.server), PlainSerializer(str, when_used="json")]
+Whole = Annotated[int, BeforeValidator(quantities.whole)]
 Workers = Annotated[int | Literal["auto"], BeforeValidator(_workers)]
-Share = Annotated[float, BeforeValidator(_share), Field(ge=0.05, le=0.4, allow_inf_nan=False)]
-Seconds = Annotated[float, BeforeValidator(seconds)]
+Share = Annotated[float, BeforeValidator(quantities.plain), Field(ge=0.05, le=0.4, allow_inf_nan=False)]
+Seconds = Annotated[float, BeforeValidator(quantities.seconds)]
 Count = Annotated[float, BeforeValidator(quantities.count)]
 Size = Annotated[float, BeforeValidator(quantities.size)]
 Milliseconds = Annotated[float, BeforeValidator(quantities.milliseconds)]
@@ -179,6 +141,24 @@ class StudyConfig(BaseModel):
     seed: Annotated[Whole, Field(ge=0, lt=2**31), Flag("The seed of splits, proposals and training.", LIMITS, int, identity=True)] = 0
     name: Annotated[str | None, Field(pattern=NAME), Flag("The study's name; the same name goes on where it ended.", LIMITS)] = None
     store: Annotated[Folder, Flag("The folder that holds the studies.", LIMITS, Path, placeholder="FOLDER")] = Path("automl-cnn-runs")
+    storage: Annotated[
+        Record | None,
+        Flag(
+            "A PostgreSQL database for the record, so that several people can watch a study and another machine can take it over: "
+            "postgresql+psycopg://user@host/database (default: a file in the store). The password is read from PGPASSWORD or ~/.pgpass.",
+            LIMITS,
+            placeholder="URL",
+        ),
+    ] = None
+    mlflow_uri: Annotated[
+        Server | None,
+        Flag(
+            "A team's MLflow server instead of the MLflow database in the store: http://mlflow.example:5000. User and password are read from "
+            "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD.",
+            LIMITS,
+            placeholder="URL",
+        ),
+    ] = None
     max_disk: Annotated[Size | None, Flag("What the study keeps at most, with its share of the image cache and its MLflow artifacts: 2GB.", LIMITS)] = None
     max_pixels: Annotated[
         Count | None,
@@ -406,4 +386,6 @@ def _sentence(problem: dict[str, Any], file: Path | None) -> str:
     if not problem["loc"]:  # of several settings at once, which it names
         return f"{message}{where}."
     given = problem["input"]
-    return f"{place}{where}: received {quantities.shown(hidden(str(given)) if isinstance(given, (str, Path)) else given)}; {message}."
+    if place == "storage":
+        return f"{place}{where}: received {databases.hidden(str(given))[:200]!r}; {message}."
+    return f"{place}{where}: received {quantities.shown(urls.hidden(str(given)) if isinstance(given, (str, Path)) else given)}; {message}."

@@ -16,7 +16,7 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import DataConversionWarning, NotFittedError
 
-from automl_cnn.config import seconds, study_config
+from automl_cnn.config import study_config
 from automl_cnn.data import Dataset, prepare_arrays
 from automl_cnn.data.indicators import indicators_of
 from automl_cnn.data.labels import as_array, in_order, labels_of
@@ -25,6 +25,7 @@ from automl_cnn.errors import DataError, InputError, StoreError
 from automl_cnn.export import bundle
 from automl_cnn.modelfile import file as modelfile
 from automl_cnn.places import store_option
+from automl_cnn.quantities import seconds
 from automl_cnn.store import MODEL, Store
 from automl_cnn.study.record.record import FINGERPRINT, Record
 from automl_cnn.study.session import run

@@ -10,8 +10,10 @@ from collections.abc import Callable, Mapping
 COUNTS: Mapping[str, float] = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9}
 BYTES: Mapping[str, float] = {"": 1, "b": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 MILLISECONDS: Mapping[str, float] = {"": 1, "ms": 1, "s": 1e3, "us": 1e-3, "µs": 1e-3}
+TIMES: Mapping[str, int] = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 SHOWN = 100  # characters of a value in a message
+LONGEST = 1000 * 86400  # seconds of a budget
 
 
 def amount(units: Mapping[str, float], example: str) -> Callable[[object], float]:
@@ -90,3 +92,46 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(whole, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def seconds(value: object) -> float:
+    """`90`, `"90s"`, `"10m"` or `"1h30m"` in seconds.
+
+    Raises:
+        ValueError: anything else, what is not above zero, or more than `LONGEST`.
+    """
+    total = number(value)
+    if total is None:
+        text = str(value).strip().lower().replace(" ", "") if isinstance(value, str) else ""
+        parts = re.findall(r"(\d+(?:\.\d+)?)([smhd])", text)
+        if re.fullmatch(r"\d+(\.\d+)?", text):
+            total = float(text)
+        elif parts and "".join(number + unit for number, unit in parts) == text:
+            total = sum(float(number) * TIMES[unit] for number, unit in parts)
+        else:
+            raise ValueError(f"{shown(value)} is no length of time: expected for example 90s, 10m or 1h30m")
+    if not math.isfinite(total) or total > LONGEST:
+        raise ValueError(f"{shown(value)} is too long: expected at most {LONGEST // TIMES['d']} days")
+    if total <= 0:
+        raise ValueError(f"{shown(value)} is not above zero")
+    return total
+
+
+def whole(value: object) -> object:
+    """A whole number, Python's or NumPy's; true and false are none."""
+    read = number(value)
+    if read is None and not isinstance(value, str):
+        raise ValueError("expected a whole number")
+    return int(read) if read is not None and read.is_integer() else value
+
+
+def plain(value: object) -> object:
+    """A number, Python's or NumPy's; text is left to whoever reads it next.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    read = number(value)
+    if read is None and not isinstance(value, str):
+        raise ValueError("expected a number")
+    return value if read is None else read

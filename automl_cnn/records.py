@@ -61,7 +61,8 @@ class Guide:
 
 @dataclass(frozen=True)
 class Job:
-    """One configuration to train, and why. `stage` is one word: defaults, portfolio, guided, scaling, search, promotion, retry, final, majority.
+    """One configuration to train, and why. `stage` is one word: again, defaults, portfolio, guided, scaling, search, promotion, retry, final,
+    majority.
 
     It goes on from the best epoch of the trial `continue_from`, which has the same configuration but for the batch size.
     """
@@ -193,6 +194,7 @@ class Trial:
     worker: int | None = None  # that trained it, counted from 1; None in studies of earlier versions, and where no worker was needed
     node: str | None = None  # of the worker; None: the machine of the search
     part: float = 1.0  # of the machine's cores, which the worker had
+    absent: bool = False  # its model is on another machine: its score is known, but it cannot win
 
     @property
     def lost(self) -> bool:
@@ -236,8 +238,8 @@ class Trial:
 
     @property
     def scored(self) -> bool:
-        """Whether its score may be compared with others' at full length."""
-        return self.score is not None and self.state in (State.COMPLETE, State.STOPPED)
+        """Whether its score may be compared with others' at full length, and its model is there to win."""
+        return self.score is not None and self.state in (State.COMPLETE, State.STOPPED) and not self.absent
 
 
 @dataclass(frozen=True)

@@ -83,6 +83,18 @@ def parse(given: object) -> Url | None:
     return Url(public(full), full)
 
 
+def server(given: object) -> Url:
+    """The address of a server on the web.
+
+    Raises:
+        ValueError: it is none.
+    """
+    url = given if isinstance(given, Url) else parse(given)
+    if url is None or url.scheme not in HTTP or not url.parts:
+        raise ValueError("expected the address of a server, such as http://mlflow.example:5000")
+    return url
+
+
 def public(url: str) -> str:
     """A URL without user and password, and without the query of a web address or what looks like a key or a signature in another's."""
     scheme, between, rest = url.partition("://")

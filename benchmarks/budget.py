@@ -24,8 +24,8 @@ from pathlib import Path
 from race.watch import Watched, cores, watch
 from rows import append, read
 
-from automl_cnn.config import seconds
 from automl_cnn.processes import environment, python
+from automl_cnn.quantities import seconds
 from automl_cnn.records import Trial
 from automl_cnn.store import MODEL, Store
 from automl_cnn.study.record.record import Record

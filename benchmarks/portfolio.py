@@ -30,9 +30,9 @@ from greedy import complete, greedy, left_out, normalized
 from rows import append, read
 
 from automl_cnn import registry as plugins
-from automl_cnn.config import seconds
 from automl_cnn.data import prepare
 from automl_cnn.errors import AutomlCnnError
+from automl_cnn.quantities import seconds
 from automl_cnn.records import Fidelity, Finished, Job, NetCost, Started, State, Trial
 from automl_cnn.registry import Registry
 from automl_cnn.space import Configuration, Scalar, Space

@@ -55,7 +55,7 @@ def main() -> int:
 
 
 def race(chosen: argparse.Namespace) -> int:
-    from automl_cnn.config import seconds
+    from automl_cnn.quantities import seconds
 
     budget = round(seconds(chosen.budget))
     if not chosen.plot:

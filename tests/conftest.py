@@ -103,6 +103,25 @@ def chromium():
     page.close()
 
 
+@pytest.fixture(scope="session")
+def postgres():
+    """A PostgreSQL server; skips where there is none, and fails where it is demanded."""
+    from postgres import Server
+
+    server = Server()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def database(postgres, monkeypatch):
+    """The address of an empty database. Its password is in the environment."""
+    from postgres import PASSWORD
+
+    monkeypatch.setenv("PGPASSWORD", PASSWORD)
+    return postgres.database("studies")
+
+
 @pytest.fixture
 def small_disk(tmp_path):
     """`small_disk(8)` is a file system of 8 MB of its own; skips where mounting is not permitted, and fails where root demands the tests to be whole."""

@@ -1,7 +1,8 @@
 import pytest
 
-from automl_cnn.config import DEFAULT_BUDGET, seconds, study_config
+from automl_cnn.config import DEFAULT_BUDGET, study_config
 from automl_cnn.errors import ConfigError
+from automl_cnn.quantities import seconds
 
 
 @pytest.mark.parametrize(("text", "expected"), [("90", 90), ("90s", 90), ("10m", 600), ("1h30m", 5400), (45, 45), ("1.5m", 90)])

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from automl_cnn import quantities
-from automl_cnn.config import seconds, study_config
+from automl_cnn.config import study_config
 from automl_cnn.errors import ConfigError
+from automl_cnn.quantities import seconds
 
 NUMBERS = [
     float("nan"),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from automl_cnn import config, registry
+from automl_cnn import config, quantities, registry
 from automl_cnn.cli import plugins, plugins_check
 from automl_cnn.data import arrays, guard, kinds
 from automl_cnn.export import limits
@@ -31,7 +31,7 @@ ROWS = {cells[1].strip(): cells[2].strip() for cells in (line.split("|") for lin
         ("a plugin", f"{registry.SECONDS:g} seconds for all to be imported, {plugins.SECONDS:g} to be built"),
         ("a plugin", f"{plugins_check.SECONDS:,g} for `plugins check`"),
         ("a trial", f"{local.SILENCE_SECONDS:g} seconds without a sign of life"),
-        ("the budget", f"{config.LONGEST // 86400:,} days"),
+        ("the budget", f"{quantities.LONGEST // 86400:,} days"),
         ("the cache of images", f"{arrays.LIMIT_BYTES // 2**30} GiB"),
     ],
 )

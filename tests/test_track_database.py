@@ -114,7 +114,7 @@ def test_nothing_more_is_tried_after_the_first_failure(tmp_path, caplog):
     tracker.rebuild(TRIALS)
     assert len(calls) == 1
     assert [record.getMessage() for record in caplog.records if record.name == "automl_cnn"] == [
-        f"MLflow could not be written: (sqlite3.OperationalError) database is locked. The search goes on without it; its own record in {tmp_path} is complete."
+        "MLflow could not be written: (sqlite3.OperationalError) database is locked. The search goes on without it; its own record is complete."
     ]
 
 

@@ -117,7 +117,7 @@ def _seconds(text: str) -> float:
     Raises:
         ConfigError: it is no time.
     """
-    from automl_cnn.config import seconds
+    from automl_cnn.quantities import seconds
 
     try:
         return seconds(text)

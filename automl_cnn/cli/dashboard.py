@@ -7,11 +7,29 @@ from typing import Annotated
 
 import typer
 
+from automl_cnn import databases
 from automl_cnn.config import StudyConfig
+from automl_cnn.databases import Database
+from automl_cnn.errors import ConfigError
 from automl_cnn.places import store_option
 
 InStore = Annotated[Path, typer.Option("--store", parser=store_option, metavar="FOLDER", help="The folder that holds the studies.")]
+InStorage = Annotated[
+    str | None, typer.Option("--storage", metavar="URL", help="A database with studies, as --storage of the search names it.", show_default=False)
+]
 STORE = StudyConfig.model_fields["store"].default
+
+
+def database_option(value: str | None) -> Database | None:
+    """`--storage`, checked.
+
+    Raises:
+        ConfigError: it is no address of a PostgreSQL database.
+    """
+    try:
+        return None if value is None else databases.parse(value)
+    except ValueError as error:
+        raise ConfigError(f"--storage: received {databases.hidden(value or '')[:200]!r}; {error}.") from None
 
 
 def dashboard(

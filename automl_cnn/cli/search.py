@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from automl_cnn.cli import backend
-from automl_cnn.cli.console import console, write_json
+from automl_cnn.cli.console import Text, console, write_json
 from automl_cnn.cli.settings import with_settings
 from automl_cnn.config import StudyConfig, study_config
 from automl_cnn.flags import LIMITS, OUTPUT
@@ -48,7 +48,9 @@ def go(settings: StudyConfig, *, as_json: bool, mlflow: bool) -> None:
         shown = Noting(observer)
         result = run(settings, observer=shown, track=mlflow, started=started)
     news = dataclasses.replace(result, notes=tuple(note for note in result.notes if note not in shown.texts))
-    print_summary(screen, news, settings.store, mlflow=mlflow, known=observer.view.known)
+    print_summary(screen, news, settings.store, mlflow=mlflow and settings.mlflow_uri is None, known=observer.view.known)
+    if mlflow and settings.mlflow_uri is not None:
+        screen.print(Text(f"  {settings.mlflow_uri} shows every trial in MLflow: experiment {settings.name or result.study}"), soft_wrap=True)
     if as_json:
         write_json(result.as_dict())
         sys.stdout.flush()

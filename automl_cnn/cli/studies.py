@@ -12,7 +12,7 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from automl_cnn.cli.console import Text, console, plural, say, write_json
-from automl_cnn.cli.dashboard import STORE, InStore
+from automl_cnn.cli.dashboard import STORE, InStorage, InStore, database_option
 from automl_cnn.cli.search import go
 from automl_cnn.cli.studies_compare import compare
 from automl_cnn.cli.studies_show import COLOURS, show
@@ -34,24 +34,26 @@ app = typer.Typer(help="What was searched so far: list, show, resume, delete, co
 
 
 @app.callback(invoke_without_command=True)
-def _bare(context: typer.Context, store: InStore = STORE, as_json: Json = False) -> None:
+def _bare(context: typer.Context, store: InStore = STORE, storage: InStorage = None, as_json: Json = False) -> None:
     if context.invoked_subcommand is None:
-        list_(store, as_json)
-    elif store != STORE or as_json:
+        list_(store, storage, as_json)
+    elif store != STORE or storage or as_json:
         raise ConfigError(f"Options of `studies {context.invoked_subcommand}` go behind it: automl-cnn studies {context.invoked_subcommand} --help.")
 
 
 @app.command("list")
-def list_(store: InStore = STORE, as_json: Json = False) -> None:
+def list_(store: InStore = STORE, storage: InStorage = None, as_json: Json = False) -> None:
     """Every study, the one last worked on first."""
     from automl_cnn.study.stored.overview import overviews
 
-    studies = overviews(Store(store))
+    database = database_option(storage)
+    studies = overviews(Store(store), database)
     if as_json:
         write_json([study.as_dict() for study in studies])
         return
     if not studies:
-        say(f"There is no study in the store {store} yet. Begin one with: automl-cnn search --data FOLDER")
+        begin = f"Begin one with: automl-cnn search --data FOLDER{' --storage URL' if database else ''}"
+        say(f"There is no study in {f'the database {database}' if database else f'the store {store}'} yet. {begin}")
         return
     screen = console()
     made = _table(studies)
@@ -62,6 +64,8 @@ def list_(store: InStore = STORE, as_json: Json = False) -> None:
     if not screen.is_terminal:  # a line is a line in a file or pipe
         screen.width = max(screen.width, Measurement.get(screen, screen.options.update(max_width=1000), made).maximum)
     screen.print(made)
+    for why in dict.fromkeys(study.why for study in studies if study.why):
+        say(f"note: {why}")
 
 
 @app.command("resume")

@@ -10,7 +10,7 @@ from rich.console import RenderableType
 
 from automl_cnn.cli.board import SHOWN, leaderboard
 from automl_cnn.cli.console import Text, console, plural, write_json
-from automl_cnn.cli.dashboard import STORE, InStore
+from automl_cnn.cli.dashboard import STORE, InStorage, InStore, database_option
 from automl_cnn.cli.front import front_table, models_line
 from automl_cnn.cli.summary import ENDED, crossed, fact, next_commands, pairs, switched_on
 from automl_cnn.cli.tables import Json, StudyName
@@ -27,19 +27,20 @@ from automl_cnn.transfer import name_of
 if TYPE_CHECKING:
     from automl_cnn.study.stored.overview import Overview
 
-COLOURS = {"running": "cyan", "finished": "green", "interrupted": "yellow", "refused": "red"}
+COLOURS = {"running": "cyan", "finished": "green", "interrupted": "yellow", "refused": "red", "unreachable": "red"}
 
 
 def show(
     name: StudyName,
     every: Annotated[bool, typer.Option("--all", help="Every trial, not only the best.")] = False,
     store: InStore = STORE,
+    storage: InStorage = None,
     as_json: Json = False,
 ) -> None:
     """Settings, images, winner, leaderboard, failures, files; with --json also every trial and epoch."""
     from automl_cnn.study.stored.overview import overview
 
-    study = overview(Store(store), name)
+    study = overview(Store(store), name, database=database_option(storage))
     if as_json:
         write_json(study.everything())
         return
@@ -70,7 +71,8 @@ def _parts(study: Overview, store: Store, width: int, shown: int | None) -> list
 
 
 def _facts(study: Overview) -> list[Text]:
-    state = {"running": f"running, by process {study.pid}", "interrupted": "interrupted: `studies resume` goes on with it"}.get(str(study.state), "")
+    by = f"process {study.pid}{f' on {study.host}' if study.host else ''}"
+    state = {"running": f"running, by {by}", "interrupted": "interrupted: `studies resume` goes on with it"}.get(str(study.state), "")
     if not state and study.result:
         state = f"finished: {ENDED.get(study.result['stopped_by'], study.result['stopped_by'])}"
     facts = [fact("state", state, COLOURS[str(study.state)]), fact("data", _data(study))]
@@ -95,7 +97,7 @@ def _facts(study: Overview) -> list[Text]:
     if study.folder.model.is_file():
         facts.append(fact("model", str(study.folder.model)))
     facts += [fact(label, str(path)) for label, path in (("log", study.folder.log), ("report", study.folder.report)) if path.is_file()]
-    return [*facts, fact("files", f"{study.folder.folder} ({bytes_(study.folder.size)})")]
+    return [*facts, fact("files", study.elsewhere or f"{study.folder.folder} ({bytes_(study.folder.size)})")]
 
 
 def _data(study: Overview) -> str:

@@ -15,7 +15,8 @@ from automl_cnn.comparison.readme import update
 from automl_cnn.comparison.results import Results, Row
 from automl_cnn.comparison.sets import absent, images_of, place_of
 from automl_cnn.comparison.table import Comparison, ImageSet
-from automl_cnn.config import MOST, StudyConfig, seconds, study_config
+from automl_cnn.config import MOST, StudyConfig, study_config
+from automl_cnn.quantities import seconds
 from automl_cnn.records import State, Trial
 from automl_cnn.store import Store
 from automl_cnn.study.observer import NullObserver, Observer

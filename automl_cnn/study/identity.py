@@ -16,11 +16,12 @@ from automl_cnn.caveats import COPIES, COPIES_TEST, INDEPENDENT, leaks
 from automl_cnn.config import StudyConfig, read_toml
 from automl_cnn.data import Dataset, told_apart
 from automl_cnn.data.dataset import SplitName
+from automl_cnn.databases import Database, parse
 from automl_cnn.dataset_summary import IMAGES, LABELS_EACH, RANGES, RIGHT, SAME_ANSWER, TASK
 from automl_cnn.errors import ConfigError, DataError, StoreError
 from automl_cnn.flags import identity
 from automl_cnn.paths import stored
-from automl_cnn.store import Store, atomic_write_text
+from automl_cnn.store import Store, StudyFolder, atomic_write_text
 from automl_cnn.study.observer import Observer
 from automl_cnn.study.record.record import FINGERPRINT, Record
 from automl_cnn.text import readable
@@ -155,6 +156,32 @@ def same_study(record: Record, config: StudyConfig, dataset: Dataset, name: str)
         raise StoreError(f"The images changed since the study '{name}' began, so its scores would not compare. Choose another --name for a new study.")
 
 
+def same_storage(config: StudyConfig, folder: StudyFolder) -> None:
+    """Refuse to begin a second record of a study that has one elsewhere.
+
+    Raises:
+        ConfigError: the study in this folder has its record in another place.
+    """
+    there, here = stored_in(folder), config.storage
+    if not folder.toml.is_file() or (there and there.place) == (here and here.place):
+        return
+    known, asked = (f"the database {place}" if place else "the file of this store" for place in (there, here))
+    how = f"Pass --storage {there}" if there else "Leave --storage out"
+    raise ConfigError(
+        f"The study '{folder.name}' has its record in {known}, not in {asked}. {how}, or choose another --name. "
+        f"Where the record was moved, change `storage` in {folder.toml}."
+    )
+
+
+def stored_in(folder: StudyFolder) -> Database | None:
+    """The database with the record of a study, by its study.toml; None where it is in the store's own file."""
+    try:
+        known = read_toml(folder.toml).get("storage")
+        return None if known is None else parse(known)
+    except (ConfigError, ValueError):
+        return None
+
+
 def as_begun(dataset: Dataset, manifest: Path, observer: Observer) -> Dataset:
     """The data set in the splits that the study began with: test images of another split may have been trained on by now."""
     try:
@@ -176,9 +203,14 @@ def measured(dataset: Dataset) -> dict[str, float | None]:
 
 def write_toml(path: Path, config: StudyConfig, name: str) -> None:
     """The settings that would repeat the study, as a study.toml."""
+    atomic_write_text(path, tomli_w.dumps(written(config, name)))
+
+
+def written(config: StudyConfig, name: str) -> dict[str, Any]:
+    """The settings of a study as they are kept, JSON-ready. Passwords are not among them."""
     values = {key: value for key, value in json.loads(config.model_dump_json()).items() if value is not None}
     values["name"] = name
     for key in ("data", "store", "plugins_dir", "weights", "labels"):
         if values.get(key) is not None:
             values[key] = stored(getattr(config, key))
-    atomic_write_text(path, tomli_w.dumps(values))
+    return values

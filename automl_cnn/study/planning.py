@@ -132,7 +132,7 @@ def planner_of(
     if engine.note:
         observer.note(engine.note)
     known = Context.of(record.settings[DATA], config.scored_by) if config.guided == "on" else None
-    scales = {} if config.scaling == "off" else coefficients(parts.store.journal, dataset.fingerprint)
+    scales = {} if config.scaling == "off" else coefficients(config.storage or parts.store.journal, dataset.fingerprint)
     timed = "latency" in (config.objectives or ()) or config.max_latency is not None
     objectives = config.objectives or ()
     measured = parts.prices.known.measured if timed else None

@@ -31,7 +31,7 @@ from automl_cnn.study.finish.finish import Finish
 from automl_cnn.study.finish.majority import advice
 from automl_cnn.study.finish.refits import undo
 from automl_cnn.study.fits import Chooser, Way, known
-from automl_cnn.study.identity import as_begun, name_of, same_study, settled, summary, write_toml
+from automl_cnn.study.identity import as_begun, name_of, same_storage, same_study, settled, summary, write_toml, written
 from automl_cnn.study.images import checked, gone, look_for_copies, prepared, scanned
 from automl_cnn.study.model_files import ModelFiles
 from automl_cnn.study.notes import Noting, on_images
@@ -45,7 +45,9 @@ from automl_cnn.study.plan.wishes import Measure
 from automl_cnn.study.planning import Parts, planner_of, setting_of, space_of, weights_of
 from automl_cnn.study.record.disk import STOPPED, Disk, Reserve, plainly
 from automl_cnn.study.record.lock import held
-from automl_cnn.study.record.record import DATA, Record
+from automl_cnn.study.record.record import DATA, SETTINGS, Record
+from automl_cnn.study.record.storage import Storage
+from automl_cnn.study.record.where import storage_of
 from automl_cnn.study.running.crew import Crew
 from automl_cnn.study.running.executors.local import LocalExecutor
 from automl_cnn.study.running.executors.process import POLL
@@ -55,6 +57,7 @@ from automl_cnn.study.running.prices import Prices
 from automl_cnn.study.running.times import KEY as TIMES
 from automl_cnn.study.running.times import READY, Times
 from automl_cnn.study.running.usage import Usage
+from automl_cnn.study.takeover import arrive, same_split
 from automl_cnn.study.team import crew_of, shares_of
 from automl_cnn.track import NullTracker, Tracker, Tracking
 from automl_cnn.track.background import Background, ending
@@ -102,13 +105,25 @@ def run(
     with contextlib.ExitStack() as claim:
         images: Dataset | Scan = scanned(config, store, checking, claim) if dataset is None else dataset  # before anything is started or written
         name = config.name or name_of(config, store)
+        if config.storage is not None and config.name is None:
+            observer.note(
+                f"The study is named '{name}', after its settings and the path of its images. To go on with it on another machine, pass --name {name}."
+            )
         folder = store.study(name)
-        with held(folder.lock, name), plainly(store), ending(Background(Tracker(store, name) if track else NullTracker())) as tracker:
+        same_storage(config, folder)
+        storage = storage_of(config.storage or store.journal)
+        with (
+            held(folder.lock, name),
+            storage.held(name),
+            plainly(store),
+            ending(Background(Tracker(store, name, config.mlflow_uri) if track else NullTracker())) as tracker,
+        ):
             result = _search(
                 config,
                 registry,
                 store,
                 folder,
+                storage=storage,
                 observer=observer,
                 tracker=tracker,
                 started=started,
@@ -126,6 +141,7 @@ def _search(
     store: Store,
     folder: StudyFolder,
     *,
+    storage: Storage,
     observer: Observer,
     tracker: Background,
     started: float,
@@ -134,7 +150,9 @@ def _search(
     course: Course | None,
     given: tuple[Share, ...],
 ) -> StudyResult:
-    record = Record(store.journal, folder.name)
+    record = Record(storage, folder.name)
+    used = record.seconds
+    storage.limit(lambda: float("inf") if config.budget is None else config.budget - used - (elapsed.now() - started))
     crew = crew_of(given, folder, LocalExecutor)
     observer.workers([slot.place for slot in crew.slots])
     claim = contextlib.ExitStack()
@@ -207,10 +225,13 @@ def _begun(config: StudyConfig, record: Record, dataset: Dataset, folder: StudyF
     config = settled(config, record, dataset)
     same_study(record, config, dataset, folder.name)
     dataset = as_begun(dataset, folder.manifest, observer)
+    same_split(record, dataset, folder)
     record.keep(DATA, summary(dataset))
     dataset.save(folder.manifest)
     write_splits(dataset, folder.splits)
     write_toml(folder.toml, config, folder.name)
+    if record.settings.get(SETTINGS) != (settings := written(config, folder.name)):
+        record.keep(SETTINGS, settings)
     return config, dataset
 
 
@@ -249,11 +270,12 @@ class _Study:
     def search(self, planner: Planner, measure: Callable[[Measure], None]) -> StudyResult:
         self.record.bury()
         undo(self.folder)
+        self.used_before = self.record.seconds
+        arrive(self.record, self.model_files, self.folder, self.observer, self.budget().left)
         self.model_files.put(self.record.trials)
         self.usage = Usage(len(self.crew.slots), self.crew.slots[0].place.part)
         ending = self.ending
         ending.reserve.lay()
-        self.used_before = self.record.seconds
         earlier = self.record.trials
         if earlier:
             self.observer.resumed(earlier, self.used_before)

@@ -20,13 +20,14 @@ import numpy as np
 from automl_cnn.records import StudyResult, Trial
 from automl_cnn.track.forget import forget
 from automl_cnn.track.serve import serve
+from automl_cnn.track.target import Unreachable
 from automl_cnn.track.tracker import Tracker
 
-__all__ = ["NullTracker", "Tracker", "Tracking", "forget", "serve"]
+__all__ = ["NullTracker", "Tracker", "Tracking", "Unreachable", "forget", "serve"]
 
 
 class Tracking(Protocol):
-    """A view of a search. No method raises: a search never fails for its view."""
+    """A view of a search. No method raises anything but `Unreachable`, which asks for the same call later: a search never fails for its view."""
 
     def start(self, config: Mapping[str, Any], dataset_summary: Mapping[str, Any]) -> None:
         """The study begins, or goes on. Both mappings are JSON-ready."""

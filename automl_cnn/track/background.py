@@ -6,6 +6,7 @@ import contextlib
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, wait
 from pathlib import Path
@@ -14,12 +15,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from automl_cnn.records import StudyResult, Trial
+from automl_cnn.track.target import Unreachable
 
 if TYPE_CHECKING:
     from automl_cnn.track import Tracking
 
 LONGEST = 60.0  # seconds allowed for writing the registered model and the report
 PATIENCE = 10.0  # seconds allowed for the remaining writes at the very end
+LOOK = 0.1  # seconds between two looks at what is written
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds between two attempts to reach a server
 FAILED, KILLED = "FAILED", "KILLED"  # MLflow's words
 
 log = logging.getLogger("automl_cnn")
@@ -28,7 +32,7 @@ log = logging.getLogger("automl_cnn")
 class Background:
     """Hands everything to `tracker` in one thread, in order; nobody waits for it but `wait` and `close`, each for a limited time.
 
-    The thread is a daemon, so that a process whose database hangs can end.
+    The thread is a daemon, so that a process whose database hangs can end. While a server cannot be reached, what is to be written waits in memory.
     """
 
     def __init__(self, tracker: Tracking) -> None:
@@ -36,6 +40,9 @@ class Background:
         self._calls: queue.SimpleQueue[tuple[Future[None], Callable[[], None]] | None] = queue.SimpleQueue()
         self._last: Future[None] | None = None
         self._closed = False
+        self._stuck = ""  # why the server cannot be reached now
+        self._warned = False
+        self._wake = threading.Event()
         threading.Thread(target=self._work, name="track", daemon=True).start()
 
     def start(self, config: Mapping[str, Any], dataset_summary: Mapping[str, Any]) -> None:
@@ -58,17 +65,38 @@ class Background:
         self._hand(lambda: self._tracker.end(status))
 
     def wait(self) -> None:
-        """Wait for the calls handed over so far, a minute at most."""
-        if self._last is not None and not self._closed and wait([self._last], LONGEST).not_done:
+        """Wait for the calls handed over so far, a minute at most, and not at all for a server that cannot be reached."""
+        if self._last is None or self._closed:
+            return
+        if not self._written(LONGEST) and not self._stuck:
             self._closed = True
             log.warning("MLflow was not written within %.0f s. The search goes on without it; the next search on this study writes what is missing.", LONGEST)
 
     def close(self) -> None:
-        """Wait for the calls handed over so far, a limited time at most; accept no more."""
+        """Wait for the calls handed over so far, a limited time at most; accept no more. What could not be written to a server is said."""
         if self._last is not None and not self._closed:
-            wait([self._last], PATIENCE)
+            self._stuck, stuck = "", self._stuck
+            self._wake.set()  # one more attempt
+            if not self._written(PATIENCE) and (stuck or self._stuck):
+                log.warning(
+                    "MLflow could not be reached: %s. %d entries were not written. Run the same command again when it can be reached: "
+                    "it writes what is missing and trains nothing twice.",
+                    self._stuck or stuck,
+                    self._calls.qsize() + 1,
+                )
         self._closed = True
+        self._wake.set()
         self._calls.put(None)
+
+    def _written(self, seconds: float) -> bool:
+        """Whether all is written; waits until it is, for some seconds at most, or until the server cannot be reached."""
+        deadline = time.monotonic() + seconds
+        while self._last is not None and not self._last.done():
+            left = deadline - time.monotonic()
+            if left <= 0 or self._stuck:
+                return False
+            wait([self._last], min(left, LOOK))
+        return True
 
     def _hand(self, call: Callable[[], None]) -> None:
         self._last = Future()
@@ -78,12 +106,27 @@ class Background:
         while (item := self._calls.get()) is not None:
             done, call = item
             try:
-                if not self._closed:
-                    call()
+                self._write(call)
             except BaseException as error:  # this breaks the contract of a tracker, but a caller must not wait forever
                 log.warning("MLflow could not be written: %s: %s", type(error).__name__, error)
             finally:
                 done.set_result(None)
+
+    def _write(self, call: Callable[[], None]) -> None:
+        """Make a call, again and again while the server cannot be reached."""
+        pause = FIRST_PAUSE
+        while not self._closed:
+            try:
+                call()
+                self._stuck = ""
+                return
+            except Unreachable as error:
+                if not self._warned:
+                    log.warning("MLflow cannot be reached now: %s. The search goes on, and what is to be written waits.", error)
+                self._stuck, self._warned = str(error), True
+            self._wake.wait(pause)
+            self._wake.clear()
+            pause = min(2 * pause, LONGEST_PAUSE)
 
 
 @contextlib.contextmanager

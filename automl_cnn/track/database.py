@@ -16,6 +16,7 @@ from automl_cnn.errors import StoreError
 
 PATIENCE = 5.0  # seconds to wait for a database that another process locks
 STUDY_TAG = "automl_cnn.study"
+IMAGES_TAG = "automl_cnn.images"  # the fingerprint of the images
 PARENT_TAG = "mlflow.parentRunId"
 LOCATIONS = (  # where MLflow keeps the URI of a folder
     ("experiments", "artifact_location"),

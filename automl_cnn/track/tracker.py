@@ -12,19 +12,21 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec
 
 import numpy as np
-from filelock import FileLock
 
 from automl_cnn.dataset_summary import IMAGES, LABELS_EACH, RANGES, task_of
 from automl_cnn.diagnosis import Context, diagnose, headline, helped
+from automl_cnn.errors import StoreError
 from automl_cnn.measure import Measure
 from automl_cnn.records import Epoch, State, StudyResult, Trial
 from automl_cnn.store import Store
 from automl_cnn.tasks.regression import TARGETS
 from automl_cnn.text import readable
-from automl_cnn.track import champion, database, labels, numbers
-from automl_cnn.track.database import PARENT_TAG, STUDY_TAG
+from automl_cnn.track import champion, labels, numbers
+from automl_cnn.track.database import IMAGES_TAG, PARENT_TAG, STUDY_TAG
 from automl_cnn.track.quiet import quiet_mlflow
+from automl_cnn.track.target import Unreachable, target_of
 from automl_cnn.transfer import name_of
+from automl_cnn.urls import Url
 
 TRIAL_TAG = "automl_cnn.trial"
 NOTE = "A study of automl-cnn. The plus sign before a run opens its trials; `best_score` is what a trial counts for, `score` its curve."
@@ -38,14 +40,16 @@ ENDED = ("FINISHED", "KILLED", "FAILED")
 FRONT = "front.json"
 METRICS_A_BATCH = 1000  # MLflow's own limits
 PARAMS_A_BATCH = 100
-FIRST_START = 60.0  # seconds that another search may take to make the tables
 
 P = ParamSpec("P")
 log = logging.getLogger("automl_cnn")
 
 
 def _never_raises(method: Callable[Concatenate[Tracker, P], None]) -> Callable[Concatenate[Tracker, P], None]:
-    """After any error in the view, warn once and let the search go on. Nothing more is tried, since each attempt may wait for a lock."""
+    """After any error in the view, warn once and let the search go on. Nothing more is tried, since each attempt may wait for a lock.
+
+    A server that cannot be reached now is no such error: `Unreachable` is raised, and the call can be repeated.
+    """
 
     @functools.wraps(method)
     def guarded(self: Tracker, /, *args: P.args, **kwargs: P.kwargs) -> None:
@@ -54,13 +58,15 @@ def _never_raises(method: Callable[Concatenate[Tracker, P], None]) -> Callable[C
         try:
             method(self, *args, **kwargs)
         except Exception as error:  # MLflow, its database and its disk may raise anything
+            if self._target.passing(error):
+                raise Unreachable(self._target.reason(error)) from None
             self._complain(error)
 
     return guarded
 
 
 class Tracker:
-    """Writes one study through to the MLflow database of `store`. Nothing happens before `start`.
+    """Writes one study through to the MLflow database of `store`, or to a `server`. Nothing happens before `start`.
 
     The study's run carries the tag `automl_cnn.study`, a trial's run `automl_cnn.trial` (its number),
     `stage`, `reason`, `state`, `worker`, `finding` and, where it failed, `failure`. A pruned trial has MLflow's status
@@ -69,8 +75,9 @@ class Tracker:
     and `best_rmse` (or `mae`) are beside them, in the user's unit.
     """
 
-    def __init__(self, store: Store, study: str) -> None:
+    def __init__(self, store: Store, study: str, server: Url | None = None) -> None:
         self.store, self.study = store, study
+        self._target = target_of(store, study, server)
         self._settings: tuple[Mapping[str, Any], Mapping[str, Any]] | None = None
         self._client: Any = None
         self._experiment = ""
@@ -78,11 +85,13 @@ class Tracker:
         self._trials: dict[int, tuple[str, bool]] = {}  # number -> run, and whether it is written to its end
         self._best: float | None = None
         self._complained = False
+        self._refused = ""  # why no artifact is written
 
     @_never_raises
     def start(self, config: Mapping[str, Any], dataset_summary: Mapping[str, Any]) -> None:
         self._settings = (config, dataset_summary)
-        self._open()
+        if not self._run:
+            self._open()
 
     @_never_raises
     def trial(self, trial: Trial) -> None:
@@ -118,6 +127,11 @@ class Tracker:
             "task": result.task,
         }
         self._log(self._run, metrics=self._points(figures, time.time()), tags=tags)
+        if not self._refused:
+            self._artifacts(result, model_file, example)
+        self._client.set_terminated(self._run, "FINISHED")
+
+    def _artifacts(self, result: StudyResult, model_file: Path, example: np.ndarray) -> None:
         self._tables(result)
         champion.register(
             self._client,
@@ -128,17 +142,20 @@ class Tracker:
             model_file=model_file,
             example=example,
         )
-        self._client.set_terminated(self._run, "FINISHED")
 
     @_never_raises
     def files(self, paths: Iterable[Path]) -> None:
         if not self._run:
             self._open()
-        for path in paths:
+        for path in () if self._refused else paths:
             self._client.log_artifact(self._run, str(path))
 
     def end(self, status: str) -> None:
-        database.end_runs(self.store.database, lambda study: study == self.study, status)
+        try:
+            self._target.end_runs(self._client, self._experiment, self._run, status)
+        except Exception as error:  # as above
+            if self._target.passing(error):
+                raise Unreachable(self._target.reason(error)) from None
 
     def wait(self) -> None:
         """Nothing is ever outstanding: each method writes before it returns."""
@@ -161,28 +178,33 @@ class Tracker:
         """Reopen or create the study's run, and read what MLflow knows about its trials."""
         if self._settings is None:
             raise RuntimeError("start was not called")
-        uri = self.store.mlflow_uri
-        database.check(self.store.database)  # before MLflow, which would try again and again
-        mlflow = quiet_mlflow()
-        with FileLock(self.store.root / "mlflow.db.flock", timeout=FIRST_START):  # two first clients would both make the tables
-            database.relocate(self.store.database, self.store.artifacts)
-            self._client = client = mlflow.MlflowClient(uri, uri)
+        mlflow, target = quiet_mlflow(), self._target
+        with target.opening():
+            client = mlflow.MlflowClient(target.uri, target.uri)
             experiment = client.get_experiment_by_name(self.study)
         if experiment is None:
             self._experiment = client.create_experiment(
                 self.study,
-                self.store.artifacts_of(self.study).as_uri(),
+                target.artifacts(self.study),
                 tags={"mlflow.experimentKind": KIND, "mlflow.note.content": NOTE + self._on_errors},
             )
         else:
             self._experiment = experiment.experiment_id
             if experiment.lifecycle_stage == "deleted":
                 client.restore_experiment(self._experiment)
-        runs = client.search_runs([self._experiment], f"tags.`{STUDY_TAG}` = '{self.study}'", max_results=1)
-        run = runs[0] if runs else client.create_run(self._experiment, run_name=self.study, tags={STUDY_TAG: self.study, "mlflow.source.name": "automl-cnn"})
-        if runs:
-            client.update_run(run.info.run_id, status="RUNNING")
+        self._client = client
         config, dataset = self._settings
+        runs = client.search_runs([self._experiment], f"tags.`{STUDY_TAG}` = '{self.study}'", max_results=1)
+        images = str(dataset.get("fingerprint", ""))
+        tags = {STUDY_TAG: self.study, IMAGES_TAG: images, "mlflow.source.name": "automl-cnn"}
+        run = runs[0] if runs else client.create_run(self._experiment, run_name=self.study, tags=tags)
+        if runs:
+            if run.data.tags.get(IMAGES_TAG, images) != images:
+                raise StoreError(f"the experiment '{self.study}' there belongs to a study of other images; choose another --name")
+            client.update_run(run.info.run_id, status="RUNNING")
+        self._refused = self._target.refused(run.info.artifact_uri)
+        if self._refused:
+            log.warning("MLflow gets no model, table or report: %s, and resume the study.", self._refused)
         new = {key: value for key, value in config.items() if key not in run.data.params and value is not None}
         self._log(run.info.run_id, params=new, tags={"config": json.dumps(dict(config)), "task": task_of(dataset).name})
         self._dataset(run.info.run_id, dataset)
@@ -300,8 +322,7 @@ class Tracker:
 
     def _complain(self, error: Exception) -> None:
         self._complained = True
-        place = self.store.root
-        log.warning("MLflow could not be written: %s. The search goes on without it; its own record in %s is complete.", database.reason(error), place)
+        log.warning("MLflow could not be written: %s. The search goes on without it; its own record is complete.", self._target.reason(error))
 
 
 def _ms(seconds: float) -> int:

@@ -14,7 +14,9 @@ from cli_fakes import RESULT
 
 from automl_cnn import elapsed
 from automl_cnn.config import StudyConfig
+from automl_cnn.databases import parse
 from automl_cnn.errors import DataError
+from automl_cnn.urls import server
 
 HEAVY = {"tensorflow", "keras", "mlflow", "sklearn", "pandas", "optuna"}
 
@@ -88,6 +90,8 @@ def test_flags_become_settings(cli, fake_search, tmp_path):
         "--loss": "huber",
         "--fit": "pad",
         "--folds": 5,
+        "--storage": "postgresql://ana@db.example/studies",
+        "--mlflow-uri": "http://mlflow.example:5000",
         "--workers": 2,
     }
     done = cli("search", *(part for pair in flags.items() for part in pair), "--drop-leaks", "--no-mlflow")
@@ -134,6 +138,8 @@ def test_flags_become_settings(cli, fake_search, tmp_path):
         folds=5,
         workers=2,
         drop_leaks=True,
+        storage=parse("postgresql://ana@db.example/studies"),
+        mlflow_uri=server("http://mlflow.example:5000"),
     )
     assert fake_search.options["track"] is False
     assert 0 <= elapsed.now() - fake_search.options["started"] < elapsed.LATEST  # since this process began

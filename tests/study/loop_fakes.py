@@ -155,7 +155,7 @@ class Study:
     With several `workers`, each has a `part` of the cores; `executor` is the first one's, `executors` are all of them.
     """
 
-    def __init__(self, tmp_path, *, total=None, trials=None, sampler="tpe", step=lambda: None, workers=1, part=1.0, **executor):
+    def __init__(self, tmp_path, *, total=None, trials=None, sampler="tpe", step=lambda: None, workers=1, part=1.0, where=None, **executor):
         self.folder = tmp_path / "checkpoints"
         self.folder.mkdir(exist_ok=True)
         self.clock = Clock()
@@ -168,7 +168,7 @@ class Study:
             return Slot(self.executors[-1])
 
         self.crew = Crew(slots) if workers == 1 else Simulated(self.clock, slots, whole if part < 1 else None)
-        self.record = Stepped(tmp_path / "j", "s")
+        self.record = Stepped(where or tmp_path / "j", "s")
         self.record.step = self.step = step
         self.engine = OptunaEngine(SPACE, 0, sampler)
         self.promoted = []

@@ -224,7 +224,7 @@ class Finish:
         self.observer.finishing("writing the report")
         try:
             store = Store(self.config.store)
-            self.tracker.files(reporting.conclude(overview(store, self.folder.name), store, evidence, without))
+            self.tracker.files(reporting.conclude(overview(store, self.folder.name, record=self.record), store, evidence, without))
         except Exception as error:  # whatever is in a record or a plugin's names; the model is safe
             self.observer.note(f"The report could not be written: {type(error).__name__}: {error}")
 

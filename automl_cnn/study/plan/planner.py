@@ -24,7 +24,8 @@ from automl_cnn.study.plan.budget import Budget
 from automl_cnn.study.plan.engines.proposed import Proposed
 from automl_cnn.study.plan.engines.protocol import Engine
 from automl_cnn.study.plan.failures import in_a_row
-from automl_cnn.study.plan.stages import Defaults, Final, Guided, Portfolio, Promotion, Proposals, Readouts, Retry, Scaling, Situation, Sizing, Stage
+from automl_cnn.study.plan.stages import Again, Defaults, Final, Guided, Portfolio, Promotion, Proposals, Readouts, Retry, Scaling, Situation, Sizing, Stage
+from automl_cnn.study.plan.stages.again import STAGE as AGAIN
 from automl_cnn.study.plan.stages.final import STAGE as FINAL
 from automl_cnn.study.plan.wishes import Finish, Train, Unmeasured, Wait, Wish
 
@@ -115,9 +116,11 @@ class Planner:
         begun = tuple(trial for trial in trials if not (trial.is_majority or trial.lost))
         running = tuple(trial for trial in begun if trial.state is State.RUNNING)
         done = tuple(trial for trial in begun if trial.state is not State.RUNNING)
-        if budget.trials is not None and len(begun) >= budget.trials:
-            return None
         if budget.left <= 0:
+            return None
+        if again := Again(self.sizing, self.objectives).next(begun, budget):  # it is no trial more
+            return again
+        if budget.trials is not None and sum(trial.stage != AGAIN for trial in begun) >= budget.trials:
             return None
         defaults = Defaults(self.sizing)
         allowed = budget.defaults(defaults.number)

@@ -6,28 +6,28 @@ study survives the death of any process and optuna-dashboard can read it.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
+import hashlib
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from automl_cnn.errors import AutomlCnnError, Cause, StoreError
+from automl_cnn.databases import Database
+from automl_cnn.errors import Cause
 from automl_cnn.records import Epoch, Fidelity, Finished, Guide, Job, NetCost, Started, State, Trial
 from automl_cnn.space import Space
 from automl_cnn.study.plan.engines.optuna import distributions
 from automl_cnn.study.plan.limits import size
 from automl_cnn.study.plan.space import widened
-from automl_cnn.study.record.disk import go_on, is_full
-from automl_cnn.study.record.journal import JournalLock
+from automl_cnn.study.record.storage import Storage
+from automl_cnn.study.record.where import storage_of
 from automl_cnn.workers import Place
 
 _STATES = {State.COMPLETE: TrialState.COMPLETE, State.STOPPED: TrialState.COMPLETE, State.PRUNED: TrialState.PRUNED, State.FAILED: TrialState.FAIL}
@@ -41,60 +41,66 @@ BEGINNINGS = {"interrupted": Cause.INTERRUPTED, "out of memory": Cause.MEMORY}
 DIVERGED = re.compile(r"loss became (nan|inf)")
 WEIGHTS = "weights"
 DATA = "data"
+SETTINGS = "settings"  # what would repeat the study, where its folder is on another machine
+ABSENT = "absent"  # the trials whose models are not on the machine that searches now
+WORKPLACE = "workplace"  # the machine and the folder with the files of the last search
+LONGEST_KEY = 400  # signs of a key; a database takes 512
+ENDED_BY_OTHERS = "interrupted: another program ended it in the record"
 
 
 class Record:
-    """One study in a journal file that several studies share."""
+    """One study in a storage that several studies share: a journal file by default, or a database."""
 
-    def __init__(self, journal: Path, study: str) -> None:
-        """Open the study, or begin it.
+    def __init__(self, where: Path | Database | Storage, study: str) -> None:
+        """Open the study, or begin it. A path is that of a journal file.
 
         Raises:
-            StoreError: the journal cannot be read or written.
+            StoreError: the storage cannot be read or written.
         """
-        with _opening(journal):
-            journal.parent.mkdir(parents=True, exist_ok=True)
-            lock = JournalLock(journal)
-            lock.acquire()  # whoever takes it repairs the file, so that it can be read
-            lock.release()
-            storage = JournalStorage(JournalFileBackend(str(journal), lock_obj=lock))
-            self._attach(storage, optuna.create_study(storage=storage, study_name=study, direction="maximize", load_if_exists=True))
+        storage = storage_of(where)
+        with storage.explained():
+            backend = storage.open()
+            begun = optuna.create_study(storage=backend, study_name=study, direction="maximize", load_if_exists=True)
+            storage.claim(backend, study, begun._study_id)
+        self._attach(backend, study, begun._study_id)
 
-    def _attach(self, storage: JournalStorage, study: optuna.Study) -> None:
-        self.name = study.study_name
-        self._storage, self._study, self._id = storage, study, study._study_id
+    def _attach(self, storage: BaseStorage, study: str, number: int) -> None:
+        self.name = study
+        self._storage, self._id = storage, number
         self._ids: dict[int, int] = {}
         self._ended: dict[int, Trial] = {}
+        self._absent: frozenset[int] | None = None
         self._written: dict[str, float] = {}  # by session, the seconds that were last recorded
 
     @classmethod
-    def all(cls, journal: Path) -> dict[str, Record]:
-        """Every study in a journal, by name, to be read. Writes nothing; a journal that does not exist holds none.
+    def all(cls, where: Path | Database | Storage) -> dict[str, Record]:
+        """Every study in a storage, by name, to be read. Writes nothing; a storage that does not exist holds none.
 
         Raises:
-            StoreError: the journal cannot be read.
+            StoreError: the storage cannot be read.
         """
-        if not journal.exists():
-            return {}
+        storage = storage_of(where)
         records: dict[str, Record] = {}
-        with _opening(journal):
-            storage = JournalStorage(JournalFileBackend(str(journal), lock_obj=JournalLock(journal)))
-            for name in optuna.get_all_study_names(storage):
-                record = records[name] = cls.__new__(cls)
-                record._attach(storage, optuna.load_study(study_name=name, storage=storage))
+        with storage.explained():
+            backend = storage.look()
+            for study in backend.get_all_studies() if backend is not None else ():
+                if backend is not None and storage.ours(study.system_attrs):
+                    record = records[study.study_name] = cls.__new__(cls)
+                    record._attach(backend, study.study_name, study._study_id)
         return records
 
     @staticmethod
-    def delete(journal: Path, study: str) -> None:
-        """Remove a study from a journal; nothing happens where it holds none of that name.
+    def delete(where: Path | Database | Storage, study: str) -> None:
+        """Remove a study from a storage; nothing happens where it holds none of that name.
 
         Raises:
-            StoreError: the journal cannot be read or written.
+            StoreError: the storage cannot be read or written.
         """
-        if study not in Record.all(journal):
+        storage = storage_of(where)
+        if study not in Record.all(storage):
             return
-        record = Record(journal, study)  # mends the journal, as whoever writes to it must
-        with _opening(journal):
+        record = Record(storage, study)  # mends a journal, as whoever writes to it must
+        with storage.explained():
             record._storage.delete_study(record._id)
 
     @property
@@ -102,14 +108,24 @@ class Record:
         """Every trial so far, in order."""
         frozen = self._storage.get_all_trials(self._id, deepcopy=False)
         self._ids = {trial.number: trial._trial_id for trial in frozen}
-        return tuple(self._ended.get(trial.number) or self._read(trial) for trial in frozen)
+        if self._absent is None:
+            self._absent = frozenset(self.settings.get(ABSENT) or ())
+        return tuple(self._ended.get(trial.number) or self._read(trial, self._absent) for trial in frozen)
 
-    def _read(self, frozen: FrozenTrial) -> Trial:
+    def _read(self, frozen: FrozenTrial, absent: frozenset[int]) -> Trial:
         """A trial; one that has ended is remembered, since nothing about it changes any more."""
-        trial = _trial(frozen)
+        trial = _trial(frozen, frozen.number in absent)
         if frozen.state.is_finished():
             self._ended[trial.number] = trial
         return trial
+
+    def mark_absent(self, numbers: Iterable[int]) -> None:
+        """Keep which trials' models are not on the machine that searches now."""
+        absent = frozenset(numbers)
+        if absent != frozenset(self.settings.get(ABSENT) or ()):
+            self.keep(ABSENT, sorted(absent))
+        self._absent = absent
+        self._ended.clear()
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -121,13 +137,17 @@ class Record:
         self._storage.set_study_user_attr(self._id, key, value)
 
     def keep_one(self, group: str, key: str, value: Any) -> None:
-        """Keep one entry of a group of facts. Each has a line of its own in the journal, so that the journal grows by that entry alone."""
-        self.keep(f"{group}:{key}", value)
+        """Keep one entry of a group of facts. Each has a line of its own in a journal, so that the journal grows by that entry alone."""
+        if len(key) > LONGEST_KEY:
+            self.keep(f"{group}#{hashlib.blake2b(key.encode(), digest_size=16).hexdigest()}", [key, value])
+        else:
+            self.keep(f"{group}:{key}", value)
 
     def group(self, group: str) -> dict[str, Any]:
         """All entries of a group, those included that an earlier version kept as one fact."""
         kept, prefix = self.settings, f"{group}:"
-        return {**kept.get(group, {}), **{key.removeprefix(prefix): value for key, value in kept.items() if key.startswith(prefix)}}
+        hashed = [entry for key, entry in kept.items() if key.startswith(f"{group}#")]
+        return {**kept.get(group, {}), **{key.removeprefix(prefix): value for key, value in kept.items() if key.startswith(prefix)}, **dict(hashed)}
 
     @property
     def seconds(self) -> float:
@@ -200,21 +220,6 @@ class Record:
         return len(left)
 
 
-@contextlib.contextmanager
-def _opening(journal: Path) -> Iterator[None]:
-    if journal.exists() and not journal.is_file():  # opening a pipe would wait for a writer
-        raise StoreError(f"The record {journal} cannot be opened: it is no regular file. Expected a journal of automl-cnn; move it away to start over.")
-    try:
-        yield
-    except AutomlCnnError:
-        raise
-    except Exception as error:  # Optuna checks no line of a journal: one of somebody else's may raise anything
-        if is_full(error):
-            raise StoreError(f"The record {journal} cannot be written: the disk is full. {go_on('Free some space')}") from None
-        why = str(error) if isinstance(error, (OSError, ValueError)) else f"an entry is none of a study ({type(error).__name__})"
-        raise StoreError(f"The record {journal} cannot be opened: {why[:300]}. Expected a journal written by automl-cnn; move it away to start over.") from None
-
-
 def _epoch(kept: Mapping[str, Any] | Sequence[Any]) -> Epoch:
     """An epoch by the names of its figures; those of a later version are passed over. Earlier versions kept the figures alone, in their order."""
     if isinstance(kept, Mapping):
@@ -232,10 +237,10 @@ def _cause(outcome: Mapping[str, Any]) -> Cause | None:
     return next((cause for words, cause in BEGINNINGS.items() if sentence.startswith(words)), Cause.DIVERGED if DIVERGED.search(sentence) else Cause.OTHER)
 
 
-def _trial(frozen: FrozenTrial) -> Trial:
+def _trial(frozen: FrozenTrial, absent: bool = False) -> Trial:
     attributes = frozen.user_attrs
-    outcome = attributes.get("outcome", {})
     running = not frozen.state.is_finished()
+    outcome = attributes.get("outcome") or ({} if running else {"failure": ENDED_BY_OTHERS, "cause": Cause.INTERRUPTED})
     epochs = sorted((_epoch(value) for key, value in attributes.items() if key.startswith("epoch:")), key=lambda epoch: epoch.number)
     span = outcome.get("interval")
     return Trial(
@@ -274,4 +279,5 @@ def _trial(frozen: FrozenTrial) -> Trial:
         node=attributes.get("node"),
         part=attributes.get("part", 1.0),
         bytes=size(NetCost(*(attributes[key] for key in COSTS))) if all(key in attributes for key in COSTS) else None,
+        absent=absent,
     )

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from automl_cnn.databases import Database
 from automl_cnn.measure import PLAIN, Measure
 from automl_cnn.paired import TRAINING_SD, difference
 from automl_cnn.records import Fidelity, Job, State, Trial
@@ -288,10 +289,10 @@ def gain(before: Sequence[Trial], after: Sequence[Trial]) -> tuple[float, float]
     return middle, math.sqrt(images + max(seen, training) / number)
 
 
-def coefficients(journal: Path, fingerprint: str) -> dict[str, Coefficients]:
+def coefficients(where: Path | Database, fingerprint: str) -> dict[str, Coefficients]:
     """What scale studies found on the same images, by architecture."""
     scales = {}
-    for record in Record.all(journal).values():
+    for record in Record.all(where).values():
         kept = record.settings.get(FOUND)
         if kept and record.settings.get(FINGERPRINT) == fingerprint:
             scales[str(kept["architecture"])] = Coefficients(kept["alpha"], kept["beta"], kept["gamma"])

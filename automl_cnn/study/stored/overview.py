@@ -14,17 +14,20 @@ from pathlib import Path
 from typing import Any
 
 from automl_cnn import paths
-from automl_cnn.config import METRICS, StudyConfig, read_toml, seconds, study_config
+from automl_cnn.config import METRICS, StudyConfig, read_toml, study_config
+from automl_cnn.databases import Database
 from automl_cnn.errors import ConfigError, DataError, StoreError, did_you_mean
 from automl_cnn.judged import calibration_of, cuts, folds_of, refit_of
 from automl_cnn.measure import Measure
 from automl_cnn.pareto import front, winner
 from automl_cnn.places import is_study_name, moved
+from automl_cnn.quantities import seconds
 from automl_cnn.records import Folds, Refit, State, Trial
 from automl_cnn.store import Store, StudyFolder
 from automl_cnn.study.record.disk import STOPPED
 from automl_cnn.study.record.lock import holder
-from automl_cnn.study.record.record import DATA, RESULT, Record
+from automl_cnn.study.record.record import DATA, RESULT, SETTINGS, WORKPLACE, Record
+from automl_cnn.study.stored.records import Records, Source
 from automl_cnn.urls import Url
 
 Interval = tuple[float, float]
@@ -38,11 +41,16 @@ class Condition(StrEnum):
     FINISHED = "finished"
     INTERRUPTED = "interrupted"  # by the user, a kill or a crash; the same search goes on
     REFUSED = "refused"  # no study can have its name, so nothing of it is opened or deleted
+    UNREACHABLE = "unreachable"  # the database with its record cannot be read now
 
 
 @dataclass(frozen=True)
 class Overview:
-    """One study: its settings, its data set in figures, its trials, its result. `settings` are unchecked, and empty where study.toml cannot be read."""
+    """One study: its settings, its data set in figures, its trials, its result. `settings` are unchecked, and empty where nobody kept them.
+
+    `host` is the machine of the search at work on it, where that is known to be another one; `elsewhere` says which machine has the files, where this store
+    does not; `why` says why the record cannot be read.
+    """
 
     name: str
     folder: StudyFolder
@@ -52,6 +60,9 @@ class Overview:
     trials: tuple[Trial, ...] = ()
     seconds: float = 0.0
     result: Mapping[str, Any] | None = None
+    host: str | None = None
+    elsewhere: str | None = None
+    why: str = ""
 
     @property
     def refused(self) -> bool:
@@ -62,6 +73,8 @@ class Overview:
     def state(self) -> Condition:
         if self.refused:
             return Condition.REFUSED
+        if self.why:
+            return Condition.UNREACHABLE
         if self.pid is not None:
             return Condition.RUNNING
         ended = self.result is not None and self.result["stopped_by"] not in ("user", STOPPED) and self.result["trials"] == len(self.trials)
@@ -161,6 +174,7 @@ class Overview:
             "study": self.name,
             "state": str(self.state),
             "pid": self.pid,
+            "host": self.host,
             "data": self.data.get("folder", self.settings.get("data")),
             "images": self.images,
             "fingerprint": self.data.get("fingerprint"),
@@ -181,7 +195,9 @@ class Overview:
             "budget": self.budget,
             "touched": self.touched,
             "bytes": self.folder.size,
-            "folder": None if self.refused else str(self.folder.folder),
+            "folder": None if self.refused or self.elsewhere else str(self.folder.folder),
+            "elsewhere": self.elsewhere,
+            "why": self.why or None,
             "model_path": str(self.folder.model) if self.folder.model.is_file() else None,
         }
 
@@ -246,54 +262,63 @@ class Overview:
         return f"budget is used ({self.seconds:.0f} of {self.budget or self.seconds:.0f} seconds)"
 
 
-def overviews(store: Store) -> tuple[Overview, ...]:
-    """Every study of a store, the one last worked on first. Creates nothing.
+def overviews(store: Store, database: Database | None = None) -> tuple[Overview, ...]:
+    """Every study of a store, or of a database, the one last worked on first. Creates nothing.
 
     Raises:
-        StoreError: the record cannot be read.
+        StoreError: the store's own record, or the database that is named, cannot be read.
     """
-    records = Record.all(store.journal)
-    studies = [_overview(store, name, records.get(name)) for name in dict.fromkeys((*store.studies, *records))]
+    records = Records(store, database)
+    studies = [_overview(store, name, records.of(name)) for name in records.names]
     return tuple(sorted(studies, key=lambda study: study.touched, reverse=True))
 
 
-def overview(store: Store, name: str) -> Overview:
-    """One study. Creates nothing.
+def overview(store: Store, name: str, *, database: Database | None = None, record: Record | None = None) -> Overview:
+    """One study. Creates nothing. `record` is its record, where that is open already.
 
     Raises:
-        StoreError: there is none of that name (the message names those there are), or no study can have it.
+        StoreError: there is none of that name (the message names those there are), no study can have it, or its record cannot be read.
     """
-    records = Record.all(store.journal)
-    names = dict.fromkeys((*store.studies, *records))
-    if not names:
+    if record is not None:
+        return _overview(store, name, Source(record))
+    records = Records(store, database)
+    names, place = records.names, f"the database {database}" if database else f"the store {store.root}"
+    if not names and database is None:
         store.latest_study()  # says that there is none, and what to do
     if name not in names:
-        raise StoreError(f"There is no study '{name}' in the store {store.root}. {did_you_mean(name, filter(is_study_name, names))}")
+        raise StoreError(f"There is no study '{name}' in {place}. {did_you_mean(name, filter(is_study_name, names))}")
     if not is_study_name(name):
         raise StoreError(
-            f"The record {store.journal} holds a study named {name[:200]!r}, a name that no study can have: it may lead out of the store. "
+            f"The record {database or store.journal} holds a study named {name[:200]!r}, a name that no study can have: it may lead out of the store. "
             "Nothing was opened, written or deleted. automl-cnn never writes such a name, so check where this store comes from."
         )
-    return _overview(store, name, records.get(name))
+    source = records.of(name)
+    if source.why:
+        raise StoreError(source.why)
+    return _overview(store, name, source)
 
 
-def _overview(store: Store, name: str, record: Record | None) -> Overview:
+def _overview(store: Store, name: str, source: Source) -> Overview:
     folder = store.place(name) if is_study_name(name) else StudyFolder(store.root / NOWHERE)
+    record, pid = source.record, holder(folder.lock)
     kept = record.settings if record else {}
     try:
         settings = moved(read_toml(folder.toml), store.root.absolute())
     except ConfigError:
-        settings = {}
-    result = kept.get(RESULT)
+        settings = dict(kept.get(SETTINGS) or {})
+    result, at = kept.get(RESULT), kept.get(WORKPLACE) or {}
     return Overview(
         name=name,
         folder=folder,
-        pid=holder(folder.lock),
+        pid=pid if pid is not None or source.holder is None else source.holder.pid,
         settings=settings,
         data=kept.get(DATA) or _data(folder),
         trials=record.trials if record else (),
         seconds=record.seconds if record else 0.0,
         result=_as_of_now(result, folder) if result else None,
+        host=source.holder.host if pid is None and source.holder is not None else None,
+        elsewhere=None if folder.folder.is_dir() or not at else f"{at['folder']} on {at['host']}",
+        why=source.why,
     )
 
 

@@ -1,5 +1,6 @@
 """What a search does, stage by stage. Each reads a `Situation` and wishes for a job, or for none. All pure.
 
+Again       the best network whose model is on another machine
 Retry       a trial that ran out of memory, with half the batch
 Defaults    what ImageNet weights give; each architecture's default
 Readouts    the best probe, read at several sizes, from several stages and mirrored
@@ -11,6 +12,7 @@ Proposals   what the engine proposes, made to fit
 Final       the best, trained on with all the time that is left
 """
 
+from automl_cnn.study.plan.stages.again import Again
 from automl_cnn.study.plan.stages.defaults import Defaults
 from automl_cnn.study.plan.stages.final import Final
 from automl_cnn.study.plan.stages.guided import Guided
@@ -24,6 +26,7 @@ from automl_cnn.study.plan.stages.situation import Situation, Stage
 from automl_cnn.study.plan.stages.sizing import Sizing
 
 __all__ = [
+    "Again",
     "Defaults",
     "Final",
     "Guided",
