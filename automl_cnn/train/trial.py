@@ -45,7 +45,6 @@ from automl_cnn.train.spec import Emit, TrialSpec
 from automl_cnn.train.watch import Watch, predict
 
 KEEPS_NORMS = ("head_first", "gradual")  # a classifier that was probed on the stored statistics would not fit those of a few small batches
-RESTART = 0.5  # the rate of a training that goes on from an earlier one, as a share of the first's
 FEW = 500  # validation images below which a readout is judged by cross-validation over training and validation images together
 ORDER = 0  # seed of the order in which images are read: the same in every trial, so that what one has read serves the next
 IMBALANCED = 1.5  # largest class over smallest from which "auto" weights the classes
@@ -188,7 +187,7 @@ class Training:
         watch = Watch(
             spec=self.spec,
             model=self.net.model,
-            rates=rates if self.spec.start is None else rates * RESTART,
+            rates=rates if self.spec.start is None else rates * self.spec.restart,
             images=self.images,
             dataset=self.dataset,
             steps=len(batches),

@@ -174,7 +174,12 @@ def test_a_network_goes_on_from_its_checkpoint_within_its_share_of_the_time(made
 def test_without_a_budget_a_network_is_trained_for_a_part_of_its_epochs(made):
     asked = made()
     asked.make(NETWORK, math.inf, 1)
-    assert (asked.jobs[0].seconds, asked.jobs[0].epochs) == (None, 2)
+    assert (asked.jobs[0].seconds, asked.jobs[0].epochs, asked.jobs[0].restart) == (None, 2, pytest.approx(0.1))
+
+
+@pytest.mark.parametrize(("epochs", "share"), [(1, 0.05), (5, 0.25), (10, 0.5), (40, 0.5), (0.01, 0.025)])
+def test_a_short_refit_begins_at_a_low_rate(epochs, share):
+    assert refits.restart(NETWORK, epochs) == pytest.approx(share)
 
 
 @pytest.mark.parametrize(

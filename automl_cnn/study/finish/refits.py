@@ -31,6 +31,7 @@ PART = ".refit.keras"
 ASIDE = "refitted.keras"  # such a model of an earlier session, while the study goes on
 REFIT = "refit"  # in the card of a model that was trained on more images than the scored one
 SHARE = 0.08  # of the budget, for training a network on; a readout takes what it takes
+RESTART, LOWEST = 0.5, 0.05  # the rate of a refit that is as long as the first training, as a share of the first rate; and of it, at least
 LEAST = 1.0  # seconds without which no refit is begun
 REGRESSION = 4.0  # seconds for building a frozen network and fitting its regression once more
 EPOCHS = 0.2  # of those that a network was trained for, where no budget is set
@@ -90,6 +91,7 @@ class Refits:
             splits=self.splits,
             seconds=seconds,
             epochs=max(1, round(EPOCHS * len(best.epochs))) if seconds is None else self.config.max_epochs,
+            restart=restart(best, EPOCHS * len(best.epochs) if seconds is None else seconds * (best.images_per_second or 0.0) / sum(rows)),
             strength=best.strength,
         )
         if left < LEAST:
@@ -128,6 +130,14 @@ class Refits:
     def discard(self) -> None:
         """Delete what was made."""
         (self.folder.best / PART).unlink(missing_ok=True)
+
+
+def restart(best: Trial, epochs: float) -> float:
+    """The share of the first rate at which a refit of about `epochs` epochs begins.
+
+    It is in proportion to the epochs: in a short training, a high rate leads away from what was learned and has no time to come back.
+    """
+    return RESTART * min(1.0, max(LOWEST, epochs / max(1, len(best.epochs))))
 
 
 def undo(folder: StudyFolder) -> None:

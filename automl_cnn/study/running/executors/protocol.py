@@ -75,7 +75,8 @@ class RefitJob:
     """A scored model's recipe to be trained on more images.
 
     `model` is the scored model's file, `checkpoint` that of its trial, before calibration, and `out` the file to write. `seconds` limits the training of
-    a network; None: `epochs` epochs. A readout takes what a regression takes, with the penalty of `strength`.
+    a network, whose rate begins at the share `restart` of the first one's; None: `epochs` epochs. A readout takes what a regression takes, with the penalty
+    of `strength`.
     """
 
     model: str
@@ -86,6 +87,7 @@ class RefitJob:
     splits: tuple[SplitName, ...]
     seconds: float | None = None
     epochs: int = 1
+    restart: float = 0.5
     strength: float | None = None
 
 

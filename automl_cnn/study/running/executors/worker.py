@@ -273,7 +273,7 @@ class Worker:
         from automl_cnn.modelfile.file import read_card
         from automl_cnn.train.refit import refit
 
-        spec = dataclasses.replace(self._again(job, job.out), start=job.checkpoint, splits=job.splits)
+        spec = dataclasses.replace(self._again(job, job.out), start=job.checkpoint, restart=job.restart, splits=job.splits)
         card = read_card(Path(job.model))
         temperature = float(card.get("temperature", 1.0))
         compared = refit(spec, self._network(job.model), temperature, self._dataset, self._registry, strength=job.strength, emit=self._emit, seen=self._seen)
