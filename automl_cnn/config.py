@@ -85,7 +85,7 @@ def _workers(value: object) -> object:
     if number is None and isinstance(value, str) and re.fullmatch(r"\d{1,9}", value.strip()):
         number = int(value)
     if number is None or not 1 <= number <= MOST or not float(number).is_integer():
-        raise ValueError(f"{quantities.shown(value)} is no number of workers: expected auto, or a whole number from 1 on")
+        raise ValueError(f"{quantities.shown(value)} is not a number of workers: expected auto, or a whole number from 1 on")
     return int(number)
 
 

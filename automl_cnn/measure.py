@@ -125,7 +125,7 @@ def worse(metric: str) -> str:
 
 
 def reaching(metric: str) -> str:
-    """How an interval is said to have its worse end: it `begins at`, or of errors `ends at`."""
+    """The verb for the worse end of an interval: `begins at` for scores, `ends at` for errors."""
     return "begins at" if getattr(metric, "scale", None) is None else "ends at"
 
 

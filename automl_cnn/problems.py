@@ -182,8 +182,8 @@ def contradicted(labels: Sequence[str], doubts: Iterable[tuple[str, float]]) -> 
 
     `doubts` are the labels in doubt, each with the confidence that it is wrong; it is rounded down, so that 1.00 is certain.
     """
-    found = (f"'{name}' is likely {'too much' if name in labels else 'missing'} ({math.floor(100 * confidence) / 100:.2f})" for name, confidence in doubts)
-    return ", ".join((f"labeled '{'|'.join(labels)}'" if labels else "without a label", *found))
+    wrong = (f"'{name}' is likely {'too much' if name in labels else 'missing'} ({math.floor(100 * confidence) / 100:.2f})" for name, confidence in doubts)
+    return ", ".join((f"labeled '{'|'.join(labels)}'" if labels else "without a label", *wrong))
 
 
 def many(count: int, what: str = "image") -> str:

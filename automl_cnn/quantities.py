@@ -109,7 +109,7 @@ def seconds(value: object) -> float:
         elif parts and "".join(number + unit for number, unit in parts) == text:
             total = sum(float(number) * TIMES[unit] for number, unit in parts)
         else:
-            raise ValueError(f"{shown(value)} is no length of time: expected for example 90s, 10m or 1h30m")
+            raise ValueError(f"{shown(value)} is not a duration: expected for example 90s, 10m or 1h30m")
     if not math.isfinite(total) or total > LONGEST:
         raise ValueError(f"{shown(value)} is too long: expected at most {LONGEST // TIMES['d']} days")
     if total <= 0:

@@ -149,7 +149,7 @@ def choose(scores: Mapping[Coefficients, float], behind: Mapping[Coefficients, t
         why = f"the paper's: {best} {ahead_by(metric, lost, Z95 * spread)}, which may be chance"
         return Choice(PAPER, why, tied)
     others = len(tied) - 1
-    return Choice(best, "the best score" + (f"; {others} more cannot be told from it" if others else ", and no other point comes near"), tied)
+    return Choice(best, "the best score" + (f"; {others} more cannot be distinguished from it" if others else ", and no other point comes near"), tied)
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ def early(material: Material, seconds: float, now: Callable[[], float] = elapsed
         else:
             unchecked.append(f"{name}: {NO_TIME}")
     if material.grouped:
-        unchecked.append("altered copies: they cannot be told from the groups that were named")
+        unchecked.append("altered copies: they cannot be distinguished from the named groups")
     elif not material.digests:
         unchecked.append("altered copies: the images came without files")
     problems += _looks(material, goes_on, unchecked, tell)

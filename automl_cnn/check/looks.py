@@ -120,7 +120,7 @@ class _Kind:
     values: np.ndarray | None = None
 
     def problem(self, paths: Sequence[str], rows: np.ndarray) -> Problem:
-        """What is said of them; `rows` are where the images lie in the data set."""
+        """The problem of these images. `rows` are their rows in the data set."""
         places, count = ranked(np.flatnonzero(self.mask), self.order, lowest=True), int(self.mask.sum())
         details = [self.detail.format(self.values[place]) if self.values is not None else "" for place in places]
         sentence = f"{many(count)} {verb(count, 'is', 'are')} {self.words}."

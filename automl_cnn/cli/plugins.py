@@ -49,7 +49,7 @@ def show(
     *,
     name: Annotated[str, typer.Argument(help="A plugin's name.")],
     size: Annotated[int, typer.Option(min=8, max=1024, help="Height and width of the input, in pixels (architectures).")] = 224,
-    classes: Annotated[int, typer.Option(min=2, help="How many classes are told apart (architectures).")] = 1000,
+    classes: Annotated[int, typer.Option(min=2, help="Number of classes (architectures).")] = 1000,
     width: Annotated[float, typer.Option(min=0.05, max=10, help="The width multiplier (architectures).")] = 1.0,
     depth: Annotated[float, typer.Option(min=0.05, max=10, help="The depth multiplier (architectures).")] = 1.0,
     layers: Annotated[bool, typer.Option("--layers", help="Every layer with its shape and cost (architectures).")] = False,

@@ -112,11 +112,11 @@ def _matched(gray: np.ndarray, thumbs: np.ndarray, groups: Sequence[_Group], rep
     of = 2 * sum(len(rows) for rows, _, _ in groups)  # each is looked up, and then compared
     done = 0
     for group in groups:
-        for found in _near(thumbs, *group):
-            near.append(found)
+        for pairs in _near(thumbs, *group):
+            near.append(pairs)
             report(min(of // 2, done := done + BLOCK), of)
     matches = []
-    for match in arrays.in_threads(lambda found: _compare(gray, found), near):
+    for match in arrays.in_threads(lambda pairs: _compare(gray, pairs), near):
         matches.append(match)
         report(of // 2 + of // 2 * len(matches) // len(near), of)
     rows, others, details = zip(*matches, strict=True) if matches else ([np.zeros(0, int)], [np.zeros(0, int)], [np.zeros(0)])

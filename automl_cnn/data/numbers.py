@@ -109,7 +109,7 @@ def all_numbers(cells: Sequence[str]) -> bool:
 def are_numbers(cells: Sequence[str], task: TaskName | None) -> bool:
     """Whether the cells of images, one for each, are numbers to be predicted, rather than the names of classes.
 
-    They are if the task says so; else if all are numbers and, as classes, they could not be told apart: some are no whole numbers, or the average
+    They are if the task says so; else if all are numbers and, they would make no classes: some are no whole numbers, or the average
     number has fewer images than the three splits need.
     """
     if task is not None:

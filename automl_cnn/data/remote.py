@@ -66,7 +66,7 @@ class Remote:
             raise DataError(f"The credentials in a {url.scheme}:// URL are not read: leave them out. {refusals.LOGIN[url.scheme]}")
         self._by_thread = threading.local()
         if url.scheme in ("gs", "gcs"):
-            logging.getLogger("gcsfs").setLevel(logging.ERROR)  # it says at each request that there are no credentials; what fails is said below
+            logging.getLogger("gcsfs").setLevel(logging.ERROR)  # it warns at each request that there are no credentials; failures are reported below
         self._options: dict[str, Any] = _http_options() if url.scheme in HTTP else {}
         with refusals.explained(url):
             self._files, self.root = self._opened()

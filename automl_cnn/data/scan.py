@@ -182,7 +182,7 @@ def _deeper(folder: Path, layout: Layout, empty: Sequence[str]) -> str:
     below = [branch.name for branch in only.classes]
     if layout.splits[0][0] is None and len(below) > 1:
         return f" It holds {_names(below, 4)}: if these are the classes, pass {inline(str(folder / only.path))}."
-    return f" These are empty: {_names(empty)}." if empty else "" if layout.unlabelled else " Add images of what it is to be told apart from."
+    return f" These are empty: {_names(empty)}." if empty else "" if layout.unlabelled else " Add images of a second class."
 
 
 def _unlabelled(layout: Layout) -> str:

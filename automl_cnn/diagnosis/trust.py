@@ -75,7 +75,7 @@ def noisy_validation(curves: Curves) -> Finding | None:
         "noisy_validation",
         grade(half, at.HALF_WIDTH_MEDIUM, math.inf),
         f"{curves.images:,} different validation images show the {noun(metric)} only to ± {points(metric, half)}: networks that differ by less cannot be "
-        "told apart.",
+        "distinguished.",
         {"validation_images": float(curves.images), "half_width": half},
         None,
         words("noisy_validation"),

@@ -29,7 +29,7 @@ def importances(trials: Sequence[Trial]) -> tuple[tuple[tuple[str, float], ...],
     """
     fair = [trial for trial in trials if trial.score is not None and trial.state is not State.FAILED and trial.continue_from is None]
     if len(fair) < LEAST:
-        return (), f"With {len(fair)} trials of comparable length it cannot be told which parameters mattered; from {LEAST} on it can."
+        return (), f"With {len(fair)} trials of comparable length it is unknown which parameters mattered. At least {LEAST} are needed."
     if len({trial.score for trial in fair}) < 2:
         return (), "All trials scored the same, so no parameter mattered."
     shares = _shares(fair)

@@ -154,7 +154,7 @@ class Wrong:
 
     path: str
     truth: str
-    said: str
+    predicted: str
     confidence: str
     chance: str
     picture: str

@@ -85,7 +85,7 @@ def _heats(model: keras.Model, images: np.ndarray, rows: np.ndarray, answers: np
     if not len(rows):
         return [], ""
     if keras.backend.backend() != "tensorflow":
-        return None, f"Where the network looked (Grad-CAM) is only told with the TensorFlow backend; this is {keras.backend.backend()}."
+        return None, f"Grad-CAM, which shows where the network looked, needs the TensorFlow backend. This is {keras.backend.backend()}."
     try:
         reader = _looking(model)
         if reader is None:

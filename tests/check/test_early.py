@@ -110,7 +110,7 @@ def test_groups_that_the_user_named_are_neither_a_problem_nor_copies(tmp_path):
     assert kinds(early(material(tmp_path / "signs", tmp_path), 60.0)) == ["groups"]
     named = early(material(tmp_path / "signs", tmp_path, group_by="auto"), 60.0)
     assert kinds(named) == []
-    assert any("the groups that were named" in reason for reason in named.unchecked)
+    assert any("the named groups" in reason for reason in named.unchecked)
 
 
 def test_a_leak_that_was_dropped_is_none(tmp_path):

@@ -395,7 +395,7 @@ def test_a_finished_study_asks_how_much_more(cli, make, store, fake_search):
     assert fake_search.config is None
 
 
-@pytest.mark.parametrize(("budget", "why"), [("soon", "no length of time"), ("0", "not above zero")])
+@pytest.mark.parametrize(("budget", "why"), [("soon", "not a duration"), ("0", "not above zero")])
 def test_resume_refuses_what_is_no_time(cli, make, store, fake_search, budget, why):
     make("s")
     done = cli("studies", "resume", "s", "--budget", budget, "--store", store.root)

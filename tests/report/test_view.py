@@ -107,7 +107,7 @@ def test_one_trial():
     assert [row.trial for row in page.board] == [0]
     assert page.others == ()
     assert len(page.costs) == 3
-    assert "cannot be told" in page.important_note
+    assert "it is unknown" in page.important_note
 
 
 def test_the_board_ranks_scores_then_cost_and_puts_the_hopeless_last():

@@ -255,7 +255,7 @@ def test_what_was_found_is_told_and_written(tmp_path):
 
 def test_ways_that_cannot_be_told_apart_are_not_ranked():
     lab = Lab(Plan("net", phi=2, compare=True, epochs=8, given=SMALL), score=lambda configuration: 0.6).run()
-    assert "cannot be told apart" in report(lab.planner, lab.trials).verdict
+    assert "cannot be distinguished" in report(lab.planner, lab.trials).verdict
 
 
 def test_a_gain_is_better_known_with_more_trainings():
@@ -419,16 +419,16 @@ class TestPhi:
         assert PHI in inner.defaults({"architecture": "efficientnet_lite", "pretrained.efficientnet_lite": "none"})
         assert PHI in inner.defaults({"architecture": "vgg"})
 
-    def test_a_proposal_carries_width_depth_and_resolution_and_is_heard_as_phi(self):
+    def test_a_proposal_carries_width_depth_and_resolution_and_is_translated_to_phi(self):
         outer, inner = self.spaces()
         engine = ByPhi(OptunaEngine(inner, 3), inner, outer, 224)
         for _ in range(12):
             proposal = engine.ask()
             assert outer.check(proposal.configuration) == proposal.configuration
-            heard = engine.heard(proposal.configuration)
-            assert inner.check(heard) == heard
+            translated = engine.translated(proposal.configuration)
+            assert inner.check(translated) == translated
             back = ByPhi.phi(engine, proposal.configuration)
-            assert heard[PHI] == pytest.approx(min(max(back, PHIS[0]), PHIS[-1]))
+            assert translated[PHI] == pytest.approx(min(max(back, PHIS[0]), PHIS[-1]))
             engine.tell(Trial(0, proposal.configuration, Fidelity(1), "", "search", State.COMPLETE, 0.5))
 
     def test_phi_0_is_the_largest_and_costs_fall_with_it(self):
@@ -446,7 +446,7 @@ class TestPhi:
     def test_an_engine_hears_of_scaled_networks_in_its_own_words(self):
         engine = Adapted(OptunaEngine(SPACE, 0), SPACE)
         scaled = {**SPACE.defaults(), "width": 0.55, "depth": 1.44, "resolution": 72}
-        assert engine.heard(scaled) == {**SPACE.defaults(), "width": 0.5, "depth": 1.4, "resolution": 64}
+        assert engine.translated(scaled) == {**SPACE.defaults(), "width": 0.5, "depth": 1.4, "resolution": 64}
         for number in range(10):
             engine.tell(Trial(number, scaled, Fidelity(1), "", "scaling", State.COMPLETE, 0.5))
             engine.ask()

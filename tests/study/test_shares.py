@@ -60,7 +60,7 @@ def test_little_memory_is_said_with_what_would_fit():
 
 @pytest.mark.parametrize("given", [0, -1, 1.5, "0", "two", True, "1e3", ""])
 def test_what_is_no_number_of_workers(given, tmp_path):
-    with pytest.raises(ConfigError, match="is no number of workers: expected auto, or a whole number from 1 on"):
+    with pytest.raises(ConfigError, match="is not a number of workers: expected auto, or a whole number from 1 on"):
         study_config({"data": tmp_path, "workers": given})
 
 

@@ -156,7 +156,7 @@ def _verdict(ways: Sequence[Row], by_name: dict[str, tuple[Trial, ...]], metric:
     ahead = ahead_by(metric, abs(rise), Z95 * spread)
     if abs(rise) <= Z95 * spread:
         both = f"{spelled(metric, compound.score or 0.0)} and {spelled(metric, rival.score or 0.0)}"
-        outcome = f"compound scaling and {rival.name} alone cannot be told apart here ({both}, apart by {apart(metric, abs(rise), Z95 * spread)})"
+        outcome = f"compound scaling and {rival.name} alone cannot be distinguished here ({both}, apart by {apart(metric, abs(rise), Z95 * spread)})"
     elif rise > 0:
         outcome = f"compound scaling wins: it {ahead} than {rival.name} alone, the next best"
     else:

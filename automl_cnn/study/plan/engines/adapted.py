@@ -23,7 +23,7 @@ class Adapted:
         return self.engine.ask()
 
     def begin(self, trial: Trial, proposal: int | None) -> None:
-        self.engine.begin(dataclasses.replace(trial, configuration=self.heard(trial.configuration)), proposal)
+        self.engine.begin(dataclasses.replace(trial, configuration=self.translated(trial.configuration)), proposal)
 
     def refuse(self, proposal: Proposal) -> None:
         self.engine.refuse(proposal)
@@ -32,9 +32,9 @@ class Adapted:
         return self.engine.report(id, step, value)
 
     def tell(self, trial: Trial) -> None:
-        self.engine.tell(dataclasses.replace(trial, configuration=self.heard(trial.configuration)))
+        self.engine.tell(dataclasses.replace(trial, configuration=self.translated(trial.configuration)))
 
-    def heard(self, configuration: Configuration) -> dict[str, Scalar]:
+    def translated(self, configuration: Configuration) -> dict[str, Scalar]:
         """The configuration in the engine's words."""
         return {name: nearest(self.space, name, value) for name, value in configuration.items() if name in self.space}
 
@@ -62,12 +62,12 @@ class ByPhi(Adapted):
         ordered = {parameter.name: given[parameter.name] for parameter in self.outer if parameter.name in given}
         return dataclasses.replace(proposal, configuration=ordered)
 
-    def heard(self, configuration: Configuration) -> dict[str, Scalar]:
+    def translated(self, configuration: Configuration) -> dict[str, Scalar]:
         words = {name: value for name, value in configuration.items() if name in self.space}
         if "width" in configuration:  # else pretrained weights fix its form, and its resolution is free
             words.pop("resolution", None)
             words[PHI] = min(max(self.phi(configuration), PHIS[0]), PHIS[-1])
-        return super().heard({parameter.name: words[parameter.name] for parameter in self.space if parameter.name in words})
+        return super().translated({parameter.name: words[parameter.name] for parameter in self.space if parameter.name in words})
 
     def phi(self, configuration: Configuration) -> float:
         """The phi whose network would cost as much, by the rule."""

@@ -20,7 +20,7 @@ from automl_cnn.space import Scalar, Space
 from automl_cnn.study.plan.engines.protocol import Proposal, seed_of
 
 OWN = "search"  # the stage of the trials that an engine proposed
-ASKS, TOLD = "automl-cnn", "others"  # an oracle knows those it serves by name
+ASKS, OTHERS = "automl-cnn", "others"  # an oracle knows those it serves by name
 IN_ORDER = ("hyperband", "grid")  # oracles with a plan of their own, in which only their own trials have a place
 
 
@@ -142,7 +142,7 @@ class KerasTunerEngine:
     def _foreign(self, values: dict[str, Any]) -> Any:
         self._oracle.given = values
         try:
-            return self._oracle.create_trial(TOLD)
+            return self._oracle.create_trial(OTHERS)
         finally:
             self._oracle.given = None
 

@@ -46,7 +46,7 @@ class Unless(conditions.Condition):
 conditions.ALL_CLASSES["Unless"] = Unless  # an oracle copies its space by way of serialization
 
 
-class _Told:
+class _Informed:
     """What is common to our oracles: they keep nothing on disk, are reseeded for every proposal, and take trials of others."""
 
     given: dict[str, Any] | None = None  # the values of somebody else's trial
@@ -76,7 +76,7 @@ def oracle(space: Space, sampler: str) -> Any:
     if sampler not in kinds:
         raise ConfigError(f"KerasTuner has no sampler '{sampler}'. Expected one of: {', '.join(kinds)}.")
     base, own = kinds[sampler]
-    made = type(f"Told{base.__name__}", (_Told, base), {})(
+    made = type(f"Informed{base.__name__}", (_Informed, base), {})(
         objective=keras_tuner.Objective(SCORE, direction="max"),
         hyperparameters=hyperparameters(space),
         allow_new_entries=False,
