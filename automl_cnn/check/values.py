@@ -30,10 +30,10 @@ class Away:
 def problems_of(dataset: Dataset) -> list[Problem]:
     """Numbers far from all others, one value very often, few images. Of images with classes or labels, none."""
     values = np.asarray(dataset.truth(np.arange(len(dataset))), np.float64).reshape(len(dataset), -1)
-    found = [_few(dataset)]
+    problems = [_few(dataset)]
     for target, column in zip(dataset.targets, values.T, strict=True):
-        found += [_far(dataset, target, column), _often(dataset, target, column)]
-    return [problem for problem in found if problem is not None]
+        problems += [_far(dataset, target, column), _often(dataset, target, column)]
+    return [problem for problem in problems if problem is not None]
 
 
 def away(values: np.ndarray) -> Away | None:

@@ -26,7 +26,7 @@ class Storage(Protocol):
 
     @property
     def name(self) -> str:
-        """What is said of it in messages."""
+        """Its name in messages."""
 
     def open(self) -> BaseStorage:
         """Optuna's interface for writing. What does not exist yet is made."""
