@@ -138,7 +138,7 @@ class WorkerProcess:
             code = self._process.returncode
         words = last_words(self._log, self._start)
         tail = f"; its last words: {words}" if words else ""
-        if code == -signal.SIGKILL:
+        if code == -getattr(signal, "SIGKILL", 9):
             return f"out of memory, most likely: the worker process was killed by the system{tail}", Cause.MEMORY
         if code < 0:
             return f"the worker process was killed by signal {-code}{tail}", Cause.WORKER
