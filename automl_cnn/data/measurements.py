@@ -13,6 +13,8 @@ from automl_cnn.errors import DataError
 
 EXPECTED = "a number for each image, as an array (images,), or several, as an array (images, numbers)"
 
+NO_NUMBERS = {"c": "complex", "M": "dates", "m": "lengths of time"}  # by NumPy's kind, what would become other numbers without a word
+
 
 def measurements_of(labels: Any) -> np.ndarray:
     """Numbers as float64 (images, numbers), of an array, a Series, a data frame or a sequence of numbers or of rows of numbers.
@@ -24,7 +26,10 @@ def measurements_of(labels: Any) -> np.ndarray:
     if isinstance(given, (str, bytes)) or not (isinstance(given, Iterable) or hasattr(given, "__array__")):
         raise DataError(f"The numbers are of the type {type(given).__name__}: expected {EXPECTED}.")
     try:
-        array = np.asarray(given if hasattr(given, "__array__") else list(given), dtype=np.float64)
+        raw = np.asarray(given if hasattr(given, "__array__") else list(given))
+        if raw.dtype.kind in NO_NUMBERS:
+            raise DataError(f"The numbers are {NO_NUMBERS[raw.dtype.kind]}: expected {EXPECTED}. Make numbers of them first.")
+        array = raw.astype(np.float64)
     except (TypeError, ValueError):
         raise DataError(f"The numbers hold something else, or their rows have different lengths: expected {EXPECTED}.") from None
     if array.ndim == 1:

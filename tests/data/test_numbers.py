@@ -91,7 +91,7 @@ def test_several_columns_name_the_one_that_is_wrong(table):
 def test_images_without_a_number_are_left_out_with_a_note(table):
     files = scan_table(table(value=[*AGES[:-2], None, None]))
     assert len(files.files) == 78
-    assert any("2 rows of t.csv without a label were left out" in note for note in files.notes)
+    assert any("2 rows of t.csv without a number were left out" in note for note in files.notes)
 
 
 def test_folders_named_after_numbers(tmp_path):
@@ -181,6 +181,9 @@ def test_numbers_in_memory(tmp_path, labels, names, expected):
         (np.zeros((60, 2, 2)), r"shape \(60, 2, 2\)"),
         (np.ones(60), "gives every image the same number"),
         (np.arange(59), "60 images and 59 labels"),
+        (np.arange(60) + 1j, "numbers are complex"),
+        (np.arange(60).astype("datetime64[D]"), "numbers are dates"),
+        (pd.Series(pd.to_timedelta(range(60), "h")), "numbers are lengths of time"),
     ],
 )
 def test_numbers_in_memory_that_are_refused(tmp_path, labels, words):
