@@ -97,7 +97,9 @@ def _facts(study: Overview) -> list[Text]:
     if study.folder.model.is_file():
         facts.append(fact("model", str(study.folder.model)))
     facts += [fact(label, str(path)) for label, path in (("log", study.folder.log), ("report", study.folder.report)) if path.is_file()]
-    return [*facts, fact("files", study.elsewhere or f"{study.folder.folder} ({bytes_(study.folder.size)})")]
+    if study.folder.folder.is_dir() or not study.elsewhere:
+        facts.append(fact("files", f"{study.folder.folder} ({bytes_(study.folder.size)})"))
+    return [*facts, *([fact("last search", f"its files are in {study.elsewhere}", "yellow")] if study.elsewhere else [])]
 
 
 def _data(study: Overview) -> str:

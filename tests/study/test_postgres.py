@@ -307,6 +307,25 @@ def test_a_study_is_shown_on_a_machine_without_its_files(database, tmp_path, mon
     assert not elsewhere.root.exists()
 
 
+def test_another_study_of_the_same_name_in_the_store_is_not_taken_for_it(database, tmp_path, monkeypatch):
+    search(tmp_path, monkeypatch, storage=database)
+    there = tmp_path / "there"
+    search(tmp_path, monkeypatch, store=there, metric="f1")  # of the same name, in a file of its own
+    study = overview(Store(there), "s", database=parse(database))
+    assert (study.metric, study.as_dict()["model_path"], study.as_dict()["folder"]) == ("accuracy", None, None)
+    assert overview(Store(there), "s").metric == "f1"
+
+
+def test_older_files_are_called_so_where_the_last_search_ran_on_another_machine(database, tmp_path, monkeypatch):
+    search(tmp_path, monkeypatch, storage=database)
+    here, there = Store(tmp_path / "store"), tmp_path / "there"
+    assert overview(here, "s").elsewhere is None
+    search(tmp_path, monkeypatch, storage=database, store=there, trials=4)
+    assert overview(here, "s").elsewhere == f"{there / 'studies' / 's'} on {socket.gethostname()}"
+    shown = CliRunner().invoke(app, ["studies", "show", "s", "--store", str(here.root)])
+    assert f"its files are in {there}" in shown.output.replace("\n", "")
+
+
 def test_a_list_of_studies_does_without_a_database_that_cannot_be_reached(postgres, database, tmp_path, monkeypatch):
     search(tmp_path, monkeypatch, storage=database)
     search(tmp_path, monkeypatch, name="own")

@@ -7,6 +7,7 @@ for study in overviews(Store(Path("automl-cnn-runs"))):
 from __future__ import annotations
 
 import dataclasses
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -24,6 +25,7 @@ from automl_cnn.places import is_study_name, moved
 from automl_cnn.quantities import seconds
 from automl_cnn.records import Folds, Refit, State, Trial
 from automl_cnn.store import Store, StudyFolder
+from automl_cnn.study.identity import stored_in
 from automl_cnn.study.record.disk import STOPPED
 from automl_cnn.study.record.lock import holder
 from automl_cnn.study.record.record import DATA, RESULT, SETTINGS, WORKPLACE, Record
@@ -48,8 +50,8 @@ class Condition(StrEnum):
 class Overview:
     """One study: its settings, its data set in figures, its trials, its result. `settings` are unchecked, and empty where nobody kept them.
 
-    `host` is the machine of the search at work on it, where that is known to be another one; `elsewhere` says which machine has the files, where this store
-    does not; `why` says why the record cannot be read.
+    `host` is the machine of the search at work on it, where that is known to be another one; `elsewhere` says which machine has the files of the last
+    search, where it is not this one; `why` says why the record cannot be read.
     """
 
     name: str
@@ -195,7 +197,7 @@ class Overview:
             "budget": self.budget,
             "touched": self.touched,
             "bytes": self.folder.size,
-            "folder": None if self.refused or self.elsewhere else str(self.folder.folder),
+            "folder": None if self.refused or (self.elsewhere and not self.folder.folder.is_dir()) else str(self.folder.folder),
             "elsewhere": self.elsewhere,
             "why": self.why or None,
             "model_path": str(self.folder.model) if self.folder.model.is_file() else None,
@@ -299,14 +301,14 @@ def overview(store: Store, name: str, *, database: Database | None = None, recor
 
 
 def _overview(store: Store, name: str, source: Source) -> Overview:
-    folder = store.place(name) if is_study_name(name) else StudyFolder(store.root / NOWHERE)
+    folder = store.place(name) if is_study_name(name) and _same(store.place(name), source.database) else StudyFolder(store.root / NOWHERE)
     record, pid = source.record, holder(folder.lock)
     kept = record.settings if record else {}
     try:
         settings = moved(read_toml(folder.toml), store.root.absolute())
     except ConfigError:
         settings = dict(kept.get(SETTINGS) or {})
-    result, at = kept.get(RESULT), kept.get(WORKPLACE) or {}
+    result, elsewhere = kept.get(RESULT), _elsewhere(kept.get(WORKPLACE), folder) if source.database else None
     return Overview(
         name=name,
         folder=folder,
@@ -315,11 +317,25 @@ def _overview(store: Store, name: str, source: Source) -> Overview:
         data=kept.get(DATA) or _data(folder),
         trials=record.trials if record else (),
         seconds=record.seconds if record else 0.0,
-        result=_as_of_now(result, folder) if result else None,
+        result=_as_of_now(result, folder) if result and not elsewhere else result,
         host=source.holder.host if pid is None and source.holder is not None else None,
-        elsewhere=None if folder.folder.is_dir() or not at else f"{at['folder']} on {at['host']}",
+        elsewhere=elsewhere,
         why=source.why,
     )
+
+
+def _same(folder: StudyFolder, database: Database | None) -> bool:
+    """Whether a folder is that of the study in a database, and not that of another study with its name."""
+    known = stored_in(folder)
+    return database is None or (known is not None and known.place == database.place)
+
+
+def _elsewhere(at: Mapping[str, str] | None, folder: StudyFolder) -> str | None:
+    """The machine and the folder of the last search; None where it was this one."""
+    if at is None:
+        return None if folder.folder.is_dir() else "another machine"
+    here = (socket.gethostname(), str(folder.folder.absolute()))
+    return None if (at["host"], at["folder"]) == here else f"{at['folder']} on {at['host']}"
 
 
 def _as_of_now(result: Mapping[str, Any], folder: StudyFolder) -> Mapping[str, Any]:

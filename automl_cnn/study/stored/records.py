@@ -17,9 +17,10 @@ from automl_cnn.study.record.where import storage_of
 
 @dataclass(frozen=True)
 class Source:
-    """The record of a study, and who is at work on it on any machine; `why` it could not be read."""
+    """The record of a study, its database (None: the store's own file), and who is at work on it on any machine; `why` it could not be read."""
 
     record: Record | None = None
+    database: Database | None = None
     holder: Holder | None = None
     why: str = ""
 
@@ -54,8 +55,8 @@ class Records:
         try:
             records, holders = self._read(database)
         except StoreError as error:
-            return Source(why=str(error))
-        return Source(records.get(name), holders.get(name))
+            return Source(database=database, why=str(error))
+        return Source(records.get(name), database, holders.get(name))
 
     @cached_property
     def _own(self) -> dict[str, Record]:
