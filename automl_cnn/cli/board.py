@@ -131,10 +131,15 @@ def leaderboard(
         ]
         style = "bold" if top else "" if trial.scored else "dim"
         finding = [Text(headline(diagnose(trial, context), words), style=style)] if roomy else []
-        table.add_row(*(Text(cell, style=style) for cell in cells), Text(STATES[trial.state], style=COLOURS[trial.state]), *finding)
+        table.add_row(*(Text(cell, style=style) for cell in cells), _state(trial), *finding)
     if is_crossed(listed):
         table.caption, table.caption_justify = Text(_legend(listed), style="dim not italic"), "left"
     return table
+
+
+def _state(trial: Trial) -> Text:
+    """What became of a trial; "elsewhere" where its model is on another machine."""
+    return Text("elsewhere" if trial.absent else STATES[trial.state], style=COLOURS[trial.state])
 
 
 def _score(trial: Trial, metric: str, digits: int) -> str:

@@ -222,7 +222,7 @@ def _row(trial: Trial, rank: str, facts: Facts, best: Trial | None, *, several: 
         judged=trial.judged if trial.score is not None and is_crossed(facts.trials) else "",
         margin=_ends(facts.metric, trial.interval),
         time=clock(trial.seconds),
-        state=STATES[trial.state],
+        state="elsewhere" if trial.absent else STATES[trial.state],
         finding=title(findings[0].kind, words_of(facts.data)) if findings else "",
         severity=findings[0].severity if findings else "",
         reason=trial.failure or trial.reason,

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 from session_fakes import search
+from typer.testing import CliRunner
 
+from automl_cnn.cli import app
 from automl_cnn.errors import StoreError
 from automl_cnn.modelfile.file import read_card
 from automl_cnn.places import JOURNAL
@@ -38,6 +40,14 @@ def test_the_best_model_is_trained_again_where_it_is_not(tmp_path, monkeypatch, 
     assert result.trial >= 3
     assert read_card(Path(result.model_path))["trial"] == result.trial
     assert result.val_score == result.leaderboard[result.trial].score
+
+
+def test_a_leaderboard_says_which_models_are_elsewhere(tmp_path, monkeypatch):
+    search(tmp_path, monkeypatch)
+    there = moved(tmp_path)
+    search(tmp_path, monkeypatch, store=there)
+    shown = [CliRunner().invoke(app, ["studies", "show", "s", "--store", str(store)]).output for store in (tmp_path / "store", there)]
+    assert [text.count("elsewhere") for text in shown] == [0, 3]
 
 
 def test_it_is_trained_once(tmp_path, monkeypatch):
