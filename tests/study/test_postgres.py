@@ -65,11 +65,12 @@ def coordinator(database):
     process.wait()
 
 
-def test_a_database_gives_the_same_trials_as_a_journal(where, tmp_path):
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_database_gives_the_same_trials_as_a_journal(where, tmp_path, workers):
     journal, database = tmp_path / "a", tmp_path / "b"
     journal.mkdir()
     database.mkdir()
-    alone, shared = Study(journal, trials=5), Study(database, trials=5, where=where)
+    alone, shared = (Study(place, trials=4, workers=workers, part=1 / workers, where=there) for place, there in ((journal, None), (database, where)))
     assert alone.loop.run() == shared.loop.run() == "trials"
     assert outcomes(shared) == outcomes(alone)
     assert shared.record.seconds == alone.record.seconds
