@@ -173,7 +173,7 @@ def refused(proof: Proof, method: str, task: Task) -> str | None:
 
     A float32 file must give the original's probabilities to within 0.0001 and every one of its labels; a smaller one may
     not lose more than one point of accuracy on the validation images (a single image may be lost where there are fewer than
-    a hundred), nor change a tenth of the labels, whatever its accuracy.
+    a hundred), nor change a tenth of the labels, whatever its accuracy. Of several labels, it is the subset accuracy.
 
     Numbers count in standard deviations. Those of a float32 file must be the original's to within 0.001; those of a smaller one may not have an RMSE on the
     validation images that is larger by more than 0.02, and nine of ten must lie within 0.1 of the original's.
@@ -196,7 +196,9 @@ def _refused_labels(proof: Proof, method: str, task: Task) -> str | None:
     if proof.same < ALIKE:
         return f"it changes {1 - proof.same:.1%} of the labels (at most {1 - ALIKE:.0%} is allowed)"
     if proof.lost > allowed.lost and proof.lost_images > 1:
-        return f"it loses {100 * proof.lost:.1f} points of accuracy on the validation images (at most {100 * allowed.lost:.0f} is allowed)"
+        return (
+            f"it loses {100 * proof.lost:.1f} points of {task.share.replace('_', ' ')} on the validation images (at most {100 * allowed.lost:.0f} is allowed)"
+        )
     return None
 
 

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -17,8 +18,11 @@ import numpy as np
 
 CALIBRATION = 200  # images, at least one of each class
 SMALL = 256  # numbers in a tensor that is not worth the trouble
+SPARED = 0.01  # share of all weights, those of the smallest kernels, that stay as they are: the first layers suffer most, and are the smallest
 QUANTIZED = ("Conv", "MatMul", "Gemm", "Add", "Mul", "MaxPool", "AveragePool", "GlobalAveragePool", "Relu", "Clip", "Concat", "Reshape", "Transpose")
 SCALING = ("Add", "Mul", "Identity")
+POOLING = ("GlobalAveragePool", "ReduceMean")
+PASSING = ("Add", "Mul", "Concat", "Squeeze", "Reshape", "Flatten", "Transpose", "Identity")  # what only hands averages on
 HALF_MAX = float(np.finfo(np.float16).max)
 
 
@@ -64,13 +68,15 @@ def onnx_float16(path: Path) -> None:
 
 
 def onnx_int8_weights(path: Path) -> None:
-    """Store the kernels of an ONNX file as int8, one scale an output channel; all arithmetic stays float32."""
+    """Store the kernels of an ONNX file as int8, one scale an output channel; all arithmetic stays float32. The smallest kernels stay as they are."""
     import onnx
+
+    spared = _smallest(onnx.load(path).graph)
 
     def rounded(weight: np.ndarray, name: str, users: list[Any]) -> tuple[list[Any], Any] | None:
         axes = {_channel_axis(user, name) for user in users}
         axis = axes.pop() if len(axes) == 1 else None
-        if axis is None or weight.size < SMALL:
+        if axis is None or name in spared:
             return None
         others = tuple(other for other in range(weight.ndim) if other != axis)
         scale = np.maximum(np.abs(weight).max(axis=others, keepdims=True), 1e-12) / 127
@@ -84,7 +90,10 @@ def onnx_int8_weights(path: Path) -> None:
 
 
 def onnx_int8(path: Path, images: np.ndarray) -> None:
-    """Quantize an ONNX file with onnxruntime's own tool: weights by channel, activations calibrated on `images` (uint8)."""
+    """Quantize an ONNX file with onnxruntime's own tool: weights by channel, activations calibrated on `images` (uint8).
+
+    What comes after the last maps stays float32: averages of channels of unlike scale, and the classifier that reads them.
+    """
     import onnx
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -113,7 +122,7 @@ def onnx_int8(path: Path, images: np.ndarray) -> None:
             per_channel=True,
             activation_type=QuantType.QInt8,
             weight_type=QuantType.QInt8,
-            nodes_to_exclude=_last_scaling(prepared),
+            nodes_to_exclude=list(dict.fromkeys([*_last_scaling(prepared), *_readout(onnx.load(prepared).graph)])),
         )
 
 
@@ -130,6 +139,31 @@ def _last_scaling(path: Path) -> list[str]:
             names.append(node.name)
             waiting += node.input
     return names
+
+
+def _readout(graph: Any) -> list[str]:
+    """The names of the nodes from the last averages of maps to the output."""
+    maker = {output: node for node in graph.node for output in node.output}
+    chosen: dict[str, str] = {}  # by what the node gives
+    todo = [(output.name, False) for output in graph.output]
+    while todo:
+        tensor, read = todo.pop()
+        node = maker.get(tensor)
+        if node is None or tensor in chosen or node.op_type == "Conv" or (read and node.op_type not in (*POOLING, *PASSING)):
+            continue
+        chosen[tensor] = node.name
+        if node.op_type not in POOLING:
+            todo += [(name, read or node.op_type in ("MatMul", "Gemm")) for name in node.input]
+    return list(dict.fromkeys(chosen.values()))
+
+
+def _smallest(graph: Any) -> set[str]:
+    """The kernels that hold `SPARED` of all weights together, the smallest first; those that are not worth the trouble are among them."""
+    sizes = {tensor.name: math.prod(tensor.dims) for tensor in graph.initializer}
+    used = {node.input[1] for node in graph.node if node.op_type in ("Conv", "MatMul", "Gemm")}
+    kernels = sorted(used & sizes.keys(), key=lambda name: (sizes[name], name))
+    together = np.cumsum([sizes[name] for name in kernels])
+    return {name for name, so_far in zip(kernels, together, strict=True) if sizes[name] < SMALL or so_far <= SPARED * together[-1]}
 
 
 def _replace_weights(path: Path, change: Any) -> None:

@@ -27,6 +27,10 @@ PROOF = Proof(
 )
 
 
+NOTHING = np.zeros((0, 4, 4, 3), np.uint8)
+REFERENCE = Reference(NOTHING, np.zeros((0, 2), np.float32), NOTHING, np.zeros((0, 2), np.float32), task=Multiclass(2))
+
+
 @pytest.mark.parametrize(
     ("changes", "method", "words"),
     [
@@ -44,6 +48,11 @@ PROOF = Proof(
 def test_what_disagrees_is_refused(changes, method, words):
     reason = refused(dataclasses.replace(PROOF, **changes), method, Multiclass(2))
     assert reason is None if words is None else words in reason
+
+
+def test_a_loss_counts_in_the_share_of_the_task():
+    proof = dataclasses.replace(PROOF, lost=0.015, lost_images=3)
+    assert "loses 1.5 points of subset accuracy on the validation images" in (refused(proof, "int8", Multilabel(2)) or "")
 
 
 @pytest.fixture
@@ -144,7 +153,7 @@ class Writing:
     def write(self, source, path, method):
         if method == "broken":
             raise ValueError("unsupported operation Foo")
-        path.write_text(method)
+        path.write_text(f"{method} corrected" if source.network == "corrected" else method)
 
 
 @pytest.fixture
@@ -158,7 +167,7 @@ def exporting(monkeypatch, tmp_path):
         card = {"classes": ["a", "b"], "size": 4, "channels": 3}
         monkeypatch.setattr(folder.modelfile, "read_card", lambda path: card)
         monkeypatch.setattr("automl_cnn.export.network.core", lambda *_: None)
-        monkeypatch.setattr(folder, "reference_of", lambda *_, **__: None)
+        monkeypatch.setattr(folder, "reference_of", lambda *_, **__: REFERENCE)
         monkeypatch.setattr(folder, "prove", lambda kind, path, _: dataclasses.replace(PROOF, **proofs.get(path.read_text(), {})))
         return folder.export(tmp_path / "model.keras", tmp_path / "out", names=("onnx",), **options)
 
@@ -183,6 +192,24 @@ def test_where_activations_suffer_only_the_weights_are_quantized(exporting, tmp_
     assert variant.method == "int8 weights"
     assert "loses 4.0 points" in variant.note
     assert (tmp_path / "out" / "model-int8.onnx").read_text() == "int8 weights"
+
+
+def test_a_file_that_is_refused_is_tried_again_with_a_corrected_bias(exporting, tmp_path, monkeypatch):
+    monkeypatch.setattr("automl_cnn.export.rounding.corrected", lambda network, images, run, task: "corrected")
+    monkeypatch.setattr(folder.Source, "images", np.zeros((1, 4, 4, 3), np.uint8))
+    monkeypatch.setattr(Format, "runner", lambda self, path: None)
+    proofs = {"int8": {"lost": 0.04, "lost_images": 8}}
+    writing = Writing("int8", "int8 weights")
+    (variant,) = exporting(writing, proofs, quantize=("int8",)).kept
+    assert variant.method == "int8"
+    assert "int8 with a corrected bias, since with int8 it loses 4.0 points of accuracy" in variant.note
+    assert (tmp_path / "out" / "model-int8.onnx").read_text() == "int8 corrected"
+    proofs |= {"int8 corrected": {"lost": 0.03, "lost_images": 6}}
+    (variant,) = exporting(writing, proofs, quantize=("int8",)).kept
+    assert variant.method == "int8 weights"
+    proofs = {"int8": {"same_labels": 0.4}}
+    (variant,) = exporting(writing, proofs, quantize=("int8",)).kept
+    assert variant.method == "int8 weights", "no bias makes up for that much"
 
 
 def test_one_failure_does_not_take_the_others_along(exporting, tmp_path):

@@ -98,6 +98,21 @@ def test_kernels_of_unlike_scale_each_have_their_own(onnx_file):
     assert stored["bias"].dtype == np.float32
 
 
+@pytest.mark.parametrize(("outputs", "spared"), [(4000, True), (40, False)])
+def test_the_smallest_kernels_stay_as_they_are_where_they_hold_a_hundredth_of_the_weights(onnx_file, outputs, spared):
+    import onnx
+
+    model = onnx.load(onnx_file)
+    dense = next(tensor for tensor in model.graph.initializer if tensor.name == "dense")
+    dense.CopyFrom(onnx.numpy_helper.from_array(np.random.default_rng(2).normal(size=(8, 8 * outputs)).astype(np.float32), "dense"))
+    model.graph.output[0].type.tensor_type.shape.dim[1].dim_value = 8 * outputs
+    onnx.save(model, onnx_file)
+    quantize.onnx_int8_weights(onnx_file)
+    names = {tensor.name for tensor in onnx.load(onnx_file).graph.initializer}
+    assert "dense_int8" in names
+    assert ("kernel" in names, "kernel_int8" in names) == (spared, not spared)
+
+
 def test_weights_beyond_half_precision_stay(onnx_file):
     import onnx
 

@@ -16,7 +16,7 @@ def write(source: Source, path: Path, method: str) -> None:
 
     from automl_cnn.export.network import of_one_size
 
-    model = of_one_size(source.network)
+    model = of_one_size(source.even if method == "int8 weights" else source.network)
     named = keras.Model(model.inputs[0], {source.returned: model.outputs[0]})  # so that its signature has this name
     exported(named, path, "litert", **_options(source, method))
 

@@ -15,7 +15,12 @@ def write(source: Source, path: Path, method: str) -> None:
     """Write `path`, an `.onnx` file."""
     from automl_cnn.export.network import portable
 
-    convert(portable(source.network, source.fit), source, path, method)
+    convert(portable(network_for(source, method), source.fit), source, path, method)
+
+
+def network_for(source: Source, method: str) -> Any:
+    """The network to write: for stored whole numbers, one whose classifier bears it. Where activations are rounded too, the classifier stays as it is."""
+    return source.even if method == "int8 weights" else source.network
 
 
 def convert(model: Any, source: Source, path: Path, method: str) -> None:

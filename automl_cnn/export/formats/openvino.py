@@ -21,7 +21,7 @@ def write(source: Source, path: Path, method: str) -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         step = Path(folder) / "model.onnx"
-        onnx.convert(of_one_size(source.network), source, step, "float32" if method == "float16" else method)
+        onnx.convert(of_one_size(onnx.network_for(source, method)), source, step, "float32" if method == "float16" else method)
         model = openvino.convert_model(str(step))
         openvino.save_model(model, str(path), compress_to_fp16=method == "float16")
 

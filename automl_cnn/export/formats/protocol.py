@@ -6,6 +6,7 @@ import importlib.metadata
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,17 @@ class Source:
                 f"{self.missing or 'Export a study of the store by its name.'} Or use float16."
             )
         return self.calibration
+
+    @cached_property
+    def even(self) -> Any:
+        """The network with a classifier whose weights can be rounded.
+
+        Raises:
+            ExportError: there are no calibration images.
+        """
+        from automl_cnn.export.rounding import evened
+
+        return evened(self.network, self.images)
 
 
 @dataclass(frozen=True)
