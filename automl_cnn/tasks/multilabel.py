@@ -14,10 +14,11 @@ import numpy as np
 from automl_cnn.config import Metric
 from automl_cnn.processes import cores
 from automl_cnn.records import Calibration
-from automl_cnn.tasks.draws import area, average_precision, bootstrap, mean_share
+from automl_cnn.tasks.drawn import Drawn
+from automl_cnn.tasks.draws import area, average_precision, mean_share
 from automl_cnn.tasks.stratify import parts
 from automl_cnn.tasks.suspects import Suspect, of_labels
-from automl_cnn.tasks.task import Activation, Judged, Linear, Matrix, Miss, Pairs, Scores, Tally, Task
+from automl_cnn.tasks.task import Activation, Judged, Linear, Matrix, Miss, Pairs, Scores, Tally
 from automl_cnn.tasks.thresholds import HALF, THRESHOLDS, chosen
 
 METRICS: tuple[Metric, ...] = ("mean_average_precision", "f1", "micro_f1", "subset_accuracy", "auc")
@@ -27,7 +28,7 @@ LEAST_LOSS = 0.01
 
 
 @dataclass(frozen=True)
-class Multilabel(Task):
+class Multilabel(Drawn):
     """`outputs` labels, of which each image has any number. Truth is uint8 (images, labels).
 
     The default metric is mean average precision, which needs no threshold: a network is good if, for each label, images that have it are ranked first.
@@ -55,14 +56,6 @@ class Multilabel(Task):
     @property
     def metrics(self) -> tuple[Metric, ...]:
         return METRICS
-
-    def score(self, metric: Metric, truth: np.ndarray, answers: np.ndarray) -> float:
-        return float(self.draws(metric, truth, answers)(np.ones((1, len(truth))))[0])
-
-    def interval(
-        self, metric: Metric, truth: np.ndarray, answers: np.ndarray, *, groups: Sequence[int] | np.ndarray = (), seed: int = 0
-    ) -> tuple[float, float]:
-        return bootstrap(self.draws(metric, truth, answers), len(truth), groups, seed)
 
     def draws(self, metric: Metric, truth: np.ndarray, answers: np.ndarray) -> Scores:
         actual = truth > 0

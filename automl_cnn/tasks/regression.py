@@ -17,11 +17,11 @@ from automl_cnn.config import Metric
 from automl_cnn.errors import DataError
 from automl_cnn.records import Calibration
 from automl_cnn.tasks.conformal import Widths, widths_of
-from automl_cnn.tasks.draws import bootstrap
+from automl_cnn.tasks.drawn import Drawn
 from automl_cnn.tasks.fidelity import NUMBERS
 from automl_cnn.tasks.stratify import dealt
 from automl_cnn.tasks.targets import Target, apart
-from automl_cnn.tasks.task import Field, Judged, Linear, Matrix, Miss, Pairs, Scores, Tally, Task, Units
+from automl_cnn.tasks.task import Field, Judged, Linear, Matrix, Miss, Pairs, Scores, Tally, Units
 
 METRICS: tuple[Metric, ...] = ("rmse", "mae", "r2", "spearman")
 NEAR = 0.5  # standard deviations within which an answer counts as right, where a share of right answers is asked for
@@ -33,7 +33,7 @@ TINY = 1e-12
 
 
 @dataclass(frozen=True)
-class Regression(Task):
+class Regression(Drawn):
     """`outputs` numbers for each image. Truth and answers are float (images, outputs), in the user's units.
 
     The default metric is the root mean squared error. Of several numbers, each counts in its own standard deviations, and scores are their mean.
@@ -84,14 +84,6 @@ class Regression(Task):
     @property
     def metrics(self) -> tuple[Metric, ...]:
         return METRICS
-
-    def score(self, metric: Metric, truth: np.ndarray, answers: np.ndarray) -> float:
-        return float(self.draws(metric, truth, answers)(np.ones((1, len(truth))))[0])
-
-    def interval(
-        self, metric: Metric, truth: np.ndarray, answers: np.ndarray, *, groups: Sequence[int] | np.ndarray = (), seed: int = 0
-    ) -> tuple[float, float]:
-        return bootstrap(self.draws(metric, truth, answers), len(truth), groups, seed)
 
     def draws(self, metric: Metric, truth: np.ndarray, answers: np.ndarray) -> Scores:
         off = self._standardized(answers) - self._standardized(truth)
