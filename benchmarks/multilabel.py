@@ -1,6 +1,6 @@
 """Several labels for each image: a search from scratch on composed pictures, judged on 1,000 more that it never saw.
 
-    python benchmarks/multilabel.py [--budget 5m] [--seeds 0] [--fashion FOLDER]
+    python benchmarks/multilabel.py [--budget 5m] [--seeds 0] [--images 2000] [--fashion FOLDER]
 
 Each picture shows two or three items; its labels are what they are. `digits` composes scikit-learn's digits, `fashion` the items in a folder with one
 subfolder for each class. Stated are the mean average precision with its interval, and the macro F1 with the thresholds of the model and at one half, on
@@ -46,7 +46,7 @@ def digits() -> Items:
 def items_of(folder: Path) -> Items:
     """The images of a folder with one subfolder for each class, all of one size, gray; a quarter is held out."""
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".png", ".jpg", ".jpeg"))
-    chosen = np.random.default_rng(0).permutation(len(files))[:6000]
+    chosen = np.random.default_rng(0).permutation(len(files))
     return _drawn(np.stack([np.asarray(Image.open(files[one]).convert("L")) for one in chosen]), [files[one].parent.name for one in chosen])
 
 
@@ -112,20 +112,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--budget", default="5m")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--images", type=int, default=SEARCHED, help="pictures to search on")
+    parser.add_argument("--sets", nargs="+", default=["digits", "fashion"], choices=["digits", "fashion"])
     parser.add_argument("--fashion", type=Path, help="a folder of items, one subfolder for each class")
     options = parser.parse_args()
     sets = {"digits": digits(), **({"fashion": items_of(options.fashion)} if options.fashion else {})}
-    for name, items in sets.items():
+    for name, items in ((name, items) for name, items in sets.items() if name in options.sets):
         for seed in options.seeds:
             rng = np.random.default_rng(seed)
             with tempfile.TemporaryDirectory() as folder:
-                table = written(Path(folder) / name, *composed(items, SEARCHED, rng, held_out=False))
+                table = written(Path(folder) / name, *composed(items, options.images, rng, held_out=False))
                 result = searched(table, Path(folder) / "runs", options.budget, seed)
                 scores = judged(Path(result["model_path"]), *composed(items, JUDGED, rng, held_out=True))
             calibration = result.get("calibration") or {}
             cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
             row = {
-                **{"set": name, "seed": seed, "budget": options.budget, "images": SEARCHED, "cores": cores, "date": datetime.date.today().isoformat()},
+                **{"set": name, "seed": seed, "budget": options.budget, "images": options.images, "cores": cores, "date": datetime.date.today().isoformat()},
                 **{key: f"{value:.4f}" for key, value in scores.items()},
                 "f1_out_of_fold": f"{calibration.get('f1') or 0:.4f}",
                 "f1_out_of_fold_at_half": f"{calibration.get('f1_at_half') or 0:.4f}",
