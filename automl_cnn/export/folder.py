@@ -49,7 +49,7 @@ TO_BYTES = (
     "levels holds (black, white) for each kind of source, as the training images had them. Files of 8 bits are 0 to 255. Other values become bytes "
     "before resizing: round(255 * (value - black) / (white - black)), clipped to 0..255."
 )
-MENDABLE = 0.8  # of the labels that a refused file must keep for its bias to be worth a correction
+MENDABLE = 0.8  # of the answers that a refused file must keep for its bias to be worth a correction
 Say = Callable[[str], None]
 
 
@@ -194,13 +194,13 @@ def _variant(kind: Format, quantize: str, given: tuple[Source, Reference, Task],
     path = kind.path(work, quantize)
     why: list[str] = []
     for method in kind.methods[quantize]:
-        proof, reason = _tried(kind, method, (source, reference), path, task=task, say=say)
+        proof, reason = _tried(kind, method, given, path, say)
         how = method
-        if reason is not None and proof is not None and quantize == INT8 and task.probable and proof.same >= MENDABLE:
-            better = _corrected(kind, source, reference, path, say)
+        if reason is not None and proof is not None and quantize == INT8 and proof.same >= MENDABLE:
+            better = _corrected(kind, source, task, path, say)
             if better is not None:
                 why.append(reason)
-                proof, reason = _tried(kind, method, (better, reference), path, task=task, say=say)
+                proof, reason = _tried(kind, method, (better, reference, task), path, say)
                 how = f"{method} with a corrected bias"
         if reason is None:
             note = f"{path.name}: {how}, since with {kind.methods[quantize][0]} {why[0]}" if why else None
@@ -212,9 +212,9 @@ def _variant(kind: Format, quantize: str, given: tuple[Source, Reference, Task],
     return Variant(kind.name, quantize, kind.methods[quantize][-1], path.name, failure=failure)
 
 
-def _tried(kind: Format, method: str, given: tuple[Source, Reference], path: Path, *, task: Task, say: Say) -> tuple[Proof | None, str | None]:
+def _tried(kind: Format, method: str, given: tuple[Source, Reference, Task], path: Path, say: Say) -> tuple[Proof | None, str | None]:
     """Write a file and prove it: the proof, and why it must not be used."""
-    source, reference = given
+    source, reference, task = given
     say(f"{kind.name}: writing {path.name} ({method})")
     proof = None
     try:
@@ -228,13 +228,13 @@ def _tried(kind: Format, method: str, given: tuple[Source, Reference], path: Pat
         return proof, f"its converter failed: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
-def _corrected(kind: Format, source: Source, reference: Reference, path: Path, say: Say) -> Source | None:
+def _corrected(kind: Format, source: Source, task: Task, path: Path, say: Say) -> Source | None:
     """The source with a bias that makes up for what rounding shifts in the file at `path`; None where that is not possible."""
     from automl_cnn.export.rounding import corrected
 
     say(f"{kind.name}: correcting the bias of {path.name}")
     try:
-        network = corrected(source.network, source.images, kind.runner(path), reference.task)
+        network = corrected(source.network, source.images, kind.runner(path), task)
     except Exception:  # the runtime may raise anything; the file is refused as it is
         return None
     return None if network is None else replace(source, network=network)

@@ -173,7 +173,7 @@ def refused(proof: Proof, method: str, task: Task) -> str | None:
 
     A float32 file must give the original's probabilities to within 0.0001 and every one of its labels; a smaller one may
     not lose more than one point of accuracy on the validation images (a single image may be lost where there are fewer than
-    a hundred), nor change a tenth of the labels, whatever its accuracy. Of several labels, it is the subset accuracy.
+    a hundred), nor change a tenth of the labels, whatever its accuracy. Of several labels, that is the subset accuracy.
 
     Numbers count in standard deviations. Those of a float32 file must be the original's to within 0.001; those of a smaller one may not have an RMSE on the
     validation images that is larger by more than 0.02, and nine of ten must lie within 0.1 of the original's.

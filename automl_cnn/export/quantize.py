@@ -20,7 +20,6 @@ CALIBRATION = 200  # images, at least one of each class
 SMALL = 256  # numbers in a tensor that is not worth the trouble
 SPARED = 0.01  # share of all weights, those of the smallest kernels, that stay as they are: the first layers suffer most, and are the smallest
 QUANTIZED = ("Conv", "MatMul", "Gemm", "Add", "Mul", "MaxPool", "AveragePool", "GlobalAveragePool", "Relu", "Clip", "Concat", "Reshape", "Transpose")
-SCALING = ("Add", "Mul", "Identity")
 POOLING = ("GlobalAveragePool", "ReduceMean")
 PASSING = ("Add", "Mul", "Concat", "Squeeze", "Reshape", "Flatten", "Transpose", "Identity")  # what only hands averages on
 HALF_MAX = float(np.finfo(np.float16).max)
@@ -92,7 +91,7 @@ def onnx_int8_weights(path: Path) -> None:
 def onnx_int8(path: Path, images: np.ndarray) -> None:
     """Quantize an ONNX file with onnxruntime's own tool: weights by channel, activations calibrated on `images` (uint8).
 
-    What comes after the last maps stays float32: averages of channels of unlike scale, and the classifier that reads them.
+    What comes after the last maps stays float32: averages of channels of unlike scale, the classifier that reads them, and what scales numbers.
     """
     import onnx
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
@@ -122,27 +121,12 @@ def onnx_int8(path: Path, images: np.ndarray) -> None:
             per_channel=True,
             activation_type=QuantType.QInt8,
             weight_type=QuantType.QInt8,
-            nodes_to_exclude=list(dict.fromkeys([*_last_scaling(prepared), *_readout(onnx.load(prepared).graph)])),
+            nodes_to_exclude=_readout(onnx.load(prepared).graph),
         )
 
 
-def _last_scaling(path: Path) -> list[str]:
-    """The names of the nodes that scale and shift the output, as a network of numbers ends. In 8 bits, numbers far from zero would lie far apart."""
-    import onnx
-
-    graph = onnx.load(path).graph
-    makers = {name: node for node in graph.node for name in node.output}
-    names, waiting = [], [graph.output[0].name]
-    while waiting:
-        node = makers.get(waiting.pop())
-        if node is not None and node.op_type in SCALING:
-            names.append(node.name)
-            waiting += node.input
-    return names
-
-
 def _readout(graph: Any) -> list[str]:
-    """The names of the nodes from the last averages of maps to the output."""
+    """The names of the nodes from the last averages of maps to the output, what scales and shifts numbers included."""
     maker = {output: node for node in graph.node for output in node.output}
     chosen: dict[str, str] = {}  # by what the node gives
     todo = [(output.name, False) for output in graph.output]

@@ -61,7 +61,12 @@ def corrected(network: Any, images: np.ndarray, run: Callable[[np.ndarray], np.n
 
 
 def shift_of(answers: np.ndarray, rounded: np.ndarray, task: Task) -> np.ndarray:
-    """By how much each logit is off on average, (outputs,), where both answers (images, outputs) say something of it; 0 where hardly any does."""
+    """By how much each logit, or standardized number, is off on average, (outputs,).
+
+    It is measured where both answers (images, outputs) say something of a logit, and 0 where hardly any does.
+    """
+    if not task.probable:
+        return np.asarray(np.mean(task.logits(rounded) - task.logits(answers), axis=0), np.float32)
     known = np.minimum.reduce([answers, rounded, 1 - answers, 1 - rounded]) >= SURE
     inside = (np.clip(given, SURE, 1 - SURE) for given in (rounded, answers))
     off = np.where(known, np.subtract(*(task.logits(one) for one in inside)), 0.0)
