@@ -51,35 +51,40 @@ class Measure(str):
 PLAIN = Measure()  # of scores that read as they are
 
 
+def _known(metric: str) -> Measure:
+    """How a metric reads; one that is known by its name alone reads as it is."""
+    return metric if isinstance(metric, Measure) else Measure(metric)
+
+
 def heading(metric: str) -> str:
     """The head of a column of scores: `score`, or `RMSE (years)`, since errors are no scores."""
-    if getattr(metric, "scale", None) is None:
+    if _known(metric).scale is None:
         return "score"
-    unit = getattr(metric, "unit", "")
+    unit = _known(metric).unit
     return f"{metric_name(metric)} ({unit})" if unit else metric_name(metric)
 
 
 def column(metric: str) -> str:
     """The head of a column with a metric by its name: `accuracy`, or `RMSE (years)`."""
-    return metric_name(metric) if getattr(metric, "scale", None) is None else heading(metric)
+    return metric_name(metric) if _known(metric).scale is None else heading(metric)
 
 
 def read(metric: str, score: float) -> float:
     """What people read in place of a score: the error in its unit, or the score."""
-    scale = getattr(metric, "scale", None)
+    scale = _known(metric).scale
     return score if scale is None else (1 - score) * scale
 
 
 def spelled(metric: str, score: float, *, unit: bool = True) -> str:
     """`0.823`, or `3.2 years`."""
-    digits, name = (metric.digits, metric.unit) if isinstance(metric, Measure) else (3, "")
+    digits, name = _known(metric).digits, _known(metric).unit
     return f"{read(metric, score):,.{digits}f}{f' {name}' if name and unit else ''}"
 
 
 def span(metric: str, interval: tuple[float, float], digits: int | None = None) -> tuple[str, str]:
     """The ends of an interval, the lower one first, without a unit."""
     low, high = sorted(read(metric, score) for score in interval)
-    places = getattr(metric, "digits", 3) if digits is None or getattr(metric, "scale", None) is not None else digits
+    places = _known(metric).digits if digits is None or _known(metric).scale is not None else digits
     return f"{low:,.{places}f}", f"{high:,.{places}f}"
 
 
@@ -89,9 +94,9 @@ def with_margin(metric: str, score: float | None, interval: tuple[float, float] 
         return "-"
     if interval is None:
         return spelled(metric, score, unit=unit)
-    scale, name = getattr(metric, "scale", None), getattr(metric, "unit", "")
+    scale, name = _known(metric).scale, _known(metric).unit
     half = (interval[1] - interval[0]) / 2 * (1.0 if scale is None else scale)
-    places = digits if scale is None else getattr(metric, "digits", digits)
+    places = digits if scale is None else _known(metric).digits
     return f"{spelled(metric, score, unit=False)} ± {half:.{places}f}{f' {name}' if name and unit else ''}"
 
 
@@ -105,38 +110,38 @@ def with_interval(metric: str, score: float, interval: tuple[float, float] | Non
 
 def change(metric: str, difference: float) -> str:
     """By how much a score rose, `+0.012`; of errors, by how much the error did, `-0.3`."""
-    scale = getattr(metric, "scale", None)
-    return f"{difference:+.3f}" if scale is None else f"{-difference * scale:+,.{getattr(metric, 'digits', 3)}f}"
+    scale = _known(metric).scale
+    return f"{difference:+.3f}" if scale is None else f"{-difference * scale:+,.{_known(metric).digits}f}"
 
 
 def noun(metric: str) -> str:
     """What its figures are: `score`, or `error`."""
-    return "score" if getattr(metric, "scale", None) is None else "error"
+    return "score" if _known(metric).scale is None else "error"
 
 
 def better(metric: str) -> str:
     """Which figures are better: `higher`, or of errors `lower`."""
-    return "higher" if getattr(metric, "scale", None) is None else "lower"
+    return "higher" if _known(metric).scale is None else "lower"
 
 
 def worse(metric: str) -> str:
     """Which figures are worse."""
-    return "lower" if getattr(metric, "scale", None) is None else "higher"
+    return "lower" if _known(metric).scale is None else "higher"
 
 
 def reaching(metric: str) -> str:
     """The verb for the worse end of an interval: `begins at` for scores, `ends at` for errors."""
-    return "begins at" if getattr(metric, "scale", None) is None else "ends at"
+    return "begins at" if _known(metric).scale is None else "ends at"
 
 
 def verb_of(metric: str) -> str:
     """What a network does that has a score: it `scores` 0.8, or of errors it `has an RMSE of` 3.2 years."""
-    return "scores" if getattr(metric, "scale", None) is None else f"has {named(metric)} of"
+    return "scores" if _known(metric).scale is None else f"has {named(metric)} of"
 
 
 def apart(metric: str, difference: float, half: float) -> str:
     """How far two scores are apart, without its sign, and half the width of the 95 % interval of that: `0.012 ± 0.010`, or `0.3 ± 0.1 years`."""
-    if getattr(metric, "scale", None) is None:
+    if _known(metric).scale is None:
         return f"{abs(difference):.3f} ± {half:.3f}"
     return f"{amount(metric, difference, unit=False)} ± {amount(metric, half)}"
 
@@ -144,26 +149,26 @@ def apart(metric: str, difference: float, half: float) -> str:
 def ahead_by(metric: str, difference: float, half: float) -> str:
     """What the better of two has: `scored 0.012 ± 0.010 more`, or `had an error 0.3 ± 0.1 years lower`."""
     known = apart(metric, difference, half)
-    return f"scored {known} more" if getattr(metric, "scale", None) is None else f"had an error {known} lower"
+    return f"scored {known} more" if _known(metric).scale is None else f"had an error {known} lower"
 
 
 def change_with_margin(metric: str, difference: float, half: float) -> str:
     """By how much a score rose, `+0.012 ± 0.010`; of errors, by how much the error did, `-0.3 ± 0.1 years`."""
-    rose = difference if getattr(metric, "scale", None) is None else -difference
+    rose = difference if _known(metric).scale is None else -difference
     return f"{'-' if rose < 0 else '+'}{apart(metric, difference, half)}"
 
 
 def amount(metric: str, difference: float, digits: int = 3, *, unit: bool = True) -> str:
     """A difference of two scores without its sign: `0.012`, or `0.3 years`."""
-    scale, name = getattr(metric, "scale", None), getattr(metric, "unit", "")
+    scale, name = _known(metric).scale, _known(metric).unit
     if scale is None:
         return f"{abs(difference):.{digits}f}"
-    return f"{abs(difference) * scale:,.{getattr(metric, 'digits', digits)}f}{f' {name}' if name and unit else ''}"
+    return f"{abs(difference) * scale:,.{_known(metric).digits}f}{f' {name}' if name and unit else ''}"
 
 
 def points(metric: str, difference: float, digits: int = 0) -> str:
     """The same where shares are spoken of: `5 points`, or `0.3 years`."""
-    return f"{100 * difference:.{digits}f} points" if getattr(metric, "scale", None) is None else amount(metric, difference)
+    return f"{100 * difference:.{digits}f} points" if _known(metric).scale is None else amount(metric, difference)
 
 
 def named(metric: str) -> str:
@@ -174,7 +179,7 @@ def named(metric: str) -> str:
 
 def changes(metric: str, low: float, high: float) -> str:
     """An interval of such changes, the lower end first: `+0.002 to +0.022`."""
-    ends = (low, high) if getattr(metric, "scale", None) is None else (high, low)
+    ends = (low, high) if _known(metric).scale is None else (high, low)
     return " to ".join(change(metric, end) for end in ends)
 
 

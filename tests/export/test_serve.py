@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import dataclasses
 import io
 import json
 import os
@@ -18,6 +20,8 @@ import pytest
 from automl_cnn.modelfile.file import write_card
 from automl_cnn.records import StudyResult
 from automl_cnn.store import Store
+from automl_cnn.tasks import Regression, Target
+from automl_cnn.tasks.conformal import Widths
 from automl_cnn.track import Tracker
 from automl_cnn.track.serve import free_port
 
@@ -26,42 +30,32 @@ pytestmark = pytest.mark.slow
 WAIT = 240  # seconds that a server on a busy machine may take to import TensorFlow
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory):
-    """The address of a server of a network that tells red from blue."""
+def model_of(last, weights):
+    """A network that looks at the mean color of a photo."""
     import keras
 
     from automl_cnn.layers import Resize
 
-    store = Store(tmp_path_factory.mktemp("served"))
     pixels = keras.Input((None, None, 3))
     colours = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(Resize(8)(pixels)))
-    dense = keras.layers.Dense(2, name="classifier")
-    model = keras.Model(pixels, keras.layers.Softmax()(dense(colours)))
-    dense.set_weights([np.array([[9.0, 0], [0, 0], [0, 9.0]]), np.zeros(2)])
+    dense = keras.layers.Dense(len(weights[0]), name="classifier")
+    model = keras.Model(pixels, last(dense(colours)))
+    dense.set_weights([np.array(weights), np.zeros(len(weights[0]))])
+    return model
+
+
+@contextlib.contextmanager
+def serving(store, model, card, result):
+    """The address of a server of the model, once it is the champion of its study."""
     file = store.root / "model.keras"
     model.save(file)
-    write_card(file, {"classes": ["red", "blue"], "size": 8, "channels": 3})
-    tracker = Tracker(store, "colours")
-    tracker.start({"seed": 0}, {"classes": ["red", "blue"], "channels": 3})
-    result = StudyResult("colours", "accuracy", {"architecture": "mean"}, 8, 24, 1.0, (0.9, 1.0), 1.0, (0.9, 1.0), 1, 1.0, str(file), 0, "trials")
-    tracker.finish(result, file, np.zeros((1, 8, 8, 3), np.uint8))
+    write_card(file, {**card, "size": 8, "channels": 3})
+    tracker = Tracker(store, result.study)
+    tracker.start({"seed": 0}, {**card, "channels": 3})
+    tracker.finish(dataclasses.replace(result, model_path=str(file)), file, np.zeros((1, 8, 8, 3), np.uint8))
     port = free_port(5700)
-    command = [
-        sys.executable,
-        "-m",
-        "mlflow",
-        "models",
-        "serve",
-        "-m",
-        "models:/colours@champion",
-        "--env-manager",
-        "local",
-        "-p",
-        str(port),
-        "-h",
-        "127.0.0.1",
-    ]
+    name = f"models:/{result.study}@champion"
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", name, "--env-manager", "local", "-p", str(port), "-h", "127.0.0.1"]
     environment = {
         **os.environ,
         "MLFLOW_TRACKING_URI": store.mlflow_uri,
@@ -77,6 +71,30 @@ def served(tmp_path_factory):
         finally:
             os.killpg(process.pid, 15)
             process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """The address of a server of a network that tells red from blue."""
+    import keras
+
+    result = StudyResult("colours", "accuracy", {"architecture": "mean"}, 8, 24, 1.0, (0.9, 1.0), 1.0, (0.9, 1.0), 1, 1.0, "", 0, "trials")
+    model = model_of(keras.layers.Softmax(), [[9.0, 0], [0, 0], [0, 9.0]])
+    with serving(Store(tmp_path_factory.mktemp("served")), model, {"classes": ["red", "blue"]}, result) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def served_numbers(tmp_path_factory):
+    """The address of a server of a network that reads how red a photo is, from 0 to 100 percent."""
+    import keras
+
+    task = Regression(1, (Target("redness", "percent", 50.0, 25.0),), Widths((4.0,)))
+    card = {"classes": ["redness"], **task.stated()}
+    result = StudyResult("redness", "rmse", {"architecture": "mean"}, 8, 24, 0.9, (0.8, 1.0), 0.9, (0.8, 1.0), 1, 1.0, "", 0, "trials", task="regression")
+    model = model_of(keras.layers.Rescaling(25.0, offset=0.0), [[4.0], [0], [0]])
+    with serving(Store(tmp_path_factory.mktemp("numbers")), model, card, result) as address:
+        yield address
 
 
 def _wait(address, process, log) -> None:
@@ -140,3 +158,12 @@ def test_what_is_no_image_gets_a_400_and_a_sentence(served, sent, said):
     assert status == 400
     assert said in answer["message"]
     assert "Traceback" not in json.dumps(answer)
+
+
+def test_a_photo_over_http_gets_its_number_and_interval(served_numbers):
+    status, answer = ask(served_numbers, {"inputs": [photo("red"), photo("blue")]})
+    assert status == 200, answer
+    red, blue = ({name: float(value) for name, value in entry.items()} for entry in answer["predictions"])
+    assert red["redness (percent)"] == pytest.approx(100, abs=1)
+    assert blue["redness (percent)"] == pytest.approx(0, abs=1)
+    assert (red["redness low"], red["redness high"]) == pytest.approx((red["redness (percent)"] - 4, red["redness (percent)"] + 4))
