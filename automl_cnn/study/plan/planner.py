@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from automl_cnn.diagnosis import Context
-from automl_cnn.errors import AutomlCnnError
+from automl_cnn.errors import AutomlCnnError, Cause
 from automl_cnn.ranking import incumbent
 from automl_cnn.records import Job, State, Trial
 from automl_cnn.scaling import Coefficients
@@ -87,7 +87,7 @@ class Planner:
 
     def _wish(self, now: Snapshot, failed: dict[str, str]) -> Wish:
         budget = now.budget
-        trials = tuple(trial for trial in now.trials if trial.state is not State.RUNNING)
+        trials = tuple(trial for trial in now.trials if trial.state is not State.RUNNING and trial.cause is not Cause.NODE)  # a node takes all its trials along
         if len(trials) >= GIVE_UP and incumbent(trials) is None and all(trial.state is State.FAILED for trial in trials[-GIVE_UP:]):
             return Finish("exhausted")
         hopeless = in_a_row([trial for trial in trials if trial.number >= now.since], len(self.sizing.options("architecture")))
