@@ -10,6 +10,10 @@ What Ray 2.60 does, with `Health()` of these tests (a silent node is taken for d
 - While it is cut off, its workers go on working.
 - The driver is not ended by any of this. It is ended, with exit code 1 and without an exception, 60 s after the head's GCS has gone
   (RAY_gcs_rpc_server_reconnect_timeout_s). Until then `ray.nodes()` blocks. So never kill the head under a driver of the test process.
+- A driver that runs on a node (`node.machine.run`) attaches itself to the head's raylet, which it sees among the processes. For one that lives and
+  dies with its node, use `ray.init(address, _node_ip_address=node.ip)`: once that node has died, its actors elsewhere are killed, calls raise
+  ActorDiedError, and new actors wait for ever, but the driver goes on.
+- A child of an actor that has a session of its own outlives the actor's worker when that is killed alone. It ends with the actor in any other case.
 """
 
 from __future__ import annotations
