@@ -42,10 +42,11 @@ class OnCluster:
     """
 
     part = 1.0  # a trial is as fast as it would be alone
+    agent: type[Agent] = Agent
 
-    def __init__(self, config: StudyConfig, note: Callable[[str], None], agent: type[Agent] = Agent) -> None:
+    def __init__(self, config: StudyConfig, note: Callable[[str], None]) -> None:
         config.store.mkdir(parents=True, exist_ok=True)
-        self._config, self._agent = config, agent
+        self._config = config
         self._executors: list[RemoteExecutor] = []
         self._cluster = Cluster(config.address, config.store / "cluster.log")
         self._own: tuple[Exchange, str] | None = None  # what to delete at the end
@@ -94,7 +95,7 @@ class OnCluster:
         def placed(node: str) -> None:
             slot.place = dataclasses.replace(slot.place, node=node)
 
-        executor = RemoteExecutor(self._cluster, self.needs, terms, exchange=exchange, briefed=briefed, placed=placed, agent=self._agent)
+        executor = RemoteExecutor(self._cluster, self.needs, terms, exchange=exchange, briefed=briefed, placed=placed, agent=self.agent)
         self._executors.append(executor)
         slot = Slot(executor, Place(number, WAITING))  # type: ignore[arg-type]  # what a trial needs of it: the crew asks the one at home for all else
         return slot

@@ -92,9 +92,10 @@ class FakeCluster:
         if gone is not None:
             gone.close()
 
-    def lose(self, why="it is gone", of_node=True):
-        """The last agent is lost."""
-        hired = self.hired[-1]
+    def lose(self, why="it is gone", of_node=True, executor=None):
+        """The agent with an executor is lost; the last one where none is named."""
+        whose = [hired for hired in self.hired if hired.ticket in self.agents and self.agents[hired.ticket]._executor is executor]
+        hired = (whose or self.hired)[-1]
         self.agents.pop(hired.ticket, None)
         hired.inbox.put(("lost", why, of_node))
 

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import threading
 
 import pytest
 from cluster_fakes import FakeCluster, setting_in
@@ -126,7 +127,7 @@ def test_a_node_that_is_lost_costs_nothing_but_time(tmp_path, monkeypatch, clust
         def run(self, job, number, patience=None):
             if not lost:
                 lost.append(number)
-                fake.lose()
+                fake.lose(executor=self)
                 return
             yield from super().run(job, number, patience)
 
@@ -141,11 +142,37 @@ def test_a_node_that_is_lost_costs_nothing_but_time(tmp_path, monkeypatch, clust
     assert not [note for note in observer.notes if "node" in note]
 
 
+def test_a_proposal_that_was_lost_is_trained_again_before_another_is_made(tmp_path, monkeypatch, cluster):
+    lost = []
+
+    class Losing(FakeWorker):
+        """Its fifth trial takes the node along, while the other node is at work."""
+
+        def run(self, job, number, patience=None):
+            if number == 4 and not lost:
+                lost.append(number)
+                fake.lose(executor=self)
+                return
+            yield from super().run(job, number, patience)
+
+    fake = cluster(executor=Losing, has=(Node("n1", 1, 0), Node("n2", 1, 0)))
+    both = threading.Barrier(2, timeout=60)
+    settings = {"sampler": "random", "pruner": "none", "guided": "off", "scaling": "off"}
+    result, _, _ = search(tmp_path, monkeypatch, trials=8, executor="ray", seconds=lambda number: both.wait() if number in (0, 1) else None, **settings)
+    trials = {trial.number: trial for trial in result.leaderboard}
+    assert (trials[4].stage, trials[4].cause) == ("search", Cause.NODE)
+    (again,) = [trial for trial in trials.values() if trial.configuration == trials[4].configuration and trial.number != 4]
+    assert (again.reason, again.seed, again.stage) == ("trial 4 again, since its node was lost", 4, "search")
+    assert again.state is State.COMPLETE
+    configurations = [str(trial.configuration) for trial in trials.values() if trial.state is State.COMPLETE]
+    assert len(set(configurations)) == 8
+
+
 def test_a_configuration_that_takes_three_nodes_along_is_given_up(tmp_path, monkeypatch, cluster):
     class Deadly(FakeWorker):
         def run(self, job, number, patience=None):
             if job.configuration["architecture"] == "vgg":
-                fake.lose()
+                fake.lose(executor=self)
                 return
             yield from super().run(job, number, patience)
 

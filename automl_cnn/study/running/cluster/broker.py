@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
+import socket
 import sys
 import threading
 import time
@@ -22,6 +24,8 @@ from automl_cnn.study.record.disk import chain
 from automl_cnn.study.running.cluster.agent import Agent
 from automl_cnn.study.running.cluster.terms import Greeting, Needs, Node, Terms
 
+REACH = 10.0  # seconds that a head node may take to answer at all
+OWN = 10.0  # seconds between two looks at whether this machine is still a part of the cluster
 GRACE = float(os.environ.get("AUTOML_CNN_NODE_GRACE", "60"))  # seconds without an answer after which a node counts as lost
 LISTEN = 1.0  # seconds that an agent waits for something to report
 BEAT = 5.0  # seconds between two signs of life
@@ -30,10 +34,11 @@ LEAVE = 8.0  # seconds that ending may take altogether
 ENDING = "ending"  # what threads are called that end an agent
 STORE_BYTES = 100 * 2**20  # of a cluster of our own: nothing large goes through Ray
 NODE_DIED = "node has died"  # in Ray's message: its class is the same whatever an actor died of
+RAISED = re.compile(r"[\w.]*(Error|Exception)\b: ")  # an error's line in a traceback
 OF_NODE = ("NodeDiedError", "LocalRayletDiedError")
 LOCAL = "local"
 AT_ONCE = 8  # calls that an agent answers at a time
-QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "1", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_AUTO_CONNECT": "0", "RAY_DEDUP_LOGS": "1", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 
 
 def main() -> None:
@@ -50,6 +55,7 @@ class _Placed:
 
     agent: Any
     first: Any  # the reference to its greeting
+    greeted: bool = False
     dismissed: threading.Event = field(default_factory=threading.Event)
 
 
@@ -81,6 +87,7 @@ class Broker:
         else:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             self._say("connected", nodes())
+            threading.Thread(target=_end_with_own_node, daemon=True).start()
 
     def _nodes(self) -> None:
         self._say("nodes", nodes())
@@ -120,6 +127,7 @@ class Broker:
                 if hired.dismissed.is_set():
                     return
             greeting: Greeting = ray.get(hired.first, timeout=GRACE)
+            hired.greeted = True
             self._say("hired", ticket, greeting)
             last = 0
             while not hired.dismissed.is_set():
@@ -140,7 +148,7 @@ class Broker:
         with contextlib.suppress(Exception):
             ray.kill(hired.agent)
         if not hired.dismissed.is_set():
-            self._say("lost", ticket, why, of_node)
+            self._say("lost" if hired.greeted or of_node else "failed", ticket, why, of_node)
 
     def _say(self, word: str, *given: Any) -> None:
         with self._sending, contextlib.suppress(OSError):
@@ -166,6 +174,16 @@ class Broker:
                 ray.shutdown()
 
 
+def _end_with_own_node() -> None:
+    """End this process once the cluster takes this machine for dead: Ray would wait for it for ever. Another broker joins again."""
+    import ray
+
+    own = ray.get_runtime_context().get_node_id()
+    while all(node["Alive"] for node in ray.nodes() if node["NodeID"] == own):
+        time.sleep(OWN)
+    foreign.end(1)
+
+
 def _ended(gone: _Placed) -> None:
     """Have an agent tidy up, and end it."""
     import ray
@@ -180,6 +198,7 @@ def connect(address: str | None) -> None:
     """Join the cluster at `address`; without one, that of RAY_ADDRESS, else one on this machine, else begin one on this machine alone, as for `local`."""
     import ray
 
+    reachable(address or os.environ.get("RAY_ADDRESS"))
     calm = {"log_to_driver": False, "logging_level": "ERROR", "ignore_reinit_error": False}
     if address != LOCAL:
         named = address or os.environ.get("RAY_ADDRESS")
@@ -190,6 +209,21 @@ def connect(address: str | None) -> None:
             if named:
                 raise
     ray.init(address=LOCAL, num_cpus=processes.cores(), include_dashboard=False, object_store_memory=STORE_BYTES, **calm)
+
+
+def reachable(address: str | None) -> None:
+    """Ask whether anything listens at HOST:PORT: Ray itself takes minutes to find out that nothing does.
+
+    Raises:
+        ConnectionError: nothing does.
+    """
+    host, _, port = (address or "").rpartition(":")
+    if not host or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=REACH).close()
+    except OSError as error:
+        raise ConnectionError(f"nothing answers there ({error.strerror or error})") from None
 
 
 def _has_token() -> bool:
@@ -240,7 +274,14 @@ def _death(error: Exception) -> tuple[str, bool]:
         return "it is gone", True
     if "memory" in type(error).__name__.lower() or "OOM" in type(error).__name__:
         return "the node ran out of memory", False
-    return f"its process ended ({_first_line(error)})", False
+    return f"its process ended ({_reason(error)})", False
+
+
+def _reason(error: BaseException) -> str:
+    """What an agent died of: the last line of a traceback from its node, else the first line of Ray's message."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    raised = [line for line in lines if RAISED.match(line)]
+    return raised[-1][:300].rstrip(".") if raised else _first_line(error)
 
 
 def _first_line(error: BaseException) -> str:

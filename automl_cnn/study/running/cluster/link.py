@@ -54,6 +54,7 @@ class Cluster:
         self._sending = threading.Lock()
         self._closed = threading.Event()
         self._up = threading.Event()
+        self._joined = False  # at least once
         self._process: subprocess.Popen[bytes] | None = None
         self._start = 0  # where in the log the words of this broker begin
         self._line: Connection | None = None
@@ -126,16 +127,14 @@ class Cluster:
 
     def _keep(self) -> None:
         """Hold the line; begin another broker when one is gone."""
-        joined = False
         while not self._closed.is_set():
-            why = "its process did not start"
             with contextlib.suppress(OSError, EOFError):
                 self._begin()
-                joined = self._listen(joined) or joined
-            why = self._end() or why
-            if not joined:  # the first time, whoever waits hears it
+                self._listen()
+            why = self._end() or "its process did not start"
+            if not self._joined:  # the first time, somebody waits for it
                 self._own.put(("refused", why))
-                return
+                self._closed.set()
             for inbox in list(self._inboxes.values()):
                 inbox.put(("lost", "the connection to the cluster was lost", True))
             self._closed.wait(AGAIN)
@@ -173,8 +172,12 @@ class Cluster:
             self._line = line
         self._send("connect", self._address)
 
-    def _listen(self, joined: bool) -> bool:
-        """Pass on what the broker says until it is gone or silent; whether the cluster was joined."""
+    def _listen(self) -> None:
+        """Pass on what the broker reports until it is gone or silent, or cannot join the cluster.
+
+        Raises:
+            EOFError: it is gone.
+        """
         line, latest = self._line, time.monotonic()
         assert line is not None
         while time.monotonic() - latest < SILENT:
@@ -182,19 +185,18 @@ class Cluster:
                 continue
             word, *given = line.recv()
             latest = time.monotonic()
-            if word in ("connected", "refused"):
-                if word == "connected":
-                    self._up.set()
-                if not joined:
+            if word == "connected":
+                if not self._joined:
                     self._own.put((word, *given))
-                if word == "refused":
-                    if not joined:
-                        self._closed.set()
-                    return joined
-                joined = True
-            elif word in ("hired", "news", "lost") and (inbox := self._inboxes.get(given[0])) is not None:
+                self._joined = True
+                self._up.set()
+            elif word == "refused":
+                if not self._joined:
+                    self._own.put((word, *given))
+                    self._closed.set()
+                return
+            elif word in ("hired", "news", "lost", "failed") and (inbox := self._inboxes.get(given[0])) is not None:
                 inbox.put((word, *given[1:]))
-        return joined
 
     def _end(self) -> str:
         """End a broker that is of no more use; its last words."""

@@ -19,6 +19,7 @@ from automl_cnn.study.running.cluster.terms import Brief, Greeting, Item, Needs,
 from automl_cnn.study.running.executors.protocol import Setting
 
 SILENCE = 300.0  # how long a trial may give no sign of life, where nobody says otherwise
+FAILURES = 3  # to start, in a row, after which no other attempt is made
 LOOK = 0.5  # seconds between two looks at the clock while nothing is reported
 
 
@@ -49,6 +50,7 @@ class RemoteExecutor:
         self.waits_since = time.monotonic()
         self._hired = cluster.hire(needs, terms, agent)
         self._is_lost = False
+        self._failures = 0  # to start, in a row
 
     def configure(self, setting: Setting) -> None:
         self._setting, self._configured = setting, False
@@ -114,9 +116,17 @@ class RemoteExecutor:
             greeting: Greeting = given[0]
             if greeting.refused:
                 raise ConfigError(f"The node {greeting.node} {greeting.refused}")
-            self.node = greeting.node
+            self.node, self._failures = greeting.node, 0
             self._placed(greeting.node)
         elif word == "lost":
+            self._lose()
+        elif word == "failed":
+            self._failures += 1
+            if self._failures >= FAILURES:
+                raise ConfigError(
+                    f"No worker could be started on the cluster, {FAILURES} times in a row: {given[0]}. "
+                    "Each node needs the same Python, Ray and automl-cnn as this machine: pip install 'automl-cnn[ray]'."
+                )
             self._lose()
 
     def _prepare(self, patience: Callable[[], float]) -> None:
