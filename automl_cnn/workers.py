@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+WAITING = "waiting for a node"  # in place of a node's name
+
 
 @dataclass(frozen=True)
 class Place:

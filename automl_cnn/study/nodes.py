@@ -26,10 +26,9 @@ from automl_cnn.study.running.cluster.remote import RemoteExecutor
 from automl_cnn.study.running.cluster.terms import Brief, Item, Needs, Node, Terms
 from automl_cnn.study.running.crew import Crew, Slot
 from automl_cnn.study.running.executors.protocol import Executor, Setting
-from automl_cnn.workers import Place
+from automl_cnn.workers import WAITING, Place
 
 TRAVELS = "exchange-"  # how the folder begins through which files travel
-WAITING = "waiting for a node"
 PATIENCE = 600.0  # seconds after which a search whose cluster has no node for it ends
 MOST_PLUGINS = 20 * 2**20  # bytes of --plugins-dir
 

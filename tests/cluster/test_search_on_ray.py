@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -27,10 +29,12 @@ from automl_cnn.config import study_config  # noqa: E402
 from automl_cnn.data import prepare_arrays  # noqa: E402
 from automl_cnn.errors import Cause, ConfigError  # noqa: E402
 from automl_cnn.modelfile.file import read_card  # noqa: E402
+from automl_cnn.processes import environment, python  # noqa: E402
 from automl_cnn.records import State  # noqa: E402
 from automl_cnn.study import session  # noqa: E402
-from automl_cnn.study.nodes import WAITING, OnCluster  # noqa: E402
+from automl_cnn.study.nodes import OnCluster  # noqa: E402
 from automl_cnn.study.running.cluster import link  # noqa: E402
+from automl_cnn.workers import WAITING  # noqa: E402
 
 PATH = os.pathsep.join([str(TESTS / "cluster"), *filter(None, [os.environ.get("PYTHONPATH")])])
 
@@ -213,10 +217,7 @@ def test_a_cut_that_is_short_costs_nothing(tmp_path, two_nodes):
 @pytest.mark.slow
 def test_a_worker_that_is_killed_costs_its_own_trial(tmp_path, two_nodes):
     def deed(observer):
-        for pid in two_nodes.pids():
-            if "SleepingAgent" in " ".join(psutil.Process(pid).cmdline()):
-                os.kill(pid, signal.SIGKILL)
-                return
+        os.kill(agents(two_nodes.pids())[0], signal.SIGKILL)
 
     result = run(tmp_path, two_nodes, Watch(2, deed))
     failed = [trial for trial in result.leaderboard if trial.state is State.FAILED]
@@ -268,3 +269,34 @@ def test_a_head_that_is_killed_ends_the_search_on_budget_with_its_best_model(tmp
         assert time.monotonic() - began < 75  # no measurement: it neither hangs nor waits for nodes
     finally:
         cluster.close()
+
+
+@pytest.mark.slow
+def test_a_coordinator_that_is_killed_leaves_no_worker_and_the_same_command_goes_on(tmp_path, two_nodes):
+    before = {pid for pid in two_nodes.pids() if agents([pid])}
+    command = python(str(TESTS / "cluster" / "coordinator.py"), str(tmp_path), two_nodes.address)
+    paths = {"PYTHONPATH": os.pathsep.join([PATH, str(TESTS / "study"), str(TESTS.parent), str(TESTS.parent / "plugins")])}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment(paths)) as first:
+        for _ in range(3):
+            assert first.stdout.readline().strip(), "it ended before three trials had"
+        first.kill()
+    until = time.monotonic() + 30
+    while set(agents(two_nodes.pids())) - before and time.monotonic() < until:
+        time.sleep(0.2)
+    assert set(agents(two_nodes.pids())) <= before
+    result = run(tmp_path, two_nodes, trials=8)
+    complete = [trial for trial in result.leaderboard if trial.state is State.COMPLETE]
+    assert len(complete) == 8
+    assert read_card(Path(result.model_path))["trial"] == result.trial
+    assert all(trial.cause is Cause.INTERRUPTED for trial in result.leaderboard if trial.state is not State.COMPLETE)
+    assert list((tmp_path / "exchange").glob("*/trial-*")) == []
+
+
+def agents(pids):
+    """Those of the processes in which an agent of ours works."""
+    named = []
+    for pid in pids:
+        with contextlib.suppress(psutil.Error):
+            if "SleepingAgent" in " ".join(psutil.Process(pid).cmdline()):
+                named.append(pid)
+    return named
