@@ -91,8 +91,8 @@ class OnCluster:
     def _slot(self, number: int, terms: Terms, exchange: Exchange, briefed: Callable[[Setting], Brief]) -> Slot:
         slot: Slot
 
-        def placed(node: str) -> None:
-            slot.place = dataclasses.replace(slot.place, node=node)
+        def placed(node: str | None) -> None:
+            slot.place = dataclasses.replace(slot.place, node=node or WAITING)
 
         executor = RemoteExecutor(self._cluster, self.needs, terms, exchange=exchange, briefed=briefed, placed=placed, agent=self.agent)
         self._executors.append(executor)

@@ -344,7 +344,7 @@ class _Study:
             self.used_before + elapsed.now() - self.started,
             self.config.trials,
             self.finish_seconds + self.ensemble_seconds + self.folds_seconds + self.refit_seconds,
-            len(self.crew.slots),
+            self.crew.size,
             self.crew.slots[0].place.part,
         )
 

@@ -31,6 +31,7 @@ def test_a_trial_brings_its_checkpoint_home(tmp_path):
     executor = remote(tmp_path, FakeCluster(), placed=placed.append)
     assert executor.wait(10)
     assert placed == ["n1"]
+    assert executor.node == "n1"
     events = list(executor.run(JOB, 3))
     assert [event.number for event in events if isinstance(event, Epoch)] == [1, 2]
     kept = tmp_path / "trials" / "trial-0003.keras"

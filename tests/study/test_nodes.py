@@ -14,11 +14,12 @@ from automl_cnn.records import State
 from automl_cnn.store import Store
 from automl_cnn.study import nodes
 from automl_cnn.study.nodes import Briefs, OnCluster, needs_of, plugins_in
-from automl_cnn.study.running.cluster import remote
+from automl_cnn.study.running.cluster import link, remote
 from automl_cnn.study.running.cluster.agent import CACHE
 from automl_cnn.study.running.cluster.exchange import exchange_of
 from automl_cnn.study.running.cluster.terms import Needs, Node
 from automl_cnn.study.stored.overview import overview
+from automl_cnn.workers import WAITING
 
 
 @pytest.fixture(autouse=True)
@@ -201,6 +202,25 @@ def test_a_search_without_nodes_ends_at_the_end_of_its_budget(tmp_path, monkeypa
     cluster(names=itertools.repeat(None))
     result, _, _ = search(tmp_path, monkeypatch, executor="ray", budget="3s")
     assert result.stopped_by == "budget"
+
+
+def test_slots_without_a_node_are_not_planned_for(tmp_path, cluster):
+    fake = cluster(names=itertools.chain(["n1", "n2"], itertools.repeat(None)), has=(Node("n1", 1, 0), Node("n2", 1, 0)))
+    crew = OnCluster(config(tmp_path, workers=4), lambda text: None).crew(Store(tmp_path / "store").study("s"), FakeWorker)
+    assert crew.size == 1
+    while len(crew.idle) < 2:
+        pass
+    assert (crew.size, [slot.place.node for slot in crew.slots]) == (2, ["n1", "n2", WAITING, WAITING])
+    fake.lose(executor=fake.agents[1]._executor)
+    assert len(crew.idle) == 1
+    assert (crew.size, crew.slots[0].place.node) == (1, WAITING)
+    crew.close()
+
+
+def test_without_ray_it_is_said_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setattr(link.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"--executor ray needs Ray: pip install 'automl-cnn\[ray\]' on this machine and on every node\."):
+        OnCluster(config(tmp_path), lambda text: None)
 
 
 def test_what_travels_is_put_once(tmp_path):

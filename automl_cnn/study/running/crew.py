@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 from automl_cnn.records import Event
 from automl_cnn.study.running.executors.protocol import Executor, Setting
-from automl_cnn.workers import Place
+from automl_cnn.workers import WAITING, Place
 
 Run = Callable[[Executor], Iterator[Event]]
 
@@ -70,6 +70,11 @@ class Crew:
         self._setting = setting
         for executor in [*(slot.executor for slot in self.slots), *([self._home] if self._home is not None else [])]:
             executor.configure(setting)
+
+    @property
+    def size(self) -> int:
+        """How many trials at a time to plan for: slots that wait for a node do not count, but for the first."""
+        return max(1, sum(slot.place.node != WAITING for slot in self.slots))
 
     @property
     def running(self) -> list[Slot]:

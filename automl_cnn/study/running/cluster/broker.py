@@ -60,7 +60,7 @@ class _Placed:
 
 
 class Broker:
-    """Answers `connect`, `hire`, `call`, `dismiss`, `nodes` and `close`."""
+    """Answers `connect`, `hire`, `call`, `dismiss` and `close`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -89,10 +89,17 @@ class Broker:
             self._say("connected", nodes())
             threading.Thread(target=_end_with_own_node, daemon=True).start()
 
-    def _nodes(self) -> None:
-        self._say("nodes", nodes())
-
     def _hire(self, ticket: int, needs: Needs, terms: Terms, agent: type[Agent]) -> None:
+        try:
+            hired = self._asked_for(needs, terms, agent)
+        except Exception as error:  # whatever Ray raises
+            self._say("failed", ticket, _first_line(error), False)
+            return
+        self._agents[ticket] = hired
+        threading.Thread(target=self._attend, args=(ticket, hired), daemon=True).start()
+
+    @staticmethod
+    def _asked_for(needs: Needs, terms: Terms, agent: type[Agent]) -> _Placed:
         import ray
 
         kind = ray.remote(agent).options(
@@ -104,12 +111,12 @@ class Broker:
             scheduling_strategy="SPREAD",
         )
         actor = kind.remote(terms)
-        self._agents[ticket] = hired = _Placed(actor, actor.greet.remote())
-        threading.Thread(target=self._attend, args=(ticket, hired), daemon=True).start()
+        return _Placed(actor, actor.greet.remote())
 
     def _call(self, ticket: int, method: str, *given: Any) -> None:
         if ticket in self._agents:
-            getattr(self._agents[ticket].agent, method).remote(*given)  # whether it arrived, the next poll shows
+            with contextlib.suppress(Exception):  # whether it arrived, the next poll shows
+                getattr(self._agents[ticket].agent, method).remote(*given)
 
     def _dismiss(self, ticket: int) -> None:
         if ticket in self._agents:
@@ -145,6 +152,7 @@ class Broker:
     def _lose(self, ticket: int, hired: _Placed, why: str, of_node: bool) -> None:
         import ray
 
+        self._agents.pop(ticket, None)
         with contextlib.suppress(Exception):
             ray.kill(hired.agent)
         if not hired.dismissed.is_set():

@@ -27,7 +27,7 @@ class RemoteExecutor:
     """One slot of a cluster. Its agent is placed at once, and placed again, on another node if need be, when it is lost.
 
     It trains and nothing else: what is asked between trials is asked of an executor on the search's machine. `briefed` says what every trial shares,
-    `placed` is called with the name of each node that it is placed on.
+    `placed` is called with the name of each node that it is placed on, and with None when it is lost.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class RemoteExecutor:
         *,
         exchange: Exchange,
         briefed: Callable[[Setting], Brief],
-        placed: Callable[[str], None] = lambda node: None,
+        placed: Callable[[str | None], None] = lambda node: None,
         agent: type[Agent] = Agent,
     ) -> None:
         self._cluster, self._needs, self._terms = cluster, needs, terms
@@ -107,6 +107,7 @@ class RemoteExecutor:
     def _lose(self) -> None:
         if self.node is not None:
             self.waits_since = time.monotonic()
+            self._placed(None)
         self.node, self._configured, self._is_lost = None, False, True
 
     def _note(self, message: Message) -> None:
