@@ -11,11 +11,12 @@ from typer.core import TyperGroup
 
 import automl_cnn
 from automl_cnn import foreign
-from automl_cnn.cli import check, console, dashboard, diagnose, export, plugins, predict, report, scale, search, streams, studies, study
+from automl_cnn.cli import check, console, dashboard, demo, diagnose, doctor, export, plugins, predict, report, scale, search, streams, studies, study
 from automl_cnn.errors import AutomlCnnError
 
 PANEL_SEARCH = "Find a model"
 PANEL_USE = "Use it"
+PANEL_BEGIN = "Begin"
 
 
 class _Group(TyperGroup):
@@ -61,6 +62,8 @@ def _root(
     """Point it at a folder of images; get the best convolutional network for it, the evidence why, and a file to deploy."""
 
 
+app.command("demo", rich_help_panel=PANEL_BEGIN)(demo.demo)
+app.command("doctor", rich_help_panel=PANEL_BEGIN)(doctor.doctor)
 app.command("check", rich_help_panel=PANEL_SEARCH)(check.check)
 app.command("search", rich_help_panel=PANEL_SEARCH)(search.search)
 app.command("scale", rich_help_panel=PANEL_SEARCH)(scale.scale)
