@@ -9,8 +9,8 @@ from typer.core import TyperCommand
 
 import automl_cnn
 from automl_cnn.cli.console import Text, console
-from automl_cnn.config import read_toml
 from automl_cnn.errors import ConfigError
+from automl_cnn.toml_file import read_toml
 
 START = {
     "automl-cnn demo": "see it work: handwritten digits, 4 minutes",
