@@ -21,7 +21,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $@
 
 demo: setup      ## make an image folder, search it for 3 minutes, predict its test images
-	$(ONE) $(BIN)/python -P demo.py
+	$(ONE) $(BIN)/automl-cnn demo
 
 test: setup      ## the tests, without the slow ones
 	$(ONE) $(BIN)/python -m pytest $(BOTH)
