@@ -46,19 +46,23 @@ class Job:
         )
         return self
 
-    def end(self) -> int:
+    def end(self, timeout: float = WAIT) -> int:
         """Wait for the job; its exit code. Its messages are then in `err`."""
         assert self.process is not None
-        _, self.err = self.process.communicate(timeout=WAIT)
+        _, self.err = self.process.communicate(timeout=timeout)
         return self.process.returncode
+
+    @property
+    def ended(self) -> bool:
+        return self.process is not None and self.process.poll() is not None
 
     def run(self, *arguments: str) -> int:
         return self.start(*arguments).end()
 
-    def term(self) -> None:
-        """What `#SBATCH --signal=B:TERM@120` sends."""
+    def term(self, number: int = signal.SIGTERM) -> None:
+        """Send a signal to the script alone, as `#SBATCH --signal=B:TERM@120` does."""
         assert self.process is not None
-        self.process.send_signal(signal.SIGTERM)
+        self.process.send_signal(number)
 
     @property
     def calls(self) -> list[str]:
@@ -75,8 +79,8 @@ class Job:
         os.kill(int((self.folder / f"ray-{node}.pid").read_text()), signal.SIGKILL)
 
 
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT
+def until(condition: Callable[[], bool], timeout: float = WAIT) -> None:
+    deadline = time.monotonic() + timeout
     while not condition():
         assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.05)

@@ -61,7 +61,7 @@ def test_every_flag_exists(where, arguments):
 def test_every_flag_that_a_guide_speaks_of_exists_somewhere(guide):
     """In prose, flags stand between backticks; those of sbatch, docker and ray are named here."""
     text = (DOCS / "guides" / f"{guide}.md").read_text(encoding="utf-8")
-    others = {"--requeue", "--no-kill", "--signal", "--build-arg", "--from-literal"}
+    others = {"--requeue", "--no-kill", "--signal", "--export", "--build-arg", "--from-literal"}
     spoken = {
         match for quoted in re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL)) for match in re.findall(r"(?<!\S)--[a-z-]+", quoted)
     }

@@ -1,9 +1,10 @@
-"""docs/cluster/search.sbatch, run with stand-ins for srun, scontrol, getent, ray, python and automl-cnn that record how they are called."""
+"""docs/cluster/search.sbatch, run with stand-ins for srun, scontrol, scancel, getent, ray, python and automl-cnn that record how they are called."""
 
 from __future__ import annotations
 
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -44,6 +45,7 @@ def test_a_search_runs_on_all_nodes_and_ray_ends_with_it(job):
     assert flag(search, "--address") == address
     assert ended(job) == {"n1", "n2", "n3"}
     assert job.calls.index(search) < job.calls.index("ray ended on n1")
+    assert job.called("scancel --signal=TERM")
     assert not job.called("ray stop"), "it would stop the Ray of other jobs on the node too"
 
 
@@ -126,6 +128,46 @@ def test_a_signal_reaches_the_search_once_and_the_job_waits_for_its_end(job):
     assert ended(job) == {"n1", "n2", "n3"}
 
 
+def interrupted(job: Job, number: int = signal.SIGTERM) -> int:
+    """The exit code of a job that receives a signal during its search, which then ends well."""
+    job.env["RUNS"] = "0"
+    job.start()
+    job.await_call("automl-cnn search")
+    job.term(number)
+    return job.end()
+
+
+def test_a_job_that_is_asked_to_end_is_queued_again_because_slurm_takes_it_for_completed(job):
+    job.env["SLURM_JOB_ID"] = "99"
+    assert interrupted(job) == 0
+    assert job.calls[-1] == "scontrol requeue 99"
+    assert "queued again: the next start goes on" in job.err
+
+
+def test_sigint_ends_the_search_for_good(job):
+    assert interrupted(job, signal.SIGINT) == 0
+    assert "automl-cnn ended well" in job.calls
+    assert not job.called("scontrol requeue")
+
+
+def test_a_search_that_ends_by_itself_is_not_queued_again(job):
+    assert job.run() == 0
+    assert not job.called("scontrol requeue")
+
+
+@pytest.mark.parametrize(
+    ("env", "message"),
+    [
+        ({"SLURM_RESTART_COUNT": "20"}, "queued again 20 times (AUTOML_CNN_RESTARTS): submit the job again to go on"),
+        ({"NO_REQUEUE": "1"}, "SLURM does not queue this job again: submit it again to go on"),
+    ],
+)
+def test_what_is_not_queued_again_is_reported(job, env, message):
+    job.env = env
+    assert interrupted(job) == 0
+    assert message in job.err
+
+
 def test_a_signal_before_the_search_ends_the_job(job):
     job.env = {"ABSENT": "n2"}
     job.start()
@@ -135,6 +177,7 @@ def test_a_signal_before_the_search_ends_the_job(job):
     assert "ended by a signal before the search began" in job.err
     assert not job.called("automl-cnn")
     assert ended(job) == {"n1", "n2", "n3"}
+    assert job.called("scontrol requeue")
 
 
 def test_the_search_ends_well_where_the_head_of_ray_ends(job):
@@ -145,6 +188,7 @@ def test_the_search_ends_well_where_the_head_of_ray_ends(job):
     assert job.end() == 0
     assert "Ray ended on n1 while the search was running" in job.err
     assert "automl-cnn ended well" in job.calls
+    assert job.called("scontrol requeue")
 
 
 def test_a_worker_that_ends_costs_its_trials_and_not_the_job(job):
