@@ -25,12 +25,20 @@ def job(tmp_path):
         job.process.kill()
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A job on three nodes that came to its end."""
+    job = Job(tmp_path_factory.mktemp("finished"))
+    assert job.run() == 0, job.err
+    return job
+
+
 def ended(job: Job) -> set[str]:
     return {call.split()[-1] for call in job.called("ray ended on")}
 
 
-def test_a_search_runs_on_all_nodes_and_ray_ends_with_it(job):
-    assert job.run() == 0, job.err
+def test_a_search_runs_on_all_nodes_and_ray_ends_with_it(finished):
+    job = finished
     head, *workers = job.called("ray start")
     assert " --head " in head
     assert head.endswith(" on n1")
@@ -49,18 +57,17 @@ def test_a_search_runs_on_all_nodes_and_ray_ends_with_it(job):
     assert not job.called("ray stop"), "it would stop the Ray of other jobs on the node too"
 
 
-def test_the_search_begins_only_after_all_nodes_have_joined(job):
-    job.run()
-    head, first, last = (job.calls.index(call) for call in job.called("ray start"))
-    [search] = job.called("automl-cnn")
-    counts = [index for index, call in enumerate(job.calls) if call.startswith("python")]
+def test_the_search_begins_only_after_all_nodes_have_joined(finished):
+    calls = finished.calls
+    head, first, last = (calls.index(call) for call in finished.called("ray start"))
+    [search] = finished.called("automl-cnn")
+    counts = [index for index, call in enumerate(calls) if call.startswith("python")]
     assert any(head < count < first for count in counts)
-    assert any(last < count < job.calls.index(search) for count in counts)
+    assert any(last < count < calls.index(search) for count in counts)
 
 
-def test_the_first_node_is_looked_up_from_the_last_because_its_own_name_may_mean_loopback(job):
-    job.run()
-    [lookup] = [call for call in job.called("srun") if "getent" in call]
+def test_the_first_node_is_looked_up_from_the_last_because_its_own_name_may_mean_loopback(finished):
+    [lookup] = [call for call in finished.called("srun") if "getent" in call]
     assert flag(lookup, "--nodelist") == "n3"
     assert lookup.endswith("getent ahostsv4 n1")
 
@@ -150,9 +157,8 @@ def test_sigint_ends_the_search_for_good(job):
     assert not job.called("scontrol requeue")
 
 
-def test_a_search_that_ends_by_itself_is_not_queued_again(job):
-    assert job.run() == 0
-    assert not job.called("scontrol requeue")
+def test_a_search_that_ends_by_itself_is_not_queued_again(finished):
+    assert not finished.called("scontrol requeue")
 
 
 @pytest.mark.parametrize(
