@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -42,7 +43,13 @@ class Job:
         }
         env = {name: value for name, value in known.items() if value is not None}
         self.process = subprocess.Popen(
-            ["/bin/bash", SCRIPT, *(arguments or ARGUMENTS)], cwd=self.folder, env=env, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+            ["/bin/bash", SCRIPT, *(arguments or ARGUMENTS)],
+            cwd=self.folder,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         )
         return self
 
@@ -63,6 +70,12 @@ class Job:
         """Send a signal to the script alone, as `#SBATCH --signal=B:TERM@120` does."""
         assert self.process is not None
         self.process.send_signal(number)
+
+    def kill(self) -> None:
+        """End the script and all that it started, where a test failed."""
+        assert self.process is not None
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
 
     @property
     def calls(self) -> list[str]:

@@ -21,8 +21,8 @@ TEXT = SCRIPT.read_text(encoding="utf-8")
 def job(tmp_path):
     job = Job(tmp_path)
     yield job
-    if job.process and job.process.poll() is None:
-        job.process.kill()
+    if job.process:
+        job.kill()
 
 
 @pytest.fixture(scope="module")
