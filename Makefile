@@ -46,7 +46,7 @@ contracts: setup
 check: lint types contracts  ## lint, types, import contracts, tests
 	$(MAKE) $(if $(CI),test-all,test)
 
-EXTRAS = --extra cpu --extra pretrained --extra onnx --extra litert --extra openvino --extra cmaes --extra postgres --extra dev --extra build
+EXTRAS = --extra cpu --extra pretrained --extra onnx --extra litert --extra openvino --extra cmaes --extra postgres --extra ray --extra dev --extra build
 LOCK   = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" pyproject.toml
 
 lock:            ## resolve the dependencies again (needs uv)

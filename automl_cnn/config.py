@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -14,7 +12,8 @@ from automl_cnn.databases import Database
 from automl_cnn.errors import ConfigError
 from automl_cnn.flags import DATA, DEPLOY, ENGINE, LIMITS, SPACE, Flag
 from automl_cnn.places import moved, store_of, store_path
-from automl_cnn.urls import Url
+from automl_cnn.toml_file import read_toml
+from automl_cnn.urls import HTTP, Url
 
 Metric = Literal[
     "accuracy", "balanced_accuracy", "f1", "auc", "quadratic_kappa", "mean_average_precision", "micro_f1", "subset_accuracy", "rmse", "mae", "r2", "spearman"
@@ -42,7 +41,6 @@ SINGLE = ("cmaes",)  # samplers that know one objective only
 PRUNERS: dict[str, tuple[str, ...]] = {"optuna": ("percentile", "median", "hyperband", "successive_halving", "none"), "keras-tuner": ("none",)}
 DEFAULT_BUDGET = 600.0
 MOST = 10**9  # upper limit of any count
-MAX_TOML = 1_000_000  # bytes of a study file
 NAME = r"^[\w][\w .-]{0,79}$"
 
 
@@ -73,29 +71,13 @@ def objectives(value: object) -> object:
     return names
 
 
-def _workers(value: object) -> object:
-    """`auto`, or a whole number from 1 on.
-
-    Raises:
-        ValueError: anything else.
-    """
-    if isinstance(value, str) and value.strip().lower() == "auto":
-        return "auto"
-    number = quantities.number(value)
-    if number is None and isinstance(value, str) and re.fullmatch(r"\d{1,9}", value.strip()):
-        number = int(value)
-    if number is None or not 1 <= number <= MOST or not float(number).is_integer():
-        raise ValueError(f"{quantities.shown(value)} is not a number of workers: expected auto, or a whole number from 1 on")
-    return int(number)
-
-
 Images = Annotated[Path | Url, PlainValidator(paths.location), PlainSerializer(paths.written, when_used="json")]
 File = Annotated[Path, BeforeValidator(paths.read), PlainSerializer(paths.written, when_used="json")]
 Folder = Annotated[Path, BeforeValidator(store_path), PlainSerializer(paths.written, when_used="json")]
 Record = Annotated[Database, PlainValidator(databases.parse), PlainSerializer(lambda database: database.text, when_used="json")]
 Server = Annotated[Url, PlainValidator(urls.server), PlainSerializer(str, when_used="json")]
 Whole = Annotated[int, BeforeValidator(quantities.whole)]
-Workers = Annotated[int | Literal["auto"], BeforeValidator(_workers)]
+Workers = Annotated[int | Literal["auto"], BeforeValidator(quantities.workers)]
 Share = Annotated[float, BeforeValidator(quantities.plain), Field(ge=0.05, le=0.4, allow_inf_nan=False)]
 Seconds = Annotated[float, BeforeValidator(quantities.seconds)]
 Count = Annotated[float, BeforeValidator(quantities.count)]
@@ -132,11 +114,48 @@ class StudyConfig(BaseModel):
     workers: Annotated[
         Workers,
         Flag(
-            "Trials at a time, each in a process of its own with its part of the cores, or with a GPU of its own: auto (one for each GPU, else one) or a "
-            "number. With one, the same seed gives the same trials; with several, what is tried depends on which trial ends first.",
+            "Trials at a time, each in a process of its own with its part of the cores, or with a GPU of its own: auto (one for each GPU, else one; on a "
+            "cluster, as many as it has room for) or a number. With one, the same seed gives the same trials; with several, what is tried depends on which "
+            "trial ends first.",
             LIMITS,
         ),
     ] = "auto"
+    executor: Annotated[
+        Literal["local", "ray"],
+        Flag(
+            "Where trials are trained: local (this machine), or ray (the nodes of a Ray cluster, which need automl-cnn[ray]). This machine checks the images, "
+            "and scores and refits the winner.",
+            LIMITS,
+        ),
+    ] = "local"
+    address: Annotated[
+        str | None,
+        Field(min_length=1),
+        Flag(
+            "The Ray cluster: HOST:PORT, auto for the one that runs on this machine, or local to start one here for this search alone (default: RAY_ADDRESS, "
+            "else auto, else local).",
+            LIMITS,
+            placeholder="HOST:PORT",
+        ),
+    ] = None
+    cpus_per_trial: Annotated[
+        Whole | None, Field(ge=1, le=MOST), Flag("CPUs of a node for each trial (default: those of a node, or its share for each GPU).", LIMITS, int)
+    ] = None
+    gpus_per_trial: Annotated[
+        float | None,
+        BeforeValidator(quantities.plain),
+        Field(ge=0, le=1024),
+        Flag("GPUs of a node for each trial (default: 1 where there are any).", LIMITS, float),
+    ] = None
+    exchange: Annotated[
+        Images | None,
+        Flag(
+            "A folder that all nodes see at the same path, or a URL such as s3://bucket/automl-cnn, through which decoded images and models travel "
+            "(default: a folder in the store).",
+            LIMITS,
+            placeholder="FOLDER|URL",
+        ),
+    ] = None
     max_epochs: Annotated[Whole, Field(ge=1, le=MOST), Flag("Epochs a trial may take.", LIMITS, int)] = 60
     seed: Annotated[Whole, Field(ge=0, lt=2**31), Flag("The seed of splits, proposals and training.", LIMITS, int, identity=True)] = 0
     name: Annotated[str | None, Field(pattern=NAME), Flag("The study's name; the same name goes on where it ended.", LIMITS)] = None
@@ -269,6 +288,21 @@ class StudyConfig(BaseModel):
         return self.metric or METRICS[0]
 
     @model_validator(mode="after")
+    def _of_a_cluster(self) -> StudyConfig:
+        if self.executor == "local":
+            for name in ("address", "cpus_per_trial", "gpus_per_trial", "exchange"):
+                if getattr(self, name) is not None:
+                    raise ValueError(f"{name} belongs to a cluster: add executor = ray, or leave {name} out")
+        elif self.address is not None and "://" in self.address:
+            raise ValueError(
+                f"address = {self.address}: expected HOST:PORT, as `ray start --head` prints it, auto or local. Ray's client (ray://) is not used: run this "
+                "on a node of the cluster"
+            )
+        elif isinstance(self.exchange, Url) and self.exchange.scheme in HTTP:
+            raise ValueError(f"exchange = {self.exchange}: nothing can be written to a web address; expected a folder, or a URL such as s3://bucket/automl-cnn")
+        return self
+
+    @model_validator(mode="after")
     def _weights_of_what(self) -> StudyConfig:
         if self.weights is not None and self.pretrained in ("auto", "none"):
             raise ValueError(f"weights = {self.weights} needs pretrained = NAME, which says what network they are for (automl-cnn plugins show ARCHITECTURE)")
@@ -344,36 +378,6 @@ def study_config(settings: dict[str, Any], file: Path | None = None) -> StudyCon
         return StudyConfig(**merged)
     except ValidationError as error:
         raise ConfigError("\n".join(_sentence(dict(problem), file) for problem in error.errors())) from None
-
-
-def read_toml(file: Path) -> dict[str, Any]:
-    """The settings of a study file, unchecked.
-
-    Raises:
-        ConfigError: there is no such file, or it is no TOML in UTF-8; the message says where.
-    """
-    if why := paths.address(file):
-        raise ConfigError(f"The study file cannot be read: {why}.")
-    try:
-        if file.exists() and not file.is_file():
-            raise ConfigError(f"The study file {file} is no regular file. Pass a TOML file, such as the study.toml that a search writes.")
-        with file.open("rb") as opened:
-            content = opened.read(MAX_TOML + 1)
-        if len(content) > MAX_TOML:
-            raise ConfigError(
-                f"The study file {file} is larger than {quantities.bytes_(MAX_TOML)}. Pass a TOML file, such as the study.toml that a search writes."
-            )
-        return tomllib.loads(content.decode("utf-8-sig"))  # editors on Windows put a mark at the beginning
-    except OSError as error:
-        raise ConfigError(f"The study file {file} cannot be read: {error.strerror}.") from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"The study file {file} is not valid TOML: byte {error.start + 1} is no UTF-8. Save the file as UTF-8.") from None
-    except RecursionError:
-        raise ConfigError(
-            f'The study file {file} is not valid here: its lists or tables lie too deep in one another. Expected lines such as budget = "10m".'
-        ) from None
-    except ValueError as error:  # TOMLDecodeError, or an integer of thousands of digits
-        raise ConfigError(f"The study file {file} is not valid TOML: {error}.") from None
 
 
 def _sentence(problem: dict[str, Any], file: Path | None) -> str:

@@ -68,6 +68,7 @@ class Cause(StrEnum):
     """Why a trial failed, as far as the search treats it differently."""
 
     INTERRUPTED = "interrupted"  # lost through no fault of its own: it is tried again
+    NODE = "node"  # its machine was lost, or could not be reached any more: it is tried again
     MEMORY = "memory"  # it needed more than there is
     DISK = "disk"  # nothing could be written
     IMAGES = "images"  # the decoded images were deleted while it was trained

@@ -13,6 +13,7 @@ MILLISECONDS: Mapping[str, float] = {"": 1, "ms": 1, "s": 1e3, "us": 1e-3, "µs"
 TIMES: Mapping[str, int] = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 SHOWN = 100  # characters of a value in a message
+MOST_WORKERS = 10**9
 LONGEST = 1000 * 86400  # seconds of a budget
 
 
@@ -135,3 +136,19 @@ def plain(value: object) -> object:
     if read is None and not isinstance(value, str):
         raise ValueError("expected a number")
     return value if read is None else read
+
+
+def workers(value: object) -> object:
+    """`auto`, or a whole number from 1 on.
+
+    Raises:
+        ValueError: anything else.
+    """
+    if isinstance(value, str) and value.strip().lower() == "auto":
+        return "auto"
+    count = number(value)
+    if count is None and isinstance(value, str) and re.fullmatch(r"\d{1,9}", value.strip()):
+        count = int(value)
+    if count is None or not 1 <= count <= MOST_WORKERS or not float(count).is_integer():
+        raise ValueError(f"{shown(value)} is not a number of workers: expected auto, or a whole number from 1 on")
+    return int(count)

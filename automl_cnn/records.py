@@ -199,7 +199,7 @@ class Trial:
     @property
     def lost(self) -> bool:
         """Whether it failed through no fault of its own, so that it counts as never tried."""
-        return self.state is State.FAILED and self.cause is Cause.INTERRUPTED
+        return self.state is State.FAILED and self.cause in (Cause.INTERRUPTED, Cause.NODE)
 
     @property
     def on_validation(self) -> float | None:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+WAITING = "waiting for a node"  # in place of a node's name
+
 
 @dataclass(frozen=True)
 class Place:
@@ -32,6 +34,8 @@ class Workers:
     idle: float = 0.0
     wall: float = 0.0
     trials: Mapping[int, int] = field(default_factory=dict)
+    each: str = ""  # what each has, where it is on a node of a cluster: 4 CPUs and 1 GPU
+    nodes: int = 0  # how many nodes there were trials on
 
     @property
     def at_once(self) -> float:
@@ -46,9 +50,10 @@ class Workers:
     @property
     def sentence(self) -> str:
         """How they were used, for a summary."""
-        each = "a GPU of its own" if self.part == 1 else f"{self.part:.0%} of the cores"
+        each = self.each or ("a GPU of its own" if self.part == 1 else f"{self.part:.0%} of the cores")
         idle = f"idle for {self.unused:.0%} of the time ({self.idle:.0f} s together)"
-        return f"{self.count}, each with {each}: {self.at_once:.2f} times the trial seconds of one such worker; {idle}"
+        places = f" on {self.nodes} node{'' if self.nodes == 1 else 's'}" if self.nodes else ""
+        return f"{self.count}{places}, each with {each}: {self.at_once:.2f} times the trial seconds of one such worker; {idle}"
 
     @classmethod
     def of(cls, kept: Mapping[str, Any] | None) -> Workers | None:
@@ -56,9 +61,12 @@ class Workers:
         if kept is None:
             return None
         trials = {int(number): worker for number, worker in kept["trials"].items()}
-        return cls(kept["count"], kept["part"], kept["busy_seconds"], kept["idle_seconds"], kept["wall_seconds"], trials)
+        times = (kept["busy_seconds"], kept["idle_seconds"], kept["wall_seconds"])
+        return cls(kept["count"], kept["part"], *times, trials, kept.get("each", ""), kept.get("nodes", 0))
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready."""
-        figures = {"count": self.count, "part": self.part, "busy_seconds": self.busy, "idle_seconds": self.idle, "wall_seconds": self.wall}
+        figures: dict[str, Any] = {"count": self.count, "part": self.part, "busy_seconds": self.busy, "idle_seconds": self.idle, "wall_seconds": self.wall}
+        if self.each:
+            figures |= {"each": self.each, "nodes": self.nodes}
         return {**figures, "speed_up": round(self.at_once, 2), "trials": {str(number): worker for number, worker in self.trials.items()}}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from automl_cnn import config, quantities, registry
+from automl_cnn import quantities, registry, toml_file
 from automl_cnn.cli import plugins, plugins_check
 from automl_cnn.data import arrays, guard, kinds
 from automl_cnn.export import limits
@@ -25,7 +25,7 @@ ROWS = {cells[1].strip(): cells[2].strip() for cells in (line.split("|") for lin
         ("a JPEG", f"{guard.SCANS:,} scans"),
         ("a request to a served model", f"{limits.IMAGES:,} images, {limits.CHARACTERS / 1e6:g} MB of them"),
         ("a request to a served model", f"{limits.TIMES * guard.MAX_PIXELS / 1e6:g} million pixels"),
-        ("a study file", f"{config.MAX_TOML / 1e6:g} MB"),
+        ("a study file", f"{toml_file.MAX_TOML / 1e6:g} MB"),
         ("a model file from others", f"{archive.MOST['automl_cnn.json'] / 1e6:g} MB of card, {archive.MOST['config.json'] / 1e6:g} MB of description"),
         ("a model file from others", f"{contract.MOST_CLASSES:,} classes; {contract.MOST_PIXELS:,} px"),
         ("a plugin", f"{registry.SECONDS:g} seconds for all to be imported, {plugins.SECONDS:g} to be built"),

@@ -23,7 +23,7 @@ from automl_cnn.ranking import ranked
 from automl_cnn.records import Job, State, Trial
 from automl_cnn.tasks.words import MULTICLASS
 from automl_cnn.transfer import name_of
-from automl_cnn.workers import Place
+from automl_cnn.workers import WAITING, Place
 
 if TYPE_CHECKING:
     from automl_cnn.diagnosis import Context
@@ -180,13 +180,13 @@ def _workers(grid: Table, view: View, width: int) -> None:
     """A worker each: its trial, and how far that has come; of many workers, that alone."""
     trials = {running.place.worker: running for running in view.running.values() if running.place is not None}
     for place in view.places:
-        label, running = f"worker {place.worker}", trials.get(place.worker)
+        label, running, node = f"worker {place.worker}", trials.get(place.worker), f"{place.node}, " if place.node else ""
         if running is None:
-            grid.add_row(label, Text("idle", style="dim"))
+            grid.add_row(label, Text(place.node if place.node == WAITING else f"{node}idle", style="dim"))
         elif len(view.places) > IN_FULL:
-            grid.add_row(label, _epoch(running, view.metric, width, f"trial {running.number}: "))
+            grid.add_row(label, _epoch(running, view.metric, width, f"{node}trial {running.number}: "))
         else:
-            grid.add_row(label, Text.assemble((f"trial {running.number}: ", "dim"), _heading(running), overflow="ellipsis", no_wrap=True))
+            grid.add_row(label, Text.assemble((f"{node}trial {running.number}: ", "dim"), _heading(running), overflow="ellipsis", no_wrap=True))
             grid.add_row("", _epoch(running, view.metric, width))
 
 

@@ -165,7 +165,7 @@ class Lines(Watch):
 
     def trial_started(self, job: Job, number: int, place: Place | None = None) -> None:
         super().trial_started(job, number, place)
-        where = f" on worker {place.worker}" if place is not None and len(self.view.places) > 1 else ""
+        where = "" if place is None or len(self.view.places) < 2 else f" on worker {place.worker}{f' ({place.node})' if place.node else ''}"
         self.line(f"trial {number} starts{where}: {short(job.configuration)} ({job.reason})")
 
     def event(self, number: int, event: Event) -> None:

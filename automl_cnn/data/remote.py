@@ -9,12 +9,14 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from automl_cnn.data import refusals
 from automl_cnn.data.patience import patiently
@@ -31,6 +33,7 @@ _MARKS = (  # what a file system may know of a file's content, the surest first
     *("md5Hash", "content_md5", "Content-MD5", "Digest", "crc32c", "blob_id", "ETag", "etag", "checksum", "generation"),
     *("mtime", "LastModified", "last_modified", "Last-Modified", "updated", "modified", "modify", "created"),
 )
+T = TypeVar("T")
 Moved = Callable[[int], None]  # how many bytes came
 
 
@@ -123,6 +126,54 @@ class Remote:
     def beginning(self, entry: Entry, length: int) -> bytes:
         """The first bytes of a file."""
         return bytes(self._own().cat_file(entry.key, start=0, end=min(length, entry.size or length)))
+
+    def put(self, file: Path, name: str) -> None:
+        """Write a copy of `file` as `name` below the URL, whole or not at all."""
+        with refusals.explained(self.url):
+            self._tried(lambda: self._put(file, f"{self.root}/{name}"))
+
+    def take(self, name: str, target: Path, size: int, moved: Moved) -> None:
+        """Write the file `name` below the URL, which has `size` bytes, to `target`."""
+        with refusals.explained(self.url):
+            self.fetch(Entry(f"{self.root}/{name}", name, size, ""), target, moved)
+
+    def size(self, name: str) -> int | None:
+        """The bytes of the file `name` below the URL; None where there is none."""
+        with refusals.explained(self.url):
+            try:
+                size = self._tried(lambda: self._fresh(f"{self.root}/{name}")).get("size")
+            except FileNotFoundError:
+                return None
+        return None if size is None else int(size)
+
+    def erase(self, name: str) -> None:
+        """Delete a file or a folder below the URL. What cannot be deleted stays."""
+        with suppress(Exception):  # whatever the file system raises; nothing depends on it
+            self._own().rm(f"{self.root}/{name}", recursive=True)
+
+    def _put(self, file: Path, key: str) -> None:
+        files = self._own()
+        if self.url.scheme in BUCKETS:
+            files.put_file(str(file), key)  # appears when it is complete
+            return
+        part = f"{key}.{secrets.token_hex(4)}.part"
+        files.makedirs(key.rpartition("/")[0], exist_ok=True)
+        files.put_file(str(file), part)
+        files.mv(part, key)
+
+    @staticmethod
+    def _tried(ask: Callable[[], T]) -> T:
+        """An answer, asked for as often as a file is."""
+        for remaining in reversed(range(TRIES)):
+            try:
+                return patiently(ask)
+            except _FINAL:
+                raise
+            except Exception as error:
+                if not remaining or (isinstance(error, OSError) and error.errno in _OUTSIDE):
+                    raise
+                time.sleep(PAUSE * 2 ** (TRIES - 1 - remaining))
+        raise AssertionError  # the last try returns or raises
 
     def _opened(self) -> tuple[Any, str]:
         from fsspec.core import url_to_fs

@@ -13,7 +13,7 @@ import numpy as np
 import tomli_w
 
 from automl_cnn.caveats import COPIES, COPIES_TEST, INDEPENDENT, leaks
-from automl_cnn.config import StudyConfig, read_toml
+from automl_cnn.config import StudyConfig
 from automl_cnn.data import Dataset, told_apart
 from automl_cnn.data.dataset import SplitName
 from automl_cnn.databases import Database, parse
@@ -25,6 +25,7 @@ from automl_cnn.store import Store, StudyFolder, atomic_write_text
 from automl_cnn.study.observer import Observer
 from automl_cnn.study.record.record import FINGERPRINT, Record
 from automl_cnn.text import readable
+from automl_cnn.toml_file import read_toml
 
 IDENTITY_KEY = "identity"  # in the record
 IDENTITY = identity(StudyConfig)  # settings that make another study when they change

@@ -51,14 +51,13 @@ from automl_cnn.study.record.where import storage_of
 from automl_cnn.study.running.crew import Crew
 from automl_cnn.study.running.executors.local import LocalExecutor
 from automl_cnn.study.running.executors.process import POLL
-from automl_cnn.study.running.executors.shares import Share, part
 from automl_cnn.study.running.loop import Loop, interruptible
 from automl_cnn.study.running.prices import Prices
 from automl_cnn.study.running.times import KEY as TIMES
 from automl_cnn.study.running.times import READY, Times
 from automl_cnn.study.running.usage import Usage
 from automl_cnn.study.takeover import arrive, same_split
-from automl_cnn.study.team import crew_of, shares_of
+from automl_cnn.study.team import Team, team_of
 from automl_cnn.track import NullTracker, Tracker, Tracking
 from automl_cnn.track.background import Background, ending
 
@@ -99,10 +98,10 @@ def run(
         observer.note(f"Plugin left out: {source}: {why}")
     for kind in plugins.KINDS:
         registry.only(kind, getattr(config, f"{kind}s"))
-    given = shares_of(config, observer.note, alone=course is not None)
     store = Store(config.store)
     checking = Checking(observer, started, config.budget)
     with contextlib.ExitStack() as claim:
+        team = claim.enter_context(team_of(config, observer.note, alone=course is not None))
         images: Dataset | Scan = scanned(config, store, checking, claim) if dataset is None else dataset  # before anything is started or written
         name = config.name or name_of(config, store)
         if config.storage is not None and config.name is None:
@@ -130,7 +129,7 @@ def run(
                 images=images,
                 checking=checking,
                 course=course,
-                given=given,
+                team=team,
             )
         return dataclasses.replace(result, notes=tuple(dict.fromkeys((*observer.texts, *result.caveats))))
 
@@ -148,12 +147,12 @@ def _search(
     images: Dataset | Scan,
     checking: Checking,
     course: Course | None,
-    given: tuple[Share, ...],
+    team: Team,
 ) -> StudyResult:
     record = Record(storage, folder.name)
     used = record.seconds
     storage.limit(lambda: float("inf") if config.budget is None else config.budget - used - (elapsed.now() - started))
-    crew = crew_of(given, folder, LocalExecutor)
+    crew = team.crew(folder, LocalExecutor)
     observer.workers([slot.place for slot in crew.slots])
     claim = contextlib.ExitStack()
     try:
@@ -181,7 +180,7 @@ def _search(
             raise StoreError(short)
         study = _Study(config, record, crew, tracker, observer, dataset, started, folder, disk, decode)
         prices = Prices(record, lambda: crew.executor)
-        parts = Parts(space, prices, registry, store, disk.largest_model, part(given))
+        parts = Parts(space, prices, registry, store, disk.largest_model, team.part)
         planner, study.sizing = planner_of(config, dataset, record, observer, parts=parts, course=course)
         result = study.search(planner, prices.measure)
         if course is not None:
@@ -273,7 +272,7 @@ class _Study:
         self.used_before = self.record.seconds
         arrive(self.record, self.model_files, self.folder, self.observer, self.budget().left)
         self.model_files.put(self.record.trials)
-        self.usage = Usage(len(self.crew.slots), self.crew.slots[0].place.part)
+        self.usage = Usage(len(self.crew.slots), self.crew.slots[0].place.part, self.crew.each)
         ending = self.ending
         ending.reserve.lay()
         earlier = self.record.trials
@@ -345,7 +344,7 @@ class _Study:
             self.used_before + elapsed.now() - self.started,
             self.config.trials,
             self.finish_seconds + self.ensemble_seconds + self.folds_seconds + self.refit_seconds,
-            len(self.crew.slots),
+            self.crew.size,
             self.crew.slots[0].place.part,
         )
 

@@ -1,10 +1,11 @@
-"""The workers of a search on one machine: how many, what each is given, and what the user should know of it."""
+"""The workers of a search: how many, what each is given, and what the user should know of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import psutil
 
@@ -17,6 +18,56 @@ from automl_cnn.study.running.executors.process import WorkerProcess
 from automl_cnn.study.running.executors.protocol import Executor
 from automl_cnn.study.running.executors.shares import Share, part, shares, short_of_memory
 from automl_cnn.workers import Place
+
+
+class Team(Protocol):
+    """Who trains. `part` is the part of the machine's cores that each worker has."""
+
+    @property
+    def part(self) -> float: ...
+
+    def crew(self, folder: StudyFolder, local: Callable[..., Executor]) -> Crew:
+        """The workers, which begin to start. `local` makes an executor on this machine."""
+
+    def close(self) -> None:
+        """Leave nothing behind. Called after the crew was closed."""
+
+
+@contextlib.contextmanager
+def team_of(config: StudyConfig, note: Callable[[str], None], *, alone: bool = False) -> Iterator[Team]:
+    """The team that the settings ask for; one worker on this machine where networks are trained `alone`, one by one.
+
+    Raises:
+        ConfigError: this machine has too few cores or GPUs, or the cluster cannot be joined.
+    """
+    if config.executor == "ray" and not alone:
+        from automl_cnn.study.nodes import OnCluster
+
+        team: Team = OnCluster(config, note)
+    else:
+        if config.executor == "ray":
+            note("executor = ray counts for a search: here, networks are trained one by one, on this machine.")
+        team = OnThisMachine(shares_of(config, note, alone=alone))
+    try:
+        yield team
+    finally:
+        team.close()
+
+
+class OnThisMachine:
+    """Workers that share the cores or the GPUs of this machine."""
+
+    def __init__(self, shares: tuple[Share, ...]) -> None:
+        self.shares = shares
+
+    @property
+    def part(self) -> float:
+        return part(self.shares)
+
+    def crew(self, folder: StudyFolder, local: Callable[..., Executor]) -> Crew:
+        return crew_of(self.shares, folder, local)
+
+    def close(self) -> None: ...
 
 
 def shares_of(config: StudyConfig, note: Callable[[str], None], *, alone: bool = False) -> tuple[Share, ...]:

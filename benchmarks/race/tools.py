@@ -55,6 +55,7 @@ TOOLS = {
     tool.name: tool
     for tool in (
         Tool("automl-cnn", _ours(), OURS, "bundle", OUR_PACKAGES),
+        Tool("automl-cnn-2", _ours("--workers", "2"), OURS, "bundle", OUR_PACKAGES, note="two workers, each with half of the cores"),
         Tool("automl-cnn-scratch", _ours("--pretrained", "none"), OURS, "bundle", OUR_PACKAGES, note="no pretrained weights"),
         Tool(
             "random",

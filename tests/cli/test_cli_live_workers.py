@@ -11,7 +11,7 @@ from test_cli_live import CONFIG, Time, drawn, terminal
 from automl_cnn.cli.live import Lines, Panel
 from automl_cnn.cli.summary import print_summary
 from automl_cnn.records import Fidelity, Job, NetCost, Progress, Started
-from automl_cnn.workers import Place, Workers
+from automl_cnn.workers import WAITING, Place, Workers
 
 JOBS = [Job(ended.configuration, Fidelity(60), f"like trial {ended.number}") for ended in ENDED]
 
@@ -120,3 +120,15 @@ def test_what_is_kept_of_the_workers_can_be_read_again():
     assert Workers.of(used.as_dict()) == used
     assert Workers.of(None) is None
     assert Workers(2).unused == Workers(2).at_once == 0.0
+
+
+def test_workers_of_a_cluster_are_shown_with_their_nodes():
+    observer = underway(80, 2)
+    observer.workers([Place(1, "gpu-7"), Place(2, "gpu-8"), Place(3, WAITING)])
+    observer.trial_finished(dataclasses.replace(TRIALS[1], number=7), TRIALS)
+    observer.trial_started(JOBS[1], 9, Place(2, "gpu-8"))
+    observer.trial_finished(dataclasses.replace(TRIALS[0], number=8), TRIALS)
+    text = drawn(observer)
+    assert "worker 1  gpu-7, idle" in text
+    assert "worker 2  gpu-8, trial 9: vgg" in text
+    assert "worker 3  waiting for a node" in text

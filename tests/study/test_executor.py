@@ -62,7 +62,7 @@ class FakeProcess:
     def ready(self):
         return self.prepared
 
-    def connect(self):
+    def connect(self, patience=None):
         if not self.starts:
             raise TrialError("the worker did not start: it was killed")
 
@@ -239,6 +239,18 @@ def test_a_process_that_cannot_start_says_so_at_once(tmp_path, monkeypatch):
         worker.connect()
     assert not worker.ready()
     worker.end()
+
+
+def test_a_start_is_waited_for_only_as_long_as_the_budget_lasts(tmp_path, monkeypatch):
+    script = tmp_path / "worker"
+    script.write_text("#!/bin/sh\nexec sleep 1000\n")
+    script.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(script))
+    executor = LocalExecutor(tmp_path / "log")
+    (last,) = executor.run(JOB, 0, lambda: 0.3)
+    assert (last.state, last.cause, last.failure) == (State.FAILED, Cause.INTERRUPTED, "the budget ended while its worker started")
+    assert executor._worker is not None  # it goes on starting, for whoever asks next
+    executor.close()
 
 
 def test_a_process_killed_before_it_is_ready_is_told(tmp_path, monkeypatch):

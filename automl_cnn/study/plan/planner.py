@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from automl_cnn.diagnosis import Context
-from automl_cnn.errors import AutomlCnnError
+from automl_cnn.errors import AutomlCnnError, Cause
 from automl_cnn.ranking import incumbent
 from automl_cnn.records import Job, State, Trial
 from automl_cnn.scaling import Coefficients
@@ -24,7 +24,22 @@ from automl_cnn.study.plan.budget import Budget
 from automl_cnn.study.plan.engines.proposed import Proposed
 from automl_cnn.study.plan.engines.protocol import Engine
 from automl_cnn.study.plan.failures import in_a_row
-from automl_cnn.study.plan.stages import Again, Defaults, Final, Guided, Portfolio, Promotion, Proposals, Readouts, Retry, Scaling, Situation, Sizing, Stage
+from automl_cnn.study.plan.stages import (
+    Again,
+    Defaults,
+    Final,
+    Guided,
+    Portfolio,
+    Promotion,
+    Proposals,
+    Readouts,
+    Rerun,
+    Retry,
+    Scaling,
+    Situation,
+    Sizing,
+    Stage,
+)
 from automl_cnn.study.plan.stages.again import STAGE as AGAIN
 from automl_cnn.study.plan.stages.final import STAGE as FINAL
 from automl_cnn.study.plan.wishes import Finish, Train, Unmeasured, Wait, Wish
@@ -87,7 +102,7 @@ class Planner:
 
     def _wish(self, now: Snapshot, failed: dict[str, str]) -> Wish:
         budget = now.budget
-        trials = tuple(trial for trial in now.trials if trial.state is not State.RUNNING)
+        trials = tuple(trial for trial in now.trials if trial.state is not State.RUNNING and trial.cause is not Cause.NODE)  # a node takes all its trials along
         if len(trials) >= GIVE_UP and incumbent(trials) is None and all(trial.state is State.FAILED for trial in trials[-GIVE_UP:]):
             return Finish("exhausted")
         hopeless = in_a_row([trial for trial in trials if trial.number >= now.since], len(self.sizing.options("architecture")))
@@ -128,7 +143,7 @@ class Planner:
         now = Situation(done, budget, share, allowed, self.max_epochs, objectives=self.objectives, running=running)
         promotion, proposals = Promotion(self.sizing), Proposals(self.sizing, self.proposed)
         guided = () if self.known is None or self.objectives else (Guided(self.sizing, self.known),)  # its effects are those on one score
-        first = (Retry(self.sizing), Defaults(self.sizing, probes=True), Readouts(self.sizing), Portfolio(self.sizing), defaults)
+        first = (Rerun(self.sizing, trials), Retry(self.sizing), Defaults(self.sizing, probes=True), Readouts(self.sizing), Portfolio(self.sizing), defaults)
         scaling = () if self.scaling == "off" else (Scaling(self.sizing, self.coefficients, always=self.scaling == "compound"),)
         job = _first((*first, promotion, *guided, *scaling, proposals, Final(self.sizing)), now, failed)
         if job is None and now.share is not None and not running:  # nothing is left to finish: what was set aside for it is free

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 from automl_cnn.records import Event
 from automl_cnn.study.running.executors.protocol import Executor, Setting
-from automl_cnn.workers import Place
+from automl_cnn.workers import WAITING, Place
 
 Run = Callable[[Executor], Iterator[Event]]
 
@@ -45,10 +45,21 @@ class Crew:
     """The slots of a session, and the threads that drive them.
 
     `whole` makes a slot with all cores. It takes the place of the others once `gather` is called; None: a slot has all that a trial can use anyway.
+    Where the slots are on other machines, `home` is an executor on this one, which is asked for everything but trials. `each` says what a slot has,
+    and `stranded` why no slot will ever be placed, or None.
     """
 
-    def __init__(self, slots: Sequence[Slot], whole: Callable[[], Slot] | None = None) -> None:
+    def __init__(
+        self,
+        slots: Sequence[Slot],
+        whole: Callable[[], Slot] | None = None,
+        *,
+        home: Executor | None = None,
+        each: str = "",
+        stranded: Callable[[], str | None] = lambda: None,
+    ) -> None:
         self.slots = list(slots)
+        self.each, self.stranded, self._home = each, stranded, home
         self._make_whole, self._whole = whole, None if whole is not None else self.slots[0]
         self._messages: queue.SimpleQueue[tuple[Slot, Event | BaseException | None]] = queue.SimpleQueue()
         self._abandoned = False
@@ -57,8 +68,13 @@ class Crew:
     def configure(self, setting: Setting) -> None:
         """Say what every trial shares."""
         self._setting = setting
-        for slot in self.slots:
-            slot.executor.configure(setting)
+        for executor in [*(slot.executor for slot in self.slots), *([self._home] if self._home is not None else [])]:
+            executor.configure(setting)
+
+    @property
+    def size(self) -> int:
+        """How many trials at a time to plan for: slots that wait for a node do not count, but for the first."""
+        return max(1, sum(slot.place.node != WAITING for slot in self.slots))
 
     @property
     def running(self) -> list[Slot]:
@@ -67,13 +83,15 @@ class Crew:
 
     @property
     def idle(self) -> list[Slot]:
-        """The slots that may be given a trial at once. One whose process is still starting is left out, unless it is the only slot."""
+        """The slots that may be given a trial at once. One whose process is still starting is left out, unless it is the only slot of this machine."""
         free = [slot for slot in self.slots if slot.trial is None]
-        return free if len(self.slots) == 1 else [slot for slot in free if slot.executor.wait(0)]
+        return free if len(self.slots) == 1 and self._home is None else [slot for slot in free if slot.executor.wait(0)]
 
     @property
     def executor(self) -> Executor:
-        """One that may be asked something between two trials: of an idle slot."""
+        """One that may be asked something between two trials: the one at home, else that of an idle slot."""
+        if self._home is not None:
+            return self._home
         free = [slot for slot in self.slots if slot.trial is None]
         if not free:
             raise RuntimeError("every worker is at work on a trial, and none may be asked for anything else")
@@ -114,6 +132,8 @@ class Crew:
 
     def gather(self) -> bool:
         """Replace the slots by one with all cores; whether that is done. It is not while a trial runs, nor before its process has started."""
+        if self._home is not None:
+            return True
         self.prepare()
         if self._whole is None or self.slots == [self._whole]:
             return True
@@ -124,7 +144,7 @@ class Crew:
 
     def dissolve(self) -> None:
         """Keep one slot alone, for what comes after the trials."""
-        self._keep(self.slots[0])
+        self._keep(self.slots[0] if self._home is None else Slot(self._home))
 
     def _keep(self, kept: Slot) -> None:
         others = [slot for slot in [*self.slots, self._whole] if slot is not None and slot is not kept]
@@ -145,6 +165,8 @@ class Crew:
         self.abandon()
         for slot in [*self.slots, *([self._whole] if self._whole is not None and self._whole not in self.slots else [])]:
             slot.executor.close()
+        if self._home is not None:
+            self._home.close()
 
     def _drive(self, slot: Slot, run: Run) -> None:
         last: BaseException | None = None

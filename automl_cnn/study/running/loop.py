@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from automl_cnn import elapsed
-from automl_cnn.errors import Cause, StoreError
+from automl_cnn.errors import Cause, StoreError, TrialError
 from automl_cnn.ranking import incumbent
 from automl_cnn.records import Epoch, Finished, Job, Progress, Started, State, Trial
 from automl_cnn.study.observer import Observer
@@ -23,10 +23,12 @@ from automl_cnn.study.running.crew import Crew, Message, Slot
 from automl_cnn.study.running.times import READY, Times
 from automl_cnn.study.running.usage import Usage
 from automl_cnn.track import Tracking
+from automl_cnn.workers import Place
 
 GRACE = 15.0  # seconds beyond the budget that a silent trial is waited for
 GRACE_SHARE = 0.05  # of the budget, at most, while nothing was trained yet: what stands in for a model is then made without the worker
 PREPARE = 30.0  # seconds before the time of the final training, at which the process that it runs in begins to start
+NODES = 3  # lost while a configuration was trained, after which it counts as the reason
 WAIT = 1.0  # seconds between two looks at the clock while nothing is reported
 
 
@@ -75,6 +77,7 @@ class Loop:
     usage: Usage = field(default_factory=Usage)
     _trials: dict[int, _Running] = field(default_factory=dict, repr=False)  # under way, by number
     _held: list[int] = field(default_factory=list, repr=False)  # of these, the ones that begin once no other network has to be timed
+    _shown: list[Place] | None = field(default=None, repr=False)
     _asked: tuple[int, int] | None = field(default=None, repr=False)  # idle slots, and trials that had ended, when the planner wished for nothing
 
     def run(self) -> str:
@@ -113,12 +116,27 @@ class Loop:
         ended: str | None = None
         while True:
             ended = ended or (STOPPED if self.full else "user" if self.interrupted else self._occupy())
-            if not self._trials and ended:
+            if not self._trials and (ended := ended or self._stranded()):
                 return ended
             if ended and ended != "user":
                 self.crew.stop()
             with self.times.within("trials"):
                 self._take()
+
+    def _stranded(self) -> str | None:
+        """What ends a search whose workers are all gone or still starting: the end of the budget, or that none of them will come.
+
+        Raises:
+            TrialError: none will come, and no network was trained yet.
+        """
+        if self._used().left <= 0:
+            return "budget"
+        why = self.crew.stranded()
+        if why and incumbent(self.record.trials) is None:
+            raise TrialError(f"No network could be trained. {why}")
+        if why:
+            self.observer.note(why)
+        return "exhausted" if why else None
 
     def _occupy(self) -> str | None:
         """Give idle slots trials as long as the planner wishes for some; what ends the search, or None."""
@@ -126,6 +144,7 @@ class Loop:
         if budget.gathers and budget.left - budget.final < PREPARE:
             self.crew.prepare()
         now = (len(self.crew.idle), self.usage.trials)
+        self._announce()
         if now[0] == 0 or (self._trials and now == self._asked):
             return None
         ended: str | None = None
@@ -167,6 +186,14 @@ class Loop:
         with self.times.within("trials"):
             self._begin(wish)
         return True, None
+
+    def _announce(self) -> None:
+        """Show which workers there are, where one was placed on a node."""
+        places = [slot.place for slot in self.crew.slots]
+        if places != self._shown:
+            if self._shown is not None:
+                self.observer.workers(places)
+            self._shown = places
 
     def _alone(self) -> bool:
         """Whether a trial can have all cores now; where it cannot yet, what it needs is on its way."""
@@ -248,6 +275,9 @@ class Loop:
             self.lost = self.restore() or ""
         if outcome.cause in (Cause.DISK, Cause.IMAGES):  # neither the configuration's fault nor a reason not to try it again
             outcome = dataclasses.replace(outcome, failure=f"interrupted: {outcome.failure}", cause=Cause.INTERRUPTED)
+        if outcome.cause is Cause.NODE and self._nodes_lost(number) >= NODES:
+            why = f"{NODES} nodes were lost while it was trained, so it is not tried again: {outcome.failure}"
+            outcome = dataclasses.replace(outcome, failure=why, cause=Cause.WORKER)
         if pruned:
             outcome = dataclasses.replace(outcome, state=State.PRUNED)
         self.record.finish(number, outcome)
@@ -257,6 +287,11 @@ class Loop:
         self.planner.proposed.tell(trial)
         self.tracker.trial(trial)
         self.observer.trial_finished(trial, trials)
+
+    def _nodes_lost(self, number: int) -> int:
+        """How many nodes were lost while this trial's configuration was trained, the last one included."""
+        trials = self.record.trials
+        return 1 + sum(trial.cause is Cause.NODE and trial.configuration == trials[number].configuration for trial in trials)
 
     def _used(self) -> Budget:
         self.record.use(self.session, self.clock() - self.began)

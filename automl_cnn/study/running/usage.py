@@ -18,6 +18,7 @@ class Usage:
 
     count: int = 1
     part: float = 1.0  # of the machine's cores, that each worker has
+    each: str = ""  # what each has, where it is on a node of a cluster
     trials: int = 0  # that have ended
     _open: dict[int, float] = field(default_factory=dict)  # by worker, when its trial began
     _busy: float = 0.0
@@ -50,4 +51,6 @@ class Usage:
         """The figures so far, and the worker of each of `trials`."""
         by_trial = {trial.number: trial.worker for trial in trials if trial.worker is not None}
         wall = 0.0 if self._first is None else self._last - self._first
-        return Workers(self.count, self.part, round(self._busy, 1), round(max(0.0, self.count * wall - self._busy), 1), round(wall, 1), by_trial)
+        nodes = len({trial.node for trial in trials if trial.node is not None}) if self.each else 0
+        times = (round(self._busy, 1), round(max(0.0, self.count * wall - self._busy), 1), round(wall, 1))
+        return Workers(self.count, self.part, *times, by_trial, self.each, nodes)

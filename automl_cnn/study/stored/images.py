@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from automl_cnn import paths
-from automl_cnn.config import StudyConfig, read_toml
+from automl_cnn.config import StudyConfig
 from automl_cnn.data import Dataset, pixels, prepare
 from automl_cnn.data.corrections import corrected
 from automl_cnn.data.corrections import read as corrections
@@ -21,6 +21,7 @@ from automl_cnn.data.scan import in_order
 from automl_cnn.errors import AutomlCnnError, ConfigError, DataError
 from automl_cnn.places import moved, store_of
 from automl_cnn.store import Store, StudyFolder
+from automl_cnn.toml_file import read_toml
 from automl_cnn.urls import Url
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from automl_cnn import paths
-from automl_cnn.config import METRICS, StudyConfig, read_toml, study_config
+from automl_cnn.config import METRICS, StudyConfig, study_config
 from automl_cnn.databases import Database
 from automl_cnn.errors import ConfigError, DataError, StoreError, did_you_mean
 from automl_cnn.judged import calibration_of, cuts, folds_of, refit_of
@@ -30,6 +30,7 @@ from automl_cnn.study.record.disk import STOPPED
 from automl_cnn.study.record.lock import holder
 from automl_cnn.study.record.record import DATA, RESULT, SETTINGS, WORKPLACE, Record
 from automl_cnn.study.stored.records import Records, Source
+from automl_cnn.toml_file import read_toml
 from automl_cnn.urls import Url
 
 Interval = tuple[float, float]

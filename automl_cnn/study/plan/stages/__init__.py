@@ -1,6 +1,7 @@
 """What a search does, stage by stage. Each reads a `Situation` and wishes for a job, or for none. All pure.
 
 Again       the best network whose model is on another machine
+Rerun       what the engine proposed and a lost node took along
 Retry       a trial that ran out of memory, with half the batch
 Defaults    what ImageNet weights give; each architecture's default
 Readouts    the best probe, read at several sizes, from several stages and mirrored
@@ -20,6 +21,7 @@ from automl_cnn.study.plan.stages.portfolio import Portfolio
 from automl_cnn.study.plan.stages.promotion import Promotion, in_use, kept
 from automl_cnn.study.plan.stages.proposals import Proposals
 from automl_cnn.study.plan.stages.readouts import Readouts
+from automl_cnn.study.plan.stages.rerun import Rerun
 from automl_cnn.study.plan.stages.retry import Retry
 from automl_cnn.study.plan.stages.scaling import Scaling
 from automl_cnn.study.plan.stages.situation import Situation, Stage
@@ -34,6 +36,7 @@ __all__ = [
     "Promotion",
     "Proposals",
     "Readouts",
+    "Rerun",
     "Retry",
     "Scaling",
     "Situation",

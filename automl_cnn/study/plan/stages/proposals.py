@@ -14,6 +14,7 @@ from automl_cnn.study.plan.stages.situation import Situation
 from automl_cnn.study.plan.stages.sizing import Sizing
 from automl_cnn.transfer import is_probe, weights_of
 
+STAGE = "search"
 ASKS = 20  # proposals that may be refused before the stage gives up
 BENCH_AFTER = 2  # failures of an architecture, an optimizer or a regularizer that never worked, after which it sits out
 
@@ -55,7 +56,7 @@ class Proposals:
             ):
                 share = self.sizing.share(configuration, now.done, seconds)
                 fidelity = Fidelity(max(1, round(now.fidelity.epochs * proposal.share)), seconds, share=share)
-                return Job(configuration, fidelity, proposal.reason, "search", proposal.id, refused=refused)
+                return Job(configuration, fidelity, proposal.reason, STAGE, proposal.id, refused=refused)
         return None
 
 

@@ -147,7 +147,7 @@ class LocalExecutor:
         if self._busy and self._worker is not None:  # whoever asked does not listen any more, and what comes would be taken for the answer to this
             self._worker.kill()
             self._forget()
-        worker = self._alive()
+        worker = self._alive(patience)
         try:
             self._busy = True
             worker.send(word, payload)
@@ -160,14 +160,14 @@ class LocalExecutor:
         except (EOFError, OSError) as error:
             raise self._lost(worker, error) from None
 
-    def _alive(self) -> WorkerProcess:
+    def _alive(self, patience: Callable[[], float] | None) -> WorkerProcess:
         """A worker that is ready and configured.
 
         Raises:
             TrialError: none can be started.
             WorkerLost: it died or fell silent while it was configured.
         """
-        worker = self._started(STARTS)
+        worker = self._started(STARTS, patience)
         if self._setting is not None and not self._configured:
             try:
                 worker.send("configure", self._setting)
@@ -179,7 +179,7 @@ class LocalExecutor:
             self._configured = True
         return worker
 
-    def _started(self, attempts: int) -> WorkerProcess:
+    def _started(self, attempts: int, patience: Callable[[], float] | None) -> WorkerProcess:
         """The worker, or a new one, when it has started."""
         if self._closed:
             raise TrialError("the worker was ended", Cause.INTERRUPTED)
@@ -187,13 +187,15 @@ class LocalExecutor:
             self._worker, self._spare = self._spare or self._begin(self._log), None
         worker = self._worker
         try:
-            worker.connect()
-        except TrialError:
+            worker.connect(patience)
+        except TrialError as error:
+            if error.cause is Cause.INTERRUPTED:
+                raise  # it goes on starting
             worker.kill()
             self._forget()
             if attempts == 1:
                 raise
-            return self._started(attempts - 1)
+            return self._started(attempts - 1, patience)
         return worker
 
     def _renew(self) -> None:

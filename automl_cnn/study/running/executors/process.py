@@ -9,6 +9,7 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from multiprocessing.connection import Connection, Listener
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,20 @@ from automl_cnn.study.running.executors.lastwords import last_words
 from automl_cnn.study.running.executors.shares import WHOLE, Share
 
 START_SECONDS = 180.0  # how long a worker may take to import Keras
+HURRY = 20.0  # seconds of patience below which a start is not waited for beyond it
 LEAVE_SECONDS = 5.0  # how long a worker that was asked to end may take
 DIE_SECONDS = 30.0  # how long one that is gone may take to be gone (it may be writing a core file)
 POLL = 0.2
+
+
+def _hurry(began: float, patience: Callable[[], float] | None) -> None:
+    """Give up waiting for a start where the budget ends.
+
+    Raises:
+        TrialError: it does.
+    """
+    if patience is not None and (left := patience()) < HURRY and time.monotonic() - began > left:
+        raise TrialError("the budget ended while its worker started", Cause.INTERRUPTED)
 
 
 class WorkerProcess:
@@ -75,8 +87,8 @@ class WorkerProcess:
         """Whether it neither waits for requests yet nor is gone, nor takes too long; returns at once."""
         return not self.ready() and self._process.poll() is None and time.monotonic() - self._began < START_SECONDS
 
-    def connect(self) -> None:
-        """Wait until it is ready.
+    def connect(self, patience: Callable[[], float] | None = None) -> None:
+        """Wait until it is ready, but no longer than `patience` where that falls below `HURRY` seconds: the budget ends then.
 
         Raises:
             TrialError: it did not start.
@@ -85,20 +97,16 @@ class WorkerProcess:
             return
         try:
             began = time.monotonic()
-            while self._connection is None:
-                if select.select([self._socket], [], [], POLL)[0]:
-                    self._connection = self._listener.accept()  # the other side is waiting in it already
-                elif self._process.poll() is not None:
+            while not self.ready():
+                if self._process.poll() is not None:
                     raise EOFError
-                elif time.monotonic() - began > START_SECONDS:
+                if time.monotonic() - began > START_SECONDS:
                     self._process.kill()
-            answer, _ = self.receive(START_SECONDS)
+                _hurry(began, patience)
+                time.sleep(POLL / 4)
         except (OSError, EOFError):
             why, cause = self.death()
             raise TrialError(f"the worker did not start: {why}", cause) from None
-        if answer != "ready":
-            raise TrialError(f"the worker did not start: it said {answer!r}")
-        self._ready = True
 
     def send(self, word: str, payload: Any = None) -> None:
         """Hand it a request, if there is a line to it.

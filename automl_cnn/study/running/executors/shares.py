@@ -17,16 +17,22 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM
 
 @dataclass(frozen=True)
 class Share:
-    """The `cores` that a worker may use (empty: all), and its GPU (None: it takes what there is)."""
+    """The `cores` that a worker may use (empty: all), and its GPU (None: it takes what there is).
+
+    `threads` is how many it computes with where somebody else chose its cores or GPU, such as a cluster; None: one for each core.
+    """
 
     cores: tuple[int, ...] = ()
     gpu: str | None = None
+    threads: int | None = None
 
     @property
     def environment(self) -> Mapping[str, str]:
         """The variables that its process is started with."""
-        threads = {name: str(len(self.cores)) for name in THREADS} if self.cores else {}
-        return threads | ({VISIBLE: self.gpu, "TF_FORCE_GPU_ALLOW_GROWTH": "true"} if self.gpu is not None else {})
+        count = self.threads or len(self.cores)
+        threads = {name: str(count) for name in THREADS} if count else {}
+        growth = {"TF_FORCE_GPU_ALLOW_GROWTH": "true"} if self.gpu is not None or self.threads else {}
+        return {**threads, **growth, **({VISIBLE: self.gpu} if self.gpu is not None else {})}
 
     def hold(self, pid: int) -> None:
         """Keep a process, which has no threads yet, on its cores. Where the system knows no such thing, its number of threads is limited alone."""
