@@ -66,6 +66,17 @@ def test_the_search_begins_only_after_all_nodes_have_joined(finished):
     assert any(last < count < calls.index(search) for count in counts)
 
 
+def test_each_start_has_a_token_of_its_own_without_which_nobody_uses_its_ray(finished, job):
+    job.env = {"NODES": "n1", "RAY_AUTH_MODE": "disabled", "RAY_AUTH_TOKEN": "known"}
+    job.run()
+    tokens = [(one.folder / "tokens").read_text().splitlines() for one in (finished, job)]
+    assert [len(lines) for lines in tokens] == [4, 2], "head, two workers and search; head and search"
+    first, second = (set(lines) for lines in tokens)
+    assert len(first) == len(second) == 1
+    assert first != second
+    assert all(re.fullmatch(r"token [0-9a-f]{64}", *lines) for lines in (first, second))
+
+
 def test_the_first_node_is_looked_up_from_the_last_because_its_own_name_may_mean_loopback(finished):
     [lookup] = [call for call in finished.called("srun") if "getent" in call]
     assert flag(lookup, "--nodelist") == "n3"
