@@ -71,6 +71,7 @@ def test_one_machine_runs_tasks_on_loopback(single):
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+@pytest.mark.slow
 def test_each_node_runs_actors(cluster, node):
     other = cluster.add_node()
     with cluster.driver() as ray:
@@ -79,6 +80,7 @@ def test_each_node_runs_actors(cluster, node):
     other.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("failure", ["kill", "lose"])
 def test_a_node_that_fails_fails_its_calls(cluster, node, failure):
     with cluster.driver() as ray:
@@ -91,6 +93,7 @@ def test_a_node_that_fails_fails_its_calls(cluster, node, failure):
     assert node.machine.pids() == []
 
 
+@pytest.mark.slow
 def test_a_node_that_is_back_within_its_grace_answers(cluster, node):
     with cluster.driver() as ray:
         handle = actor(ray, node)
@@ -104,6 +107,7 @@ def test_a_node_that_is_back_within_its_grace_answers(cluster, node):
         assert alive(ray, node.ip) == [True]
 
 
+@pytest.mark.slow
 def test_a_node_that_is_back_later_is_dead_and_another_may_join(cluster, node):
     with cluster.driver() as ray:
         handle = actor(ray, node)
@@ -142,6 +146,7 @@ def test_nothing_is_left():
     assert not Path(cluster.home).exists()
 
 
+@pytest.mark.slow
 def test_two_clusters_run_beside_each_other(cluster):
     other = Cluster(cpus=0)
     try:
