@@ -103,17 +103,27 @@ def test_one_node_needs_no_network(job):
 
 def test_rays_folder_is_removed_after_success_and_named_after_failure(job):
     job.env = {"SLURM_JOB_ID": "77"}
-    folder = job.folder / "temp" / "ray-77"
-    folder.mkdir(parents=True)
+    folder, cache = job.folder / "temp" / "ray-77", job.folder / "temp" / "automl-cnn-77"
+    for made in (folder, cache):
+        made.mkdir(parents=True)
     job.env["CODE"] = "3"
     assert job.run() == 3, "the exit code of the search is the job's"
     assert folder.is_dir()
+    assert not cache.exists()
     assert f"ended with code 3; Ray's own logs are in {folder} on each node" in job.err
     assert ended(job) == {"n1", "n2", "n3"}
     job.env["CODE"] = "0"
     (job.folder / "joined").unlink()
     assert job.run() == 0, job.err
     assert not folder.exists()
+
+
+def test_each_node_keeps_its_images_on_a_disk_of_its_own(job):
+    job.env = {"NODES": "n1", "SLURM_JOB_ID": "66"}
+    job.run()
+    job.env["AUTOML_CNN_NODE_CACHE"] = "/scratch/images"
+    job.run()
+    assert (job.folder / "caches").read_text().split() == [str(job.folder / "temp" / "automl-cnn-66"), "/scratch/images"]
 
 
 def test_a_node_that_never_joins_ends_the_job_with_a_clear_error(job):
