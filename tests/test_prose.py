@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from automl_cnn.cli import app
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "ARCHITECTURE.md", "CHANGELOG.md")
+PAGES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "ARCHITECTURE.md", "CHANGELOG.md", "docs/guides/slurm.md", "docs/guides/kubernetes.md")
 CODE = [path for package in ("automl_cnn", "plugins") for path in sorted((ROOT / package).rglob("*")) if path.suffix in {".py", ".html", ".js", ".jinja"}]
 MODULES = [path for path in CODE if path.suffix == ".py"]
 PHRASES = {  # what is banned, and what to write instead
