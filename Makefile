@@ -59,5 +59,5 @@ lock:            ## resolve the dependencies again (needs uv)
 	$(LOCK) $(EXTRAS) --extra docs --constraint requirements.lock --output-file requirements-docs.lock
 
 clean:           ## remove the virtual environment and what tools left
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache demo-data automl-cnn-runs
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache demo-data automl-cnn-runs docs/_build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
