@@ -137,7 +137,7 @@ def searched(crew: Crew, trials: int, sampler: str = "random") -> tuple[tuple[Tr
 
     The process that holds Ray's driver counts as a part of coordinating.
     """
-    processes = [psutil.Process(), *(one for one in psutil.Process().children() if "broker" in " ".join(one.cmdline()))]
+    processes = [psutil.Process(), *filter(_holds_driver, psutil.Process().children())]
     held: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
         record, began = Record(Path(folder) / "journal", "s"), time.monotonic()
@@ -162,6 +162,14 @@ def searched(crew: Crew, trials: int, sampler: str = "random") -> tuple[tuple[Tr
         before = _cpu(processes)
         loop.run()
         return record.trials, time.monotonic() - began, _cpu(processes) - before, held
+
+
+def _holds_driver(process: psutil.Process) -> bool:
+    """Whether a process is the one of a cluster's driver."""
+    try:
+        return any("cluster.broker" in word for word in process.cmdline())
+    except psutil.Error:  # it has ended
+        return False
 
 
 def _cpu(processes: list[psutil.Process]) -> float:

@@ -18,6 +18,9 @@ class Sleeper:
     def __init__(self, log, begin=None) -> None:
         self.setting, self.stopped = None, False
 
+    def wait(self, seconds) -> bool:
+        return True
+
     def configure(self, setting) -> None:
         self.setting = setting
 

@@ -191,8 +191,7 @@ class Loop:
         """Show which workers there are, where one was placed on a node."""
         places = [slot.place for slot in self.crew.slots]
         if places != self._shown:
-            if self._shown is not None:
-                self.observer.workers(places)
+            self.observer.workers(places)
             self._shown = places
 
     def _alone(self) -> bool:

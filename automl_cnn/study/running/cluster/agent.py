@@ -24,7 +24,7 @@ from automl_cnn.records import Finished, Job, State
 from automl_cnn.study.running.cluster.exchange import exchange_of
 from automl_cnn.study.running.cluster.terms import Brief, Greeting, Item, News, Terms
 from automl_cnn.study.running.executors.local import LocalExecutor
-from automl_cnn.study.running.executors.process import WorkerProcess
+from automl_cnn.study.running.executors.process import START_SECONDS, WorkerProcess
 from automl_cnn.study.running.executors.protocol import Executor, Setting
 from automl_cnn.study.running.executors.shares import Share
 
@@ -40,7 +40,7 @@ def cache_folder() -> Path:
 
 
 class Agent:
-    """One slot on a node. Every method returns within seconds: what takes longer is reported by `poll`."""
+    """One slot on a node. Every method but `greet` returns within seconds: what takes longer is reported by `poll`."""
 
     def __init__(self, terms: Terms, executor: Callable[..., Executor] = LocalExecutor) -> None:
         self.terms, self.exchange = terms, exchange_of(terms.exchange)
@@ -56,7 +56,7 @@ class Agent:
         self._claim = ExitStack()
 
     def greet(self) -> Greeting:
-        """Whether it can work here, before anything is asked of it."""
+        """Whether it can work here; the answer comes when its worker process is ready, so that no trial waits for a start."""
         from automl_cnn import __version__
 
         node = socket.gethostname()
@@ -72,6 +72,7 @@ class Agent:
             )
         except OSError as error:
             return Greeting(node, f"cannot keep images in {self.cache}: {error.strerror}. Set {CACHE} to a folder that can be written.")
+        self._executor.wait(START_SECONDS)
         return Greeting(node)
 
     def configure(self, brief: Brief) -> None:
