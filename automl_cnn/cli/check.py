@@ -30,13 +30,14 @@ Task = Literal["multiclass", "multilabel", "regression"]
 def check(
     *,
     data: Annotated[
-        str,
+        str | None,
         typer.Option(
             help="A folder with one subfolder of images per class, an archive of one, or a table with a path and a label, or several; a path, or a URL such as "
             "s3://bucket/photos.",
             metavar="PATH|URL",
+            show_default=False,
         ),
-    ],
+    ] = None,
     columns: Annotated[str | None, typer.Option(help="The columns of a table, where they are called otherwise: path=file,label=species.")] = None,
     task: Annotated[
         Task | None,
@@ -78,6 +79,7 @@ def check(
     for path in (out, fix):
         if path is not None and (why := address(path)):
             raise ConfigError(f"{path} cannot be written: {why}.")
+    assert data is not None  # `first.ImagesCommand` refuses the command without it
     limit, places = _seconds(time), Store(store)
     plugins = None if quick or not _can_look() else registry.load(plugins_dir)
     with _progress() as report:

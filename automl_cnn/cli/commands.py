@@ -11,11 +11,12 @@ from typer.core import TyperGroup
 
 import automl_cnn
 from automl_cnn import foreign
-from automl_cnn.cli import check, console, dashboard, diagnose, export, plugins, predict, report, scale, search, streams, studies, study
+from automl_cnn.cli import check, console, dashboard, demo, diagnose, doctor, export, first, plugins, predict, report, scale, search, streams, studies, study
 from automl_cnn.errors import AutomlCnnError
 
 PANEL_SEARCH = "Find a model"
 PANEL_USE = "Use it"
+PANEL_BEGIN = "Begin"
 
 
 class _Group(TyperGroup):
@@ -40,8 +41,6 @@ class _Group(TyperGroup):
 app = typer.Typer(
     name="automl-cnn",
     cls=_Group,
-    no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_show_locals=False,
@@ -54,16 +53,21 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def _root(
+    context: typer.Context,
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")] = False,
 ) -> None:
     """Point it at a folder of images; get the best convolutional network for it, the evidence why, and a file to deploy."""
+    if context.invoked_subcommand is None:
+        first.welcome()
 
 
-app.command("check", rich_help_panel=PANEL_SEARCH)(check.check)
-app.command("search", rich_help_panel=PANEL_SEARCH)(search.search)
-app.command("scale", rich_help_panel=PANEL_SEARCH)(scale.scale)
+app.command("demo", rich_help_panel=PANEL_BEGIN)(demo.demo)
+app.command("doctor", rich_help_panel=PANEL_BEGIN)(doctor.doctor)
+app.command("check", cls=first.ImagesCommand, rich_help_panel=PANEL_SEARCH)(check.check)
+app.command("search", cls=first.ImagesCommand, rich_help_panel=PANEL_SEARCH)(search.search)
+app.command("scale", cls=first.ImagesCommand, rich_help_panel=PANEL_SEARCH)(scale.scale)
 app.command("study", rich_help_panel=PANEL_SEARCH)(study.study)
 app.add_typer(plugins.app, name="plugins", rich_help_panel=PANEL_SEARCH)
 app.command("predict", rich_help_panel=PANEL_USE)(predict.predict)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
@@ -56,7 +57,7 @@ def console(*, stderr: bool = False) -> Console:
 
 def say_error(message: str) -> None:
     """`error: ...` on standard error, its first line beside the word, the rest indented below."""
-    text = Text.assemble(("error: ", "bold red"), message.replace("\n", "\n       "))
+    text = Text.assemble(("error: ", "bold red"), re.sub(r"\n(?=[^\n])", "\n       ", message))
     console(stderr=True).print(text, soft_wrap=True)
 
 

@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from automl_cnn import quantities
-from automl_cnn.cli import backend
+from automl_cnn.cli import backend, completions
 from automl_cnn.cli.console import Text, console, plural, say, write_json
 from automl_cnn.cli.dashboard import STORE, InStore
 from automl_cnn.cli.front import OfTrial, model_of_trial
@@ -32,12 +32,25 @@ if TYPE_CHECKING:
 
 
 def export(
-    name: Annotated[str | None, typer.Argument(help="A study's name, its folder, or a .keras file. Default: the study last worked on.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="A study's name, its folder, or a .keras file. Default: the study last worked on.", autocompletion=completions.studies),
+    ] = None,
     *,
     format_: Annotated[
-        str, typer.Option("--format", help="One or more of keras, saved_model, onnx, litert, openvino, web, with commas; web is a page around the ONNX model.")
+        str,
+        typer.Option(
+            "--format",
+            help="One or more of keras, saved_model, onnx, litert, openvino, web, with commas; web is a page around the ONNX model.",
+            autocompletion=completions.listed(completions.formats),
+        ),
     ] = "keras",
-    quantize: Annotated[str | None, typer.Option(help="One or more of none, float16, int8, with commas; each is a file. Default: none.")] = None,
+    quantize: Annotated[
+        str | None,
+        typer.Option(
+            help="One or more of none, float16, int8, with commas; each is a file. Default: none.", autocompletion=completions.listed(completions.precisions)
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option(help="The folder to write.")] = Path("exported"),
     max_latency: Annotated[str | None, typer.Option(help="For one image, as 20ms: of all variants, only the best that keeps the limits is written.")] = None,
     max_size: Annotated[str | None, typer.Option(help="On disk, as 5MB; likewise.")] = None,

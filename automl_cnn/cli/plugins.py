@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.padding import Padding
 
 from automl_cnn import foreign, registry
-from automl_cnn.cli import backend
+from automl_cnn.cli import backend, completions
 from automl_cnn.cli.console import Text, console, value, write_json
 from automl_cnn.cli.plugins_check import check
 from automl_cnn.cli.plugins_new import new
@@ -47,7 +47,7 @@ def list_(plugins_dir: Folder = None, as_json: Json = False) -> None:
 @app.command("show")
 def show(
     *,
-    name: Annotated[str, typer.Argument(help="A plugin's name.")],
+    name: Annotated[str, typer.Argument(help="A plugin's name.", autocompletion=completions.one_of(completions.plugins(*completions.KINDS)))],
     size: Annotated[int, typer.Option(min=8, max=1024, help="Height and width of the input, in pixels (architectures).")] = 224,
     classes: Annotated[int, typer.Option(min=2, help="Number of classes (architectures).")] = 1000,
     width: Annotated[float, typer.Option(min=0.05, max=10, help="The width multiplier (architectures).")] = 1.0,

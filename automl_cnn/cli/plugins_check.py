@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from automl_cnn import foreign, registry
-from automl_cnn.cli import backend
+from automl_cnn.cli import backend, completions
 from automl_cnn.cli.console import Text, console, plural, write_json
 from automl_cnn.cli.tables import Folder, Json, table
 from automl_cnn.errors import AutomlCnnError, PluginError
@@ -24,7 +24,14 @@ SECONDS = 1800.0  # time limit for all checks of a plugin
 
 def check(
     *,
-    what: Annotated[str, typer.Argument(metavar="FILE_OR_NAME", help="A .py file with plugins, or the name of an installed one.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE_OR_NAME",
+            help="A .py file with plugins, or the name of an installed one.",
+            autocompletion=completions.one_of(completions.plugins(*completions.KINDS)),
+        ),
+    ],
     plugins_dir: Folder = None,
     as_json: Json = False,
 ) -> None:

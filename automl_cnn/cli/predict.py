@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from automl_cnn.cli import backend
+from automl_cnn.cli import backend, completions
 from automl_cnn.cli.console import plural, say
 from automl_cnn.cli.dashboard import STORE, InStore
 from automl_cnn.cli.front import OfTrial, model_of_trial
@@ -34,7 +34,12 @@ AT_ONCE = 8  # batches of a folder's images handed over together, so that one is
 
 
 def predict(
-    model: Annotated[str, typer.Argument(help="A study's name, its folder, a .keras file, or what `export` wrote: a folder, or a file of any format.")],
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="A study's name, its folder, a .keras file, or what `export` wrote: a folder, or a file of any format.", autocompletion=completions.studies
+        ),
+    ],
     paths: Annotated[
         list[str],
         typer.Argument(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from automl_cnn.cli import backend
+from automl_cnn.cli import backend, completions
 from automl_cnn.cli.console import say, write_path
 from automl_cnn.cli.dashboard import STORE, InStore
 from automl_cnn.errors import BackendError, StoreError
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 
 def report(
-    name: Annotated[str | None, typer.Argument(help="A study's name. Default: the study last worked on.", show_default=False)] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="A study's name. Default: the study last worked on.", show_default=False, autocompletion=completions.studies)
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="The file to write. Default: report.html in the study's folder.", show_default=False)] = None,
     open_: Annotated[bool, typer.Option("--open", help="Open it in a web browser.")] = False,
     quick: Annotated[

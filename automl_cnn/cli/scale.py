@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from automl_cnn.cli import backend
+from automl_cnn.cli import backend, completions
 from automl_cnn.cli.console import Text, console, write_json
 from automl_cnn.cli.settings import with_settings
 from automl_cnn.cli.tables import table
@@ -51,7 +51,14 @@ PART_HEADS = ("depth", "width", "px", "predicted", "actual", "mult-adds", "score
 @with_settings(*SHARED)
 def scale(
     *,
-    architecture: Annotated[str, typer.Option(help="The architecture to scale.", rich_help_panel=RULE)],
+    architecture: Annotated[
+        str | None,
+        typer.Option(
+            help="The architecture to scale, such as resnet (required).",
+            rich_help_panel=RULE,
+            autocompletion=completions.one_of(completions.plugins("architecture")),
+        ),
+    ] = None,
     phi: Annotated[float | None, typer.Option(help="How often to double the mult-adds: 2, or 0.5 (default: 2).", rich_help_panel=HOW_FAR)] = None,
     to: Annotated[str | None, typer.Option(help="Or: to a multiple of the baseline's mult-adds, as in 4x.", rich_help_panel=HOW_FAR)] = None,
     alpha: Annotated[float | None, typer.Option(help="Fixed, with beta and gamma, instead of the grid: depth. The paper's: 1.2.", rich_help_panel=RULE)] = None,
@@ -74,8 +81,12 @@ def scale(
 
         automl-cnn scale --data ./images --architecture resnet --phi 2 --compare
     """
+    from automl_cnn import registry
     from automl_cnn.study.scaling.planner import Plan
 
+    if architecture is None:
+        names = ", ".join(registry.load(settings["plugins_dir"]).names("architecture"))
+        raise ConfigError(f"No architecture was named: pass --architecture NAME. Installed: {names}.")
     if phi is not None and to is not None:
         raise ConfigError(f"Both --phi {phi:g} and --to {to} say how far to scale: leave one of them out.")
     if phi is not None and not 0 < phi <= 10:

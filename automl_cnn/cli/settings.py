@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from pydantic_core import PydanticUndefined
 
+from automl_cnn.cli import completions
 from automl_cnn.config import StudyConfig
 from automl_cnn.flags import Flag, flags, words
 from automl_cnn.places import store_option
@@ -38,5 +39,13 @@ def with_settings(*only: str) -> Callable[[Command], Command]:
 def _parameter(name: str, flag: Flag, default: Any) -> inspect.Parameter:
     help = words(flag, None if default is PydanticUndefined else default)
     parser: dict[str, Any] = {"parser": store_option} if flag.placeholder == FOLDER else {}
-    option = typer.Option(*flag.names, help=help, rich_help_panel=flag.panel, envvar=flag.variable, metavar=flag.placeholder, **parser)
+    option = typer.Option(
+        *flag.names,
+        help=help,
+        rich_help_panel=flag.panel,
+        envvar=flag.variable,
+        metavar=flag.placeholder,
+        autocompletion=completions.of_setting(name),
+        **parser,
+    )
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[flag.kind | None, option])

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from automl_cnn.cli import completions
 from automl_cnn.cli.console import Text, console, value, write_json
 from automl_cnn.cli.dashboard import STORE, InStore
 from automl_cnn.cli.tables import Json
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def compare(
-    names: Annotated[list[str], typer.Argument(help="Two studies or more.", show_default=False)],
+    names: Annotated[list[str], typer.Argument(help="Two studies or more.", show_default=False, autocompletion=completions.studies)],
     store: InStore = STORE,
     as_json: Json = False,
 ) -> None:

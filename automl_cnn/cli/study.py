@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from automl_cnn.cli import backend
+from automl_cnn.cli import backend, completions
 from automl_cnn.cli.console import Text, console, plural, write_json
 from automl_cnn.cli.tables import table
 from automl_cnn.config import StudyConfig
@@ -26,7 +26,13 @@ WHAT, HOW, OUTPUT = "What", "How long, and where", "Output"
 
 def study(
     *,
-    name: Annotated[str | None, typer.Argument(help="A study in ./studies, or a folder with a study.toml. Without it: the studies there are.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            help="A study in ./studies, or a folder with a study.toml. Without it: the studies there are.",
+            autocompletion=completions.one_of(completions.comparisons),
+        ),
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="One minute: tiny networks, few images, nothing written. Shows that it runs.")] = False,
     images: Annotated[
         list[str] | None, typer.Option("--images", metavar="NAME=FOLDER", help="Where an image set is; several times.", rich_help_panel=WHAT)

@@ -9,10 +9,11 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from automl_cnn.cli import completions
 from automl_cnn.cli.console import Text
 
 Folder = Annotated[Path | None, typer.Option("--plugins-dir", envvar="AUTOML_CNN_PLUGINS_DIR", help="A folder of plugins of your own (.py files).")]
-StudyName = Annotated[str, typer.Argument(help="A study's name, as `studies list` shows it.", show_default=False)]
+StudyName = Annotated[str, typer.Argument(help="A study's name, as `studies list` shows it.", show_default=False, autocompletion=completions.studies)]
 Json = Annotated[bool, typer.Option("--json", help="As JSON on standard output.")]
 
 NUMBERS = ("params", "mult-adds", "activations")
