@@ -118,6 +118,11 @@ def test_rays_folder_is_removed_after_success_and_named_after_failure(job):
     assert not folder.exists()
 
 
+def test_a_job_without_the_environment_of_sbatch_hands_its_own_to_all_steps(job):
+    job.env = {"SLURM_EXPORT_ENV": "NONE"}  # as `sbatch --export=NONE` sets it
+    assert job.run() == 0, job.err
+
+
 def test_each_node_keeps_its_images_on_a_disk_of_its_own(job):
     job.env = {"NODES": "n1", "SLURM_JOB_ID": "66"}
     job.run()
