@@ -19,7 +19,7 @@ from automl_cnn.processes import environment, python
 
 ROOT = Path(__file__).parent.parent.parent
 SECTION = (ROOT / "README.md").read_text(encoding="utf-8").partition("## More than one machine")[2].partition("\n## ")[0]
-COMMANDS = [line.strip() for line in re.findall(r"^    (.+)$", SECTION, re.MULTILINE)]
+COMMANDS = [line for block in re.findall(r"^```sh\n(.+?)^```", SECTION, re.MULTILINE | re.DOTALL) for line in block.splitlines()]
 LOCAL, RAY, TEAM = [command for command in COMMANDS if command.startswith("automl-cnn search")]
 
 

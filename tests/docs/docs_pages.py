@@ -55,15 +55,20 @@ def pages() -> dict[str, str]:
     return {**generated(), **written()}
 
 
+def texts() -> dict[str, str]:
+    """Every page, and the README."""
+    return {"README.md": (ROOT / "README.md").read_text(encoding="utf-8"), **pages()}
+
+
 def blocks(page: str, text: str) -> list[Block]:
     """The fenced blocks of a page, in order."""
     return [Block(page, match["language"], match["code"], match["mark"] or "") for match in FENCE.finditer(text)]
 
 
 def code(*marks: str) -> list[Block]:
-    """The blocks of code with one of these marks, of all pages; start.md, which makes the study of the others, comes first."""
-    names = sorted(pages(), key=lambda name: (name != "start.md", name))
-    return [block for name in names for block in blocks(name, pages()[name]) if block.language in CODE and block.mark in marks]
+    """The blocks of code with one of these marks, of all texts; start.md, which makes the study of the others, comes first."""
+    ordered = sorted(texts().items(), key=lambda page: (page[0] != "start.md", page[0]))
+    return [block for name, text in ordered for block in blocks(name, text) if block.language in CODE and block.mark in marks]
 
 
 def anchors(text: str) -> set[str]:

@@ -30,7 +30,7 @@ def means() -> dict[tuple[str, str], float]:
     return {key: mean(values) for key, values in scores.items()}
 
 
-@pytest.mark.parametrize("page", ["docs/index.md"])
+@pytest.mark.parametrize("page", ["docs/index.md", "README.md"])
 def test_the_race_is_that_of_the_results(page):
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in (ROOT / page).read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
     known = means()

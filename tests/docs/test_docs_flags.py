@@ -7,7 +7,7 @@ import shlex
 
 import pytest
 import typer
-from docs_pages import DOCS, ROOT, blocks, commands, generated, pages, written
+from docs_pages import DOCS, ROOT, blocks, commands, generated, texts, written
 
 from automl_cnn.cli import app
 from automl_cnn.cli.settings import SETTINGS
@@ -45,15 +45,15 @@ def parsed(line: str):
     return command.name, command.make_context(command.name, words).params
 
 
-@pytest.mark.parametrize("page", sorted(written()))
+@pytest.mark.parametrize("page", ["README.md", *sorted(written())])
 def test_each_flag_that_a_page_names_exists(page):
-    named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", written()[page]))
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", texts()[page]))
     assert named - KNOWN - FOREIGN - ON_PAGES.get(page, set()) == set()
 
 
-@pytest.mark.parametrize("page", sorted(pages()))
+@pytest.mark.parametrize("page", sorted(texts()))
 def test_each_command_of_a_block_is_one_that_the_command_line_takes(page):
-    for line in [line for block in blocks(page, pages()[page]) for line in commands(block)]:
+    for line in [line for block in blocks(page, texts()[page]) for line in commands(block)]:
         if "[OPTIONS]" in line:  # the usage of one
             continue
         name, values = parsed(line)
@@ -61,9 +61,9 @@ def test_each_command_of_a_block_is_one_that_the_command_line_takes(page):
             study_config({key: value for key, value in values.items() if key in StudyConfig.model_fields})
 
 
-@pytest.mark.parametrize("page", sorted(pages()))
+@pytest.mark.parametrize("page", sorted(texts()))
 def test_each_command_in_a_sentence_exists_and_has_its_flags(page):
-    for line in re.findall(r"`(automl-cnn [a-z][^`\n]*)`", pages()[page]):
+    for line in re.findall(r"`(automl-cnn [a-z][^`\n]*)`", texts()[page]):
         command, words = found_in(line)
         assert command is not ROOT_COMMAND, f"{line!r} on {page}"
         own = {name for option in command.params for name in (*option.opts, *option.secondary_opts)} | {"--help"}
