@@ -43,7 +43,8 @@ QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_AUTO_CONNECT": "0", "RAY_DE
 
 def main() -> None:
     """Serve one connection."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to answer
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # the main process answers them; this one ends with its connection
     address, key = (sys.stdin.readline().strip() for _ in range(2))
     Broker(Client(address, authkey=bytes.fromhex(key))).serve()
     foreign.end(0)
@@ -85,7 +86,7 @@ class Broker:
         except BaseException as error:  # Ray raises what it likes, SystemExit included
             self._say("refused", why(error))
         else:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # Ray has taken it for itself
             self._say("connected", nodes())
             threading.Thread(target=_end_with_own_node, daemon=True).start()
 

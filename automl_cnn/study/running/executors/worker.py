@@ -39,7 +39,8 @@ SEEDS = 2**32
 
 def main() -> None:
     """Serve one connection."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to answer
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # the main process answers them; this one ends with its connection
     faulthandler.enable()
     allocator.keep_freed_memory()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
