@@ -114,9 +114,9 @@ class StudyConfig(BaseModel):
     workers: Annotated[
         Workers,
         Flag(
-            "Trials at a time, each in a process of its own with its part of the cores, or with a GPU of its own: auto (one for each GPU, else one; on a "
-            "cluster, as many as it has room for) or a number. With one, the same seed gives the same trials; with several, what is tried depends on which "
-            "trial ends first.",
+            "Trials at a time, each in a process of its own with its part of the cores, or with a GPU of its own: auto or a number. auto: one for each "
+            "GPU; on a cluster, as many as it has room for; on CPUs one, or several where images are small and time is limited. With one, the same seed gives "
+            "the same trials; with several, what is tried depends on which trial ends first.",
             LIMITS,
         ),
     ] = "auto"

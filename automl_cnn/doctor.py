@@ -54,15 +54,15 @@ LIBRARIES = {
     "pandas": ("pandas",),
     "Pillow": ("pillow",),
 }  # what people ask for in bug reports, by the distributions that may bring it
-OF_DEVELOPERS = ("dev", "build", "notebooks")  # extras that no command needs
+OF_DEVELOPERS = ("dev", "build", "docs", "notebooks")  # extras that no command needs
 PURPOSES = {
     "pretrained": "larger pretrained weights",
     "cmaes": "--sampler cmaes",
-    "postgres": "records in PostgreSQL",
+    "postgres": "--storage postgresql+psycopg://…",
+    "ray": "--executor ray",
     "heif": "HEIC photos",
     "s3": "--data s3://…",
     "gcs": "--data gs://…",
-    "ray": "trials on a Ray cluster",
 }  # of extras; one that is not here is described by its packages
 LEAST_FREE = 100_000_000  # bytes on the disk, below which no search can keep its models
 LITTLE_FREE = 2_000_000_000  # bytes on the disk, below which a large set of images may not fit

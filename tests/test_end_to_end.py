@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-README = Path(__file__).parent.parent / "README.md"
-PLUGIN = next(block for block in re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL) if "class TinyNet" in block)
+PAGE = Path(__file__).parent.parent / "docs" / "plugins" / "architecture.md"
+PLUGIN = next(block for block in re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL) if "class TinyNet" in block)
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-README = Path(__file__).parent.parent / "README.md"
-GOOD = next(block for block in re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL) if "class TinyNet" in block)
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "plugins" / "architecture.md"
+GOOD = next(block for block in re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL) if "class TinyNet" in block)
 BAD = """
 import os, resource, signal, time
 import numpy as np
@@ -90,7 +91,7 @@ def search(home, data, *words):
 @pytest.fixture(scope="module")
 def faults():
     """benchmarks/faults.py: the same faults, at more moments."""
-    spec = importlib.util.spec_from_file_location("faults", README.parent / "benchmarks" / "faults.py")
+    spec = importlib.util.spec_from_file_location("faults", ROOT / "benchmarks" / "faults.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules["faults"] = module
     spec.loader.exec_module(module)

@@ -16,7 +16,7 @@ from automl_cnn.plugin import Architecture, Choice, Int, Optimizer, Pretrained, 
 from automl_cnn.testing import Broken, Report, Result, check_plugin, checks_of, parametrize_with_checks
 
 BAD = sorted((Path(__file__).parent / "bad_plugins").glob("*.py"))
-README = Path(__file__).parent.parent / "README.md"
+PAGES = Path(__file__).parent.parent / "docs" / "plugins"
 
 
 def loaded(path: Path):
@@ -104,10 +104,12 @@ def test_there_are_bad_plugins_of_every_kind():
     assert {loaded(path)[1].kind for path in BAD} == {"architecture", "optimizer", "regularizer"}
 
 
-def test_the_readmes_example_keeps_every_rule(tmp_path):
-    source = next(block for block in re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL) if "class TinyNet" in block)
-    (tmp_path / "tiny.py").write_text(source)
-    report = check_plugin(loaded(tmp_path / "tiny.py")[1])
+@pytest.mark.parametrize(("page", "name"), [("architecture", "TinyNet"), ("optimizer", "HeavyBall"), ("regularizer", "Noise")])
+def test_the_example_of_each_page_keeps_every_rule(page, name, tmp_path):
+    text = (PAGES / f"{page}.md").read_text(encoding="utf-8")
+    source = next(block for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if f"class {name}" in block)
+    (tmp_path / "example.py").write_text(source)
+    report = check_plugin(loaded(tmp_path / "example.py")[1])
     assert report.passed, str(report)
 
 

@@ -6,6 +6,8 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 
+import numpy as np
+
 from automl_cnn.caveats import COPIES, COPIES_TEST
 from automl_cnn.check.early import early
 from automl_cnn.check.material import Material
@@ -14,6 +16,7 @@ from automl_cnn.data import Dataset, Scan, alike, dataset_of, in_fit, pixels, re
 from automl_cnn.data.assemble import Splitting
 from automl_cnn.data.corrections import corrected
 from automl_cnn.data.corrections import read as corrections
+from automl_cnn.data.decoded import look
 from automl_cnn.data.inputs import scan_input
 from automl_cnn.data.passes import Tell
 from automl_cnn.data.scan import in_order
@@ -27,6 +30,7 @@ from automl_cnn.study.fits import Way
 from automl_cnn.study.record.record import DATA, Record
 
 CHECK_SHARE, CHECK_MOST = 0.05, 20.0  # of the budget, and seconds, for the check of the images
+FEW = 25  # files whose size is looked at before the workers start
 LOOKED_THROUGH = 10**9  # bytes of images that are compared for copies, in about a second
 
 
@@ -64,6 +68,16 @@ def prepared(images: Scan, config: StudyConfig, store: Store, checking: Checking
     if way.choice is not None:
         dataset = replace(dataset, notes=(*dataset.notes, way.choice.sentence))
     return Material.of(source, dataset, config.group_by)
+
+
+def usual_side(images: Dataset | Scan) -> int | None:
+    """The median shorter side in px, of a few files where they are not decoded yet; None where none of them can be read."""
+    if isinstance(images, Dataset):
+        return images.native or images.side
+    rows = np.unique(np.linspace(0, len(images.files) - 1, FEW).round().astype(int)) if images.files else ()
+    headers = [look(images.folder / images.files[row][0]).header for row in rows]
+    sides = [min(header.width, header.height) for header in headers if header is not None]
+    return int(np.median(sides)) if sides else None
 
 
 def gone(dataset: Dataset) -> bool:

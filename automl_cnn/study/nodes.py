@@ -58,7 +58,7 @@ class OnCluster:
         elif self.count > room:
             note(f"The cluster has room for {room} trial{'' if room == 1 else 's'} with {self.needs.words} each; the others of {self.count} wait for nodes.")
 
-    def crew(self, folder: StudyFolder, local: Callable[..., Executor]) -> Crew:
+    def crew(self, folder: StudyFolder, local: Callable[..., Executor], side: int | None = None) -> Crew:
         """One slot for each trial at a time, and an executor on this machine for all else."""
         for left in folder.folder.glob(f"{TRAVELS}*"):  # by a search that was killed
             shutil.rmtree(left, ignore_errors=True)

@@ -32,7 +32,7 @@ from automl_cnn.study.finish.majority import advice
 from automl_cnn.study.finish.refits import undo
 from automl_cnn.study.fits import Chooser, Way, known
 from automl_cnn.study.identity import as_begun, name_of, same_storage, same_study, settled, summary, write_toml, written
-from automl_cnn.study.images import checked, gone, look_for_copies, prepared, scanned
+from automl_cnn.study.images import checked, gone, look_for_copies, prepared, scanned, usual_side
 from automl_cnn.study.model_files import ModelFiles
 from automl_cnn.study.notes import Noting, on_images
 from automl_cnn.study.observer import NullObserver, Observer
@@ -152,7 +152,7 @@ def _search(
     record = Record(storage, folder.name)
     used = record.seconds
     storage.limit(lambda: float("inf") if config.budget is None else config.budget - used - (elapsed.now() - started))
-    crew = team.crew(folder, LocalExecutor)
+    crew = team.crew(folder, LocalExecutor, usual_side(images))
     observer.workers([slot.place for slot in crew.slots])
     claim = contextlib.ExitStack()
     try:

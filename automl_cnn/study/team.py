@@ -16,8 +16,12 @@ from automl_cnn.study.running.crew import Crew, Slot
 from automl_cnn.study.running.executors.gpus import gpus
 from automl_cnn.study.running.executors.process import WorkerProcess
 from automl_cnn.study.running.executors.protocol import Executor
-from automl_cnn.study.running.executors.shares import Share, part, shares, short_of_memory
+from automl_cnn.study.running.executors.shares import EACH, Share, part, shares, short_of_memory
 from automl_cnn.workers import Place
+
+SMALL = 64  # px: a network for smaller images keeps few cores busy
+MOST = 4  # workers that are chosen without being asked for
+ROOMY = 2.0  # times the memory that a worker needs at least
 
 
 class Team(Protocol):
@@ -26,8 +30,8 @@ class Team(Protocol):
     @property
     def part(self) -> float: ...
 
-    def crew(self, folder: StudyFolder, local: Callable[..., Executor]) -> Crew:
-        """The workers, which begin to start. `local` makes an executor on this machine."""
+    def crew(self, folder: StudyFolder, local: Callable[..., Executor], side: int | None = None) -> Crew:
+        """The workers, which begin to start. `local` makes an executor on this machine; `side` is the usual shorter side of the images in px."""
 
     def close(self) -> None:
         """Leave nothing behind. Called after the crew was closed."""
@@ -47,7 +51,7 @@ def team_of(config: StudyConfig, note: Callable[[str], None], *, alone: bool = F
     else:
         if config.executor == "ray":
             note("executor = ray counts for a search: here, networks are trained one by one, on this machine.")
-        team = OnThisMachine(shares_of(config, note, alone=alone))
+        team = OnThisMachine(config, note, alone=alone)
     try:
         yield team
     finally:
@@ -55,23 +59,30 @@ def team_of(config: StudyConfig, note: Callable[[str], None], *, alone: bool = F
 
 
 class OnThisMachine:
-    """Workers that share the cores or the GPUs of this machine."""
+    """Workers that share the cores or the GPUs of this machine.
 
-    def __init__(self, shares: tuple[Share, ...]) -> None:
-        self.shares = shares
+    Raises:
+        ConfigError: it has too few for them.
+    """
+
+    def __init__(self, config: StudyConfig, note: Callable[[str], None], *, alone: bool = False) -> None:
+        self._config, self._alone = config, alone
+        self._note = note if config.workers == "auto" else lambda text: None  # once is enough
+        self._shares = shares_of(config, lambda text: None if config.workers == "auto" else note(text), alone=alone)
 
     @property
     def part(self) -> float:
-        return part(self.shares)
+        return part(self._shares)
 
-    def crew(self, folder: StudyFolder, local: Callable[..., Executor]) -> Crew:
-        return crew_of(self.shares, folder, local)
+    def crew(self, folder: StudyFolder, local: Callable[..., Executor], side: int | None = None) -> Crew:
+        self._shares = shares_of(self._config, self._note, alone=self._alone, side=side)
+        return crew_of(self._shares, folder, local)
 
     def close(self) -> None: ...
 
 
-def shares_of(config: StudyConfig, note: Callable[[str], None], *, alone: bool = False) -> tuple[Share, ...]:
-    """What each worker is given; one worker with everything where networks are trained `alone`, one by one.
+def shares_of(config: StudyConfig, note: Callable[[str], None], *, alone: bool = False, side: int | None = None) -> tuple[Share, ...]:
+    """What each worker is given; one worker with everything where networks are trained `alone`, one by one. `side` is that of the images in px, if known.
 
     Raises:
         ConfigError: this machine has too few cores or GPUs for them.
@@ -80,13 +91,31 @@ def shares_of(config: StudyConfig, note: Callable[[str], None], *, alone: bool =
         if config.workers not in (1, "auto"):
             note(f"workers = {config.workers} counts for a search alone: here, one network is trained at a time.")
         return shares(1, (), ())
-    given = shares(config.workers, processes.core_numbers(), gpus(backend.require()))
+    cores, devices = processes.core_numbers(), gpus(backend.require())
+    several = 1 if devices or config.workers != "auto" else worth_sharing(config, side, len(cores), int(psutil.virtual_memory().available))
+    if several > 1:
+        note(
+            f"{several} workers share the {len(cores)} cores: networks for images of {side} px gain little from more cores, so more of them are tried. "
+            "With --workers 1, the same seed gives the same trials."
+        )
+    given = shares(several if several > 1 else config.workers, cores, devices)
     short = short_of_memory(len(given), int(psutil.virtual_memory().available))
     if short:
         note(short)
     if len(given) > 1 and (config.max_latency is not None or "latency" in (config.objectives or ())):
         note("A network is timed only while no other is trained, so that the workers wait for each other: latency is what it would be on an idle machine.")
     return given
+
+
+def worth_sharing(config: StudyConfig, side: int | None, cores: int, free: int) -> int:
+    """How many workers `auto` takes on a machine without GPUs: several where time is limited, the images are small, and `free` bytes of memory allow it.
+
+    `benchmarks/results/workers_two.csv` has two workers against one: better on images of 32 px, no better on photos.
+    """
+    timed = config.max_latency is not None or "latency" in (config.objectives or ())
+    if config.budget is None or timed or side is None or side > SMALL:
+        return 1
+    return max(1, min(cores, MOST, int(free / (ROOMY * EACH))))
 
 
 def crew_of(given: tuple[Share, ...], folder: StudyFolder, local: Callable[..., Executor]) -> Crew:

@@ -148,8 +148,16 @@ def search(folder, monkeypatch, *, script=None, seconds=None, starts=True, refit
     monkeypatch.setattr(FakeWorker, "starts", starts)
     monkeypatch.setattr(session, "LocalExecutor", FakeWorker)
     images = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), np.uint8)
-    given = {"data": folder, "name": "s", "store": folder / "store", "pretrained": "none", "architectures": ("simple_cnn", "vgg"), **settings}
-    config = study_config({"trials": 3, **given} if "budget" not in given else given)
+    given = {
+        "data": folder,
+        "name": "s",
+        "store": folder / "store",
+        "pretrained": "none",
+        "architectures": ("simple_cnn", "vgg"),
+        **({"workers": 1} if "budget" in settings else {}),
+        **settings,
+    }
+    config = study_config({"trials": 3, **given} if "budget" not in given else {"workers": 1, **given})
     dataset = None if "data" in settings else prepare_arrays(images, [0, 1] * 20, config.store / "cache")
     observer = Notes()
     return session.run(config, observer=observer, track=False, dataset=dataset), observer, FakeWorker.made[-1]

@@ -16,7 +16,7 @@ from automl_cnn.study.running.executors.protocol import Setting
 
 MB = 2**20
 NETWORK = {"architecture": "tiny", "resolution": 32, "width": 0.5, "depth": 1.0, "batch_size": 16, "optimizer": "adam"}
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "plugins" / "architecture.md"
 
 
 @pytest.mark.slow
@@ -40,7 +40,7 @@ def test_a_worker_is_about_as_large_after_20_trials_as_after_5(tmp_path, digits)
     executor = LocalExecutor(tmp_path / "log")
     sizes = []
     try:
-        blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+        blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
         (tmp_path / "plugins").mkdir()
         (tmp_path / "plugins" / "tiny.py").write_text(next(block for block in blocks if "class TinyNet" in block))
         manifest = tmp_path / "dataset.json"

@@ -200,7 +200,7 @@ def test_a_search_without_nodes_ends_and_says_why(tmp_path, monkeypatch, cluster
 
 def test_a_search_without_nodes_ends_at_the_end_of_its_budget(tmp_path, monkeypatch, cluster):
     cluster(names=itertools.repeat(None))
-    result, _, _ = search(tmp_path, monkeypatch, executor="ray", budget="3s")
+    result, _, _ = search(tmp_path, monkeypatch, executor="ray", workers="auto", budget="3s")
     assert result.stopped_by == "budget"
 
 

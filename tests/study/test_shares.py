@@ -120,6 +120,34 @@ def test_a_tensorflow_without_gpus_has_none(tmp_path, monkeypatch):
     assert gpus("torch", listing(tmp_path, "echo 0")) == ("0",)
 
 
+@pytest.mark.parametrize(
+    ("given", "side", "cores", "free", "count"),
+    [
+        ({"budget": "5m"}, 32, 2, 16, 2),
+        ({"budget": "5m"}, 32, 16, 64, 4),
+        ({"budget": "5m"}, 32, 16, 5, 2),  # GB of memory
+        ({"budget": "5m"}, 32, 1, 16, 1),
+        ({"budget": "5m"}, 32, 8, 1, 1),
+        ({"budget": "5m"}, 224, 8, 64, 1),
+        ({"budget": "5m"}, None, 8, 64, 1),
+        ({"trials": 5}, 32, 8, 64, 1),  # with one worker, the same seed gives the same trials
+        ({"budget": "5m", "max_latency": "5ms"}, 32, 8, 64, 1),
+        ({"budget": "5m", "workers": 1}, 32, 8, 64, 1),
+    ],
+)
+def test_auto_shares_the_cores_where_images_are_small_and_time_is_limited(tmp_path, monkeypatch, given, side, cores, free, count):
+    class Memory:
+        available = free * 2**30
+
+    monkeypatch.setattr(team.processes, "core_numbers", lambda: list(range(cores)))
+    monkeypatch.setattr(team, "gpus", lambda backend: ())
+    monkeypatch.setattr(team.psutil, "virtual_memory", lambda: Memory)
+    notes = []
+    assert len(team.shares_of(study_config({"data": tmp_path, **given}), notes.append, side=side)) == count
+    told_apart = [f"{count} workers share the {cores} cores: networks for images of 32 px gain little from more cores" in note for note in notes]
+    assert told_apart == ([True] if count > 1 else [])
+
+
 def test_what_the_user_should_know(tmp_path, monkeypatch):
     monkeypatch.setattr(team.processes, "core_numbers", lambda: list(range(8)))
     monkeypatch.setattr(team, "gpus", lambda backend: ())

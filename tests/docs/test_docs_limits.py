@@ -1,8 +1,7 @@
-"""The README's table of limits says what the code does."""
-
-from pathlib import Path
+"""The table of limits says what the code does."""
 
 import pytest
+from docs_pages import written
 
 from automl_cnn import quantities, registry, toml_file
 from automl_cnn.cli import plugins, plugins_check
@@ -11,8 +10,8 @@ from automl_cnn.export import limits
 from automl_cnn.modelfile import archive, contract
 from automl_cnn.study.running.executors import local
 
-SECTION = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8").partition("## Limits")[2].partition("\n## ")[0]
-ROWS = {cells[1].strip(): cells[2].strip() for cells in (line.split("|") for line in SECTION.splitlines() if line.startswith("| "))}
+LINES = written()["reference/limits.md"].splitlines()
+ROWS = {cells[1].strip(): cells[2].strip() for cells in (line.split("|") for line in LINES if line.startswith("| "))}
 
 
 @pytest.mark.parametrize(
