@@ -93,6 +93,11 @@ def test_flags_become_settings(cli, fake_search, tmp_path):
         "--storage": "postgresql://ana@db.example/studies",
         "--mlflow-uri": "http://mlflow.example:5000",
         "--workers": 2,
+        "--executor": "ray",
+        "--address": "head:6379",
+        "--cpus-per-trial": 4,
+        "--gpus-per-trial": 0.5,
+        "--exchange": "s3://bucket/x",
     }
     done = cli("search", *(part for pair in flags.items() for part in pair), "--drop-leaks", "--no-mlflow")
     assert done.exit_code == 0, done.output
@@ -137,6 +142,11 @@ def test_flags_become_settings(cli, fake_search, tmp_path):
         fit="pad",
         folds=5,
         workers=2,
+        executor="ray",
+        address="head:6379",
+        cpus_per_trial=4,
+        gpus_per_trial=0.5,
+        exchange="s3://bucket/x",
         drop_leaks=True,
         storage=parse("postgresql://ana@db.example/studies"),
         mlflow_uri=server("http://mlflow.example:5000"),
