@@ -1,6 +1,7 @@
 """Whatever the budget, something cheap comes out: the majority class at least, and it is said to be no more."""
 
 import dataclasses
+import signal
 
 import numpy as np
 import pytest
@@ -121,3 +122,14 @@ def test_its_file_is_a_model_that_keras_reads(tmp_path, channels, classes):
 )
 def test_the_budget_that_is_advised_is_larger_and_leaves_time_for_a_network(used, ready, budget):
     assert majority.advice(used, ready) == budget
+
+
+def test_whoever_interrupts_it_before_the_first_trial_is_not_advised_to_raise_the_budget(tmp_path, monkeypatch):
+    before = signal.getsignal(signal.SIGINT)
+
+    def interrupt(number):
+        if number == -1 and signal.getsignal(signal.SIGINT) is not before:  # the worker starts, and the search answers signals
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(TrialError, match=r"No network could be trained\.\nIt was interrupted before its first trial had ended\. The same command goes on\."):
+        search(tmp_path, monkeypatch, budget="60s", seconds=interrupt)

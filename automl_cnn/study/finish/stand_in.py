@@ -44,6 +44,8 @@ class StandIn:
         if space is None or budget.total is None or budget.left > 0 or stopped_by not in ("budget", "exhausted"):
             reasons = sorted({trial.failure or "no reason" for trial in trials})
             none = "No time was left for a single trial, or no network keeps the limits: raise --budget, or what --max-... allows."
+            if stopped_by == "user":
+                none = "It was interrupted before its first trial had ended. The same command goes on."
             raise TrialError("No network could be trained.\n" + "\n".join(reasons[:5] or [none]))
         used = f"{spent.get('start', 0.0):.0f} s went into starting and reading the images, {spent.get('planning', 0.0):.0f} s into starting Keras and planning"
         self.observer.note(
