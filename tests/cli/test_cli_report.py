@@ -75,7 +75,8 @@ def test_the_report_lies_in_the_studys_folder(cli, store, no_worker):
     place = store.find("pets").report
     assert done.stdout == f"{place}\n"
     text = place.read_text()
-    assert "87.0\u00a0% of the 30 test images" in text
+    assert "correctly classified 87.0\u00a0%" in text
+    assert "of the 30 test images" in text
     assert "What it confuses" in text
     assert no_worker == ["pets"]
 
