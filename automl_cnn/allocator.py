@@ -1,4 +1,4 @@
-"""How a process of ours holds on to memory that it has freed.
+"""Keep freed memory in our processes.
 
 A training step allocates and frees the same tens of megabytes again and again. The C library of most Linux systems (glibc) hands such blocks back to
 the system each time, which then clears each of their pages before the next step. That took a quarter to a half of the time of small networks.

@@ -25,15 +25,15 @@ MEMORY = "memory"  # what stands for a place where the images have none
 
 
 def search(data: Any, *, track: bool = True, config: str | Path | None = None, **settings: Any) -> StudyResult:
-    """Find the best network for images; the same call again goes on where it ended.
+    """Find the best network for images; the same call again continues where it ended.
 
     `data` is a folder with one subfolder per class, a table or an archive, by its path or its URL (see `automl_cnn.data.inputs`), or in memory:
     `(images, labels)`, a data frame with paths and labels (or with pictures in the column `image`), a `tf.data.Dataset`, or a data set with a length whose
-    items are (image, label), as PyTorch's. What is in memory is read as a whole, once.
+    items are (image, label), as PyTorch's. Data in memory is read completely, once.
 
-    Where images have several labels, a table says so by itself (`cat|dog` in a cell, or a column of zeros and ones for each label); for what is in memory,
+    A table of images with several labels needs no setting (`cat|dog` in a cell, or a column of zeros and ones for each label); for what is in memory,
     say `task="multilabel"`: labels are then an array (images, labels) of zeros and ones, or a list or set of labels for each image. With `task="regression"`
-    they are numbers, (images,) or (images, numbers); floating-point labels that are no whole numbers are taken for such without it.
+    they are numbers, (images,) or (images, numbers); floating-point labels that are not whole numbers are taken for numbers without it.
 
     `settings` are those of `automl_cnn.config.StudyConfig`: budget="10m" (or seconds), trials, seed,
     name, store, architectures=("vgg",), metric="balanced_accuracy"…; `config` is a study.toml they override.
@@ -52,10 +52,10 @@ def search(data: Any, *, track: bool = True, config: str | Path | None = None, *
 
 
 def held(data: Any, config: StudyConfig, store: Store) -> Dataset:
-    """Images in memory, checked, split and stored as those of a folder.
+    """Images in memory, checked, split and stored like those of a folder.
 
     Raises:
-        DataError: they cannot be used, or a setting is for files alone.
+        DataError: they cannot be used, or a setting is only for files.
     """
     shares: dict[str, Any] = {
         "seed": config.seed,
@@ -80,7 +80,7 @@ def load(model: str | Path, store: str | Path = "automl-cnn-runs") -> Classifier
     """The classifier in a .keras file, a study's folder, or of a study's name in `store`.
 
     Raises:
-        StoreError: there is no such model; the message names what there is.
+        StoreError: there is no such model; the message lists the available ones.
         ConfigError: `store` cannot be a folder.
     """
     return bundle.load(bundle.resolve(model, Store(store_option(store))))

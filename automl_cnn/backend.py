@@ -1,4 +1,4 @@
-"""Which backend Keras computes with, and whether Keras can start at all: asked in milliseconds, without importing it."""
+"""The backend that Keras uses, and whether Keras can start: determined in milliseconds, without importing it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {"floatx": ("float16", "float32", "float64
 def require() -> str:
     """The backend that Keras will use: that of `KERAS_BACKEND`, else that of `keras.json` where it is installed, else the first of those that are.
 
-    Where Keras alone would take another, the choice is put into the environment, so that Keras and every worker process agree.
+    If Keras by itself would choose another, the choice is put into the environment, so that Keras and every worker process agree.
 
     Raises:
         BackendError: none is installed, or not the one that `KERAS_BACKEND` names, or Keras cannot read its `keras.json`.
@@ -69,7 +69,7 @@ def _configured() -> str:
     """The backend that `keras.json` names.
 
     Raises:
-        BackendError: Keras could not be imported with this file, or would ignore it without a word.
+        BackendError: Keras could not be imported with this file, or would silently ignore it.
     """
     file = _file()
     if not os.path.lexists(file):

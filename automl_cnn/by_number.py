@@ -1,4 +1,4 @@
-"""How far the answers of a study's winner are off, where images have numbers: from its result, else from what was looked at. Pure."""
+"""The prediction errors of a study's winner, where images have numbers: from its result, else from its evidence. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Figures = Mapping[str, Mapping[str, float | None]]
 
 
 def figures_of(facts: Facts) -> tuple[Figures, str]:
-    """The errors of each number as `Regression.of_each` gives them, and on the images of which split: those of the result, else of what was looked at."""
+    """The errors of each number as `Regression.of_each` gives them, and the split of their images: from the result, else from the evidence."""
     best, result, task = facts.winner, facts.result or {}, task_of(facts.data)
     if task.probable:
         return {}, ""
@@ -34,7 +34,7 @@ def figures_of(facts: Facts) -> tuple[Figures, str]:
 
 
 def points_of(facts: Facts) -> tuple[Points, str]:
-    """Truths and answers by number, and of which split: of the test images where they were kept."""
+    """True and predicted values by number, and their split: the test images if they were kept."""
     if facts.evidence is None:
         return (), ""
     return (facts.evidence.test_points, "test") if facts.evidence.test_points else (facts.evidence.points, "validation")

@@ -1,4 +1,4 @@
-"""What to know before a score is believed, in sentences: the same in terminal, JSON, report and model card."""
+"""Warnings about scores, in sentences: the same in terminal, JSON, report and model card."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SPLITS = ((COPIES, "validation"), (COPIES_TEST, "test"))
 
 
 def leaks(data: Mapping[str, Any]) -> tuple[str, ...]:
-    """What the shares of copies in a data set in figures mean for its scores; nothing where there are none."""
+    """A warning about copies that inflate the scores; empty where there are none."""
     shares = [(float(data.get(key) or 0.0), words) for key, words in SPLITS]
     return tuple(
         f"{_percent(share)} of the {words} images are copies of training images (mirrored, shifted or re-encoded): the true score is likely lower."
@@ -34,7 +34,7 @@ def leaks(data: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def unequal(data: Mapping[str, Any], metric: str) -> tuple[str, ...]:
-    """That the classes are unequal, and what the metric makes of it; nothing where they are not."""
+    """A warning that the classes are imbalanced, and how the metric treats that; empty where they are not."""
     trained, classes = counts_of(data, "train"), names_of(data)
     if not trained or suited(trained) == "accuracy" or metric not in ("accuracy", "balanced_accuracy"):
         return ()
@@ -42,22 +42,22 @@ def unequal(data: Mapping[str, Any], metric: str) -> tuple[str, ...]:
     ratio = " : ".join(f"{size:,}" for size in sizes) if len(sizes) == 2 else f"{sizes[0]:,} to {sizes[-1]:,} images"
     if metric == "balanced_accuracy":
         return (
-            f"The classes are unequal ({ratio}): models are chosen by balanced accuracy, to which every class counts alike; --metric accuracy changes that.",
+            f"The classes are imbalanced ({ratio}): models are chosen by balanced accuracy, which weights every class equally; --metric accuracy changes that.",
         )
     most = classes[trained.index(max(trained))]
     score = always("accuracy", trained, counts_of(data, "val"))
     return (
-        f"The classes are unequal ({ratio}): always answering '{most}' has an accuracy of {score:.3f}; --metric balanced_accuracy counts every class alike.",
+        f"The classes are imbalanced ({ratio}): always predicting '{most}' has an accuracy of {score:.3f}; --metric balanced_accuracy weights classes equally.",
     )
 
 
 def caveats(data: Mapping[str, Any], result: StudyResult, split: str, confusion: Matrix) -> tuple[str, ...]:
-    """Everything to know before the scores of a result are believed. `confusion` is the winner's on the images of a `split`."""
+    """All warnings about the scores of a result. `confusion` is the winner's on the images of a `split`."""
     return (*leaks(data), *unequal(data, result.metric), *behind(data, result), *silent(data, split, confusion))
 
 
 def behind(data: Mapping[str, Any], result: StudyResult) -> tuple[str, ...]:
-    """That the model is no better than always answering the most frequent class, or is not shown to be; by the test images where they were scored."""
+    """That the model is no better than always predicting the most frequent class, or may not be; by the test images where they were scored."""
     tested = result.test_score is not None
     words, name = ("test", "test") if tested else ("validation", "val")
     score, span = (result.test_score or 0.0, result.test_interval) if tested else (result.val_score, result.val_interval)
@@ -65,14 +65,14 @@ def behind(data: Mapping[str, Any], result: StudyResult) -> tuple[str, ...]:
     bound = without_looking(data, metric, name)
     if bound is None:
         return ()
-    answer = f"always answering '{names_of(data)[trained.index(max(trained))]}'" if SAME_ANSWER not in data else words_of(data).same
+    answer = f"always predicting '{names_of(data)[trained.index(max(trained))]}'" if SAME_ANSWER not in data else words_of(data).same
     measure = Measure.of(metric, data)
     what = f"{words} {metric_name(metric)}"
     if score <= bound + TINY:
-        return (f"The model is no better than {answer}: its {what} is {spelled(measure, score)}, that of the one answer {spelled(measure, bound)}.",)
+        return (f"The model is no better than {answer}: its {what} is {spelled(measure, score)}, that of the constant prediction {spelled(measure, bound)}.",)
     if span is not None and span[0] <= bound:
-        reach = f"the 95 % interval of its {what} {reaching(measure)} {spelled(measure, span[0])}, and the one answer has {spelled(measure, bound)}"
-        return (f"The model is not shown to be better than {answer}: {reach}.",)
+        reach = f"the 95 % interval of its {what} {reaching(measure)} {spelled(measure, span[0])}, and the constant prediction has {spelled(measure, bound)}"
+        return (f"The model may be no better than {answer}: {reach}.",)
     return ()
 
 
@@ -87,7 +87,7 @@ def without_looking(data: Mapping[str, Any], metric: str, split: str) -> float |
 
 
 def silent(data: Mapping[str, Any], split: str, confusion: Matrix) -> tuple[str, ...]:
-    """The classes that there are images of, but that are never answered."""
+    """A warning about classes that have images but are never predicted."""
     classes = names_of(data)
     if len(classes) != len(confusion):
         return ()
@@ -95,7 +95,7 @@ def silent(data: Mapping[str, Any], split: str, confusion: Matrix) -> tuple[str,
     if not never:
         return ()
     more = f" and {len(never) - NAMED} more" if len(never) > NAMED else ""
-    return (f"Never answered on the {split} images: {', '.join(never[:NAMED])}{more}.",)
+    return (f"Never predicted on the {split} images: {', '.join(never[:NAMED])}{more}.",)
 
 
 def _percent(share: float) -> str:

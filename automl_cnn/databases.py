@@ -57,7 +57,7 @@ def parse(given: object) -> Database:
         return given
     match = _ADDRESS.fullmatch(str(given).strip())
     if match is None:
-        raise ValueError(f"this is no address of a database; {EXPECTED}")
+        raise ValueError(f"this is not a database address; {EXPECTED}")
     scheme, login, host, path, query = match.groups()
     if scheme.lower() not in NAMES:
         raise ValueError(f"records are kept in PostgreSQL or, without this setting, in a file of the store; {EXPECTED}")
@@ -65,7 +65,7 @@ def parse(given: object) -> Database:
         raise ValueError(f"the address names no database; {EXPECTED}")
     port = host.rpartition(":")[2] if ":" in host and not host.endswith("]") else ""
     if port and not port.isdigit():
-        raise ValueError(f"the port is no number; {EXPECTED} (a slash, ? or @ in a password is written %2F, %3F or %40)")
+        raise ValueError(f"the port is not a number; {EXPECTED} (a slash, ? or @ in a password is written %2F, %3F or %40)")
     user, _, password = (login or "").partition(":")
     fields = parse_qsl(query or "", keep_blank_values=True)
     secrets = {key: value for key, value in fields if key in SECRETS}

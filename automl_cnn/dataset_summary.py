@@ -19,7 +19,7 @@ RANGES = "ranges"  # of numbers: where those of the training images lie
 
 
 def task_of(data: Mapping[str, Any]) -> Task:
-    """What a network is asked of a data set in figures: one class for each image, unless it says otherwise."""
+    """The task of a data set in figures: one class for each image, unless it says otherwise."""
     return of_card({**data, "classes": names_of(data)})
 
 
@@ -45,12 +45,12 @@ def images_in(data: Mapping[str, Any], split: str) -> int:
 
 
 def targets_of(data: Mapping[str, Any]) -> list[Target]:
-    """What numbers images have; empty where they have classes or labels."""
+    """The numbers that images have; empty where they have classes or labels."""
     return [Target(str(one["name"]), str(one.get("unit", "")), float(one["mean"]), float(one["sd"])) for one in data.get(TARGETS) or ()]
 
 
 def ranges_of(data: Mapping[str, Any]) -> list[tuple[Target, Mapping[str, Any]]]:
-    """What numbers images have, each with where those of the training images lie, as `Task.extent` gives it; empty where that is not recorded."""
+    """The numbers that images have, each with its range in the training images, as `Task.extent` gives it; empty where that is not recorded."""
     known, targets = data.get(RANGES) or (), targets_of(data)
     return list(zip(targets, known, strict=True)) if len(known) == len(targets) else []
 

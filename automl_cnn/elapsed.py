@@ -1,4 +1,4 @@
-"""The clock that budgets go by: seconds that pass, whatever somebody does to the date and time of the machine.
+"""The clock for budgets: it counts elapsed seconds, also when the date and time of the machine are changed.
 
 The wall clock (`time.time`) is for what people read, such as when a trial began.
 """

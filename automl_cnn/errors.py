@@ -1,4 +1,4 @@
-"""What can go wrong, and the errors that say so.
+"""The errors that this package raises.
 
     AutomlCnnError              everything this package raises on purpose
     ├── ConfigError             a setting, a flag or a study.toml that cannot be used
@@ -9,11 +9,11 @@
     │   └── SpaceError          a value outside a declared range
     ├── BackendError            no Keras backend is installed
     ├── StoreError              the store or a study in it cannot be read or written
-    ├── ExportError             a model cannot be written in a format, or says something else there
+    ├── ExportError             a model cannot be written in a format, or gives other predictions there
     └── TrialError              one trial could not be trained (the search goes on)
         └── WorkerLost          it took its worker process with it, or never came back
 
-Each message says what was found, what was expected and what to do about it, so that the
+Each message says what was received, what was expected and what to do about it, so that the
 command line can print it alone, without a traceback.
 """
 
@@ -61,11 +61,11 @@ class StoreError(AutomlCnnError):
 
 
 class ExportError(AutomlCnnError):
-    """A model cannot be written in a format, or what was written does not say what the model says."""
+    """A model cannot be written in a format, or the written file gives other predictions."""
 
 
 class Cause(StrEnum):
-    """Why a trial failed, as far as the search treats it differently."""
+    """The causes of failed trials that the search treats differently."""
 
     INTERRUPTED = "interrupted"  # lost through no fault of its own: it is tried again
     NODE = "node"  # its machine was lost, or could not be reached any more: it is tried again
@@ -86,7 +86,7 @@ class TrialError(AutomlCnnError):
 
 
 class WorkerLost(TrialError):
-    """What was asked of a worker process killed it or made it hang; the next request gets a new one."""
+    """A request killed a worker process or made it hang; the next request gets a new one."""
 
 
 def did_you_mean(name: str, available: Iterable[str]) -> str:

@@ -37,7 +37,7 @@ UNPICKLED = ("_classifier", "_copy")  # recreated when they are needed
 
 
 class Searching(BaseEstimator):
-    """What estimators of images share; what an image is labeled with is theirs."""
+    """The common part of the estimators; each adds its own kind of labels."""
 
     result_: Any
     _wanted = "labels"
@@ -97,7 +97,7 @@ class Searching(BaseEstimator):
         return self
 
     def _dataset(self, X: Any, y: Any, store: Store) -> tuple[Dataset, dict[str, Any]]:
-        """The images, and what else `fit` leaves: the classes or labels as `classes_`, or the names of numbers as `names_`."""
+        """The images, and the attributes that `fit` sets: the classes or labels as `classes_`, or the names of numbers as `names_`."""
         raise NotImplementedError
 
     def _more_settings(self) -> dict[str, Any]:
@@ -105,7 +105,7 @@ class Searching(BaseEstimator):
         return {}
 
     def _earlier(self, store: Store, dataset: Dataset) -> Record | None:
-        """The study to go on with: that of the last `fit`, of the same images."""
+        """The study to continue: that of the last `fit`, on the same images."""
         if not self.warm_start or not hasattr(self, "result_"):
             return None
         record = Record.all(store.journal).get(self.result_.study)
@@ -154,7 +154,7 @@ class Searching(BaseEstimator):
 
 
 class _Classifying(ClassifierMixin, Searching):
-    """Estimators whose answers are probabilities."""
+    """Estimators that predict probabilities."""
 
     classes_: np.ndarray
 
@@ -220,7 +220,7 @@ class ImageClassifier(_Classifying):
 
 
 class ImageMultiLabelClassifier(_Classifying):
-    """As `ImageClassifier`, where each image has any number of labels, none to all.
+    """Like `ImageClassifier`, for images with any number of labels, from none to all.
 
     `fit` takes, beside the images, an array (n, labels) of zeros and ones (sparse, or a data frame, whose columns name the labels), or a list or set of
     labels for each image. `classes_` holds the labels in the order of the columns: the numbers of an array's columns, a frame's names, or all labels of the
@@ -236,7 +236,7 @@ class ImageMultiLabelClassifier(_Classifying):
         return task.answered(probabilities).astype(np.int64)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """The share of images with all labels right and no other (subset accuracy), as of every multi-label classifier of scikit-learn's."""
+        """The share of images with all labels right and no other (subset accuracy), as in scikit-learn's multi-label classifiers."""
         answers = self.predict(X)
         with as_input():
             truth, _ = indicators_of(y, self.classes_.tolist())
@@ -258,7 +258,7 @@ class ImageMultiLabelClassifier(_Classifying):
 
 @contextmanager
 def as_input() -> Iterator[None]:
-    """Errors of the images or labels as those that scikit-learn expects."""
+    """Turn errors about images or labels into those that scikit-learn expects."""
     try:
         yield
     except DataError as error:

@@ -1,4 +1,4 @@
-"""What the winner does with the validation images, as plain frozen data: made in a worker, kept as JSON, read by report and model card."""
+"""The winner's results on the validation images, as plain frozen data: made in a worker, kept as JSON, read by report and model card."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST_POINTS = 1000  # that a chart shows
 
 @dataclass(frozen=True)
 class Bin:
-    """Images whose confidence lies close together: how many, how sure the network was on average, how often it was right."""
+    """Images whose confidence lies close together: their number, mean confidence and accuracy."""
 
     count: int
     confidence: float
@@ -29,38 +29,38 @@ class Bin:
 
 @dataclass(frozen=True)
 class Mistake:
-    """One wrong answer. `picture` is a JPEG in base64, `heat` the same with what spoke for the answer (Grad-CAM), empty where that is not known."""
+    """One wrong prediction. `picture` is a JPEG in base64, `heat` the same with the evidence for the prediction (Grad-CAM), empty where that is unknown."""
 
     path: str
     truth: int
     said: int
-    confidence: float  # in its answer
-    chance: float  # that it gave the truth
+    confidence: float  # in its prediction
+    chance: float  # the probability that it gave the true class
     picture: str = ""
     heat: str = ""
     truths: tuple[int, ...] = ()  # where images have several labels: those that it has
-    answers: tuple[int, ...] = ()  # and those that it was given; `said` is then the label that the confidence is about
+    answers: tuple[int, ...] = ()  # and the predicted ones; `said` is then the label that the confidence is about
     wanted: tuple[float, ...] = ()  # where images have numbers: those that it has
-    given: tuple[float, ...] = ()  # and those that it was given; `said` is then the number that is the farthest off
+    given: tuple[float, ...] = ()  # and the predicted ones; `said` is then the number with the largest error
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """The winner before the validation images, and the counts of its one scoring on the test images.
+    """The winner's results on the validation images, and its counts on the test images, on which it is scored once.
 
     Matrices are counts: a row is a true class, a column a predicted one. `raw` are the bins before calibration, `bins` those after.
     """
 
     trial: int
-    temperature: float | None  # None where its probabilities are as they were trained
+    temperature: float | None  # None where its probabilities were not scaled
     confusion: Matrix
     bins: tuple[Bin, ...] = ()
     raw: tuple[Bin, ...] = ()
     mistakes: tuple[Mistake, ...] = ()
     test_confusion: Matrix = ()
-    note: str = ""  # what could not be done, in a sentence
-    suspects: tuple[Mistake, ...] | None = None  # labels that may be wrong, the most suspect first; None where nobody looked
-    points: Points = ()  # where images have numbers: by number, the truth and the answer for each validation image
+    note: str = ""  # a sentence on what failed
+    suspects: tuple[Mistake, ...] | None = None  # labels that may be wrong, the most suspect first; None if this was not checked
+    points: Points = ()  # where images have numbers: by number, the true and the predicted value for each validation image
     test_points: Points = ()  # and for each test image
 
     def save(self, path: Path) -> None:
@@ -75,21 +75,21 @@ class Evidence:
 
     @classmethod
     def load(cls, path: Path) -> Evidence | None:
-        """What `save` wrote; None where there is nothing.
+        """The evidence that `save` wrote; None if there is none.
 
         Raises:
-            StoreError: the file is something else.
+            StoreError: the file holds something else.
         """
         try:
             return cls.of(json.loads(path.read_text(encoding="utf-8")))
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise StoreError(f"{path} cannot be read as what a search found out about its winner: {error}. Delete it; it is made again.") from None
+            raise StoreError(f"{path} cannot be read as a search's evidence about its winner: {error}. Delete it; it will be made again.") from None
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Evidence:
-        """From what JSON makes of it."""
+        """From decoded JSON."""
         known = {field.name for field in dataclasses.fields(cls)}
         given = {key: value for key, value in values.items() if key in known}
         for key, kind in (("bins", Bin), ("raw", Bin), ("mistakes", Mistake), ("suspects", Mistake)):
@@ -103,7 +103,7 @@ class Evidence:
 
 
 def points(truth: np.ndarray, answers: np.ndarray) -> Points:
-    """By number, pairs of truth and answer, of (images, outputs) each: of many images, as many at random as a chart shows."""
+    """By number, pairs of true and predicted value, from (images, outputs) each: of many images, a random sample as large as a chart shows."""
     rows = np.arange(len(truth))
     if len(rows) > MOST_POINTS:
         rows = np.sort(np.random.default_rng(0).permutation(rows)[:MOST_POINTS])

@@ -1,4 +1,4 @@
-"""Everything that a report and a model card are made of, as plain data: nothing in it is read from a disk or computed later."""
+"""Everything in a report and a model card, as plain data: nothing in it is read from a disk or computed later."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Facts:
 
     @property
     def caveats(self) -> tuple[str, ...]:
-        """What to know before the best trial's scores are believed."""
+        """Warnings about the best trial's scores."""
         best, result = self.winner, self.result or {}
         return tuple(result.get("caveats") or ()) if best is not None and result.get("trial") == best.number else ()
 

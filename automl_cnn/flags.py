@@ -1,4 +1,4 @@
-"""What a setting is besides its value: its words on the command line, and whether it makes a study that study.
+"""The properties of a setting: its help on the command line, and whether it identifies a study.
 
     budget: Annotated[Seconds | None, Flag("Time for the whole command.", LIMITS)] = None
 
@@ -48,7 +48,7 @@ def flags(model: type[BaseModel]) -> Iterator[tuple[str, Flag, Any]]:
 
 
 def identity(model: type[BaseModel]) -> tuple[str, ...]:
-    """The settings that make a study that study."""
+    """The settings that identify a study."""
     return tuple(name for name, flag, _ in flags(model) if flag.identity)
 
 

@@ -1,4 +1,4 @@
-"""How scores were measured, and what stands beside them, in words: the same in terminal, report and model card. Pure."""
+"""How scores were measured, and the notes beside them, in words: the same in terminal, report and model card. Pure."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def cuts(calibration: Calibration | None) -> str:
     low, high = min(calibration.thresholds), max(calibration.thresholds)
     chosen, half = calibration.f1 or 0.0, calibration.f1_at_half or 0.0
     if not chosen and not half:
-        return "0.5 for every label: there was nothing to choose others by"
+        return "0.5 for every label: there was nothing to choose other thresholds by"
     if low == high == 0.5:
-        return f"0.5 for every label: others gave a macro F1 of {chosen:.3f} in place of {half:.3f}, on images they were not chosen on"
+        return f"0.5 for every label: others gave a macro F1 of {chosen:.3f} instead of {half:.3f} on held-out images"
     span = f"from {low:.2f} to {high:.2f}" if high - low >= 0.005 else f"{low:.2f}"
-    return f"one for each label, {span}: macro F1 {chosen:.3f} instead of {half:.3f} at one half, on images they were not chosen on"
+    return f"one for each label, {span}: macro F1 {chosen:.3f} instead of {half:.3f} at 0.5, on held-out images"
 
 
 def within(figures: Mapping[str, Mapping[str, float | None]], targets: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -44,7 +44,9 @@ def within(figures: Mapping[str, Mapping[str, float | None]], targets: Sequence[
         half, covered = known.get("half_width"), known.get("covered")
         parts = [f"RMSE {target.shown(known['rmse'] or 0.0)}", f"MAE {target.shown(known['mae'] or 0.0)}", f"R² {known['r2'] or 0.0:.3f}"]
         if half is not None:
-            parts.append(f"90 % of the truths are expected within ± {target.shown(half)} of an answer{'' if covered is None else f'; {covered:.1%} were'}")
+            parts.append(
+                f"90 % of the true values are expected within ± {target.shown(half)} of a prediction{'' if covered is None else f'; {covered:.1%} were'}"
+            )
         lines.append(f"{target.name}: {', '.join(parts)}")
     return lines
 
@@ -87,18 +89,17 @@ def is_crossed(trials: Iterable[Trial]) -> bool:
 
 
 def looked_at(tested: int) -> str:
-    """How new the test images were, of which `tested` winners of the study have had a score by now."""
+    """How new the test images were, if `tested` winners of the study have been scored on them by now."""
     return "never looked at before" if tested <= 1 else f"that scored {tested - 1} earlier winner{'s' if tested > 2 else ''} of this study too"
 
 
 def not_new(refit: Refit | None) -> str:
-    """That accuracy on images a model has learned from is no score of it; empty where it has learned from the training images alone."""
+    """A warning that the score on images a model was trained on does not measure it; empty where it was trained on the training images alone."""
     learned = () if refit is None or refit.kept else tuple(split for split in refit.splits if split != "train")
     if not learned:
         return ""
     return (
-        f"The model has learned from the {words_of(learned)} images too. What it scores on them shows whether a file answers as the original does, "
-        "not how good the model is."
+        f"The model was trained on the {words_of(learned)} images too. Its score on them shows whether a file matches the original, not how good the model is."
     )
 
 
@@ -118,7 +119,7 @@ def folds_of(values: Mapping[str, Any] | None) -> Folds | None:
 
 
 def _kept(kind: type[Kept], values: Mapping[str, Any] | None) -> Kept | None:
-    """What JSON holds of it, without what this version does not know."""
+    """The value from JSON, without fields that this version does not know."""
     if not values:
         return None
     known = {field.name for field in dataclasses.fields(kind)}

@@ -57,7 +57,7 @@ def _known(metric: str) -> Measure:
 
 
 def heading(metric: str) -> str:
-    """The head of a column of scores: `score`, or `RMSE (years)`, since errors are no scores."""
+    """The head of a column of scores: `score`, or `RMSE (years)`, since errors are not scores."""
     if _known(metric).scale is None:
         return "score"
     unit = _known(metric).unit
@@ -70,7 +70,7 @@ def column(metric: str) -> str:
 
 
 def read(metric: str, score: float) -> float:
-    """What people read in place of a score: the error in its unit, or the score."""
+    """The figure that people read instead of a score: the error in its unit, or the score."""
     scale = _known(metric).scale
     return score if scale is None else (1 - score) * scale
 

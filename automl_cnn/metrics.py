@@ -66,7 +66,7 @@ def interval(
 
 
 def always(metric: Metric, trained: Sequence[int] | np.ndarray, counts: Sequence[int] | np.ndarray) -> float:
-    """The score of always answering the most frequent class of the training images (`trained`, by class) on images of which there are `counts`."""
+    """The score of always predicting the most frequent class of the training images (`trained`, by class) on images of which there are `counts`."""
     labels = np.repeat(np.arange(len(counts)), counts)
     answers = np.zeros((len(labels), len(counts)))
     answers[:, int(np.argmax(trained))] = 1.0
@@ -76,7 +76,7 @@ def always(metric: Metric, trained: Sequence[int] | np.ndarray, counts: Sequence
 def suited(trained: Sequence[int] | np.ndarray) -> Metric:
     """The metric to choose by, from the numbers of training images: accuracy, or balanced accuracy where accuracy misleads.
 
-    It misleads where always answering the most frequent class already gets half-way from chance, one in the number of
+    It misleads where always predicting the most frequent class already gets half-way from chance, one in the number of
     classes, to 1: from 75 % of the images of two classes, 67 % of three, 55 % of ten.
     """
     chance = 1 / max(2, len(trained))

@@ -1,7 +1,7 @@
 """Paths as text that every file, database and locale can hold, and back.
 
 written(Path("photos"))             # 'photos'
-written(Path("/caf\\udce9"))         # 'file:///caf%E9': bytes that are no UTF-8 fit into no other text
+written(Path("/caf\\udce9"))         # 'file:///caf%E9': bytes that are not UTF-8 fit into no other text
 read("file:///caf%E9")              # the path again
 read("https://example.org/a.jpg")   # ValueError: download it first
 location("s3://bucket/photos")      # a Url: images may lie there
@@ -31,7 +31,7 @@ def read(given: object) -> Path:
     """The path that a user, a flag or a TOML file names.
 
     Raises:
-        ValueError: it is no text, holds a NUL character, or is an address on the web.
+        ValueError: it is not text, holds a NUL character, or is an address on the web.
     """
     if not isinstance(given, (str, os.PathLike)) or isinstance(os.fspath(given), bytes):
         raise ValueError("expected a path")
@@ -67,7 +67,7 @@ def location(given: object) -> Path | Url:
     if url is None or "\0" in url.text:
         return read(given)
     if url.scheme in WRAPPERS:
-        raise ValueError(f"'{url.scheme}://' is no place of images: pass the URL of the folder, archive or table itself, as in s3://bucket/photos.zip")
+        raise ValueError(f"'{url.scheme}://' is not a source of images: pass the URL of the folder, archive or table itself, as in s3://bucket/photos.zip")
     return url
 
 
@@ -82,7 +82,7 @@ def named(place: Path | Url) -> str:
 
 
 def unusable(path: str | Path) -> str | None:
-    """Why no file or folder can be looked for at `path`, in a clause that begins with it, where it is too long, loops or holds a NUL; else None."""
+    """Why `path` cannot be a file or folder, in a clause that begins with it, where it is too long, loops or holds a NUL; else None."""
     try:
         os.stat(path)
     except (FileNotFoundError, NotADirectoryError, PermissionError):
@@ -95,7 +95,7 @@ def unusable(path: str | Path) -> str | None:
 def because(error: OSError | ValueError) -> str:
     """Why a path cannot be used, in a clause."""
     if isinstance(error, ValueError):
-        return "a path cannot hold a NUL character or half a letter"
+        return "a path cannot hold a NUL character or a lone surrogate"
     reasons = {errno.ELOOP: "the link leads to itself", errno.ENAMETOOLONG: "it is too long a path for this system"}
     return reasons.get(error.errno or 0, error.strerror or str(error))
 
@@ -107,7 +107,7 @@ def shortened(path: str | Path) -> str:
 
 
 def written(path: Path | Url) -> str:
-    """`path` as valid Unicode, the same in every locale: as it is, or as a file: address where its bytes are no UTF-8. `read` takes both.
+    """`path` as valid Unicode, the same in every locale: as it is, or as a file: address where its bytes are not UTF-8. `read` takes both.
 
     A URL is written without its credentials.
     """

@@ -44,7 +44,7 @@ def store_path(value: object) -> Path:
     """The folder of a store as the user gave it, unless it can never be one.
 
     Raises:
-        ValueError: the name is blank or no path, or a file is in the way.
+        ValueError: the name is blank or not a path, or a file is in the way.
     """
     if isinstance(value, str) and not value.strip():
         raise ValueError("the name of the store is empty; expected a folder such as automl-cnn-runs (a dot stands for the current folder)")

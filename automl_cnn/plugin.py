@@ -1,4 +1,4 @@
-"""Everything that a plugin may import, beside `automl_cnn.blocks` and Keras.
+"""Everything that a plugin may import besides `automl_cnn.blocks` and Keras.
 
     from automl_cnn import blocks
     from automl_cnn.plugin import Architecture, Choice, Int, Net
@@ -61,7 +61,7 @@ Tensor = Any  # a Keras tensor; Keras has no public type for it
 
 @dataclass(frozen=True)
 class Inputs:
-    """How pixels 0..255 are brought to what a network expects: times `scale` plus `offset`, for red, green and blue.
+    """The preprocessing of pixels 0..255 that a network expects: times `scale` plus `offset`, for red, green and blue.
 
     `bgr` says that its first kernel wants blue first; the framework then turns the kernel, not the pixels.
     """
@@ -87,10 +87,10 @@ class Pretrained:
     """Weights learned on ImageNet that an architecture can start from.
 
     `point` are the architecture's parameters, `width` and `depth` the multipliers that the weights
-    were trained with, `size` the pixels. `source` says where they are found:
+    were trained with, `size` the pixels. `source` says where they are:
 
         package:NAME/FILE       a file inside an installed package (`*` stands for any letters), in PyTorch's format
-        keras:FUNCTION          the weights of `keras.applications.FUNCTION`, downloaded where they are not yet
+        keras:FUNCTION          the weights of `keras.applications.FUNCTION`, downloaded if missing
 
     `distribution` names what to install to have a package; `top_1` is the accuracy on ImageNet.
     """
@@ -109,7 +109,7 @@ class Pretrained:
 
 @dataclass(frozen=True)
 class Story:
-    """An architecture's place in history, for those who learn: `automl-cnn plugins show` tells it.
+    """An architecture's place in history, for learners: `automl-cnn plugins show` prints it.
 
     `idea` is one or two sentences, `block` a small drawing of its block in plain text. `before` and `after` name the plugins whose ideas it took up
     and which took up its own; `studies` and `notebooks` are the folders and files of this project that put its claims to the test.
@@ -125,10 +125,10 @@ class Story:
 
 
 class Net(Protocol):
-    """What every network must honor; the framework hands one to `Architecture.features`.
+    """The rules for every network; the framework passes one to `Architecture.features`.
 
     An architecture that spells its channels `net.width(64)` and its repeats `net.depth(3)` can be
-    scaled by the search, and one that builds with `automl_cnn.blocks` is regularized by it.
+    scaled by the search, and one built with `automl_cnn.blocks` is regularized by it.
     """
 
     @property
@@ -273,7 +273,7 @@ class Regularizer(Plugin):
 
     @classmethod
     def suits(cls, task: str) -> bool:
-        """Whether it makes sense for the task of that name."""
+        """Whether it suits the task of that name."""
         return cls.tasks is None or task in cls.tasks
 
     def penalty(self) -> keras.regularizers.Regularizer | None:
@@ -285,7 +285,7 @@ class Regularizer(Plugin):
         return x
 
     def branch(self, x: Tensor) -> Tensor:
-        """Layers on each residual branch, before it is added to what it corrects."""
+        """Layers on each residual branch, before it is added to its input."""
         return x
 
     def dense(self, x: Tensor) -> Tensor:
@@ -293,7 +293,7 @@ class Regularizer(Plugin):
         return x
 
     def built(self, model: keras.Model) -> None:
-        """The whole network stands: a last change to the layers that this plugin added (rates that depend on how many there are)."""
+        """Called when the whole network is built: a last change to the layers that this plugin added (rates that depend on how many there are)."""
 
     def optimizer(self, optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
         """The optimizer before training begins; change it, or return another."""
@@ -321,7 +321,7 @@ class Regularizer(Plugin):
         return images, labels
 
     def targets(self, labels: np.ndarray, task: str) -> np.ndarray:
-        """What the loss compares the answers to a training batch with, from its `labels` after every `augment`.
+        """The targets that the loss compares with the predictions for a training batch, from its `labels` after every `augment`.
 
         For what changes labels alone and depends on the task, such as label smoothing. `labels` and what is
         returned have the form that `augment` describes; do not write into the array given. How much

@@ -1,4 +1,4 @@
-"""A network's probabilities of the validation images, kept inside its checkpoint: to combine networks, none needs to be run again.
+"""A network's probabilities for the validation images, kept inside its checkpoint, so that networks can be combined without running them again.
 
 A `.keras` file is a zip archive, of which Keras reads only the members that it knows.
 """

@@ -16,7 +16,7 @@ from automl_cnn.store import atomic_write_text
 Severity = Literal["error", "warning", "note"]
 ORDER: tuple[Severity, ...] = ("error", "warning", "note")
 FORMAT = 1  # of what is kept: a check in another one is made again
-NO_TIME = "the time was up"
+NO_TIME = "time ran out"
 TITLES = {
     "blank": "Blank images",
     "blurred": "Blurred images",
@@ -38,7 +38,7 @@ TITLES = {
     "shortcut": "The class shows in the files",
     "size": "Odd sizes",
     "small_class": "Small classes",
-    "unequal": "Unequal classes",
+    "unequal": "Imbalanced classes",
     "unreadable": "Files that cannot be used",
 }
 
@@ -140,7 +140,7 @@ class Checked:
         """What `save` wrote; None where there is nothing, or where another version wrote it.
 
         Raises:
-            StoreError: the file is something else.
+            StoreError: the file holds something else.
         """
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
@@ -166,7 +166,7 @@ class Checked:
 def _problem_of(values: Mapping[str, Any]) -> Problem:
     severity: Severity = values["severity"]
     if severity not in ORDER:
-        raise ValueError(f"{severity!r} is no severity")
+        raise ValueError(f"{severity!r} is not a severity")
     cases = tuple(Case(**{**case, "others": tuple(map(str, case.get("others", ())))}) for case in values["cases"])
     texts = {name: str(values[name]) for name in ("kind", "sentence", "search", "advice")}
     return Problem(severity=severity, count=int(values["count"]), cases=cases, heading=str(values.get("heading", "")), **texts)

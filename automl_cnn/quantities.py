@@ -29,7 +29,7 @@ def amount(units: Mapping[str, float], example: str) -> Callable[[object], float
             return _above_zero(plain * units[""], value)
         match = re.fullmatch(r"(\d+(?:\.\d+)?(?:e\d+)?)([a-zµ]*)", str(value).strip().lower().replace(" ", "").replace(",", "").replace("_", ""))
         if not isinstance(value, str) or match is None or match.group(2) not in units:
-            raise ValueError(f"{shown(value)} is no amount: expected for example {example}")
+            raise ValueError(f"{shown(value)} is not an amount: expected for example {example}")
         return _above_zero(float(match.group(1)) * units[match.group(2)], value)
 
     return read

@@ -1,10 +1,10 @@
-"""Which trial of a study is the best one so far. Pure.
+"""The best trial of a study so far. Pure.
 
 A challenger takes the place of the best trial only if its score is higher by more than chance: by more than one standard error of the difference,
 on the images that both answered. Taking the highest of many scores on a hundred images would choose the luckiest network and not the best.
 
 A trained network must be ahead of a cross-validated readout by two standard errors. There are few validation images then, and the network's best epoch was
-chosen on them, which makes its score too high; the readout's score comes from several times as many images and nothing was chosen.
+chosen on them, which inflates its score; the readout's score comes from several times as many images and nothing was chosen.
 
 Breiman et al. 1984, Classification and Regression Trees, section 3.4.3 (the one-standard-error rule)
 """

@@ -1,6 +1,6 @@
-"""What happened in a study, as plain frozen data that crosses every layer.
+"""The events of a study, as plain frozen data that crosses every layer.
 
-A `Job` is a wish of the planner, a `Trial` is what became of it. Between the two an executor
+A `Job` is a request of the planner, a `Trial` is its result. Between the two an executor
 yields events: `Started`, `Progress`, `Epoch` and, last, `Finished`.
 """
 
@@ -18,7 +18,7 @@ from automl_cnn.space import Scalar
 from automl_cnn.transfer import name_of
 from automl_cnn.workers import Workers
 
-MAJORITY = "majority"  # the stage of the one trial that is no network, made where there was no time for any
+MAJORITY = "majority"  # the stage of the one trial that is not a network, made where there was no time for any
 MAJORITY_CLASS = "majority_class"  # what stands for its architecture
 
 
@@ -27,8 +27,8 @@ class State(StrEnum):
 
     RUNNING = "running"
     COMPLETE = "complete"
-    PRUNED = "pruned"  # stopped half-way because it was hopeless
-    STOPPED = "stopped"  # stopped half-way by the budget or the user; its score counts
+    PRUNED = "pruned"  # stopped early because it was hopeless
+    STOPPED = "stopped"  # stopped early by the budget or the user; its score counts
     FAILED = "failed"
 
 
@@ -217,7 +217,7 @@ class Trial:
 
     @property
     def is_majority(self) -> bool:
-        """Whether it is no network, but the same answer to every image."""
+        """Whether it is not a network but the same answer to every image."""
         return self.stage == MAJORITY
 
     def figures(self, *, winner: bool) -> dict[str, Any]:

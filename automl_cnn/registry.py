@@ -1,6 +1,6 @@
 """Entry points and a drop-in folder -> plugin classes.
 
-Built-ins are found exactly as anyone's plugins are: an entry point in one of the groups
+Built-ins are found exactly like anyone's plugins: an entry point in one of the groups
 `automl_cnn.architectures`, `automl_cnn.optimizers`, `automl_cnn.regularizers`, or a class in a
 .py file of a folder that the user names. Two plugins of one kind with one name are an error.
 """
@@ -48,7 +48,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Registry:
-    """Plugin classes by kind and name. `broken` tells, by source, what could not be loaded."""
+    """Plugin classes by kind and name. `broken` holds, by source, why a plugin could not be loaded."""
 
     entries: Mapping[str, Mapping[str, Entry]]
     broken: Mapping[str, str]
@@ -92,11 +92,11 @@ def load(plugins_dir: Path | None = None, *, without: Mapping[str, str] | None =
 
     A plugin that fails to load is set aside with its reason, so that one bad plugin never stops a search: whatever it raises, and
     where it tries to end the process or takes too long. What plugins print while they are imported goes to standard error.
-    With a `budget` in seconds, a quarter of it is about the most they may take. `without` names, with their reasons,
+    With a `budget` in seconds, they may take about a quarter of it at most. `without` names, with their reasons,
     those that are broken in another process already, and are not tried again.
 
     Raises:
-        PluginError: `plugins_dir` is no folder, or two plugins of one kind share a name.
+        PluginError: `plugins_dir` is not a folder, or two plugins of one kind share a name.
     """
     with contextlib.suppress(BackendError):  # a plugin's file may import Keras, which then takes the backend that everything else takes
         backend.require()
@@ -155,7 +155,7 @@ def _installed(point: importlib.metadata.EntryPoint, kind: str) -> list[type[Plu
 
 def _checked(loaded: object, kind: str, name: str) -> type[Plugin]:
     if not (isinstance(loaded, type) and issubclass(loaded, KINDS[kind])):
-        raise TypeError(f"expected a subclass of {KINDS[kind].__name__}, found {loaded!r}")
+        raise TypeError(f"expected a subclass of {KINDS[kind].__name__}, received {loaded!r}")
     if loaded.name != name:
         raise TypeError(f"the entry point is called '{name}' but the class calls itself '{loaded.name}'")
     return loaded

@@ -19,15 +19,15 @@ from automl_cnn.store import Store
 
 
 class ImageRegressor(RegressorMixin, Searching):
-    """As `ImageClassifier`, where each image has a number, or several: an age, an angle, a count.
+    """Like `ImageClassifier`, for images with one or more numbers: an age, an angle, a count.
 
     `fit` takes, beside the images, numbers (n,), or (n, numbers) where there are several: an array, a list, a Series or a data frame, whose columns name
     them. `names` and `units` say otherwise: a text, or one for each number. `predict` gives numbers of the same shape in the same units, and
-    `predict_interval` the ends of the intervals in which nine of ten truths lie. `names_` holds the names with their units, in the order of the columns.
-    `score` is R², as of every regressor of scikit-learn's.
+    `predict_interval` the ends of the intervals that contain nine of ten true values. `names_` holds the names with their units, in the order of the columns.
+    `score` is R², as in scikit-learn's regressors.
 
-    `metric` is one of rmse (default), mae, r2, spearman; several numbers count in their standard deviations. `loss` is what networks minimize: `squared`, or
-    `huber`, which a few numbers far off do not rule.
+    `metric` is one of rmse (default), mae, r2, spearman; several numbers count in standard deviations. `loss` is what networks minimize: `squared`, or
+    `huber`, which outliers affect less.
     """
 
     names_: list[str]
@@ -82,7 +82,7 @@ class ImageRegressor(RegressorMixin, Searching):
 
         Raises:
             NotFittedError: `fit` was not called.
-            InputError: the images cannot be used, or those of `fit` were too few to know intervals.
+            InputError: the images cannot be used, or those of `fit` were too few to measure intervals.
         """
         model = self._asked("predict_interval")
         with as_input():

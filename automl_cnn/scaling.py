@@ -1,4 +1,4 @@
-"""Compound scaling: depth, width and resolution of a network grown together, by rules found on a small one.
+"""Compound scaling: depth, width and resolution of a network grown together, by rules that were fitted on a small one.
 
     d = alpha^phi, w = beta^phi, r = gamma^phi      with alpha·beta²·gamma² ≈ 2, none below 1
 
@@ -123,7 +123,7 @@ def _shares(point: Coefficients) -> tuple[float, float, float]:
 
 @dataclass(frozen=True)
 class Choice:
-    """The coefficients that were chosen, why, and the points that the data cannot tell from the best."""
+    """The chosen coefficients, the reason, and the points that the data cannot distinguish from the best."""
 
     coefficients: Coefficients
     why: str

@@ -84,14 +84,14 @@ class Choice:
             f"{fit} {spelled(metric, scores[fit].score)} ({' to '.join(span(metric, scores[fit].interval))})"
             for fit in sorted(FITS, key=lambda fit: -scores[fit].score)
         )
-        by = f"what {self.network} reads at {self.size} px of {images:,} training and validation images, cross-validated"
+        by = f"a readout of {self.network} at {self.size} px on {images:,} training and validation images, cross-validated"
         measure = f"{metric_name(metric)} with 95 % intervals"
         return f"{begin} Ways to make the images square, by {by} ({measure}): {read}. {self._taken(self.comparison)}"
 
     def _taken(self, comparison: Comparison) -> str:
         best = comparison.best
         if self.fit != best:
-            return f"The images are squashed, although {best} is ahead, since {self.why}. --fit {best} takes it."
+            return f"The images are squashed, although {best} is ahead, since {self.why}. --fit {best} uses it."
         if best == FALLBACK:
             return "The study goes on with squash: no other way is ahead."
         gain, error = gap(comparison.scores[FALLBACK].right, comparison.scores[best].right)

@@ -169,7 +169,7 @@ class Store:
         """The folder of the study `name`, created if it is new.
 
         Raises:
-            StoreError: the name is no file name, or the folder cannot be written to.
+            StoreError: the name is not a file name, or the folder cannot be written to.
         """
         place = self.place(name)
         writable(place.folder)

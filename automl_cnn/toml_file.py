@@ -22,7 +22,7 @@ def read_toml(file: Path) -> dict[str, Any]:
         raise ConfigError(f"The study file cannot be read: {why}.")
     try:
         if file.exists() and not file.is_file():
-            raise ConfigError(f"The study file {file} is no regular file. Pass a TOML file, such as the study.toml that a search writes.")
+            raise ConfigError(f"The study file {file} is not a regular file. Pass a TOML file, such as the study.toml that a search writes.")
         with file.open("rb") as opened:
             content = opened.read(MAX_TOML + 1)
         if len(content) > MAX_TOML:
@@ -33,10 +33,10 @@ def read_toml(file: Path) -> dict[str, Any]:
     except OSError as error:
         raise ConfigError(f"The study file {file} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError as error:
-        raise ConfigError(f"The study file {file} is not valid TOML: byte {error.start + 1} is no UTF-8. Save the file as UTF-8.") from None
+        raise ConfigError(f"The study file {file} is not valid TOML: byte {error.start + 1} is not UTF-8. Save the file as UTF-8.") from None
     except RecursionError:
         raise ConfigError(
-            f'The study file {file} is not valid here: its lists or tables lie too deep in one another. Expected lines such as budget = "10m".'
+            f'The study file {file} is not valid here: its lists or tables are nested too deeply. Expected lines such as budget = "10m".'
         ) from None
     except ValueError as error:  # TOMLDecodeError, or an integer of thousands of digits
         raise ConfigError(f"The study file {file} is not valid TOML: {error}.") from None

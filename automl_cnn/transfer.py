@@ -1,4 +1,4 @@
-"""How a configuration says that a network begins with weights learned elsewhere, and what is done with them.
+"""How a configuration selects pretrained weights and the way to fine-tune them.
 
     pretrained.<architecture>     the name of the weights, or "none": from scratch
     finetune.<architecture>       probe, head_first, gradual or all
@@ -74,7 +74,7 @@ def weights_of(configuration: Configuration) -> str | None:
 
 
 def mode_of(configuration: Configuration) -> str | None:
-    """What is done with the pretrained weights, one of `MODES`; None from scratch."""
+    """The mode of fine-tuning, one of `MODES`; None from scratch."""
     if weights_of(configuration) is None:
         return None
     return str(configuration.get(f"{FINETUNE}{configuration['architecture']}", PROBE))

@@ -22,7 +22,7 @@ _LEAST = 3  # letters of what is taken for a secret in a message
 
 @dataclass(frozen=True)
 class Url:
-    """A place that is no path on this computer. `text` is what is shown, stored and compared; `full` opens it, and may hold credentials."""
+    """A place that is not a path on this computer. `text` is what is shown, stored and compared; `full` opens it, and may hold credentials."""
 
     text: str
     full: str = field(repr=False, compare=False)
@@ -117,7 +117,7 @@ def _without_user(scheme: str, rest: str) -> str:
     host, slash, path = rest.partition("/")
     if "@" in host:
         user, _, host = host.rpartition("@")
-        name = "" if ":" in user or scheme in HTTP else f"{user}@"  # a name alone is no secret: abfs://container@account
+        name = "" if ":" in user or scheme in HTTP else f"{user}@"  # a name alone is not secret: abfs://container@account
         return f"{name}{host}{slash}{path}"
     port = host.rpartition(":")[2]
     if scheme not in BUCKETS and ":" in host and not port.isdigit() and not host.startswith("[") and "@" in path:  # a slash in the password

@@ -193,7 +193,7 @@ def test_a_sealed_model_is_checked_and_a_changed_one_refused(tmp_path):
     with path.open("r+b") as file:
         file.seek(40)
         file.write(b"X")
-    with pytest.raises(StoreError, match=r"not the file that its search left.*restore it"):
+    with pytest.raises(StoreError, match=r"not the file that its search wrote.*restore it"):
         modelfile.verify(path)
 
 
@@ -217,7 +217,7 @@ def test_a_changed_model_is_not_even_opened(file, monkeypatch):
 
 
 def test_a_model_without_a_seal_says_so(file):
-    assert "no SHA-256 is kept" in bundle.load(file).unchecked
+    assert "which a search writes beside it at its end, is missing" in bundle.load(file).unchecked
 
 
 def with_layer(path, layer):

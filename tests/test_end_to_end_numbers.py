@@ -79,7 +79,7 @@ def test_a_table_of_numbers_becomes_files_that_answer_alike(table, tmp_path, nee
         np.testing.assert_allclose(written, numbers, atol=0.011)
         np.testing.assert_allclose([float(rows[photo.name]["light low"]) for photo in photos], low[:, 1], atol=0.011)
         np.testing.assert_allclose([float(rows[photo.name]["light high"]) for photo in photos], high[:, 1], atol=0.011)
-        assert re.search(r"place: RMSE \d+\.\d+ px, MAE \d+\.\d+ px, R² 0\.\d+; \d+\.\d% of the truths lie within the 90% interval", done.stderr), done.stderr
+        assert re.search(r"place: RMSE \d+\.\d+ px, MAE \d+\.\d+ px, R² 0\.\d+; \d+\.\d% of the true values lie within the 90% interval", done.stderr)
 
     mlflow.set_tracking_uri(f"sqlite:///{store / 'mlflow.db'}")
     registered = mlflow.pyfunc.load_model("models:/bars@champion")

@@ -136,7 +136,7 @@ def test_a_pickle_and_a_clone(made):
 def test_without_intervals_it_says_so(made):
     made.seen.intervals = False
     model = made().fit(X, Y)
-    with pytest.raises(InputError, match="knows no intervals: its search had too few validation images"):
+    with pytest.raises(InputError, match="has no intervals: its search had too few validation images"):
         model.predict_interval(X)
 
 
@@ -164,7 +164,7 @@ def test_scikit_learn_knows_what_it_is():
         (np.zeros((60, 2, 2)), {}, r"shape \(60, 2, 2\)"),
         (csr_matrix(Y), {}, "hold something else"),
         (Y, {"names": ["up"]}, "2 columns of numbers and 1 different names"),
-        (Y, {"names": ["up", "up"]}, "a name of its own"),
+        (Y, {"names": ["up", "up"]}, "a different name for each"),
         (Y, {"units": "mm"}, "2 columns of numbers and 1 units"),
         (Y[:, 0], {"units": "mm (mean)"}, "without brackets"),
     ],

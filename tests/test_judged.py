@@ -75,6 +75,6 @@ def test_without_a_refit_there_is_none():
 
 
 def test_accuracy_on_images_that_were_learned_from_is_no_score():
-    assert not_new(REFIT).startswith("The model has learned from the validation and test images too.")
-    assert not_new(dataclasses.replace(REFIT, splits=("train", "val"))).startswith("The model has learned from the validation images too.")
+    assert not_new(REFIT).startswith("The model was trained on the validation and test images too.")
+    assert not_new(dataclasses.replace(REFIT, splits=("train", "val"))).startswith("The model was trained on the validation images too.")
     assert not_new(None) == not_new(dataclasses.replace(REFIT, kept="no time was left")) == ""

@@ -27,6 +27,9 @@ PHRASES = {  # what is banned, and what to write instead
     r"heard": "receives",
     r"what (?:is|was)(?: not)? said": "the default, the prediction",
     r"is no (?:length of time|number of workers)": "is not a duration, is not a number of workers",
+    r"right when (?:said|given)": "precision",
+    r"what spoke for": "the evidence for",
+    r"asks the network for nothing": "makes no network requests",
 }
 NAMES = {"said", "told", "found", "heard"}
 ALLOWED_PHRASES: set[tuple[str, str]] = set()  # (file, phrase) that may stay for now

@@ -1,4 +1,4 @@
-"""Weighing channels by what the whole image holds."""
+"""Channel attention from the whole image."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Tensor = Any  # a Keras tensor; Keras has no public type for it
 
 
 def squeeze_excite(x: Tensor, ratio: float = 1 / 16, *, net: Net, of: int | None = None, activation: str = "relu", gate: str = "sigmoid") -> Tensor:
-    """Weigh each channel by what the whole image holds, for under 1 % more compute.
+    """Weigh each channel by the content of the whole image, for under 1 % more compute.
 
     The bottleneck has `ratio` times `of` channels (by default, those of `x`), at least one.
     Hu et al. 2018, https://arxiv.org/abs/1709.01507

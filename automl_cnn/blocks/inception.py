@@ -25,7 +25,7 @@ def inception(  # noqa: PLR0917  # the columns of the paper's table, in its orde
     norm: bool = False,
     squeeze: float = 0.0,
 ) -> Tensor:
-    """GoogLeNet's module: 1x1, 3x3, 5x5 and pooling side by side, so that an object is met at its own size.
+    """GoogLeNet's module: 1x1, 3x3, 5x5 and pooling side by side, so that objects of any size match one of them.
 
     `one`, `three`, `five` and `pool` channels come out of the four branches and are joined: (batch,
     height, width, one + three + five + pool). `three_in` and `five_in` are the 1x1 reductions in

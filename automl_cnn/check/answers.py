@@ -1,4 +1,4 @@
-"""What regressions on frozen features answer to images that they did not learn from."""
+"""Predictions of regressions on frozen features for held-out images."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ def held_out(task: Task, features: np.ndarray, truth: np.ndarray, groups: np.nda
     """Probabilities (n, outputs) for `features` (n, channels), each row by a regression fitted on other folds; None where there are too few images.
 
     `truth` is that of the images as the `task` has it. Versions of one photo (equal `groups`) stay in one fold. The strength of the penalty is chosen on at
-    most `ENOUGH` images; of that many or fewer, the mean over several ways to fold them is taken. `report` is given how many fits are done, of about how many.
+    most `ENOUGH` images; of that many or fewer, the mean over several ways to fold them is taken. `report` receives the number of
+    fits done and their approximate total.
     """
     if not task.enough(truth):
         return None

@@ -37,8 +37,8 @@ class Pair:
 def near(features: np.ndarray, mirrored: np.ndarray, images: np.ndarray, middles: np.ndarray | None = None, *, report: Report | None = None) -> list[Pair]:
     """Pairs of versions of one photo among `images` (uint8, n x side x side x channels), of whatever class.
 
-    `features`, `mirrored` and `middles` (n, channels) are what a frozen network says of each image, of its mirror image and of its middle. Nothing where the
-    images are too small to have details. `report` is given how many images are done, of how many.
+    `features`, `mirrored` and `middles` (n, channels) are a frozen network's features of each image, of its mirror image and of its middle. Nothing where the
+    images are too small to have details. `report` receives the number of images done and their total.
     """
     if len(images) < 2 or images.shape[1] < alike.LEAST_SIDE:
         return []
@@ -104,7 +104,7 @@ def problems_of(
     aside: Collection[int] = (),
     words: Words = MULTICLASS,
 ) -> list[Problem]:
-    """What copies do to labels and splits: `same` are the exact ones, `pairs` the altered ones, `given` the split that the user chose for each image.
+    """The effects of copies on labels and splits: `same` are the exact ones, `pairs` the altered ones, `given` the split that the user chose for each image.
 
     The rows `aside` are in no split, so that nothing leaks from them.
     """
@@ -129,7 +129,7 @@ def problems_of(
     altered = [family for family in unlike if len(family) > 1]
     if exact:
         forms = (f"file is an exact copy of another {words.same_kind}", f"files are exact copies of another {words.same_kind}")
-        advice = "Delete the copies: they give their photo more weight than the others."
+        advice = "Delete the copies: they give their photo more weight than others have."
         problems.append(_within("copies", "note", forms, advice, _cases(paths, exact, dict.fromkeys((family[0] for family in exact), "byte for byte"))))
     if altered:
         forms = (f"image is an altered version of another {words.same_kind}", f"images are altered versions of another {words.same_kind}")
@@ -195,7 +195,7 @@ def _details(families: Sequence[Sequence[int]], same: Sequence[Sequence[int]], p
     words: dict[int, set[str]] = {}
     for pair in pairs:
         if pair.details is not None and pair.one in first:
-            words.setdefault(first[pair.one], set()).add("mirrored" if pair.mirrored else f"details alike by {pair.details:.2f}")
+            words.setdefault(first[pair.one], set()).add("mirrored" if pair.mirrored else f"similarity of details {pair.details:.2f}")
     for family in same:
         words.setdefault(first[family[0]], set()).add("byte for byte")
     return {row: next(iter(texts)) if len(texts) == 1 else "" for row, texts in words.items()}

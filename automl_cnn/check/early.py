@@ -1,4 +1,4 @@
-"""What every search looks at before it starts: all of the check that needs no network, within seconds."""
+"""The check that every search makes before it starts: all that needs no network, within seconds."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ ALBUM = Album(shown=6, others=1, side=80, most=48)  # for a section of a report
 
 
 def early(material: Material, seconds: float, now: Callable[[], float] = elapsed.now, tell: Tell | None = None) -> Checked:
-    """The check in about `seconds` at most; `unchecked` names what there was no time for. See `automl_cnn.problems` for what comes back.
+    """The check in about `seconds` at most; `unchecked` names the checks that there was no time for. See `automl_cnn.problems` for what comes back.
 
-    `tell` is given what is being done, how many images are done, of how many.
+    `tell` receives the current step, the number of images done, and their total.
     """
     began = now()
 

@@ -1,4 +1,4 @@
-"""What a frozen network says of every image and of its mirror image, from the cache that searches fill too."""
+"""A frozen network's features of every image and of its mirror image, from the cache that searches fill too."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ SIDE = 160  # px: a size that searches read at as well
 
 @dataclass(frozen=True)
 class Read:
-    """Of the images in `rows`: what the network's last stages say, `plain` and `mirrored` (images, channels); `last` is where its last stage lies.
+    """Of the images in `rows`: the features of the network's last stages, `plain` and `mirrored` (images, channels); `last` is where its last stage lies.
 
-    `middles` is what it says of their middles, None where there was no time for it.
+    `middles` are the features of their middles, None if there was no time for them.
     """
 
     rows: np.ndarray
@@ -60,7 +60,7 @@ def smallest(registry: Registry) -> tuple[type[Architecture], Pretrained] | None
 def read(dataset: Dataset, registry: Registry, seconds: float | None, tell: Tell) -> Read | None:
     """The features of all images, or of as many as `seconds` allow, drawn at random; None where there are no weights on this machine.
 
-    `tell` is given what is being done, how many images are done, of how many.
+    `tell` receives the current step, the number of images done, and their total.
 
     Raises:
         PluginError: the network cannot be built, or its weights do not fit.
@@ -114,7 +114,7 @@ def read(dataset: Dataset, registry: Registry, seconds: float | None, tell: Tell
 def _some(
     dataset: Dataset, features: Features, order: np.ndarray, watching: Callable[[int, int], bool]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """The rows, and what the network says of these images, their mirror images and their middles: of a set of which it can only see a part.
+    """The rows, and the network's features of these images, their mirror images and their middles, for a set of which there is time for a part only.
 
     Images are brought to size as they are read, and nothing is kept: neither the disk nor the memory holds what is never looked at.
     """

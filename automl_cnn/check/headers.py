@@ -1,4 +1,4 @@
-"""What the headers of the files show: wrong extensions, odd sizes and shapes, mixed kinds, and properties that give the class away."""
+"""Problems that the headers of the files show: wrong extensions, odd sizes and shapes, mixed kinds, and properties that give the class away."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ EXTENSIONS = {
     "PPM": {"ppm", "pgm", "pbm", "pnm"},
 }
 SQUARE: dict[Fit, str] = {
-    "squash": "It squashes {0} to a square, as all others, unless --fit keeps shapes.",
-    "pad": "It puts {0} between gray bars, as all others.",
-    "crop": "It takes the square in {1} middle, as of all others.",
+    "squash": "It squashes {0} to a square, like all others, unless --fit keeps shapes.",
+    "pad": "It puts {0} between gray bars, like all others.",
+    "crop": "It crops {0} to the square in the middle, like all others.",
 }  # what a search does
 ASPECT, SIZE = 0.05, 0.1  # the least spread of the logarithms of width / height and of the side
 TWICE = float(np.log(2))  # by which factor a shape or a size must differ at least to be odd
@@ -79,7 +79,7 @@ def _extensions(paths: Sequence[str], headers: Sequence[Header]) -> Problem | No
         "extension",
         "note",
         f"{many(len(cases), 'file')} {verb(len(cases), 'has', 'have')} an extension of another format.",
-        "They are read by their content.",
+        "They are read according to their content.",
         "Rename them if other programs read this folder too.",
         len(cases),
         tuple(cases),
@@ -139,14 +139,14 @@ def _modes(paths: Sequence[str], headers: Sequence[Header], words: Words) -> Pro
         "note",
         f"{many(len(rare))} {verb(len(rare), 'is', 'are')} {kind}, the others {rest}.",
         "All are read in color.",
-        f"Nothing, unless the {words.many} differ in it.",
+        f"Nothing, unless the {words.many} differ in this.",
         len(rare),
         tuple(Case(paths[row], headers[row].mode, row=row) for row in rare),
     )
 
 
 def gives_away(labels: np.ndarray, classes: Sequence[str], headers: Sequence[Header], words: Words = MULTICLASS) -> Problem | None:
-    """A property of the files from which the class can be guessed: a network may learn it in place of what the images show."""
+    """A property of the files from which the class can be guessed: a network may learn it instead of what the images show."""
     if len(labels) < LEAST:
         return None
     properties = {
@@ -166,8 +166,8 @@ def gives_away(labels: np.ndarray, classes: Sequence[str], headers: Sequence[Hea
     return Problem(
         "shortcut",
         "warning",
-        f"{words.shortcut} from {best} alone ({share:.0%} of the mistakes of a single answer are avoided): {some}.",
-        "It cannot know: a network may learn this in place of what the images show, and fail on images from elsewhere.",
+        f"{words.shortcut} from {best} alone (which avoids {share:.0%} of the mistakes of a constant prediction): {some}.",
+        "It cannot tell: a network may learn this instead of what the images show, and fail on images from elsewhere.",
         "Convert all images in the same way, from the same sources, before the search.",
         len(labels),
         heading=words.shortcut_title,

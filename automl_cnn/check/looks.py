@@ -1,4 +1,4 @@
-"""What the pixels show by themselves: blank, dark, bright and blurred images, relative to the others of the set."""
+"""Problems that the pixels show by themselves: blank, dark, bright and blurred images, relative to the others of the set."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def problems_of(paths: Sequence[str], looks: Looks) -> list[Problem]:
             "bright",
             "warning",
             "much brighter than the others",
-            "Leave {them} out if nothing is to be seen.",
+            "Leave {them} out if nothing can be seen.",
             bright,
             -low,
             "95 % of its pixels above {:.0f}",

@@ -28,7 +28,7 @@ FEW, UNEQUAL = 20, 3.0  # images of a class below which it is small, and largest
 class Material:
     """`headers`, `digests` and `given` (the split that the user chose) belong to the data set's rows; the first two are empty for images in memory.
 
-    `grouped` says that the user named the groups, so that the data set's groups are no versions of one photo.
+    `grouped` says that the user named the groups, so that the data set's groups are not versions of one photo.
     """
 
     dataset: Dataset
@@ -72,7 +72,7 @@ class Material:
 
     @property
     def beyond(self) -> tuple[str, ...]:
-        """What no check can say of such images."""
+        """What no check covers for such images."""
         return tuple(filter(None, (self.dataset.task.words.doubted,)))
 
     def counted(self) -> list[Problem]:
@@ -139,7 +139,7 @@ def _files(dataset: Dataset) -> list[Problem]:
             "error",
             f"{many(count, 'file')} cannot be used.",
             f"It leaves {verb(count, 'it', 'them')} out.",
-            "Replace damaged files by good copies.",
+            "Replace damaged files with good copies.",
             count,
             tuple(Case(one.path, one.reason) for one in dataset.skipped),
         )
@@ -156,7 +156,7 @@ def _classes(dataset: Dataset) -> list[Problem]:
                 "small_class",
                 "warning",
                 f"{words.count(len(small))} {verb(len(small), 'has', 'have')} fewer than {FEW} images.",
-                "It learns them from what there is; their scores have wide intervals.",
+                "It learns them from the images there are; their scores have wide intervals.",
                 words.small,
                 int(counts[small].sum()),
                 tuple(Case(dataset.classes[number], many(int(counts[number]))) for number in small),

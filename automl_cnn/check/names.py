@@ -1,4 +1,4 @@
-"""What groups mean for a split: persons, places or series that a random one would tear apart."""
+"""Groups of images, such as persons, places or series, that a random split would tear apart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A check as one HTML page with thumbnails, complete in itself."""
+"""A check as one self-contained HTML page with thumbnails."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def name_of(checked: Checked) -> str:
 
 
 def html(checked: Checked) -> str:
-    """The page as HTML; it asks the network for nothing."""
+    """The page as HTML; it makes no network requests."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(loader=PackageLoader("automl_cnn.check", ""), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)

@@ -90,7 +90,7 @@ def check(
 def _altered(dataset: Dataset, features: Read, tell: Tell, unchecked: list[str]) -> list[copies.Pair]:
     """Pairs of versions of one photo among the images that the network looked at."""
     if features.middles is None:
-        unchecked.append("crops of less than nine tenths: the time was up (--time)")
+        unchecked.append("crops smaller than nine tenths: time ran out (--time)")
     plain, mirrored = features.plain[:, features.last], features.mirrored[:, features.last]
     middles = None if features.middles is None else features.middles[:, features.last]
     side, rows = min(dataset.side, SIDE), features.rows
@@ -124,7 +124,7 @@ def _features(dataset: Dataset, registry: Registry | None, seconds: float | None
         unchecked.append(f"{what}: no pretrained weights are on this machine")
     elif len(features.rows) < len(dataset):
         limit = f", or they are more than {MOST:,}" if len(dataset) > MOST else ""
-        unchecked.append(f"{what} of {len(dataset) - len(features.rows):,} images: the time was up (--time){limit}")
+        unchecked.append(f"{what} of {len(dataset) - len(features.rows):,} images: time ran out (--time){limit}")
     return features
 
 
@@ -134,7 +134,7 @@ def _labels(dataset: Dataset, features: Read, tell: Tell, unchecked: list[str]) 
     truth, task = dataset.truth(features.rows), dataset.task
     probabilities = held_out(task, features.both, truth, dataset.photos(features.rows), lambda done, of: tell("comparing labels", done, of))
     if probabilities is None:
-        unchecked.append(f"labels: too few images of a {task.words.one} to hold some out")
+        unchecked.append(f"labels: a {task.words.one} has too few images to hold some out")
         return []
     answered = suspects.Answered(task, features.rows, truth, probabilities, features.plain[:, features.last])
     return suspects.problems_of(dataset.paths, dataset.classes, answered)

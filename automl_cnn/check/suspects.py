@@ -1,6 +1,6 @@
-"""Labels that may be wrong, images that belong to no class, and classes that are hard to tell apart: by a regression on frozen features.
+"""Labels that may be wrong, images that belong to no class, and classes that are hard to distinguish: by a regression on frozen features.
 
-Each image is answered by a regression that did not learn from it; `automl_cnn.tasks.suspects` says which labels these answers put in doubt.
+Each image is predicted by a regression that did not learn from it; `automl_cnn.tasks.suspects` says which labels these answers put in doubt.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NEIGHBORS = 5
 CONFUSED = 0.1  # share of a class that is taken for another, from which on (at the lower end of its interval) the two are named
 PAIRS = 5
 SEARCH = "It uses them as they are labeled."
-ADVICE = "Look at them, the first ones first. `--fix FILE` writes a list to edit, and `search --labels FILE` applies it."
+ADVICE = "Look at them, the most suspect first. `--fix FILE` writes a list to edit, and `search --labels FILE` applies it."
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def _labels(paths: Sequence[str], classes: Sequence[str], answered: Answered) ->
     return Problem(
         "label",
         "warning",
-        f"{many(len(cases), 'label')} {verb(len(cases), 'is', 'are')} suspect: another class fits the image better. Some are hard images and not mistakes.",
+        f"{many(len(cases), 'label')} {verb(len(cases), 'is', 'are')} suspect: another class fits the image better. Some are hard images, not mistakes.",
         SEARCH,
         ADVICE,
         len(cases),
@@ -87,7 +87,7 @@ def _entries(paths: Sequence[str], classes: Sequence[str], answered: Answered) -
         "label",
         "warning",
         f"{many(count, 'label')} of {many(images)} {verb(count, 'is', 'are')} suspect: a network that did not learn from the image contradicts "
-        f"{verb(count, 'it', 'them')}. Some are hard images and not mistakes.",
+        f"{verb(count, 'it', 'them')}. Some are hard images, not mistakes.",
         SEARCH,
         ADVICE,
         images,
@@ -117,7 +117,7 @@ def _alone(paths: Sequence[str], answered: Answered) -> Problem | None:
     return Problem(
         "outlier",
         "note",
-        f"{many(len(order))} {verb(len(order), 'looks', 'look')} like no other of the class.",
+        f"{many(len(order))} {verb(len(order), 'looks', 'look')} unlike the others of the class.",
         "It uses them.",
         "See whether they belong to the class.",
         len(order),
@@ -132,7 +132,7 @@ def _confused(classes: Sequence[str], answered: Answered) -> Problem | None:
         for other in np.unique(mine[mine != label]):
             wrong = int(np.sum(mine == other))
             if wilson(wrong, len(mine))[0] >= CONFUSED:
-                pairs.append((wrong / len(mine), f"{wrong / len(mine):.0%} of '{classes[label]}' are taken for '{classes[other]}'"))
+                pairs.append((wrong / len(mine), f"{wrong / len(mine):.0%} of '{classes[label]}' are mistaken for '{classes[other]}'"))
     if not pairs:
         return None
     pairs.sort(reverse=True)
@@ -140,8 +140,8 @@ def _confused(classes: Sequence[str], answered: Answered) -> Problem | None:
     return Problem(
         "confusable",
         "note",
-        f"Classes that a frozen network cannot tell apart well: {'; '.join(words for _, words in pairs[:PAIRS])}{more}.",
+        f"Classes that a frozen network confuses: {'; '.join(words for _, words in pairs[:PAIRS])}{more}.",
         "It trains networks that may do better.",
-        "More images of these classes help most. If people cannot tell them apart either, join them.",
+        "More images of these classes help most. If people confuse them too, merge them.",
         len(pairs),
     )

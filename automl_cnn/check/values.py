@@ -1,4 +1,4 @@
-"""What the numbers of images show by themselves: some far from all others, one that very many images have, and few images."""
+"""Problems that the numbers of images show by themselves: some far from all others, one that very many images have, and few images."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from automl_cnn.tasks import Target
 
 FEW = 100  # images below which numbers are learned from little
 APART = 2.0  # times as far from the median as the next value on its side, from which on a value stands alone
-RARE = 0.02  # share of the images that may stand alone on one side: more are no mistakes, but the way the numbers are
+RARE = 0.02  # share of the images that may stand alone on one side: more are not mistakes but how the numbers are distributed
 OFTEN, TIMES, LEAST = 0.1, 3.0, 10  # the share of images with one value, over the second most frequent one, and images with it, from which on it is odd
 DIFFERENT = 10  # values below which numbers are steps of a scale, where one may well be frequent
 
@@ -40,7 +40,7 @@ def away(values: np.ndarray) -> Away | None:
     """The values that lie more than `SURE` spreads from the median, and `APART` times as far as the next value on their side, the farthest first; None where
     none does.
 
-    The spread is that of the values on the same side of the median, from their median distance. Long tails without a gap are no outliers.
+    The spread is that of the values on the same side of the median, from their median distance. Long tails without a gap are not outliers.
     """
     middle = float(np.median(values))
     rows: list[int] = []
@@ -73,7 +73,7 @@ def _far(dataset: Dataset, target: Target, values: np.ndarray) -> Problem | None
         f"{many(count)} {verb(count, 'has', 'have')} a number far from all others: {target.title} of the other images lies {between}.",
         f"It learns {verb(count, 'it as it is', 'them as they are')}: one wrong number can count more than a hundred right ones.",
         f"Look at {verb(count, 'it', 'them')}. If {verb(count, 'it is', 'they are')} wrong, correct the table or leave the cell empty; `--loss huber` is less "
-        "ruled by such numbers.",
+        "affected by such numbers.",
         count,
         tuple(Case(dataset.paths[row], f"{target.name} {target.brief(float(values[row]))}", row=row) for row in apart.rows),
     )
@@ -92,8 +92,8 @@ def _often(dataset: Dataset, target: Target, values: np.ndarray) -> Problem | No
         "common_number",
         "warning",
         f"{many(count)} of {len(values):,} have exactly the same number: {target.title} {value}. The next most frequent is on {second:,}.",
-        "It learns this number as any other.",
-        f"If {value} stands for a number that is not known, leave these cells empty: such images are then left out.",
+        "It learns this number like any other.",
+        f"If {value} stands for an unknown number, leave these cells empty: such images are then left out.",
         count,
         tuple(Case(dataset.paths[row], f"{target.name} {value}", row=int(row)) for row in np.flatnonzero(values == different[place])),
     )
@@ -107,7 +107,7 @@ def _few(dataset: Dataset) -> Problem | None:
         "small_class",
         "warning",
         f"There are only {many(len(dataset))} to learn numbers from.",
-        "It learns from what there is; errors and intervals are known only roughly.",
+        "It learns from the images there are; errors and intervals are known only roughly.",
         words.small,
         len(dataset),
         heading=words.small_title,

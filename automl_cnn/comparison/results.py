@@ -260,7 +260,7 @@ def read(comparison: Comparison, file: Path) -> Results:
     """The rows of a CSV file that still belong to the table, whatever their seeds. The others are `stale`: network, images or epochs have changed since.
 
     Raises:
-        ConfigError: the file is no such table.
+        ConfigError: the file is not such a table.
     """
     if not file.exists():
         return Results(comparison, ())
@@ -269,7 +269,7 @@ def read(comparison: Comparison, file: Path) -> Results:
         with file.open(encoding="utf-8", newline="") as opened:
             rows = [_row(cells) for cells in csv.DictReader(opened)]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"{file} is no table of results, as `automl-cnn study` writes it ({error}). Move it away, and run the study again.") from None
+        raise ConfigError(f"{file} is not a table of results written by `automl-cnn study` ({error}). Move it away, and run the study again.") from None
     kept = tuple(row for row in rows if (row.key[:3], row.recipe) in recipes)
     return Results(comparison, kept, stale=len(rows) - len(kept))
 

@@ -20,7 +20,7 @@ from automl_cnn.data.decode import resize_array
 from automl_cnn.data.names import Components
 from automl_cnn.data.passes import Passes, Report
 
-LEAST_SIDE = 32  # px; smaller pictures have no details that tell two of a kind apart
+LEAST_SIDE = 32  # px; smaller pictures have no details that distinguish two of a kind
 MOST = 4000  # images; comparing this number takes about ten seconds of one core, and of more, none is compared
 NEAREST = 3  # images that each is compared with closely
 THUMB, WINDOW = 10, 8  # px of a thumbnail, and of the part of it that is compared
@@ -49,7 +49,7 @@ def too_many(images: int) -> bool:
 def pairs(images: np.ndarray, labels: np.ndarray, report: Report | None = None) -> list[tuple[int, int]]:
     """Pairs of rows of `images` (uint8, n x side x side x channels) that show one photo; only images of one class are compared.
 
-    Nothing where the images are smaller than `LEAST_SIDE`, or where images that are no copies look as alike: see `_bound`. Call it only if not `too_many`.
+    Nothing where the images are smaller than `LEAST_SIDE`, or where images that are not copies look as alike: see `_bound`. Call it only if not `too_many`.
     """
     if len(images) < 2 or images.shape[1] < LEAST_SIDE:
         return []
@@ -75,9 +75,9 @@ def grays(images: np.ndarray) -> np.ndarray:
 
 
 def _bound(own: tuple[np.ndarray, np.ndarray, int], strange: tuple[np.ndarray, np.ndarray, int]) -> float:
-    """From which correlation of the details on two images are taken for one photo; above 1 where no correlation shows it.
+    """The least correlation of details at which two images count as one photo; above 1 where no correlation shows it.
 
-    Copies stand apart: few pairs are just below the bound, and images of other classes, which are no copies, do not reach it. Where pictures
+    Copies stand apart: few pairs are just below the bound, and images of other classes, which are not copies, do not reach it. Where pictures
     of a kind differ little (one object before one background), both fail, and nothing is taken for a copy. `own` are pairs of one class, `strange`
     of two: the first image's row, the correlation, and of how many images.
     """
@@ -92,7 +92,7 @@ def _bound(own: tuple[np.ndarray, np.ndarray, int], strange: tuple[np.ndarray, n
 
 
 def _plausible(matches: list[tuple[int, int]], labels: np.ndarray) -> list[tuple[int, int]]:
-    """Without the pairs of classes most of whose images would be one photo: that is one scene before one camera."""
+    """Without the pairs of classes most of whose images would be one photo: that is one scene in front of one camera."""
     joined = Components(sorted({row for pair in matches for row in pair}))
     for pair in matches:
         joined.join(pair)

@@ -28,7 +28,7 @@ MOST_FILES = 5_000_000
 LEVELS = 64  # of folders, one in the other
 _DRIVE = re.compile(r"[A-Za-z]:")
 _DEVICES = frozenset({"CON", "PRN", "AUX", "NUL", *(f"{port}{number}" for port in ("COM", "LPT") for number in range(10))})
-_NAMES = (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ)  # what a file system says of a name
+_NAMES = (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ)  # errors of file systems about a name
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def unpacked(archive: Path, cache: Path, claim: ExitStack | None = None) -> Unpa
     It is unpacked once: the same archive, by its content, is found again. No other process deletes it until `claim` is closed.
 
     Raises:
-        DataError: it is no archive, is damaged or encrypted, or holds a name twice, a name that leads elsewhere, a link, or far more than its size.
+        DataError: it is not an archive, is damaged or encrypted, or holds a name twice, a name that leads elsewhere, a link, or far more than its size.
         StoreError: `cache` cannot be written.
     """
     try:
@@ -81,7 +81,7 @@ def _complete(archive: Path, place: Path) -> None:
 def _written(archive: Path, part: Path) -> Counter[str]:
     """Write the images and tables of an archive to a folder; how many other files it holds, by extension."""
     allowed, left = store.allowed(archive), Counter[str]()
-    bomb = f"{archive} would unpack to more than {store.RATIO} times its size and {store.FREE >> 20:,} MB: it is no archive of images. Nothing was kept."
+    bomb = f"{archive} would unpack to more than {store.RATIO} times its size and {store.FREE >> 20:,} MB: it is not an archive of images. Nothing was kept."
     with members.listed(archive, allowed, bomb) as listed:
         for number, member in enumerate(listed):
             if number >= MOST_FILES:
@@ -106,7 +106,7 @@ def _safe(archive: Path, member: Member) -> PurePosixPath:
     if path.is_absolute() or ".." in path.parts or _DRIVE.match(name) or (os.name == "nt" and _leads_to_a_device(path)):
         raise DataError(f"{archive} holds the name '{shown}', which leads out of its folder. Nothing was kept.")
     if member.refused:
-        raise DataError(f"{archive} holds '{shown}', which is {member.refused}: expected files alone. Nothing was kept.")
+        raise DataError(f"{archive} holds '{shown}', which is {member.refused}: expected only files. Nothing was kept.")
     if not path.parts or "\0" in name:
         raise DataError(f"{archive} holds a file with the name '{shown}', which no file can have. It may be damaged.")
     if len(path.parts) > LEVELS + 1:
@@ -120,7 +120,7 @@ def _leads_to_a_device(path: PurePosixPath) -> bool:
 
 
 def _copied(archive: Path, member: Member, part: Path, path: PurePosixPath, allowed: int) -> int | None:
-    """Write one file where it is wanted; its size, or None where it is no image and no table. Of one larger than `allowed`, at most a part is written."""
+    """Write one file where it is wanted; its size, or None where it is neither an image nor a table. Of a file larger than `allowed`, only a part."""
     suffix = kinds.suffix_of(path.name)
     wanted = suffix in kinds.SUFFIXES or tables.is_metadata(path.name)
     if not wanted and not kinds.may_hide_an_image(suffix):

@@ -1,4 +1,4 @@
-"""A folder of decoded images: .npy files that appear whole or not at all, and give way when there are too many."""
+"""A folder of decoded images: .npy files that appear whole or not at all, and are deleted when there are too many."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def of_size(path: Path, size: int) -> Path:
 
 
 def family(path: Path) -> str:
-    """What the names of a data set's arrays have in common."""
+    """The common part of the names of a data set's arrays."""
     return path.stem.rpartition("-")[0]
 
 

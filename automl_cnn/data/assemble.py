@@ -61,7 +61,7 @@ def assemble(
     progress: Report | None = None,
 ) -> Dataset:
     """The data set of `files` (path, class, given split), row by row the pixels in `array`. `families` are rows that must stay on one side of every split.
-    `progress` is given how many images are done, of how many.
+    `progress` receives the number of images done and their total.
 
     `meaning` says what `classes` mean where images have several labels, or numbers.
 
@@ -132,7 +132,7 @@ def assemble(
 
 
 def fingerprint_of(files: Sequence[tuple[str, int, str | None]], digests: Sequence[str], decoded: Decoded, meaning: LabelSets | Numbers | None = None) -> str:
-    """What changes with any path, label or byte."""
+    """A fingerprint that changes with any path, label or byte."""
     fingerprint = hashlib.blake2b(digest_size=16)
     for (path, label, _), digest in zip(files, digests, strict=True):
         fingerprint.update(line_of(path, digest, label))
@@ -170,7 +170,7 @@ def torn_labels(labels: np.ndarray, digests: Sequence[str]) -> list[list[int]]:
 
 
 def _parts(has: np.ndarray) -> tuple[str, ...]:
-    """What the parts from low to high numbers are called in messages."""
+    """The names of the parts from low to high numbers in messages."""
     return tuple(f"numbers of part {part + 1}" for part in range(has.shape[1]))
 
 
@@ -192,7 +192,7 @@ def _by_parts(
             continue
         if most == 1 or not torn(part, groups.keys, given, splits):
             return splits, part, names
-    raise DataError(f"There are too few different images with numbers: expected at least {LEAST_EACH}, one each to train, to validate and to test. Add images.")
+    raise DataError(f"There are too few different images with numbers: expected at least {LEAST_EACH}, one each for training, validation and test. Add images.")
 
 
 def _has(labels: np.ndarray, classes: int, meaning: LabelSets | Numbers | None) -> np.ndarray:
@@ -201,7 +201,7 @@ def _has(labels: np.ndarray, classes: int, meaning: LabelSets | Numbers | None) 
 
 
 def _kept(meaning: LabelSets | Numbers | None, learned: np.ndarray) -> dict[str, Any]:
-    """What a data set keeps of a meaning, of which training images have the rows `learned`."""
+    """The part of a meaning that a data set keeps; the training images have the rows `learned`."""
     if isinstance(meaning, Numbers):
         return {"numbers": meaning.rows, "targets": meaning.targets(learned)}
     return {} if meaning is None else {"label_sets": meaning.sets}

@@ -17,7 +17,7 @@ OPAQUE = 0.5  # of the values above 0 that must be the highest in a band of opac
 
 
 def settled(content: bytes, pixels: int) -> tuple[bytes, int]:
-    """An image file in which a decoder takes no band for opacity that is none, and how many bands are used where others are left out.
+    """An image file in which a decoder takes no other band for opacity, and how many bands are used where others are left out.
 
     The second is 0 where none is left out: for every file but a TIFF, and for most of these.
 

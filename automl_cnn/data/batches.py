@@ -1,4 +1,4 @@
-"""What a training is fed: batches of pixels and targets, the same again for the same seed."""
+"""The input of training: batches of pixels and targets, the same again for the same seed."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ from automl_cnn.tasks import TaskName
 from automl_cnn.text import readable
 from automl_cnn.urls import Url
 
-READERS = {"multilabel": label_sets_in, "regression": numbers_in}  # of what is in memory, where it is no class
+READERS = {"multilabel": label_sets_in, "regression": numbers_in}  # of what is in memory, where it is not a class
 
 
 def prepare(

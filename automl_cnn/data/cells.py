@@ -73,10 +73,10 @@ def path_within(given: str, base: Path, above: str = "") -> str:
     if _is_plain(given):
         return given
     if not given:
-        raise DataError(f"there is no path, expected that of an image, relative to {base}")
+        raise DataError(f"the path is missing: expected that of an image, relative to {base}")
     shown = shortened(given)
     if "\0" in given or not _can_be(given):
-        raise DataError(f"'{shown}' is no path: a path cannot hold a NUL character or half a letter")
+        raise DataError(f"'{shown}' is not a path: a path cannot hold a NUL character or a lone surrogate")
     path, own = PurePosixPath(given.replace("\\", "/")), Path(given)
     if path.is_absolute() or own.is_absolute():
         try:

@@ -62,7 +62,7 @@ def verified(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Which of the given pairs of views show one photo, whatever their classes: rows, other rows, the correlation of their details, whether mirrored.
 
-    `flip` says of which pairs the other one is to be mirrored. The surest bound is asked for, since no other pairs are there to set it by.
+    `flip` says in which pairs the other image is mirrored. The surest bound is asked for, since no other pairs are there to set it by.
     """
     passes = Passes(report, len(views.images), (1.0, 4.0))
     gray = views.grays(passes.part)

@@ -59,7 +59,7 @@ def read(place: Path) -> list[Correction]:
 def _correction(line: int, row: Mapping[str, str], place: Path) -> Correction:
     action, path, label = ((row.get(name) or "").strip() for name in COLUMNS[:3])
     if action.lower() not in ACTIONS:
-        raise DataError(f"Line {line} of {place}: '{shortened(action)}' is no action. Expected {', '.join(ACTIONS)}.")
+        raise DataError(f"Line {line} of {place}: '{shortened(action)}' is not an action. Expected {', '.join(ACTIONS)}.")
     return Correction(action.lower(), path, label, line)
 
 

@@ -95,7 +95,7 @@ class Dataset:
 
     @cached_property
     def strata(self) -> np.ndarray:
-        """What any part of the images should have its share of, int (images,): their classes, the rarest label of each, or low and high numbers alike."""
+        """The strata, int (images,), which each split should hold in equal shares: their classes, the rarest label of each, or low and high numbers alike."""
         return self.task.strata(self.truth(np.arange(len(self))))
 
     @property
@@ -107,7 +107,7 @@ class Dataset:
 
     @property
     def task(self) -> Task:
-        """What a network is asked about these images."""
+        """The task of these images."""
         if self.numbers:
             return Regression(len(self.classes), self.targets)
         return Multilabel(len(self.classes)) if self.label_sets else Multiclass(len(self.classes), self.ordered)
@@ -123,7 +123,7 @@ class Dataset:
 
     @cached_property
     def _meaning(self) -> np.ndarray | None:
-        """What each value of `labels` stands for where it is no class, made once: every batch of a training asks for some."""
+        """The meaning of each value of `labels` where it is not a class, made once: every batch of a training asks for some."""
         if self.numbers:
             return np.array(self.numbers, np.float64)
         return indicators(self.label_sets, len(self.classes)) if self.label_sets else None
@@ -133,7 +133,7 @@ class Dataset:
         return self.task.counted(self.truth(rows))
 
     def same_answer(self, split: SplitName, metric: Metric) -> float:
-        """The score of giving every image of a split the same answer, which the training images choose."""
+        """The score of the same prediction for every image of a split, chosen by the training images."""
         return self.task.baseline(metric, self.truth(self.rows("train")), self.truth(self.rows(split)))
 
     def copied(self, split: SplitName) -> float | None:
@@ -171,10 +171,10 @@ class Dataset:
 
     @classmethod
     def load(cls, path: Path) -> Dataset:
-        """What `save` wrote.
+        """The data set that `save` wrote.
 
         Raises:
-            DataError: the file is missing or is no saved data set.
+            DataError: the file is missing or is not a saved data set.
         """
         try:
             values: dict[str, Any] = json.loads(Path(path).read_bytes())
@@ -192,8 +192,8 @@ class Dataset:
             return cls(**values)
         except OSError as error:
             raise DataError(f"The data set's description {path} cannot be read: {error.strerror}. Run the search again to write it again.") from None
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, DataError):  # deeply nested JSON is no data set either
-            raise DataError(f"{path} is no data set's description, as `Dataset.save` writes it. Run the search again to write it again.") from None
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, DataError):  # deeply nested JSON is not a data set either
+            raise DataError(f"{path} is not a data set description written by `Dataset.save`. Run the search again to write it again.") from None
 
 
 def write_atomically(path: Path, content: bytes) -> None:

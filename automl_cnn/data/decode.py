@@ -48,7 +48,7 @@ def open_image(
     At most `max_pixels` are decoded (see `guard.limit`).
 
     Raises:
-        DataError: it is no image of a known format, damaged, too small (a side under 4 px), too large or
+        DataError: it is not an image of a known format, damaged, too small (a side under 4 px), too large or
             outside the levels; the message is one sentence that tells which.
     """
     return read_image(source, size, channels, levels, fit=fit, max_pixels=max_pixels)[0]
@@ -73,7 +73,7 @@ def probe(source: bytes | BinaryIO, *, max_pixels: float | None = None) -> tuple
 
 
 def header_of(source: bytes | BinaryIO, *, max_pixels: float | None = None) -> Header:
-    """What an image says about itself before its pixels are decoded.
+    """An image's header, before its pixels are decoded.
 
     Raises:
         DataError: as `open_image`, as far as the header tells.
@@ -153,7 +153,7 @@ def _to_bytes(images: np.ndarray, levels: Levels) -> np.ndarray:
     if low < pair[0] - slack or high > pair[1] + slack:
         raise DataError(
             f"The images' values lie within {low:g}..{high:g}: expected {pair[0]:g} (black) to {pair[1]:g} (white) for {images.dtype}, the scale of "
-            "the model's training images. Rescale them, or pass scale=(black, white) to say their own range."
+            "the model's training images. Rescale them, or pass scale=(black, white) to state their own range."
         )
     return deep.to_bytes(images, pair)
 

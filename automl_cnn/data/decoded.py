@@ -1,4 +1,4 @@
-"""The files of a folder -> their pixels in one array on disk, and what was found out on the way."""
+"""The files of a folder -> their pixels in one array on disk, and facts collected on the way."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from automl_cnn.paths import shortened
 
 @dataclass(frozen=True)
 class Probe:
-    """What one file shows without being decoded, unless it has more than 8 bits."""
+    """Facts about one file, without decoding it unless it has more than 8 bits."""
 
     digest: str
     shorter: int = 0
@@ -38,7 +38,7 @@ class Probe:
 
 @dataclass(frozen=True)
 class Decoded:
-    """What decoding a folder found out, kept beside the pixels."""
+    """The facts from decoding a folder, kept beside the pixels."""
 
     side: int
     channels: int
@@ -51,7 +51,7 @@ class Decoded:
 
 
 class ChangedError(Exception):
-    """Files are not what they were when they were looked at; which ones is in `paths`."""
+    """Files changed since they were examined; `paths` names them."""
 
     def __init__(self, paths: Sequence[str]) -> None:
         super().__init__(f"{len(paths)} files changed")
@@ -135,7 +135,7 @@ def decode(
 def _read(
     folder: Path, item: tuple[str, Probe], *, side: int, channels: int, levels: Levels, fit: Fit, max_pixels: float | None
 ) -> tuple[np.ndarray, int] | str | None:
-    """One image and how many of its bands were used; or why it cannot be used; or None where it is not what it was."""
+    """One image and how many of its bands were used; or why it cannot be used; or None where it has changed."""
     path, result = item
     limit = guard.file_limit(guard.limit(max_pixels))
     try:
@@ -163,7 +163,7 @@ def in_each(path: Path, side: int, channels: int, levels: Levels, *, fits: Seque
 
 
 def notes_on_bands(bands: dict[str, int]) -> tuple[str, ...]:
-    """What to tell the user of files with more bands than are used."""
+    """The note on files with more bands than are used."""
     notes = []
     for used in sorted(set(bands.values())):
         paths = sorted(path for path in bands if bands[path] == used)
@@ -175,7 +175,7 @@ def notes_on_bands(bands: dict[str, int]) -> tuple[str, ...]:
 
 
 def recall(cache: Path, key: str, files: int) -> Decoded | None:
-    """What an earlier call decoded, if its pixels are still there."""
+    """The result of an earlier call, if its pixels are still there."""
     try:
         values = json.loads((cache / f"{key}.json").read_bytes())
         decoded = Decoded(**{**values, "levels": Levels.from_dict(values["levels"]), "notes": tuple(values["notes"])})
@@ -201,7 +201,7 @@ def key_of(contents: Iterable[tuple[str, str]], max_size: int, max_pixels: float
 
 
 def line_of(*parts: object) -> bytes:
-    """What a digest is fed; any file name can be in it, valid Unicode or not."""
+    """The input of a digest; any file name can be in it, valid Unicode or not."""
     return ("\0".join(str(part) for part in parts) + "\n").encode("utf-8", "surrogateescape")
 
 

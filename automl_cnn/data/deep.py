@@ -21,7 +21,7 @@ Kind = Literal["", "integers", "floats"]
 OUTSIDE = 0.01  # of a file's values that are clipped to black or white; with more the file has another scale
 BLOCK = 1 << 20  # values that are converted at a time
 DARK = 64  # float files whose maximum lies below this, and above 1, are not 0..255
-ROOM = 0.1  # of a range that is no usual one, on either side
+ROOM = 0.1  # of an unusual range, on either side
 WIDE = re.compile(r"(RGB|RGBA|RGBX);16([BLN])")
 GRAY_ALPHA = "LA;16B"
 

@@ -1,4 +1,4 @@
-"""Several files of a URL at once, in threads, each into a file of its own. Whoever asks for them puts them in their places, one by one."""
+"""Several files of a URL at once, in threads, each into a file of its own. The caller moves them to their places, one by one."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Done:
-    """A job and what became of it: the file as it was read and where it lies; no `file` where it was not fetched, and no `entry` where it is gone."""
+    """A job and its result: the file as it was read and where it lies; no `file` where it was not fetched, and no `entry` where it is gone."""
 
     job: Job
     entry: Entry | None
@@ -41,7 +41,7 @@ class Done:
 
 
 class Downloads:
-    """What threads have in common: jobs to take, results to leave, how many bytes came."""
+    """The state that threads share: jobs to take, results to leave, bytes received."""
 
     def __init__(self, remote: Remote, jobs: Sequence[Job], folder: Path) -> None:
         self.remote = remote
@@ -91,7 +91,7 @@ class Downloads:
 
 
 def fetched(remote: Remote, jobs: Sequence[Job], folder: Path, report: Progress) -> Iterator[Done]:
-    """What becomes of each job, in the order in which they end. The files lie in `folder`.
+    """The result of each job, in the order in which they end. The files lie in `folder`.
 
     Raises:
         DataError: the URL cannot be read any more.

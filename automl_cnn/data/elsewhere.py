@@ -58,7 +58,7 @@ class Copy:
 
 @dataclass
 class _Wanted:
-    """What of a folder is fetched, what is named only, and what is left out."""
+    """The files of a folder to fetch, those only named, and those left out."""
 
     jobs: list[Job] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
@@ -137,7 +137,7 @@ def _wanted(listing: Listing, case: bool) -> _Wanted:
 
 
 def _is_ours(path: str, single: bool) -> bool:
-    """Whether a file that is no image is read: an archive, or the table of a folder."""
+    """Whether a file that is not an image is read: an archive, or the table of a folder."""
     if single:
         return archives.is_archive(Path(path))
     return tables.is_metadata(path)

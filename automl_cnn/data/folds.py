@@ -1,4 +1,4 @@
-"""A data set dealt into folds, so that every image is once among those that are only answered."""
+"""A data set dealt into folds, so that every image is held out once."""
 
 from __future__ import annotations
 

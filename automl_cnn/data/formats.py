@@ -47,7 +47,7 @@ def opened(file: BinaryIO, pixels: int) -> ImageFile.ImageFile:
         return _iso(file, brands, pixels)
     decoder = next((decoder for beginning, decoder in _BEGINNINGS if head.startswith(beginning)), None)
     if decoder is None or (decoder is WebPImagePlugin.WebPImageFile and head[8:12] != b"WEBP"):
-        raise DataError(f"the file is no {NAMES} image")
+        raise DataError(f"the file is not a {NAMES} image")
     if decoder is WebPImagePlugin.WebPImageFile:
         guard.check_size(*_webp_size(head), pixels)  # this decoder takes the memory as soon as it is made
     if decoder is TiffImagePlugin.TiffImageFile:
@@ -61,7 +61,7 @@ def opened(file: BinaryIO, pixels: int) -> ImageFile.ImageFile:
 
 
 def _brands(file: BinaryIO, head: bytes) -> set[bytes]:
-    """What the first box of an ISO media file says it is; the file is at its start again afterward."""
+    """The type in the first box of an ISO media file; the file is at its start again afterward."""
     box = file.read(min(int.from_bytes(head[:4], "big"), _LONGEST_BOX))
     file.seek(0)
     return {box[8:12], *(box[start : start + 4] for start in range(16, len(box) - 3, 4))}

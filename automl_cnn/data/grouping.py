@@ -46,7 +46,7 @@ def grouped(rule: str, paths: Sequence[str], labels: Sequence[int], headers: Seq
     """The groups by a rule: `auto`, or a regular expression whose first part in brackets (or whole match) is what the images of a group share.
 
     Raises:
-        ConfigError: it is no regular expression.
+        ConfigError: it is not a regular expression.
         DataError: it fits no name, or makes no group of two; with `auto`, neither names nor times show groups.
     """
     if rule == AUTO:
@@ -60,7 +60,7 @@ def grouped(rule: str, paths: Sequence[str], labels: Sequence[int], headers: Seq
     try:
         pattern = re.compile(rule)
     except re.error as error:
-        raise ConfigError(f"--group-by {rule}: it is no regular expression ({error}). Expected auto or a pattern such as '(person\\d+)'.") from None
+        raise ConfigError(f"--group-by {rule}: it is not a regular expression ({error}). Expected auto or a pattern such as '(person\\d+)'.") from None
     matches = [pattern.search(path) for path in paths]
     keys = tuple("" if match is None else (match[1] or "") if pattern.groups else match[0] for match in matches)
     made = Grouping(keys, f"the pattern {rule}")
@@ -68,9 +68,9 @@ def grouped(rule: str, paths: Sequence[str], labels: Sequence[int], headers: Seq
         example = (
             f"the first name is '{paths[0]}'"
             if not any(keys)
-            else f"in '{paths[next(row for row, key in enumerate(keys) if key)]}' it fits, but no two share it"
+            else f"in '{paths[next(row for row, key in enumerate(keys) if key)]}' it matches, but no two images share the match"
         )
-        raise DataError(f"--group-by {rule}: no two images belong together by it; {example}. Put what a group shares in brackets, such as '(person\\d+)'.")
+        raise DataError(f"--group-by {rule}: it puts no two images together; {example}. Put what a group shares in brackets, such as '(person\\d+)'.")
     return made
 
 

@@ -1,4 +1,4 @@
-"""What decoding an image may cost, decided from its header before any pixel is decoded.
+"""Limits on the cost of decoding, checked on the header before any pixel is decoded.
 
 A file of a megabyte can hold an image that takes gigabytes. One limit, `max_pixels`, bounds it: the pixels of the decoded
 image, 16 bytes for each of them in the file and in what a decoder keeps beside it, and 16 times as many in a JPEG that is

@@ -1,4 +1,4 @@
-"""What an image file says about itself: size, format, mode, and by which camera it was taken when."""
+"""The header of an image file: size, format, mode, camera and time."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def label_sets_in(labels: Any, names: Sequence[str] | None = None) -> InMemory:
     array, own = indicators_of(labels, None if names is None or _array(labels) is not None else names)
     named = [str(name) for name in (own if names is None else names)]
     if len(named) != array.shape[1] or len(set(named)) < len(named):
-        raise DataError(f"There are {array.shape[1]} columns of labels and {len(set(named))} different names: expected a name of its own for each.")
+        raise DataError(f"There are {array.shape[1]} columns of labels and {len(set(named))} different names: expected a different name for each.")
     if bad := [name for name in named if SEPARATOR in name or not name.strip()]:
         raise DataError(f"There is a label {several(bad)}: expected names that are not empty and have no '{SEPARATOR}' in them.")
     rows = [tuple(np.flatnonzero(row).tolist()) for row in array]

@@ -70,7 +70,7 @@ def _batches(elements: Iterable[Any], read: Callable[[Any], Any]) -> tuple[list[
     labels: list[Any] = []
     for element in elements:
         if not isinstance(element, tuple) or len(element) < 2:
-            raise DataError("The elements of the tf.data.Dataset are no pairs: expected (image, label), or batches of both.")
+            raise DataError("The elements of the tf.data.Dataset are not pairs: expected (image, label), or batches of both.")
         image, label = np.asarray(element[0]), np.asarray(element[1])
         if image.ndim == 4:
             images += list(image)
@@ -87,7 +87,7 @@ def _items(data: Sequence[Any], read: Callable[[Any], Any]) -> tuple[list[Any], 
     for number in range(len(data)):
         item = data[number]
         if not isinstance(item, (tuple, list)) or len(item) < 2:
-            raise DataError(f"Item {number} of the {type(data).__name__} is no pair: expected (image, label).")
+            raise DataError(f"Item {number} of the {type(data).__name__} is not a pair: expected (image, label).")
         images.append(_last(item[0]))
         label = read(item[1])
         if isinstance(names, (list, tuple)) and isinstance(label, list) and len(label) == len(names) and set(label) <= {0, 1}:

@@ -1,4 +1,4 @@
-"""Whatever a user names as images -> a `Scan`: a folder, an archive of one, or a table that lists them, here or at a URL."""
+"""Any source of images that a user names -> a `Scan`: a folder, an archive of one, or a table that lists them, here or at a URL."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def renamed(notes: Sequence[str], inside: archives.Unpacked, archive: Path) -> t
 
 
 def _in_archive(text: str, folder: Path, archive: Path) -> str:
-    """The text with the archive's path in place of the folder's, save where it goes on: what can be passed to a command stays as it is."""
+    """The text with the archive's path in place of the folder's, except where the path continues: arguments of commands stay unchanged."""
     return re.sub(rf"{re.escape(str(folder))}(?!/(?!{tables.METADATA}\.))", lambda _: str(archive), text)
 
 
@@ -144,5 +144,5 @@ def _folder(path: Path, columns: str | None, skip: Sequence[Path], listed: Liste
     if table is not None:
         return tables.scan_table(table, columns, above=above, task=task)
     if columns is not None:
-        raise ConfigError(f"--columns {columns} names the columns of a table, but {path} is none. Leave it out.")
+        raise ConfigError(f"--columns {columns} names the columns of a table, but {path} is not a table. Leave it out.")
     return scan(path, skip=skip, listed=listed)

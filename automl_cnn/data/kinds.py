@@ -53,7 +53,7 @@ _BEGINNING = 18  # bytes that tell a format
 
 
 def suffix_of(name: str) -> str:
-    """The extension in lower case with its dot, or `NO_SUFFIX`: what follows the last dot is no extension if it is long or holds odd characters."""
+    """The extension in lower case with its dot, or `NO_SUFFIX`: what follows the last dot is not an extension if it is long or holds odd characters."""
     return _judged(os.path.splitext(name)[1])
 
 

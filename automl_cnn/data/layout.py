@@ -99,7 +99,7 @@ def _with_splits(place: Path, root: Folder, trains: Sequence[Folder], parts: dic
         elif folder in trains:
             _add(layout, "train", folder)
         elif part is None or part.role == "train":
-            layout.notes.append(f"The folder '{folder.name}' was left out: '{trains[0].name}' holds the classes, and this name is no split's.")
+            layout.notes.append(f"The folder '{folder.name}' was left out: '{trains[0].name}' holds the classes, and this is not the name of a split.")
         elif _names(folder) & classes:
             _add(layout, "test" if part.role == "unlabelled" else part.role, folder)
         elif len(inner(folder).classes) > 1 and not folder.images and part.role != "unlabelled":
@@ -166,7 +166,7 @@ def _leave_out(layout: Layout, place: Path, folder: Folder, part: Part) -> None:
 
 
 def _keep_as_class(layout: Layout, folder: Folder, beside: str = "") -> None:
-    because = f" because '{beside}' lies beside it" if beside else ""
+    because = f" because '{beside}' is beside it" if beside else ""
     layout.notes.append(
         f"The folder '{folder.name}' was taken for a class{because}; if it is a split, keep only train, val and test folders at the top, "
         "with class folders in them."

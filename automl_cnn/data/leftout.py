@@ -13,7 +13,7 @@ _NAMED = 5
 
 @dataclass
 class LeftOut:
-    """Files that are no images of a known format, by extension; links and special files, each with its reason; folders of this package's own."""
+    """Files that are not images of a known format, by extension; links and special files, each with its reason; folders of this package's own."""
 
     kinds: Counter[str] = field(default_factory=Counter)
     misnamed: Counter[str] = field(default_factory=Counter)  # used, although their extension is another

@@ -148,7 +148,7 @@ def _of_floats(extremes: Pair) -> Pair:
 def _unknown(extremes: Pair, expected: str) -> DataError:
     low, high = extremes
     return DataError(
-        f"The images' values lie within {low:g}..{high:g}: expected {expected}. Rescale or clip them, or pass scale=(black, white) to say their range."
+        f"The images' values lie within {low:g}..{high:g}: expected {expected}. Rescale or clip them, or pass scale=(black, white) to state their range."
     )
 
 

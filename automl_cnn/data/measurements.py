@@ -13,7 +13,7 @@ from automl_cnn.errors import DataError
 
 EXPECTED = "a number for each image, as an array (images,), or several, as an array (images, numbers)"
 
-NO_NUMBERS = {"c": "complex", "M": "dates", "m": "lengths of time"}  # by NumPy's kind, what would become other numbers without a word
+NO_NUMBERS = {"c": "complex", "M": "dates", "m": "durations"}  # by NumPy's kind, what would become other numbers without a word
 
 
 def measurements_of(labels: Any) -> np.ndarray:
@@ -43,7 +43,7 @@ def measurements_of(labels: Any) -> np.ndarray:
 
 
 def continuous(labels: Any) -> bool:
-    """Whether labels are floating-point numbers some of which are no whole ones, so that they cannot be meant as classes."""
+    """Whether labels are floating-point numbers some of which are not whole ones, so that they cannot be meant as classes."""
     given = labels.to_numpy() if hasattr(labels, "to_numpy") else labels
     array = np.asarray(given) if hasattr(given, "__array__") else None
     return array is not None and array.dtype.kind == "f" and bool(np.isfinite(array).all() and np.any(array != np.round(array)))
@@ -72,5 +72,5 @@ def heads_of(labels: Any, columns: int, names: Sequence[str] | None = None) -> l
     own = [str(name) for name in labels.columns] if hasattr(labels, "columns") else [str(labels.name)] if getattr(labels, "name", None) is not None else None
     heads = [str(name) for name in names] if names is not None else own or (["number"] if columns == 1 else [f"number {one + 1}" for one in range(columns)])
     if len(heads) != columns or len(set(heads)) < len(heads) or not all(head.strip() for head in heads):
-        raise DataError(f"There are {columns} columns of numbers and {len(set(heads))} different names: expected a name of its own for each.")
+        raise DataError(f"There are {columns} columns of numbers and {len(set(heads))} different names: expected a different name for each.")
     return heads

@@ -90,16 +90,16 @@ def _of_tar(file: BinaryIO, most: int, bomb: str) -> Iterator[Member]:
         while (info := tape.next()) is not None:
             tape.members.clear()  # else it keeps them all
             if info.size < 0:  # it would go back, and on forever
-                raise tarfile.ReadError("a file has less than no bytes")
+                raise tarfile.ReadError("a file has a negative size")
             yield Member(info.name, info.size, partial(_file, tape, info), info.isdir(), "" if info.isreg() else _SPECIAL)
     if stream.last.strip(b"\0") or len(stream.last) != tarfile.BLOCKSIZE:  # tarfile takes anything but a header for the end
-        raise tarfile.ReadError("it ends without the mark of its end, or what follows a file is no header")
+        raise tarfile.ReadError("it has no end marker, or no header follows a file")
 
 
 def _file(tape: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
     file = tape.extractfile(info)
     if file is None:
-        raise tarfile.ReadError(f"'{info.name}' is no file")
+        raise tarfile.ReadError(f"'{info.name}' is not a file")
     return file
 
 

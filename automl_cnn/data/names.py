@@ -36,7 +36,7 @@ WITHIN = re.compile(rf"^(?P<before>.*?[^\W_])[ _\-]+{MARKS}(?P<after>[ _\-]+\w*\
 COPIED = re.compile(
     r"^(?P<stem>.+?)(?:[ _\-]+(?:copy|copie|kopie|copia|edited|edit|bearbeitet|modifi[eé])(?:[ _\-]*\(?\d+\)?)?|~\d+)$|^copy (?:\(\d+\) )?of (?P<stem2>.+)$"
 )
-BRACKETED = re.compile(r"^(?P<stem>.*\d.*?)[ _]?\(\d+\)$")  # `download (3)` is another picture of the same name: without a digit, it is no one photo's name
+BRACKETED = re.compile(r"^(?P<stem>.*\d.*?)[ _]?\(\d+\)$")  # `download (3)` is another picture of the same name: without a digit, it does not name one photo
 ROBOFLOW = re.compile(rf"^(?P<stem>.+)_{EXTENSION}\.rf\.[0-9a-z]{{16,}}$")
 AUGMENTOR = re.compile(rf"^(?:.*?_original_)?(?P<stem>.+?)\.{EXTENSION}_[0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}$")
 MARKED = re.compile(  # what every name has that one of the patterns above matches: looked for first, since few names have it

@@ -109,7 +109,7 @@ def all_numbers(cells: Sequence[str]) -> bool:
 def are_numbers(cells: Sequence[str], task: TaskName | None) -> bool:
     """Whether the cells of images, one for each, are numbers to be predicted, rather than the names of classes.
 
-    They are if the task says so; else if all are numbers and, they would make no classes: some are no whole numbers, or the average
+    They are if the task says so; else if all are numbers and they would make no classes: some are not whole numbers, or the average
     number has fewer images than the three splits need.
     """
     if task is not None:
@@ -133,7 +133,7 @@ def numbers_of(cells: Sequence[str], heads: Sequence[str], where: str) -> Number
         raise DataError(f"{where} gives every image the same number: expected different ones.")
     names, units = zip(*map(named, heads), strict=True)
     if len(set(names)) < len(names):
-        raise DataError(f"{where} has two numbers of the name '{shortened(names[0])}': expected a name of its own for each.")
+        raise DataError(f"{where} has two numbers named '{shortened(names[0])}': expected a different name for each.")
     return Numbers(tuple(names), tuple(units), tuple(rows))
 
 

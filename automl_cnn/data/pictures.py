@@ -100,7 +100,7 @@ def _array(item: Any, number: int) -> np.ndarray:
     except (TypeError, ValueError):
         array = np.empty(())
     if not array.ndim:
-        raise DataError(f"Image {number} is no picture: received {type(item).__name__}, expected an array (height, width[, channels]) of numbers.")
+        raise DataError(f"Image {number} is not a picture: received {type(item).__name__}, expected an array (height, width[, channels]) of numbers.")
     return array
 
 

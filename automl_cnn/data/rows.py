@@ -75,10 +75,10 @@ def _lines(table: Path, name: str, most: int) -> Iterator[str]:
                     if len(line) >= _LINE:
                         raise DataError(f"it has a line of more than {_LINE:,} characters")
                     if "\0" in line:
-                        raise DataError("it holds zero bytes, as no text does: save it in UTF-8")
+                        raise DataError("it holds zero bytes, which text never does: save it in UTF-8")
                     yield line
     except UnicodeError:
-        raise DataError(f"{name} is no UTF-8 text: save it in UTF-8.") from None
+        raise DataError(f"{name} is not UTF-8 text: save it in UTF-8.") from None
     except OSError as error:
         raise DataError(f"{name} cannot be read: {error.strerror or error}.") from None
     except DataError as error:

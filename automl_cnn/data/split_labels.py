@@ -43,7 +43,7 @@ def split_labels(
         more = f" and {len(scarce) - _SHOWN:,} more" if len(scarce) > _SHOWN else ""
         raise DataError(
             f"{len(scarce)} of {len(names)} labels have too few images to be in every split: {', '.join(counts)}{more}. Expected at least 3 different images "
-            "with each label, one each to train, to validate and to test. Add images, or leave these labels out of the table."
+            "with each label, one each for training, validation and test. Add images, or leave these labels out of the table."
         )
     return out
 

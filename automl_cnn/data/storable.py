@@ -24,7 +24,7 @@ def unusable(path: str) -> str:
     if outside := leads_out(path):
         return outside
     if "" in parts or "." in parts or "\0" in path:
-        return "a part of its path is empty or no name"
+        return "a part of its path is empty or not a name"
     if os.name == "nt" and _WINDOWS.search(path):
         return "its name holds a character that Windows does not allow"
     try:
@@ -35,7 +35,7 @@ def unusable(path: str) -> str:
 
 
 def twin_of(path: str, known: dict[str, str]) -> str:
-    """Why a file cannot lie beside those in `known`, by path in small letters, where a disk does not tell case apart; "" where it can. It joins them."""
+    """Why a file cannot lie beside those in `known`, by path in small letters, where a disk ignores case; "" where it can. It joins them."""
     other = known.setdefault(path.casefold(), path)
     return "" if other == path else f"this disk cannot tell its name from {other}"
 

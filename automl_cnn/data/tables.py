@@ -79,9 +79,9 @@ def scan_table(
     no other process deletes them until `claim` is closed. `above` is the URL of the table's folder, where the table is a copy.
 
     Raises:
-        DataError: it cannot be read, has no columns for path and label, names a file outside of its folder, a split that is none, or two labels for an image;
+        DataError: it cannot be read, has no columns for path and label, names a file outside of its folder, an unknown split, or two labels for an image;
             or fewer than two classes.
-        ConfigError: `columns` is no list of that form, or names a column that is not there.
+        ConfigError: `columns` is not a list of that form, or names a column that is not there.
     """
     return scan_rows(table, rows_of(table), columns=with_flags(table, columns, task), cache=cache, above=above, task=task, claim=claim)
 
@@ -126,7 +126,7 @@ def scan_rows(
 
 
 def _meant(table: Path, rows: list[_Row], heads: Sequence[str], task: TaskName | None) -> tuple[list[_Row], tuple[str, ...], LabelSets | Numbers | None]:
-    """The rows with their labels in one form, the different labels, and what these mean where they are no classes."""
+    """The rows with their labels in one form, the different labels, and what these mean where they are not classes."""
     cells, where = [row.label for row in rows], f"The table {table}"
     several_each = several_labels(cells, task)
     if several_each:
@@ -224,7 +224,7 @@ def _columns(table: Path, heads: Sequence[str], given: str | None, needed: Seque
             f"The table {table} has no column for {' and '.join(missing)}; its columns are {several(heads) or 'none'}. Name them: --columns {wanted}."
         )
     if twice := [name for name in chosen.values() if heads.count(name) > 1]:
-        raise DataError(f"The table {table} has several columns of the name {several(twice)}: expected one. Rename or remove the others.")
+        raise DataError(f"The table {table} has several columns named {several(twice)}: expected one. Rename or remove the others.")
     return chosen
 
 
@@ -339,7 +339,7 @@ def _twins(table: Path, classes: Sequence[str]) -> list[str]:
             raise DataError(f"The labels {several([other, name])} in {table} look the same, but their accents are stored in two ways. Write them in one way.")
         if (other := cases.setdefault(normal(name), name)) != name:
             pairs.append(f"'{shortened(other)}' and '{shortened(name)}'")
-    return [f"The labels {pairs[0]} of {table.name} differ by case alone, and are two classes."] if pairs else []
+    return [f"The labels {pairs[0]} of {table.name} differ only by case, and are different classes."] if pairs else []
 
 
 def _split(table: Path, row: _Row) -> str | None:
@@ -347,7 +347,7 @@ def _split(table: Path, row: _Row) -> str | None:
         return None
     part = part_of(row.split)
     if part is None or part.role == "unlabelled":
-        raise DataError(f"Line {row.line} of {table}: '{shortened(row.split)}' is no split. Expected train, val or test, or nothing.")
+        raise DataError(f"Line {row.line} of {table}: '{shortened(row.split)}' is not a split. Expected train, val or test, or nothing.")
     return part.role
 
 

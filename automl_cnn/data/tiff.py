@@ -1,4 +1,4 @@
-"""What the header of a TIFF file says of its first image, read without Pillow, which would allocate for whatever it says."""
+"""The first image's properties from the header of a TIFF file, read without Pillow, which would allocate whatever the header asks for."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def unsupported(directory: Layout) -> str:
 
 
 def without_opacity(content: bytes, directory: Layout) -> bytes:
-    """The same file with another directory, at its end, that says of the bands after the colors that they are unspecified."""
+    """The same file with another directory at its end, which declares the bands after the colors as unspecified."""
     form, word = ("HHQ8s", "Q") if directory.big else ("HHI4s", "I")
     spare = directory.samples - directory.colors
     value = struct.pack(f"{directory.order}{spare}H", *[0] * spare)

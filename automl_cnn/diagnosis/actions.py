@@ -168,7 +168,7 @@ ANSWERS: dict[str, Answers] = {
     "rate_too_low": (("a higher learning rate", RATE_UP), ("longer training", longer)),
     "plateau": (("a lower learning rate", RATE_DOWN), ("a higher resolution", SHARPER), ("a wider network", WIDER), ("averaged weights", switched(*AVERAGING))),
     "noisy_validation": (("averaged weights", switched(*AVERAGING)), ("more validation images", None)),
-    "label_noise": (("the labels looked through", None), ("label smoothing", switched(*SMOOTHING)), ("augmentation", switched(*AUGMENTING))),
+    "label_noise": (("a review of the labels", None), ("label smoothing", switched(*SMOOTHING)), ("augmentation", switched(*AUGMENTING))),
     "leak": (("a split without copies", None),),
     "worse_than_baseline": (
         ("pretrained weights", None),

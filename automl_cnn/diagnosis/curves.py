@@ -31,7 +31,7 @@ class Curves:
     measured: bool
     images: int  # of validation
     sample: int  # of training images scored
-    nothing: float  # the loss of knowing nothing
+    nothing: float  # the loss of a constant prediction
     untrained: float  # the loss before any training
 
     @classmethod
@@ -86,12 +86,12 @@ class Curves:
 
     @property
     def learned(self) -> float:
-        """How much of the loss of knowing nothing is gone at the end; below 0 where it is more."""
+        """The share of a constant prediction's loss that is gone at the end; below 0 where the loss is higher."""
         return 1 - float(self.loss[-1]) / self.nothing
 
     @property
     def blank(self) -> bool:
-        """Whether it learned nothing; False where the loss of knowing nothing is not known."""
+        """Whether it learned nothing; False where the loss of a constant prediction is unknown."""
         return self.context.classes is not None and self.learned <= at.IDLE
 
     @property

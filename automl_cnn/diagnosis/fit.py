@@ -21,11 +21,11 @@ def overfitting(curves: Curves) -> Finding | None:
         severity = graver(severity)
     onset = _onset(curves)
     past = f"; its validation loss has been rising since epoch {onset}" if curves.rise >= at.RISE else ""
-    as_they_are = "as they are" if curves.measured else "as trained"
+    unaugmented = "unaugmented" if curves.measured else "as trained"
     return Finding(
         "overfitting",
         severity,
-        f"It {curves.words.right} on {curves.end(curves.accuracy):.0%} of the training images ({as_they_are}) but on "
+        f"It {curves.words.right} on {curves.end(curves.accuracy):.0%} of the training images ({unaugmented}) but on "
         f"{curves.end(curves.val_accuracy):.0%} of the validation images: a gap of {100 * gap:.0f} ± {100 * margin:.0f} points{past}.",
         {
             "training_accuracy": curves.end(curves.accuracy),
@@ -48,8 +48,8 @@ def underfitting(curves: Curves) -> Finding | None:
     return Finding(
         "underfitting",
         grade(-fitted, -at.FITTED_MEDIUM, -at.FITTED_HIGH),
-        f"It {curves.words.right} on only {fitted:.0%} of the very images it was trained on, and no more than {100 * gap:.0f} points better there than on "
-        "others: it lacks capacity, or is regularized too much.",
+        f"It {curves.words.right} on only {fitted:.0%} of the images it was trained on, and at most {100 * gap:.0f} points better there than on "
+        "others: it lacks capacity, or is over-regularized.",
         {"training_accuracy": fitted, "validation_accuracy": curves.end(curves.val_accuracy), "gap": curves.gap},
         None,
         words("underfitting"),

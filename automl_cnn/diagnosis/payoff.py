@@ -50,14 +50,14 @@ def _scores(curves: Curves, score: float) -> str:
 
 
 def _learned_nothing(curves: Curves, score: float) -> Finding | None:
-    """A score above the baseline by a little, of a network whose training loss is that of knowing nothing: rankings show less than the loss does."""
+    """A score above the baseline by a little, by a network whose training loss is that of a constant prediction: rankings show less than the loss does."""
     loss = float(curves.loss[-1])
     if not curves.blank:
         return None
     return Finding(
         "worse_than_baseline",
         "high",
-        f"{_scores(curves, score)} but learned next to nothing: its training loss ended at {loss:.3f}, where knowing nothing is {curves.nothing:.3f}.",
+        f"{_scores(curves, score)} but learned almost nothing: its training loss ended at {loss:.3f}; that of a constant prediction is {curves.nothing:.3f}.",
         {"score": score, "loss": loss, "nothing": curves.nothing},
         None,
         words("worse_than_baseline"),

@@ -19,7 +19,7 @@ def not_converged(curves: Curves) -> Finding | None:
     return Finding(
         "not_converged",
         grade(curves.late, at.LATE_MEDIUM, at.LATE_HIGH),
-        f"It was still learning when it ended: {halves if len(curves) > 1 else 'it had one epoch only'}.",
+        f"It was still learning when it ended: {halves if len(curves) > 1 else 'it had only one epoch'}.",
         {"late": curves.late, "epochs": float(len(curves)), "training_accuracy": curves.end(curves.accuracy), "learned": curves.learned},
         curves.numbers[-1],
         words("not_converged"),
@@ -38,7 +38,8 @@ def plateau(curves: Curves) -> Finding | None:
     return Finding(
         "plateau",
         "low",
-        f"Nothing was won after epoch {curves.numbers[best]} of {len(curves)}: the training loss fell by {fell:.1%} of what there is over the second half.",
+        f"Nothing was gained after epoch {curves.numbers[best]} of {len(curves)}: in the second half, the training loss fell by {fell:.1%} of that of a "
+        "constant prediction.",
         {"best_epoch": float(curves.numbers[best]), "fell": fell},
         curves.numbers[best],
         words("plateau"),

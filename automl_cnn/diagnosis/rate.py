@@ -27,7 +27,7 @@ def diverged(trial: Trial, context: Context) -> Finding | None:
 
 
 def rate_too_high(curves: Curves) -> Finding | None:
-    """The loss was thrown above that of knowing nothing and little was learned since, or it went up nearly as often as down."""
+    """The loss rose above that of a constant prediction and little was learned after that, or it rose nearly as often as it fell."""
     highest, rough = float(np.max(curves.raw_loss)) / curves.untrained, _roughness(curves.raw_loss[1:])  # the first epoch's mean begins before any step
     late = float(np.mean(np.abs(np.diff(curves.raw_loss[len(curves) // 2 :])))) / curves.nothing if len(curves) >= 4 else 0.0
     stuck = curves.learned <= at.IDLE
@@ -36,9 +36,9 @@ def rate_too_high(curves: Curves) -> Finding | None:
     if not thrown and not shaken:
         return None
     symptom = (
-        f"The training loss was at {highest:.1f} times that of knowing nothing, and {'nothing' if stuck else 'little'} was learned since"
+        f"The training loss rose to {highest:.1f} times that of an untrained network, and {'nothing' if stuck else 'little'} was learned after that"
         if thrown
-        else "The training loss went up about as much as down"
+        else "The training loss rose about as much as it fell"
     )
     return Finding(
         "rate_too_high",
@@ -51,7 +51,7 @@ def rate_too_high(curves: Curves) -> Finding | None:
 
 
 def rate_too_low(curves: Curves) -> Finding | None:
-    """Still falling evenly after many steps, each of which took away next to nothing."""
+    """The loss still falls evenly after many steps, each of which took away almost nothing."""
     steps, loss = curves.steps, curves.raw_loss
     drop = float(loss[0] - loss[-1])
     if steps is None or steps < at.SLOW_STEPS or len(curves) < 3 or drop <= 0 or float(np.max(loss)) >= at.WILD * curves.untrained:
@@ -64,7 +64,7 @@ def rate_too_low(curves: Curves) -> Finding | None:
     return Finding(
         "rate_too_low",
         "high" if speed < at.SLOW / 2 else "medium",
-        f"Its training loss falls evenly and is still at {float(loss[-1]):.2f} after {steps:,} steps, where knowing nothing is {curves.nothing:.2f}: "
+        f"Its training loss falls evenly and is still at {float(loss[-1]):.2f} after {steps:,} steps ({curves.nothing:.2f} for a constant prediction): "
         "the learning rate is too low.",
         {"steps": float(steps), "fell_in_100_steps": speed, "late": late, "loss": float(loss[-1]), "nothing": curves.nothing},
         None,

@@ -1,10 +1,10 @@
 """Every threshold of the diagnosis, each with its reason. Set on hand signs and digits, shown on flowers (benchmarks/diagnosis.py).
 
-Losses are cross-entropies in nats, given as a share of the loss of knowing nothing: ln(classes), or, where images have several labels, the mean
+Losses are cross-entropies in nats, given as a share of the loss of a constant prediction: ln(classes), or, where images have several labels, the mean
 entropy of a label. `late` is the share of all that a training learned which it learned in its second half.
 """
 
-Z = 2.5  # standard errors from which a difference is no chance: 1 % of comparisons are, and a trial has several
+Z = 2.5  # standard errors from which a difference is not chance: 1 % of comparisons are, and a trial has several
 END = 0.2  # of the epochs, whose mean stands for the end: one epoch alone jumps
 
 # overfitting: the gap between training images as they are and validation images
@@ -26,14 +26,14 @@ LATE_HIGH = 0.45  # about half: cut off in the midst of it
 DONE = 0.98  # accuracy on training images from which longer training has little to teach
 
 # the learning rate
-WILD = 1.6  # times the loss of knowing nothing: untrained networks begin at up to 1.3, and only steps too long lead above that
-IDLE = 0.05  # of the loss of knowing nothing: a network that learned no more than this in the end learned nothing
+WILD = 1.6  # times the loss of a constant prediction: untrained networks begin at up to 1.3, and only steps that are too long lead above that
+IDLE = 0.05  # of the loss of a constant prediction: a network whose loss fell by no more than this learned nothing
 RECOVERED = 0.2  # of the same: a network that learned this much since then did not suffer from a wild start
 FULL = 0.8  # of the same: the loss of a network that learned this much may go up and down
-ROUGH = 0.35  # of all the loss's ways that led up; half is no progress at all
-SHAKEN = 0.05  # of the loss of knowing nothing that it moves by from epoch to epoch, late: sound trainings on a few hundred images move by 0.03
+ROUGH = 0.35  # of all the loss's ways that led up; half means no progress at all
+SHAKEN = 0.05  # of the loss of a constant prediction, by which the loss changes between late epochs: in sound trainings on a few hundred images by 0.03
 SMOOTH = 0.1  # of all ways, up: small steps lead down evenly
-LITTLE = 0.15  # of the loss of knowing nothing: a network that learned more than this has no rate far too low, but may not have converged
+LITTLE = 0.15  # of the loss of a constant prediction: if the loss fell by more, the rate is not far too low, but training may not have converged
 SLOW = 0.05  # of the same that 100 steps take away; sane rates take more
 SLOW_STEPS = 150  # fewer are too few to call a rate low
 EVEN = 0.4  # of the way down that was made in the second half of all steps' length: next to half, nothing is full yet
@@ -48,7 +48,7 @@ HALF_WIDTH = 0.05  # of a score's 95 % interval: networks that differ by less ca
 HALF_WIDTH_MEDIUM = 0.1
 
 # plateau
-STILL = 0.02  # of the loss of knowing nothing, by which the training loss fell over the last half of the epochs at most
+STILL = 0.02  # of the loss of a constant prediction: the most by which the training loss fell in the second half of the epochs
 PLATEAU_EPOCHS = 8  # fewer have no half worth looking at
 PLATEAU_FROM = 0.5  # of the epochs, after which none was better
 

@@ -21,11 +21,11 @@ def leak(curves: Curves) -> Finding | None:
     copies = shares[split]
     above = -curves.gap if curves.measured else 0.0
     if copies >= at.COPIES:
-        sentence = f"{copies:.0%} of the {split} images are copies of training images (mirrored, shifted or re-encoded): the score is too good."
+        sentence = f"{copies:.0%} of the {split} images are copies of training images (mirrored, shifted or re-encoded): the score is inflated."
         severity = grade(copies, at.COPIES, at.COPIES_HIGH)
     elif above >= max(at.ABOVE, at.Z * curves.gap_error) and curves.learned > 0.5:
-        sentence = f"It {curves.words.right} more often on validation images than on training images, by {100 * above:.0f} points, both as "
-        sentence += "they are: that should not be."
+        sentence = f"It {curves.words.right} more often on validation images than on training images, by {100 * above:.0f} points, both "
+        sentence += "unaugmented: that should not happen."
         severity = "medium"
     else:
         return None
@@ -33,7 +33,7 @@ def leak(curves: Curves) -> Finding | None:
 
 
 def label_noise(curves: Curves) -> Finding | None:
-    """It learns training images by heart and knows nothing of others; or it knew others better before it learned the last by heart."""
+    """It memorizes training images and does not generalize, or it generalized better before it memorized the last ones."""
     gap, held = curves.gap, curves.end(curves.val_accuracy)
     chance = (
         curves.context.majority if curves.context.majority is not None else 1 / curves.context.classes if curves.context.classes else math.exp(-curves.nothing)
@@ -42,7 +42,7 @@ def label_noise(curves: Curves) -> Finding | None:
         return Finding(
             "label_noise",
             "high",
-            f"It learned {curves.end(curves.accuracy):.0%} of the training images by heart, but on others it {curves.words.right} as often as "
+            f"It memorized {curves.end(curves.accuracy):.0%} of the training images, but on others it {curves.words.right} as often as "
             f"{curves.words.blind} ({held:.0%}): the {curves.words.labels} have little to do with the images.",
             {"training_accuracy": curves.end(curves.accuracy), "validation_accuracy": held, "chance": chance},
             None,
@@ -56,7 +56,7 @@ def label_noise(curves: Curves) -> Finding | None:
     return Finding(
         "label_noise",
         "medium",
-        f"From epoch {curves.numbers[best]} on it lost {100 * fall:.0f} points on validation images while it won {100 * gained:.0f} on training images: "
+        f"From epoch {curves.numbers[best]} on it lost {100 * fall:.0f} points on validation images while it gained {100 * gained:.0f} on training images: "
         f"{curves.words.mislabeled}.",
         {"fall": fall, "gained": gained, "training_accuracy": curves.end(curves.accuracy), "validation_accuracy": held},
         curves.numbers[best],
@@ -74,8 +74,8 @@ def noisy_validation(curves: Curves) -> Finding | None:
     return Finding(
         "noisy_validation",
         grade(half, at.HALF_WIDTH_MEDIUM, math.inf),
-        f"{curves.images:,} different validation images show the {noun(metric)} only to ± {points(metric, half)}: networks that differ by less cannot be "
-        "distinguished.",
+        f"{curves.images:,} different validation images measure the {noun(metric)} only to ± {points(metric, half)}: smaller differences between networks are "
+        "within chance.",
         {"validation_images": float(curves.images), "half_width": half},
         None,
         words("noisy_validation"),
@@ -83,7 +83,7 @@ def noisy_validation(curves: Curves) -> Finding | None:
 
 
 def _smoothed(values: np.ndarray) -> np.ndarray:
-    """Means of three epochs, so that one lucky epoch is no peak."""
+    """Means of three epochs, so that one lucky epoch is not a peak."""
     if len(values) < 3:
         return values
     return np.convolve(np.pad(values, 1, mode="edge"), np.ones(3) / 3, mode="valid")

@@ -1,4 +1,4 @@
-"""What every model that is ready to predict can do, whatever runs it: a model file in Keras, or an exported file in its own runtime."""
+"""The common interface of all models that are ready to predict: a model file in Keras, or an exported file in its own runtime."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Answering(ABC):
 
     @abstractmethod
     def answers(self, images: Images, *, scale: Scale | None = None) -> np.ndarray:
-        """What the network answers, float32 (images, outputs), in the order of `classes`: probabilities, or numbers in their units.
+        """The predictions of the network, float32 (images, outputs), in the order of `classes`: probabilities, or numbers in their units.
 
         Raises:
             DataError: an image cannot be read, or its values are out of range; the message names it.
@@ -49,7 +49,7 @@ class Answering(ABC):
 
     @property
     def task(self) -> Task:
-        """What the network was asked: one class of several, every label that applies, with the probability from which each counts, or numbers."""
+        """The task of the network: one class of several, every label that applies, with the probability from which each counts, or numbers."""
         return of_card(self.described)
 
     @property

@@ -84,7 +84,7 @@ def require_fit(model: Any, card: Mapping[str, Any], path: Path) -> None:
 
 
 def _activation(model: Any) -> str | None:
-    """What the network ends with, softmax, sigmoid or linear; None where that is not to be seen."""
+    """The last activation, softmax, sigmoid or linear; None if it cannot be determined."""
     last = model.layers[-1]
     name = getattr(getattr(last, "activation", None), "__name__", type(last).__name__.lower())
     return "linear" if name in ("rescaling", "add") else name if name in ("softmax", "sigmoid") else None

@@ -1,4 +1,4 @@
-"""The model card: what a model is for, how good it is, how that is known and where it ends (Mitchell et al. 2019, https://arxiv.org/abs/1810.03993)."""
+"""The model card: a model's purpose, its scores and how they were measured, and its limits (Mitchell et al. 2019, https://arxiv.org/abs/1810.03993)."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def model_card(facts: Facts, model: Path | None = None) -> str:
         f"# {plain(facts.name)}",
         _what(facts, best, model),
         "## Data\n\n" + _data(facts),
-        "## How good it is\n\n" + _scores(facts, best),
+        "## Scores\n\n" + _scores(facts, best),
         _classes(facts),
         _trust(facts),
         _findings(facts, best),
         "## Limits\n\n" + _list(_limits(facts, best)),
-        "## How it was found\n\n" + _found(facts, best),
+        "## How it was built\n\n" + _found(facts, best),
         "## Configuration\n\n" + _table(("parameter", "value"), _configuration(best.configuration)),
-        "## Versions and hashes\n\n" + _table(("what", "which"), [*facts.versions.items(), *facts.hashes.items()]),
+        "## Versions and hashes\n\n" + _table(("name", "value"), [*facts.versions.items(), *facts.hashes.items()]),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -65,7 +65,7 @@ def beside(model: Path, card: Mapping[str, Any]) -> str:
         (key.replace("_", " "), _shown(card[key])) for key in ("params", "mult_adds", "size", "channels", "temperature", "data_fingerprint") if key in card
     ]
     title = f"# {plain(str(card.get('study', model.stem)))}"
-    known = "The search that made this model left no model card; this is what the model file says of itself."
+    known = "The search left no model card for this model. These facts come from the model file."
     words = of_card({"classes": (), **card}).words
     classes = f"## {words.many.capitalize()}\n\n" + ", ".join(plain(str(name)) for name in card.get("classes", ()))
     configuration = "## Configuration\n\n" + _table(("parameter", "value"), _configuration(card.get("configuration", {})))
@@ -83,24 +83,24 @@ def _what(facts: Facts, best: Trial, model: Path | None) -> str:
     words, names = words_of(facts.data), f"{', '.join(map(plain, titles[:20]))}{', …' if len(titles) > 20 else ''}"
     task = words.does.format(number=len(classes), names=names) if classes else "classifies images."
     network = (
-        f"an ensemble, the mean of the {'probabilities' if task_of(facts.data).probable else 'answers'} of {facts.joined}"
+        f"an ensemble, the mean of the {'probabilities' if task_of(facts.data).probable else 'predictions'} of {facts.joined}"
         if facts.members
         else name_of(best.configuration)
     )
     return (
-        f"{named}{network}, {best.params or 0:,} parameters, {best.mult_adds or 0:,} multiply-accumulates for an image. It {task}\n\n"
-        f"Input: {color} images, uint8 (batch, height, width, {facts.data.get('channels', 3)}), of any size, brought to {size} x {size} px inside the model; "
-        f"nothing is to be normalized. Output: {words.answers}."
+        f"{named}{network}, {best.params or 0:,} parameters, {best.mult_adds or 0:,} multiply-accumulates per image. It {task}\n\n"
+        f"Input: {color} images, uint8 (batch, height, width, {facts.data.get('channels', 3)}), of any size; the model resizes them to {size} x {size} px. "
+        f"Do not normalize them. Output: {words.answers}."
     )
 
 
 def _data(facts: Facts) -> str:
     data = facts.data
     counts = {split: number for split, _ in SPLITS if (number := images_in(facts.data, split))}
-    lines = [f"{int(data['images']):,} images" if "images" in data else "The number of images is not known"]
+    lines = [f"{int(data['images']):,} images" if "images" in data else "The number of images is unknown"]
     if counts:
         lines[0] += ": " + ", ".join(f"{counts[split]:,} {words}" for split, words in SPLITS if split in counts)
-    lines[0] += f". They were {words_of(facts.data).dealt}, with copies in one split, unless the folder came split."
+    lines[0] += f". They were {words_of(facts.data).dealt}, with copies in one split, unless the folder already had splits."
     if data.get("duplicates"):
         lines.append(f"{int(data['duplicates']):,} are exact copies of others.")
     unreadable = len(facts.skipped) or int(data.get("skipped", 0))
@@ -114,9 +114,9 @@ def _scores(facts: Facts, best: Trial) -> str:
     result, metric = facts.result or {}, facts.metric
     rows: list[tuple[str, str, str, str]] = []
     if result.get("test_score") is not None and result.get("trial") == best.number:
-        rows.append(("test, scored once, at the end", _count(facts, "test"), spelled(metric, result["test_score"]), _span(metric, result.get("test_interval"))))
+        rows.append(("test, scored once at the end", _count(facts, "test"), spelled(metric, result["test_score"]), _span(metric, result.get("test_interval"))))
     count = _count(facts, *scored_splits(best.folds))
-    rows.append((f"{_where(best.folds)}, by which it was chosen", count, spelled(metric, best.score or 0.0), _span(metric, best.interval)))
+    rows.append((f"{_where(best.folds)}, used to choose it", count, spelled(metric, best.score or 0.0), _span(metric, best.interval)))
     every = facts.cross_validation
     if every is not None and every.score is not None:
         rows.append((f"every image, the recipe in {len(every.scores)} folds", f"{every.images:,}", spelled(metric, every.score), _span(metric, every.interval)))
@@ -156,35 +156,35 @@ def _numbers(facts: Facts) -> str:
 
 
 def _trust(facts: Facts) -> str:
-    """How far an answer can be believed: its confidence, or, of numbers, the interval around it."""
+    """How reliable a prediction is: its confidence, or for numbers the interval around it."""
     if task_of(facts.data).probable:
-        return "## How far its confidence can be believed\n\n" + _calibration(facts)
+        return "## How reliable its confidence is\n\n" + _calibration(facts)
     figures, split = figures_of(facts)
     lines = [
-        f"{plain(target.title)}: ± {target.shown(half)}{'' if covered is None else f'; of the {split} images, {100 * covered:.1f} % of the truths lie within'}."
+        f"{plain(target.title)}: ± {target.shown(half)}{'' if covered is None else f'; of the {split} images, {100 * covered:.1f} % lie within'}."
         for target in targets_of(facts.data)[:CLASSES]
         if (half := (known := figures.get(target.name) or {}).get("half_width")) is not None
         for covered in [known.get("covered")]
     ]
     if not lines:
-        return "## How far off an answer may be\n\nNot known: there were too few validation images to say how wide an interval has to be."
+        return "## How large its errors may be\n\nUnknown: there were too few validation images to measure intervals."
     return (
-        "## How far off an answer may be\n\nAn answer has no confidence, but an interval around it that 90 % of the truths are expected to lie within, if new "
-        "images are like the validation images, whose errors it was measured on (split conformal prediction). It is as wide for every image: an answer to an "
-        "odd image may be farther off.\n\n" + _list(lines)
+        "## How large its errors may be\n\nA prediction has no confidence but an interval. It should contain 90 % of the true values if new images are "
+        "like the validation images, on whose errors it was measured (split conformal prediction). It has the same width for every image: the error on an "
+        "unusual image may be larger.\n\n" + _list(lines)
     )
 
 
 def _calibration(facts: Facts) -> str:
     known = (facts.result or {}).get("calibration")
     if known is None and (facts.evidence is None or facts.evidence.temperature is None):
-        return "Not calibrated: its probabilities are as they were trained."
+        return "Not calibrated: its probabilities are those of the trained network."
     if known is None:
-        return f"Its logits are divided by a temperature of {facts.evidence.temperature:.2f}, found on the validation images." if facts.evidence else ""
+        return f"Its logits are divided by a temperature of {facts.evidence.temperature:.2f}, fitted on the validation images." if facts.evidence else ""
     decided = _thresholds(known)
     if known["temperature"] == 1:
         return (
-            f"Its probabilities are as they were trained: scaling them did not help images that the temperature was not fitted on. "
+            f"Its probabilities are those of the trained network: scaling them did not help on images held out from the fit. "
             f"The expected calibration error is {known['error']:.3f} on the validation images.{decided}"
         )
     return (
@@ -195,14 +195,14 @@ def _calibration(facts: Facts) -> str:
 
 
 def _thresholds(calibration: Mapping[str, Any]) -> str:
-    """From which probability labels count, and what that brings; empty where an image has one class."""
+    """The thresholds of labels, and their effect; empty where an image has one class."""
     cuts = calibration.get(THRESHOLDS) or ()
     if not cuts:
         return ""
     if set(cuts) == {HALF}:
-        return " A label counts from a probability of 0.5 on: thresholds of their own did not help images that they were not chosen on."
+        return " Every label has a threshold of 0.5: separate thresholds did not help on held-out images."
     return (
-        f" Each label counts from a threshold of its own on, chosen on the validation images: the macro F1 of images that they were not chosen on went from "
+        f" Each label has its own threshold, chosen on the validation images: the macro F1 on held-out images went from "
         f"{calibration['f1_at_half']:.3f} (0.5 for all) to {calibration['f1']:.3f}."
     )
 
@@ -219,23 +219,23 @@ def _findings(facts: Facts, best: Trial) -> str:
 def _limits(facts: Facts, best: Trial) -> Iterable[str]:
     words = words_of(facts.data)
     yield words.knows
-    yield "The scores hold for images like those of this folder, taken in the same way. Other cameras, light or places may do worse: measure there."
+    yield "The scores hold for images like those of this folder, taken in the same way. With other cameras, light or places it may do worse: measure it there."
     data = facts.data
     names, train = list(data.get("classes", ())), list(map(int, data.get("splits", {}).get("train", ())))
     few = [f"{plain(str(name))} ({count})" for name, count in zip(names, train, strict=False) if count < FEW]
     if few:
         yield f"Few training images: {', '.join(few[:10])}{', …' if len(few) > 10 else ''}."
     if train and max(train) > 3 * max(1, min(train)):
-        yield f"The {words.many} are uneven: the largest has {max(train) / max(1, min(train)):.0f} times the training images of the smallest."
+        yield f"The {words.many} are imbalanced: the largest has {max(train) / max(1, min(train)):.0f} times the training images of the smallest."
     if most := _worst(facts, names):
         yield most
     for target, known in ranges_of(data):
         low, high = target.brief(known["low"]), target.brief(known["high"])
-        yield f"It was trained on {plain(target.title)} from {low} to {high}: do not expect right answers beyond that range, nor where it has few images."
+        yield f"It was trained on {plain(target.title)} from {low} to {high}: do not rely on it outside that range, or where it has few images."
     if (facts.result or {}).get("test_score") is None:
-        yield "It was not scored on test images; the score by which it was chosen flatters."
+        yield "It was not scored on test images; the score it was chosen by is optimistic."
     if best.state is State.STOPPED:
-        yield "Its training was stopped half-way."
+        yield "Its training was interrupted."
 
 
 def _worst(facts: Facts, names: Sequence[Any]) -> str:

@@ -1,4 +1,4 @@
-"""What a model card makes of the counts of right and wrong answers: a row for each class or label, and the worst in a sentence."""
+"""Counts of right and wrong predictions in a model card: a row for each class or label, and the worst in a sentence."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ def worst(task: Task, matrix: Matrix, names: Sequence[str]) -> str:
 
 
 def confused(matrix: Matrix, classes: Sequence[str]) -> str:
-    """The pair of classes that is mixed up most often."""
+    """The pair of classes that is confused most often."""
     pairs = [(number, row, column) for row, line in enumerate(matrix) for column, number in enumerate(line) if row != column and number >= FEW]
     if not pairs:
         return ""
     number, row, column = max(pairs)
-    return f"Most often it takes {classes[row]} for {classes[column]}: {number} of {sum(matrix[row])}."
+    return f"Its most frequent mistake is {classes[row]} predicted as {classes[column]}: {number} of {sum(matrix[row])}."
 
 
 def missed_most(matrix: Matrix, labels: Sequence[str]) -> str:
-    """The label that is missed most often, and the one that is given most often where it does not apply."""
+    """The labels with the most false negatives and the most false positives."""
     missed, at = max((row[2], place) for place, row in enumerate(matrix))
     wrong, where = max((row[1], place) for place, row in enumerate(matrix))
-    first = f"Most often it misses {labels[at]}: on {missed} of the {matrix[at][0] + missed} images that have it." if missed >= FEW else ""
-    second = f"Most often it wrongly gives {labels[where]}: to {wrong} of the {wrong + matrix[where][3]} images that do not have it." if wrong >= FEW else ""
+    first = f"Its most frequent false negative is {labels[at]}: on {missed} of the {matrix[at][0] + missed} images with it." if missed >= FEW else ""
+    second = f"Its most frequent false positive is {labels[where]}: on {wrong} of the {wrong + matrix[where][3]} images without it." if wrong >= FEW else ""
     return " ".join(filter(None, (first, second)))
 
 

@@ -3,9 +3,9 @@
     exported/
       model.onnx  model-int8.onnx  model.tflite …     one file (or folder) a variant
       labels.txt      the classes, labels or numbers, in the order of the answers
-      model.json      what goes in, what comes out, where it comes from, a hash of every file
+      model.json      inputs, outputs, origin, a hash of every file
       README.md       a program for each of the models, to be copied
-      model_card.md   what it is for, how good it is, where it ends
+      model_card.md   purpose, quality and limits
       export.json     what each variant did in its own runtime, beside the original
       variants.svg    size, latency and accuracy, or error, of all in one picture
 
@@ -94,7 +94,7 @@ class Variant:
 
 @dataclass(frozen=True)
 class Exported:
-    """What an export wrote, and what it did not."""
+    """The result of an export: the written variants, and those left out."""
 
     folder: Path
     variants: tuple[Variant, ...]
@@ -219,7 +219,7 @@ def _tried(kind: Format, method: str, given: tuple[Source, Reference, Task], pat
     proof = None
     try:
         kind.write(source, path, method)
-        say(f"{kind.name}: proving {path.name} in a process of its own")
+        say(f"{kind.name}: checking {path.name} in a separate process")
         proof = prove(kind, path, reference)
         return proof, refused(proof, method, task)
     except ExportError as error:
@@ -269,8 +269,8 @@ def _nothing(exported: Exported, limits: Limits) -> str:
         return "Nothing was exported.\n" + "\n".join(failures)
     fastest, smallest = min(proved, key=lambda one: one[1].latency_ms["1"]), min(proved, key=lambda one: one[1].bytes)
     return (
-        f"No variant keeps the limits: the fastest, {fastest[0]}, takes {fastest[1].latency_ms['1']:.2f} ms for an image; "
-        f"the smallest, {smallest[0]}, has {smallest[1].bytes / 1e6:.2f} MB. Raise --max-latency or --max-size, name more formats, "
+        f"No variant is within the limits: the fastest, {fastest[0]}, takes {fastest[1].latency_ms['1']:.2f} ms for an image; "
+        f"the smallest, {smallest[0]}, has {smallest[1].bytes / 1e6:.2f} MB. Raise --max-latency or --max-size, add formats, "
         "or search again with these limits."
     )
 

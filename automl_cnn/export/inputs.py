@@ -110,10 +110,10 @@ def _text(text: str, number: int, *, paths: bool) -> bytes | Path:
         content = b""
     if content.startswith(MAGIC) or (content and text.startswith("data:")):
         return content
-    shown = f"'{text}'" if len(text) <= 80 else f"a text of {len(text):,} characters that begins with '{text[:40]}'"
+    shown = f"'{text}'" if len(text) <= 80 else f"a string of {len(text):,} characters that begins with '{text[:40]}'"
     if not paths:
         raise DataError(
-            f"Image {number} is no image file in base64 (JPEG, PNG, GIF, BMP, WebP or TIFF); received {shown}. Paths are not taken here: send the content."
+            f"Image {number} is not a base64 image file (JPEG, PNG, GIF, BMP, WebP or TIFF); received {shown}. Paths are not taken here: send the content."
         )
     try:
         if Path(text).is_file():
@@ -161,7 +161,7 @@ def _pixels(image: Any, size: int, channels: int, levels: Levels, fit: Fit) -> n
             raise DataError(f"An image has the shape {image.shape}: expected (height, width) or (height, width, channels).")
         return np.asarray(_sized(as_uint8(image[None], levels), size, channels, fit)[0])
     if not _is_one(image):
-        raise DataError(f"{type(image).__name__} is no image: expected a path, encoded bytes, a PIL image or a NumPy array.")
+        raise DataError(f"{type(image).__name__} is not an image: expected a path, encoded bytes, a PIL image or a NumPy array.")
     if isinstance(image, (str, Path)) and (why := address(image)):
         raise DataError(f"{why}.")
     source = Path(image) if isinstance(image, (str, Path)) else _encoded(image) if _is_pillow(image) else bytes(image)

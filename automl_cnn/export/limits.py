@@ -1,4 +1,4 @@
-"""What one request to a served model may ask for, so that a small one cannot keep the server busy or take its memory."""
+"""Limits of one request to a served model, so that a small request cannot occupy the server or its memory."""
 
 from __future__ import annotations
 

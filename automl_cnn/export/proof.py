@@ -62,7 +62,7 @@ class Reference:
         return None if known is None else self.task.score(self.task.share, *known)
 
     def figures(self, answers: np.ndarray, *, validation: bool) -> dict[str, dict[str, float | None]]:
-        """How well each number is answered, by its name; empty where that is not known, or answers are no numbers."""
+        """How well each number is answered, by its name; empty where that is not known, or answers are not numbers."""
         known, names = self._of_split(answers, validation), self.numbers
         return {} if known is None or not names else self.task.of_each(list(names), Judged(truth=known[0], answers=known[1]))
 
@@ -124,7 +124,7 @@ def prove(kind: Format, path: Path, reference: Reference, *, latencies: Sequence
     results, speed = run_bare(kind.name, path, reference.images, sized, latencies=latencies)
     answers = results["images"]
     if answers.shape != reference.answers.shape or not task.sound(answers):
-        what, within = ("numbers that are no probabilities", " within 0..1") if task.probable else ("what are no finite numbers", " of finite numbers")
+        what, within = ("values that are not probabilities", " within 0..1") if task.probable else ("values that are not finite", " of finite numbers")
         raise ExportError(f"{path.name} answers with {what}: {answers.shape}, expected {reference.answers.shape}{within}.")
     pairs = [(answers, reference.answers), (results["single"], answers[:SINGLES])]
     if len(sized):
@@ -254,9 +254,9 @@ def run_bare(kind: str, path: Path, images: np.ndarray, sized: np.ndarray, *, la
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            raise ExportError(f"{path.name} did not answer within {TIMEOUT} s in a process of its own.") from None
+            raise ExportError(f"{path.name} did not answer within {TIMEOUT} s in a separate process.") from None
         if done.returncode != 0:
-            raise ExportError(f"{path.name} cannot be run in a process of its own: {_last(done.stderr) or f'it ended with code {done.returncode}'}.")
+            raise ExportError(f"{path.name} cannot be run in a separate process: {_last(done.stderr) or f'it ended with code {done.returncode}'}.")
         with np.load(answers) as arrays:
             return dict(arrays), json.loads(done.stdout.splitlines()[-1])
 

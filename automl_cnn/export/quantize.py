@@ -185,7 +185,7 @@ def _names_in_branches(nodes: Iterable[Any]) -> Iterator[str]:
 
 
 def _channel_axis(node: Any, name: str) -> int | None:
-    """Which axis of the weight `name` the output channels of `node` lie on; None where it is no kernel."""
+    """Which axis of the weight `name` the output channels of `node` lie on; None where it is not a kernel."""
     if list(node.input).index(name) != 1:
         return None
     if node.op_type == "Conv":

@@ -59,14 +59,14 @@ USES: Mapping[str, Use] = {
         'model.signatures["serving_default"](images=tf.constant(pixels))["{returned}"].numpy()',
     ),
     "keras": Use(
-        "Keras: to train on, or where Keras is at home",
+        "Keras: to train further, or to run in Keras",
         "keras tensorflow",
         "import keras\n",
         'model = keras.saving.load_model("{file}", compile=False)',
         "model.predict_on_batch(pixels)",
     ),
 }
-PRECISION = {"float32": "", "float16": ", in half precision", "int8": ", in whole numbers", "int8 weights": ", weights in whole numbers"}
+PRECISION = {"float32": "", "float16": ", in half precision", "int8": ", quantized to integers", "int8 weights": ", with integer weights"}
 
 
 def readme(contract: Mapping[str, Any]) -> str:

@@ -1,6 +1,6 @@
-"""What whole numbers do to a classifier, and how it is mended before it is written; all of it on stock Keras networks (see `export.network`).
+"""The effect of rounding to integers on a classifier, and its correction before it is written; all of it on stock Keras networks (see `export.network`).
 
-A readout's classifier has weights of very unequal size: where a feature hardly varies, they are a hundred times larger. With one scale for all weights of
+A readout's classifier has weights of very different size: where a feature hardly varies, they are a hundred times larger. With one scale for all weights of
 an output, the small ones become 0. So the features are brought to mean 0 and deviation 1 in front of it, and its weights changed to give the same logits:
 the scales of two layers evened out (Nagel et al. 2019, https://arxiv.org/abs/1906.04721). From the same paper is the correction of the bias: rounding shifts
 each logit by about the same on all images, and the mean shift of the calibration images is taken off.
@@ -77,7 +77,7 @@ def shift_of(answers: np.ndarray, rounded: np.ndarray, task: Task) -> np.ndarray
 
 
 def _classifier(network: Any) -> Any | None:
-    """The one dense classifier; None of ensembles, and of whatever is no network."""
+    """The one dense classifier; None of ensembles, and of anything that is not a network."""
     layers = [layer for layer in getattr(network, "layers", ()) if layer.name == CLASSIFIER]
     return layers[0] if len(layers) == 1 and isinstance(layers[0], keras.layers.Dense) and layers[0].use_bias else None
 

@@ -36,12 +36,12 @@ def samples(dataset: Dataset | None, size: int, notes: list[str], missing: str =
     Where there are none, `missing` says why, and so does a note.
     """
     if dataset is None:
-        notes.append(f"Proved on made-up images, so how good it is was not measured. {missing or 'The images of the study are not known here.'}")
+        notes.append(f"Checked on synthetic images, so its quality was not measured. {missing or 'The images of the study are not available here.'}")
         return None
     try:
         stored = pixels(dataset, size)
     except (DataError, StoreError) as error:
-        notes.append(f"Proved on made-up images: {error}")
+        notes.append(f"Checked on synthetic images: {error}")
         return None
 
     def some(split: SplitName, count: int) -> np.ndarray:
@@ -53,7 +53,7 @@ def samples(dataset: Dataset | None, size: int, notes: list[str], missing: str =
 
 
 def reference_of(original: Any, size: int, channels: int, images: Samples | None, *, task: Task, fit: Fit = "squash") -> Reference:
-    """The original network's answers for these images, or for made-up ones if there are none; those of another size are made square by `fit`.
+    """The original network's answers for these images, or for synthetic ones if there are none; those of another size are made square by `fit`.
 
     `task` is the model's, with the thresholds of its labels or the units of its numbers.
     """

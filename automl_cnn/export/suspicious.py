@@ -24,13 +24,13 @@ def require_self_contained(path: Path) -> None:
         StoreError: it does, or it cannot be read.
     """
     if _holds(path, (ELSEWHERE,)):
-        raise StoreError(f"{path} takes its weights from other files, which `automl-cnn export` never writes. It is not used: export the model again.")
+        raise StoreError(f"{path} takes its weights from other files, which `automl-cnn export` never writes. It was not used: export the model again.")
 
 
 def require_harmless(folder: Path, *, vouched: bool) -> None:
     """Refuse a SavedModel that may read or write files: its graph is a program.
 
-    `vouched` says whether a model.json has the right hash of its graph. That is no proof of where it comes from, so operations on
+    `vouched` says whether a model.json has the right hash of its graph. That does not prove where it comes from, so operations on
     files are searched for too.
 
     Raises:
@@ -38,9 +38,9 @@ def require_harmless(folder: Path, *, vouched: bool) -> None:
     """
     anyway = "If you trust whoever made it, pass --trust (from Python: trust=True)."
     if not vouched:
-        raise StoreError(f"{folder} is a SavedModel that no model.json vouches for, and a SavedModel is a program that may read and write files. {anyway}")
+        raise StoreError(f"{folder} is a SavedModel whose hash is in no model.json, and a SavedModel is a program that may read and write files. {anyway}")
     if operation := _holds(folder / "saved_model.pb", FILE_OPERATIONS):
-        raise StoreError(f"The SavedModel {folder} holds the operation {operation.decode()}, which reads or writes files. It is not run. {anyway}")
+        raise StoreError(f"The SavedModel {folder} contains the operation {operation.decode()}, which reads or writes files. It was not run. {anyway}")
 
 
 def _holds(path: Path, words: tuple[bytes, ...]) -> bytes | None:

@@ -41,7 +41,7 @@ def require_plausible(path: Path) -> None:
     """Refuse an archive that unpacks to far more than it is, before anybody unpacks it.
 
     Raises:
-        StoreError: it does, or it is no archive.
+        StoreError: it does, or it is not an archive.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -56,7 +56,7 @@ def require_plausible(path: Path) -> None:
             raise _too_large(path, info.filename, info.file_size, MOST[info.filename])
     total = sum(info.file_size for info in members)
     if total > RATIO * size + ALLOWANCE:
-        raise StoreError(f"The model file {path} has {bytes_(size)} and would unpack to {bytes_(total)}: no model is packed like that. It is not used.")
+        raise StoreError(f"The model file {path} has {bytes_(size)} and would unpack to {bytes_(total)}: no model compresses that well. It was not used.")
 
 
 def _too_large(path: Path, name: str, size: int, most: int) -> StoreError:

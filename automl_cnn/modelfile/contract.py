@@ -1,4 +1,4 @@
-"""What a model says of itself, checked before anything relies on it: the card in a `.keras` file, and `model.json` beside other files.
+"""A model's description of itself, checked before anything relies on it: the card in a `.keras` file, and `model.json` beside other files.
 
 Keys that are not known here are kept as they are.
 """
@@ -111,7 +111,7 @@ def _one_interval_each(intervals: Within | None, info: ValidationInfo) -> Within
 
 
 class Card(BaseModel):
-    """The card in a model file. One that states no task is of a model that tells classes apart."""
+    """The card in a model file. A card without a task belongs to a model of classes."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -159,7 +159,7 @@ def card_of(content: bytes, path: Path) -> dict[str, Any]:
     """The card of the model file `path`, whose JSON is `content`.
 
     Raises:
-        StoreError: it is no card; the message says what is wrong with it.
+        StoreError: it is not a card; the message says what is wrong with it.
     """
     return _checked(content, Card, f"The card in {path}", "Expected a model written by `automl-cnn search`; copy it again, or search again.")
 
@@ -168,7 +168,7 @@ def described(path: Path) -> dict[str, Any]:
     """What the model.json `path` says.
 
     Raises:
-        StoreError: it is missing or is no description of a model; the message says what is wrong with it.
+        StoreError: it is missing or does not describe a model; the message says what is wrong with it.
     """
     try:
         if path.exists() and not path.is_file():
@@ -177,7 +177,7 @@ def described(path: Path) -> dict[str, Any]:
             content = file.read(MOST_JSON + 1)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
-        raise StoreError(f"{path}, which says what the model's classes and input are, cannot be read: {why}. Keep it beside the model.") from None
+        raise StoreError(f"{path}, which describes the model's classes and input, cannot be read: {why}. Keep it beside the model.") from None
     if len(content) > MOST_JSON:
         raise StoreError(f"{path} is larger than {bytes_(MOST_JSON)}. Expected one written by `automl-cnn export`.")
     return _checked(content, Described, str(path), "Expected one written by `automl-cnn export`; export the model again.")
@@ -187,7 +187,7 @@ def _checked(content: bytes, kind: type[Card], what: str, do: str) -> dict[str, 
     try:
         values = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise StoreError(f"{what} cannot be read: {'its values lie too deep' if isinstance(error, RecursionError) else error}. {do}") from None
+        raise StoreError(f"{what} cannot be read: {'its values are nested too deeply' if isinstance(error, RecursionError) else error}. {do}") from None
     if not isinstance(values, dict):
         raise StoreError(f"{what} is a {type(values).__name__}, not a table of values. {do}")
     try:

@@ -112,13 +112,13 @@ def verify(path: Path) -> str | None:
     try:
         words = sealed(path).read_text(encoding="ascii").split()
     except FileNotFoundError:
-        return f"{path} could not be checked: no SHA-256 is kept beside it ({sealed(path).name}), as the end of a search writes it."
+        return f"{path} could not be checked: {sealed(path).name}, which a search writes beside it at its end, is missing."
     except (OSError, UnicodeDecodeError) as error:
         raise StoreError(f"The SHA-256 in {sealed(path)} cannot be read: {error}. Restore both files, or search again.") from None
     if not words or words[0] != checksum:
         expected = words[0][:12] if words else "nothing"
         raise StoreError(
-            f"{path} is not the file that its search left: its SHA-256 begins with {checksum[:12]}, expected {expected} (from {sealed(path).name}). "
+            f"{path} is not the file that its search wrote: its SHA-256 begins with {checksum[:12]}, expected {expected} (from {sealed(path).name}). "
             "It was damaged, replaced or changed: restore it, or search again. If you changed it yourself, delete the .sha256 file."
         )
     return None

@@ -13,5 +13,5 @@ def reason(error: BaseException) -> str:
     text = str(error).rsplit(_MARK, 1)[-1]
     text = " ".join(re.sub(r"(config=|Full object config:) *\{.*", "", text, flags=re.DOTALL).split()).strip("'\" ").rstrip(".") or type(error).__name__
     if "lambda" in text.lower() and "arbitrary code" in text:
-        return "it holds a Lambda layer, whose Python code would have to be run, and code in a model file is never run"
+        return "it holds a Lambda layer, whose Python code would have to be run; code in a model file is never run"
     return text if len(text) <= MOST else f"{text[: MOST - 1].rsplit(' ', 1)[0]} …"

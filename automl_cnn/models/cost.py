@@ -1,4 +1,4 @@
-"""What a network costs: weights, mult-adds and memory, layer by layer.
+"""The cost of a network: weights, mult-adds and memory, layer by layer.
 
 Mult-adds are the multiply-accumulates of one forward pass of one image, as the papers count
 them: convolutions and dense layers only, borders included.

@@ -63,4 +63,4 @@ def _fitting(members: Sequence[keras.Model], shares: Sequence[float], names: Seq
     if len(ends) > 1:
         raise ConfigError(f"The networks differ in channels and classes: received {sorted(ends)}, expected the same of all.")
     if abs(sum(shares) - 1) > 1e-6 or min(shares) <= 0:
-        raise ConfigError(f"The shares {', '.join(f'{share:g}' for share in shares)} are no shares of a whole: expected positive numbers whose sum is 1.")
+        raise ConfigError(f"The shares {', '.join(f'{share:g}' for share in shares)} are not shares of a whole: expected positive numbers whose sum is 1.")

@@ -1,4 +1,4 @@
-"""What a configuration would cost, computed before anything is allocated."""
+"""The cost of a configuration, computed before anything is allocated."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class Same(keras.layers.Layer):
 
 
 def _before(norm: Any) -> Any:
-    """The convolution whose output goes into this batch norm and nowhere else; None where there is none, or it is no batch norm."""
+    """The convolution whose output goes into this batch norm and nowhere else; None where there is none, or it is not a batch norm."""
     if not isinstance(norm, keras.layers.BatchNormalization) or len(norm._inbound_nodes) != 1 or norm.axis not in (-1, 3):
         return None
     conv = norm._inbound_nodes[0].input_tensors[0]._keras_history[0]

@@ -39,7 +39,7 @@ def latency(configuration: Configuration, registry: Registry, *, classes: int, c
 
 @keras_settings.standard()
 def of_model(model: keras.Model, size: int, channels: int) -> float:
-    """The same of a model that stands."""
+    """The same for a built model."""
     image = np.random.default_rng(0).integers(0, 256, (1, size, size, channels), dtype=np.uint8)
     for _ in range(WARM_UP):
         model.predict_on_batch(image)

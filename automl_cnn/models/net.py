@@ -1,4 +1,4 @@
-"""What every network must honor, made concrete: the multipliers, the regularizers, small images."""
+"""The rules for every network, implemented: the multipliers, the regularizers, small images."""
 
 from __future__ import annotations
 

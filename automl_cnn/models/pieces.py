@@ -1,4 +1,4 @@
-"""What every network is assembled with: scaled pixels, checks of what a plugin returns, errors that name the plugin."""
+"""Common parts of every network: scaled pixels, checks of what a plugin returns, errors that name the plugin."""
 
 from __future__ import annotations
 

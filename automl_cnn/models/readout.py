@@ -1,4 +1,4 @@
-"""A frozen network read in several ways, and one dense classifier on all it says.
+"""A frozen network read in several ways, and one dense classifier on all its features.
 
     raw pixels, any size -> Resize -> each size (-> mirrored too) -> frozen network -> averages of its last stages -> classifier
 

@@ -1,4 +1,4 @@
-"""How far answers are off, where images have numbers, in place of a confusion matrix: a table, and truths against answers in charts."""
+"""Prediction errors, where images have numbers, instead of a confusion matrix: a table, and true values against predictions in charts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SURE = 2.0  # standard errors from which a mean error is named
 
 
 def numbers(facts: Facts) -> Numbers | None:
-    """Each number in figures and charts; None of classes and labels, or where nothing was looked at."""
+    """Each number in figures and charts; None for classes and labels, or where no image was examined."""
     task, targets = task_of(facts.data), targets_of(facts.data)
     if task.probable:
         return None
@@ -38,7 +38,7 @@ def numbers(facts: Facts) -> Numbers | None:
 
 
 def number_tiles(facts: Facts) -> list[Tile]:
-    """Large print: of one number its errors, of several each one's RMSE; and the error of answering the mean. Nothing of classes and labels."""
+    """Large print: the errors of one number, or the RMSE of each of several; and the error of predicting the mean. Empty for classes and labels."""
     figures, split = figures_of(facts)
     known = [(target, figures[target.name]) for target in targets_of(facts.data) if target.name in figures]
     if not known:
@@ -53,11 +53,11 @@ def number_tiles(facts: Facts) -> list[Tile]:
             for target, one in known[:SHOWN]
         ]
     baseline = (facts.result or {}).get("baseline")
-    return tiles if baseline is None else [*tiles, score_tile(facts.metric, f"{metric_name(facts.metric)}, answering the mean", float(baseline))]
+    return tiles if baseline is None else [*tiles, score_tile(facts.metric, f"{metric_name(facts.metric)}, always predicting the mean", float(baseline))]
 
 
 def score_tile(metric: str, label: str, score: float, note: str = "") -> Tile:
-    """A score in large print; a long unit stands below it."""
+    """A score in large print; a long unit is below it."""
     unit = getattr(metric, "unit", "")
     if len(unit) <= BRIEF:
         return Tile(label, spelled(metric, score), note)
@@ -74,8 +74,8 @@ def _scattered(target: Target, pairs: tuple[tuple[float, float], ...], known: Ma
     return Scattered(
         target.title,
         sentence,
-        charts.agreement(f"Answers against truths: {what}", pairs, (f"truth{unit}", f"answer{unit}"), half, target.digits),
-        charts.errors(f"Errors against truths: {what}", pairs, (f"truth{unit}", f"answer less truth{unit}"), half, target.digits),
+        charts.agreement(f"Predictions against true values: {what}", pairs, (f"true value{unit}", f"prediction{unit}"), half, target.digits),
+        charts.errors(f"Errors against true values: {what}", pairs, (f"true value{unit}", f"prediction minus true value{unit}"), half, target.digits),
         half is not None,
     )
 
@@ -85,9 +85,9 @@ def _sentence(target: Target, pairs: tuple[tuple[float, float], ...], half: floa
     parts = []
     if half is not None:
         inside = float(np.mean(np.abs(off) <= half))
-        parts.append(f"Of these truths, {percent(inside)} lie within ± {target.shown(half)} of the answer; 90\u00a0% were expected.")
+        parts.append(f"Of these true values, {percent(inside)} lie within ± {target.shown(half)} of the prediction; 90\u00a0% were expected.")
     parts.append(f"The largest error is {target.shown(float(np.abs(off).max()))}.")
     mean, spread = float(off.mean()), float(off.std(ddof=1)) / len(off) ** 0.5 if len(off) > 1 else 0.0
     if spread and abs(mean) > SURE * spread:
-        parts.append(f"Answers are too {'high' if mean > 0 else 'low'} by {target.shown(abs(mean))} on average.")
+        parts.append(f"Predictions are too {'high' if mean > 0 else 'low'} by {target.shown(abs(mean))} on average.")
     return " ".join(parts)

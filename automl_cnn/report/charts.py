@@ -193,7 +193,7 @@ def histogram(label: str, counts: Sequence[int], low: float, high: float, x_word
 
 
 def _tips(pairs: Sequence[tuple[float, float]], digits: int) -> list[str]:
-    return [f"truth {truth:,.{digits}f}, answer {answer:,.{digits}f}, off by {answer - truth:+,.{digits}f}" for truth, answer in pairs]
+    return [f"true {truth:,.{digits}f}, predicted {answer:,.{digits}f}, off by {answer - truth:+,.{digits}f}" for truth, answer in pairs]
 
 
 def _cloud(places: Sequence[tuple[float, float]], tips: Sequence[str], off: Sequence[float]) -> list[Markup]:
@@ -241,7 +241,7 @@ def reliability(label: str, series: Sequence[tuple[str, str, Sequence[tuple[floa
         parts.append(Markup('<polyline class="line {}" points="{}"/>').format(look, " ".join(f"{across.at(x)},{up.at(y)}" for x, y, _ in points)))
         most = max((count for _, _, count in points), default=1)
         for x, y, count in points:
-            tip = f"{name}: {count} {what}, confidence {percent(x)}, right {percent(y)}"
+            tip = f"{name}: {count} {what}, confidence {percent(x)}, correct {percent(y)}"
             parts.append(_dot(across.at(x), up.at(y), round(2.5 + 5 * math.sqrt(count / most), 1), tip, f"dot {look}"))
     return _svg(label, parts)
 
@@ -263,7 +263,7 @@ def cells(label: str, matrix: Sequence[Sequence[int]], classes: Sequence[str]) -
                         round(side, 2),
                         round(side, 2),
                         round(0.25 + 0.75 * number / total, 2),
-                        f"{classes[row]} called {classes[column]}: {number} of {total}",
+                        f"{classes[row]} predicted as {classes[column]}: {number} of {total}",
                     )
                 )
     return _svg(label, parts, WIDTH)

@@ -1,4 +1,4 @@
-"""What the winner does with images, and what the images are."""
+"""The winner's results on images, and the images themselves."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def confusion(facts: Facts) -> Confusion | None:
 
 
 def counted(facts: Facts) -> tuple[Matrix, str]:
-    """What was answered, and on the images of which split."""
+    """The counts of predictions, and the split of their images."""
     evidence = facts.evidence
     if evidence is None:
         return (), ""
@@ -65,18 +65,18 @@ def recalled(tally: Tally) -> tuple[str, str]:
 
 
 def shown(share: float | None) -> str:
-    """A share in per cent; a dash where there is none."""
+    """A share in percent; a dash where there is none."""
     return "-" if share is None else percent(share, 0)
 
 
 def believable(facts: Facts) -> Believable | None:
-    """The reliability diagram, and how far off the confidence is; before calibration too, where that changed anything."""
+    """The reliability diagram and the calibration error; before calibration too, where that changed anything."""
     evidence = facts.evidence
     if evidence is None or not evidence.bins:
         return None
     words = words_of(facts.data)
     cooled = evidence.temperature is not None and abs(evidence.temperature - 1) > 1e-3 and bool(evidence.raw)
-    now = "after calibration" if cooled else "as it is"
+    now = "after calibration" if cooled else "uncalibrated"
     series = [(now, "validation", [(entry.confidence, entry.accuracy, entry.count) for entry in evidence.bins])]
     if cooled:
         series.insert(0, ("before", "batches", [(entry.confidence, entry.accuracy, entry.count) for entry in evidence.raw]))
@@ -84,11 +84,11 @@ def believable(facts: Facts) -> Believable | None:
     if cooled:
         lower = "less" if (evidence.temperature or 1) > 1 else "more"
         sentence = (
-            f"Before calibration the confidence was off by {off['before']} on average, now by {off[now]}: it is {lower} sure of itself than the "
+            f"Before calibration the confidence was off by {off['before']} on average, now by {off[now]}: it is {lower} confident than the "
             f"raw network (temperature {evidence.temperature:.2f}), and {words.kept}."
         )
     else:
-        reason = "it was not calibrated" if evidence.temperature is None else "scaling it did not help images that the temperature was not fitted on"
+        reason = "it was not calibrated" if evidence.temperature is None else "scaling it did not help on images held out from the fit"
         sentence = f"The confidence is off by {off[now]} on average; {reason}."
     rows = tuple((name, count, percent(x), percent(y)) for name, _, points in series for x, y, count in points)
     sentence = " ".join(filter(None, (words.confident, sentence)))
@@ -114,7 +114,7 @@ def mistakes(facts: Facts) -> tuple[Wrong, ...]:
 
 
 def _off(one: Mistake, targets: Sequence[Target]) -> Wrong:
-    """An image with its numbers and those that were answered; the error is that of the number that is the farthest off."""
+    """An image with its true and predicted numbers; the error is the largest one."""
     named = len(targets) > 1
     truth, answer = (
         ", ".join(f"{f'{target.name} ' if named else ''}{target.shown(value)}" for target, value in zip(targets, values, strict=True))
@@ -163,7 +163,7 @@ def images(facts: Facts) -> Images:
         entries += [("images", f"{int(data['images']):,}"), (words.many, f"{len(classes):,}")]
     mean, each = labels_each(data)
     if each:
-        entries.append(("labels an image", f"{mean:.1f} on average: {each} images"))
+        entries.append(("labels per image", f"{mean:.1f} on average: {each} images"))
     if splits:
         entries.append(
             (
@@ -178,7 +178,7 @@ def images(facts: Facts) -> Images:
         if words.imbalance:
             entries.append(("imbalance", words.imbalance.format(times=f"{max(training) / max(1, min(training)):.1f}")))
     if data.get("native"):
-        entries.append(("size", f"{data['native']} px is the shorter side of half of them, or less"))
+        entries.append(("size", f"{data['native']} px or less on the shorter side, for half of them"))
     if "channels" in data:
         entries.append(("color", "gray" if data["channels"] == 1 else "color"))
     if "duplicates" in data:

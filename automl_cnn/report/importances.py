@@ -29,12 +29,12 @@ def importances(trials: Sequence[Trial]) -> tuple[tuple[tuple[str, float], ...],
     """
     fair = [trial for trial in trials if trial.score is not None and trial.state is not State.FAILED and trial.continue_from is None]
     if len(fair) < LEAST:
-        return (), f"With {len(fair)} trials of comparable length it is unknown which parameters mattered. At least {LEAST} are needed."
+        return (), f"Too few trials of comparable length to rank the parameters: {len(fair)}, at least {LEAST} are needed."
     if len({trial.score for trial in fair}) < 2:
         return (), "All trials scored the same, so no parameter mattered."
     shares = _shares(fair)
     ranking = sorted(((name, share) for name, share in shares.items() if share > 0.005), key=lambda item: -item[1])[:SHOWN]
-    return tuple(ranking), f"By PED-ANOVA over {len(fair)} trials, promoted ones left out: what sets the better quarter apart. With so few, read it as a hint."
+    return tuple(ranking), f"By PED-ANOVA over {len(fair)} trials, without promoted ones: what sets the best quarter apart. With this few, it is only a hint."
 
 
 def _shares(trials: Sequence[Trial]) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""How well each of several labels is answered, in place of a confusion matrix: an image may have any of them, so that none is taken for another."""
+"""How well each of several labels is predicted, instead of a confusion matrix: an image may have any of them, so that no label is mistaken for another."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def per_label(facts: Facts) -> PerLabel | None:
 
 
 def _tallies(facts: Facts) -> tuple[list[Tally], str]:
-    """What was counted on the images of a split: the test images if they were scored. The result has their counts where nobody looked at the mistakes."""
+    """The counts on the images of a split: the test images if they were scored. The result has their counts where mistakes were not examined."""
     matrix, split = counted(facts)
     best, result = facts.winner, facts.result or {}
     kept = result.get("per_label") or {} if best is not None and result.get("trial") == best.number else {}
@@ -62,7 +62,7 @@ def _sentence(tallies: Sequence[Tally]) -> str:
     """All labels together."""
     images, answered, right = (sum(getattr(tally, name) for tally in tallies) for name in ("images", "answered", "right"))
     wrong = answered - right
-    return f"Of the {images:,} labels that these images have, {right:,} were answered and {images - right:,} missed; {wrong:,} others were answered wrongly."
+    return f"Of the {images:,} labels on these images, {right:,} were predicted and {images - right:,} missed; {wrong:,} predictions were false positives."
 
 
 def _or(number: float | None, other: float) -> float:

@@ -1,4 +1,4 @@
-"""What a report consists of, as frozen data: text and numbers as they are shown, and charts as SVG."""
+"""The parts of a report as frozen data: text and numbers as shown, and charts as SVG."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Confusion:
 
 @dataclass(frozen=True)
 class LabelRow:
-    """How well one label is answered."""
+    """How well one label is predicted."""
 
     label: str
     images: int
@@ -103,7 +103,7 @@ class LabelRow:
 
 @dataclass(frozen=True)
 class PerLabel:
-    """Where images have several labels: each of them in figures, the worst first, in place of a confusion matrix."""
+    """Where images have several labels: each of them in figures, the worst first, instead of a confusion matrix."""
 
     split: str
     sentence: str
@@ -138,7 +138,7 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Believable:
-    """How far the confidence can be believed."""
+    """How reliable the confidence is."""
 
     chart: Markup
     sentence: str
@@ -270,7 +270,7 @@ class Page:
     scoring: str = ""  # what the scores of the leaderboard are, and what the order is by
     numbers: Numbers | None = None
     shown: str = "score"  # what effects and families are in
-    spoke: str = "what spoke for the answer given"  # of the heat maps
+    spoke: str = "the evidence for the prediction"  # of the heat maps
     worst: str = "worst mistakes"
     share: str = "accuracy"  # what stands for accuracy in the evidence of findings
     changed: str = "what that changed"

@@ -1,4 +1,4 @@
-"""What was wrong with the images: the check that was made before the search, and labels that the winner doubts."""
+"""Problems of the images: the check made before the search, and labels that the winner doubts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LISTED = 30  # and without
 
 
 def look(facts: Facts) -> Look | None:
-    """The check and the doubts, the worst first; None where no check was made."""
+    """The check's problems and the suspect labels, worst first; None where no check was made."""
     checked = facts.checked
     if checked is None:
         return None
@@ -35,12 +35,12 @@ def look(facts: Facts) -> Look | None:
 
 
 def _sentence(facts: Facts, checked: Checked, problems: list[Problem]) -> str:
-    looked = f"Before the search, the {many(int(checked.facts.get('images', 0)))} were checked as far as that needs no network:"
+    looked = f"Before the search, the {many(int(checked.facts.get('images', 0)))} went through every check that needs no network:"
     sentence = f"{looked} files, sizes, names, copies, brightness and sharpness."
     counts = [many(number, level) for level in ORDER if (number := sum(problem.severity == level for problem in problems))]
-    seen = f"Seen: {', '.join(counts)}." if counts else "No problem was seen."
+    seen = f"Found: {', '.join(counts)}." if counts else "No problems were found."
     clear = facts.evidence is not None and facts.evidence.suspects == ()
-    return f"{sentence} {seen}{' The winner doubts no label of the validation images.' if clear else ''}"
+    return f"{sentence} {seen}{' The winner doubts none of the validation labels.' if clear else ''}"
 
 
 def _reason(text: str) -> str:
@@ -88,9 +88,9 @@ def _suspect(facts: Facts, count: int) -> Problem:
         "label",
         "warning",
         f"The winner doubts {many(count, 'label')} of the {many(images, 'validation image')}, which it did not learn from: {why}. "
-        f"{'It may be a hard image and no mistake' if count == 1 else 'Some are hard images and not mistakes'}.",
+        f"{'It may be a hard image, not a mistake' if count == 1 else 'Some are hard images, not mistakes'}.",
         f"It uses {verb(count, 'it as it is', 'them as they are')} labeled.",
-        "Look at the images. `automl-cnn check --fix FILE` lists suspects among all images, to edit; `automl-cnn search --labels FILE` applies the list.",
+        "Look at the images. `automl-cnn check --fix FILE` writes an editable list of suspects among all images; `automl-cnn search --labels FILE` applies it.",
         count,
     )
 

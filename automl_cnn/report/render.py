@@ -1,4 +1,4 @@
-"""A page as HTML text: one file, its style and script inside, which asks the network for nothing."""
+"""A page as HTML text: one file, its style and script inside, which makes no network requests."""
 
 from __future__ import annotations
 

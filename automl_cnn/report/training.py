@@ -1,4 +1,4 @@
-"""What the trainings show: learning curves with what was found on them, scores against costs, what goes with better scores."""
+"""Results of training: learning curves with findings, scores against costs, settings that go with better scores."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ SIDES = 3  # trials on each side that a difference needs to be reported
 
 
 def curves(trial: Trial, facts: Facts, *, large: bool) -> Curves:
-    """A trial's learning curves, with those of the trials it went on from before them; `large` adds the loss and words on the marks."""
+    """A trial's learning curves, after those of the trials it continued; `large` adds the loss and labels on the marks."""
     heading = f"trial {trial.number}: {network(trial)}"
     findings = facts.findings.get(trial.number, ())
     points, marks, offset = _joined(trial, facts.trials, large=large)
     if len(points) < 2:
-        read = "It was read off pretrained features in one go, or trained for one epoch: there is no curve."
+        read = "It was fitted to pretrained features in one pass, or trained for one epoch: there is no curve."
         return Curves(heading, (), findings, read if trial.epochs else "It has no epochs.")
     if trial.best_epoch is not None:
         marks.append(charts.Mark(offset + trial.best_epoch, "best" if large else "", "best"))
@@ -64,7 +64,7 @@ def _joined(trial: Trial, trials: Sequence[Trial], *, large: bool) -> tuple[list
 def _lines(points: Sequence[tuple[float, Epoch]], fields: tuple[str, str, str], *, large: bool) -> list[charts.Line]:
     """Training first, validation last. Unchanged training images come first if they were measured: augmentation and dropout make the batches harder."""
     clean, own, held = (_points(points, name) for name in fields)
-    lines = [charts.Line("training images as they are", "training", clean)] if clean else []
+    lines = [charts.Line("training images, unaugmented", "training", clean)] if clean else []
     if len(clean) < 2 or large:
         lines.append(charts.Line("training batches", "batches" if clean else "training", own))
     return [*lines, charts.Line(VALIDATION, "validation", held)]
@@ -79,7 +79,7 @@ def _last(line: charts.Line) -> str:
 
 
 def lineage(trial: Trial, trials: Sequence[Trial]) -> list[Trial]:
-    """The trial and those that it went on from, the first one first."""
+    """The trial and those that it continued, oldest first."""
     by_number = {other.number: other for other in trials}
     chain, seen = [trial], {trial.number}
     while (parent := chain[0].continue_from) is not None and parent in by_number and parent not in seen:
@@ -131,7 +131,7 @@ def front(trials: Sequence[Trial], cost: str) -> list[Trial]:
 
 def effect(effect: Effect, metric: str = "") -> tuple[str, int, str, str]:
     """An effect in words: action, how often tried, mean, interval."""
-    span = "not known from one" if effect.interval is None else changes(metric, *effect.interval)
+    span = "unknown from one trial" if effect.interval is None else changes(metric, *effect.interval)
     return effect.action, effect.tried, change(metric, effect.mean), span
 
 

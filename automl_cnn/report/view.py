@@ -1,4 +1,4 @@
-"""What a report shows: facts in, frozen data out. Nothing here contains HTML except the charts, which are finished SVG."""
+"""The contents of a report: facts in, frozen data out. Nothing here contains HTML except the charts, which are finished SVG."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ STOPPED_BY = {
     "trials": "all trials are done",
     "user": "it was stopped",
     "exhausted": "the last trials all failed",
-    "disk": "no room was left on the disk",
+    "disk": "the disk was full",
 }
 
 
 def view(facts: Facts) -> Page:
-    """What the report of these facts shows."""
+    """The contents of the report on these facts."""
     best = facts.winner
     board = _board(facts, best)
     shares, shares_note = importances(facts.trials)
@@ -115,7 +115,7 @@ def _verdict(facts: Facts) -> str:
     baseline = (facts.result or {}).get("baseline")
     if facts.metric == "accuracy":
         interval = f" (95 % interval {percent(span[0])} to {percent(span[1])})" if span else ""
-        reached = f"answered {percent(score)} of {images}{split}, right{interval}"
+        reached = f"correctly classified {percent(score)}{interval} of {images}{split}"
         always = "" if baseline is None else percent(baseline)
     else:
         interval = f" (95 % interval {' to '.join(interval_of(facts.metric, span))})" if span else ""
@@ -125,7 +125,7 @@ def _verdict(facts: Facts) -> str:
 
 
 def _changed(metric: str) -> str:
-    """What effects say."""
+    """A clause about what effects measure."""
     return "what that changed" if noun(metric) == "score" else f"how that changed the {column(metric)}: {better(metric)} is better"
 
 
@@ -145,28 +145,28 @@ def _why(facts: Facts, best: Trial | None) -> str:
 
 
 def _beside(facts: Facts) -> tuple[str, ...]:
-    """What the delivered model was trained on, and which trial is ahead by chance."""
+    """The images that the delivered model was trained on, and a trial that is ahead by chance."""
     refit = facts.refit
-    measured = "" if refit is None or refit.kept else " What this page shows was measured on the scored model, which is kept beside it as scored.keras."
+    measured = "" if refit is None or refit.kept else " The figures on this page come from the scored model, kept beside it as scored.keras."
     return tuple(filter(None, (f"{refit.sentence}{measured}" if refit else "", facts.ahead)))
 
 
 def _scoring(facts: Facts) -> str:
-    """What the scores on the leaderboard are, and what its order is by."""
+    """A paragraph on the scores of the leaderboard and its order."""
     scored = [trial for trial in facts.trials if trial.score is not None]
     crossed = [trial for trial in scored if trial.folds]
     strict, metric = "", facts.metric
     figures = f"{noun(metric).capitalize()}s"
     if not crossed:
-        scores = f"{figures} are those of the validation images."
+        scores = f"{figures} come from the validation images."
     elif len(crossed) == len(scored):
         scores = f"{figures} are cross-validated over the {EVERY}."
     else:
         scores = (
-            f"A {crossed[0].judged} {noun(metric)} is cross-validated over the {EVERY}; the others are those of the {HELD_OUT}. "
+            f"A {crossed[0].judged} {noun(metric)} is cross-validated over the {EVERY}; the others come from the {HELD_OUT}. "
             f"{figures} of different kinds are compared on the {HELD_OUT}, corrected for how lucky the cross-validated trial was on them."
         )
-        strict = " A trained network must be ahead of a cross-validated one by two."
+        strict = " A trained network must lead a cross-validated one by two."
     return (
         f"{scores} The winner comes first. Another trial replaces it only if its {noun(metric)} is {better(metric)} by more than one standard error, or not "
         f"{worse(metric)} with fewer mult-adds, or {better(metric)} after training the winner longer.{strict} The other trials follow by {noun(metric)}, equal "
@@ -177,7 +177,7 @@ def _scoring(facts: Facts) -> str:
 def _tiles(facts: Facts) -> tuple[Tile, ...]:
     best = facts.best
     if best is None or best.score is None:
-        return (Tile("trials", str(len(facts.trials)), "none of them trained"), Tile("time", clock(facts.seconds)))
+        return (Tile("trials", str(len(facts.trials)), "none trained"), Tile("time", clock(facts.seconds)))
     score, span, where = _headline(facts, best)
     metric, name = facts.metric, metric_name(facts.metric)
     tiles = [score_tile(metric, f"{name}, {'test' if where == 'test' else kind(best.folds)}", score, _ends(metric, span))]
@@ -266,7 +266,7 @@ def _commands(facts: Facts, best: Trial | None) -> tuple[Command, ...]:
         ]
         with contextlib.suppress(StoreError):  # MLflow cannot use this store
             tracking, champion = shlex.quote(sqlite_url(Path(store) / MLFLOW_DB)), shlex.quote(f"models:/{facts.name}@champion")
-            commands.append(Command(f"MLFLOW_TRACKING_URI={tracking} mlflow models serve -m {champion} --env-manager local", "answer over HTTP"))
+            commands.append(Command(f"MLFLOW_TRACKING_URI={tracking} mlflow models serve -m {champion} --env-manager local", "serve it over HTTP"))
     return (
         *commands,
         Command(f"automl-cnn studies resume {name} --budget 10m{place}", "ten more minutes"),

@@ -15,7 +15,7 @@ TASKS: dict[str, type[Task]] = {task.name: task for task in (Multiclass, Multila
 
 
 def of_card(card: Mapping[str, Any]) -> Task:
-    """The task of a model, with its thresholds or its units, from its card or its model.json. One that states no task tells classes apart."""
+    """The task of a model, with its thresholds or its units, from its card or its model.json. A card without a task is one of classes."""
     return TASKS[card.get("task", Multiclass.name)].of([str(name) for name in card["classes"]], card)
 
 

@@ -245,7 +245,7 @@ class Regression(Drawn):
     def _line(target: Target, figures: Mapping[str, float | None], widths: Widths | None) -> str:
         errors = [f"{name} {target.shown(value)}" for name, value in (("RMSE", figures["rmse"]), ("MAE", figures["mae"])) if value is not None]
         within, share = figures["covered"], figures["r2"]
-        covered = f"; {within:.1%} of the truths lie within the {widths.level:.0%} interval" if widths and within is not None else ""
+        covered = f"; {within:.1%} of the true values lie within the {widths.level:.0%} interval" if widths and within is not None else ""
         return f"{target.name}: {', '.join(errors)}{'' if share is None else f', R² {share:.3f}'}{covered}"
 
     def mistakes(self, truth: np.ndarray, answers: np.ndarray) -> list[Miss]:
@@ -264,14 +264,14 @@ class Regression(Drawn):
 
     def span(self, answers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         if self.widths is None:
-            raise DataError("The model knows no intervals: its search had too few validation images to measure them. Search with more images.")
+            raise DataError("The model has no intervals: its search had too few validation images to measure them. Search with more images.")
         half = np.asarray(self.widths.half)
         return self.named(answers - half, ()), self.named(answers + half, ())
 
     @property
     def no_probabilities(self) -> str:
         numbers = ", ".join(target.title for target in self.named_targets)
-        return f"The model answers numbers ({numbers}), which have no probabilities. Call predict for them, and predict_interval for their intervals."
+        return f"The model predicts numbers ({numbers}), which have no probabilities. Call predict for them, and predict_interval for their intervals."
 
     def heads(self, names: Sequence[str]) -> list[str]:
         """A number's name with its unit, then, where they are known, the ends of its interval: `age (years)`, `age low`, `age high`."""
@@ -323,7 +323,7 @@ class Regression(Drawn):
         return bool(np.isfinite(answers).all())
 
     def _apart(self, answers: np.ndarray, others: np.ndarray) -> np.ndarray:
-        """How far apart they are, in standard deviations. What float32 cannot tell apart counts as the same."""
+        """How far apart they are, in standard deviations. Differences below the precision of float32 count as none."""
         values, known = (np.asarray(given, np.float64) for given in (answers, others))
         rounding = 2 * np.spacing(np.maximum(np.abs(values), np.abs(known)).astype(np.float32)).astype(np.float64)
         return np.asarray(np.maximum(np.abs(values - known) - rounding, 0) / self.sds)
@@ -349,7 +349,7 @@ class Regression(Drawn):
 
     def favorite(self, learned: np.ndarray, names: Sequence[str]) -> str:
         means = (f"{target.name} {target.shown(value)}" for target, value in zip(self.named_targets, self.constant(learned), strict=True))
-        return f"the mean of the training images ({', '.join(means)}), for every image"
+        return f"the mean of the training images ({', '.join(means)}) for every image"
 
 
 def quantiles(truth: np.ndarray, most: int = STRATA) -> np.ndarray:

@@ -53,7 +53,7 @@ def of_labels(truth: np.ndarray, answers: np.ndarray) -> list[Suspect]:
 
     An entry, that an image has a label or has it not, is suspect where the model contradicts it with at least `HIGH` probability, where it does so
     at least as much as it usually says the opposite of images that are labeled with the opposite, and where the entry is at least `TIMES` less likely than
-    it is on average. The last keeps out rare labels that the model cannot see: it says of every image, those that have them included, that they have them not.
+    it is on average. The last keeps out rare labels that the model cannot see: it denies them for every image, also for images that have them.
     """
     has = truth > 0
     chance = np.where(has, answers, 1 - answers)

@@ -39,7 +39,7 @@ class Target:
 
     @property
     def digits(self) -> int:
-        """After the point: as many as tell thousandths of the standard deviation apart."""
+        """Digits after the point: enough to show thousandths of the standard deviation."""
         return int(np.clip(np.ceil(-np.log10(max(self.sd, TINY))) + 2, 0, 12))
 
 

@@ -220,7 +220,7 @@ class Task(ABC):
 
     @abstractmethod
     def enough(self, truth: np.ndarray) -> bool:
-        """Whether these images suffice to learn anything from: there is something to tell apart."""
+        """Whether these images suffice for training: there is something to distinguish."""
 
     def narrowed(self, truth: np.ndarray) -> tuple[Task, np.ndarray]:
         """The task, and the truth, without what no image has; of several labels, nothing changes."""
@@ -272,11 +272,11 @@ class Task(ABC):
         """The counts of a confusion matrix for each output."""
 
     def deciding(self, card: Mapping[str, Any]) -> Task:
-        """The task with what a model's card says of its decisions: from which probability on each label counts as answered, or how wide intervals are."""
+        """The task with the decisions in a model's card: the threshold of each label, or the widths of intervals."""
         return self
 
     def decisions(self, calibration: Calibration) -> dict[str, Any]:
-        """What such a card says of them, JSON-ready."""
+        """The card's entries for them, JSON-ready."""
         return {}
 
     def of_each(self, names: Sequence[str], judged: Judged) -> dict[str, dict[str, float | None]]:
@@ -293,7 +293,7 @@ class Task(ABC):
 
     @abstractmethod
     def mistakes(self, truth: np.ndarray, answers: np.ndarray) -> list[Miss]:
-        """The images that are answered wrongly, the most confident mistake first."""
+        """The images with wrong predictions, the most confident mistake first."""
 
     def suspects(self, truth: np.ndarray, answers: np.ndarray) -> list[Suspect]:
         """The labels that may be wrong, the most suspect first, by the `answers` of a model that did not learn from these images."""
@@ -309,17 +309,17 @@ class Task(ABC):
         """The lower and the upper ends of the prediction intervals, in the shape of `named`.
 
         Raises:
-            DataError: the answers are no numbers, or their intervals are not known.
+            DataError: the answers are not numbers, or their intervals are not known.
         """
-        raise DataError(f"The model answers {self.words.many}, which have probabilities and no interval. Call predict_proba.")
+        raise DataError(f"The model predicts {self.words.many}, which have probabilities but no intervals. Call predict_proba.")
 
     @property
     def no_probabilities(self) -> str:
-        """Why answers have no probabilities, and what there is instead; empty where they have some."""
+        """Why predictions have no probabilities, and the alternative; empty where they have some."""
         return ""
 
     def heads(self, names: Sequence[str]) -> list[str]:
-        """The heads of the columns that answers have in a CSV file."""
+        """The column heads of predictions in a CSV file."""
         return [self.column, "confidence", *names]
 
     def cells(self, answers: np.ndarray, names: Sequence[str]) -> list[list[str]]:
@@ -328,7 +328,7 @@ class Task(ABC):
         return [[answer, f"{sure:.4f}", *(f"{share:.4f}" for share in row)] for answer, sure, row in zip(joined, self.sureness(answers), answers, strict=True)]
 
     def fields(self, names: Sequence[str]) -> dict[str, Field]:
-        """The columns of a data frame of answers, and what each holds."""
+        """The columns of a data frame of predictions, and the content of each."""
         return {self.column: "text" if self.exclusive else "texts", "confidence": "number", "probabilities": "numbers by name"}
 
     def frame(self, answers: np.ndarray, names: Sequence[str]) -> dict[str, list[Any]]:
@@ -346,7 +346,7 @@ class Task(ABC):
 
     @abstractmethod
     def sureness(self, answers: np.ndarray) -> np.ndarray:
-        """How probable each image's answer is, (images,); of several labels, that of the least sure decision: no answer as a whole is more probable."""
+        """The confidence in each image's prediction, (images,); with several labels, that of the least certain decision."""
 
     @abstractmethod
     def agreement(self, answers: np.ndarray, others: np.ndarray, within: float = 0.0) -> float:
@@ -361,11 +361,11 @@ class Task(ABC):
         return bool(np.isfinite(answers).all() and answers.min() >= -SOUND and answers.max() <= 1 + SOUND)
 
     def stated(self) -> dict[str, Any]:
-        """What a model's card says of the task, JSON-ready. Nothing where each image has one class: cards of earlier versions say nothing either."""
+        """The card's entries for the task, JSON-ready. Empty where each image has one class: cards of earlier versions have none either."""
         return {}
 
     def output(self) -> dict[str, Any]:
-        """What a model.json says of the output, where that is more than that there is a probability for each class."""
+        """The description of the output in model.json, where it is more than a probability for each class."""
         return {}
 
     # ---- without a network
@@ -383,5 +383,5 @@ class Task(ABC):
         """That answer in words, as in "it answers …"."""
 
     def silent(self, confusion: Matrix) -> list[tuple[int, int]]:
-        """The outputs that images have but that are never answered, each with the number of these images."""
+        """The outputs that images have but that are never predicted, each with the number of these images."""
         return [(number, tally.images) for number, tally in enumerate(self.tallies(confusion)) if tally.images and not tally.answered]

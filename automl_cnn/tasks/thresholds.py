@@ -1,4 +1,4 @@
-"""From which probability a label counts as answered: chosen for each label on validation images, and kept only if that helps images it was not chosen on."""
+"""Decision thresholds of labels: chosen for each label on validation images, and kept only if that helps on held-out images."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ REPEATS = 5  # times that images are dealt into folds
 
 @dataclass(frozen=True)
 class Cuts:
-    """The thresholds (labels,), and the macro F1 of images that they were not chosen on: with them, and at one half."""
+    """The thresholds (labels,), and the macro F1 on held-out images: with them, and at 0.5."""
 
     thresholds: tuple[float, ...]
     f1: float
@@ -45,7 +45,7 @@ def chosen(truth: np.ndarray, answers: np.ndarray, groups: Sequence[int] | np.nd
 
 
 def best(truth: np.ndarray, answers: np.ndarray) -> np.ndarray:
-    """The threshold of each label with the highest F1, half-way between two answers; of several as good, the one nearest to one half."""
+    """The threshold of each label with the highest F1, halfway between two probabilities; of equally good ones, the one nearest to 0.5."""
     return np.array([_of_label(truth[:, label] > 0, answers[:, label]) for label in range(truth.shape[1])])
 
 
@@ -63,7 +63,7 @@ def _of_label(has: np.ndarray, answers: np.ndarray) -> float:
 
 
 def macro_f1(truth: np.ndarray, answered: np.ndarray) -> float:
-    """The mean F1 over the labels that are there or are answered."""
+    """The mean F1 over the labels that are present or predicted."""
     hits, both = np.sum((truth > 0) & answered, axis=0), np.sum(truth > 0, axis=0) + np.sum(answered, axis=0)
     present = both > 0
     return float(np.mean(2 * hits[present] / both[present])) if present.any() else 0.0

@@ -1,4 +1,4 @@
-"""The words that differ between the tasks, where people read: one table, by the name of the task."""
+"""The texts for people that differ between tasks: one table, by the name of the task."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Words:
-    """What the network tells apart (`one`, `many`), what an image has of it (`each`), and how findings and scores are worded."""
+    """What the network distinguishes (`one`, `many`), how many of them an image has (`each`), and the wording of findings and scores."""
 
     one: str
     many: str
@@ -58,8 +58,8 @@ class Words:
     calibrating: str  # the step after the search, on the validation images
     uncalibrated: str  # that this failed
     readout: str  # what reads the features of a frozen network
-    doubted: str  # what no check can say of such images, and why
-    unsuited: tuple[str, ...] = ()  # what is no help against any finding, as `automl_cnn.diagnosis.actions` calls it
+    doubted: str  # what no check covers for such images, and why
+    unsuited: tuple[str, ...] = ()  # actions that help with no finding, as `automl_cnn.diagnosis.actions` calls it
 
     def count(self, number: int) -> str:
         """`1 label`, `10 labels`."""
@@ -79,8 +79,8 @@ MULTICLASS = Words(
     many="classes",
     each="one class each",
     images_of="{images} of {count}",
-    same="always answering the most frequent class",
-    blind="answering the most frequent class every time",
+    same="always predicting the most frequent class",
+    blind="always predicting the most frequent class",
     usual="the most frequent class",
     right="is right",
     rightly="right",
@@ -88,9 +88,9 @@ MULTICLASS = Words(
     cost_title="Accuracy and cost",
     decisions="images",
     confident="",
-    kept="every label stays the same",
+    kept="no predicted label changes",
     imbalance="the largest class has {times} times the training images of the smallest",
-    small="Add images. A hundred a class is a good beginning for photos.",
+    small="Add images. A hundred per class is a good start for photos.",
     images_in="{images} in {count}",
     same_kind="of the same class",
     conflict=("lies in several classes", "lie in several classes"),
@@ -98,7 +98,7 @@ MULTICLASS = Words(
     twice="under several classes",
     elsewhere="the same bytes are in another class",
     small_title="",
-    unequal="The classes are unequal: {most:,} images of '{frequent}', {least:,} of '{rare}'.",
+    unequal="The classes are imbalanced: {most:,} images of '{frequent}', {least:,} of '{rare}'.",
     unequal_search="It weights the classes in training, and chooses models by {metric}; --metric changes that.",
     unequal_title="",
     scarce="small classes",
@@ -107,17 +107,17 @@ MULTICLASS = Words(
     by_network="labels, outliers and altered copies across classes",
     full_check="checks everything",
     also_checked="checks the labels too",
-    does="tells {number} classes apart: {names}.",
+    does="distinguishes {number} classes: {names}.",
     answers="a probability for each class, summing to one",
     dealt="split by class",
-    knows="It knows these classes only: whatever else it is shown, it names one of them. Set a least confidence below which a person looks.",
+    knows="It knows only these classes and assigns one of them to any image. Set a confidence threshold below which a person decides.",
     heading="Class by class",
-    head=("class", "images", "found", "95 % interval", "right when said"),
+    head=("class", "images", "recall", "95 % interval", "precision"),
     labels="labels",
-    mislabeled="some of these may be labelled wrongly",
+    mislabeled="some of these may be mislabeled",
     noise="label noise",
     loss="loss",
-    spoke="what spoke for the answer given",
+    spoke="the evidence for the prediction",
     worst="worst mistakes",
     predicts="label images",
     calibrating="calibrating the probabilities on the validation images",
@@ -130,8 +130,8 @@ MULTILABEL = Words(
     many="labels",
     each="several labels each",
     images_of="{images}, several of {count} each",
-    same="the same answer to every image",
-    blind="the same answer to every image",
+    same="the same prediction for every image",
+    blind="the same prediction for every image",
     usual="how frequent each label is",
     right="has all labels right",
     rightly="all labels right",
@@ -139,9 +139,9 @@ MULTILABEL = Words(
     cost_title="Score and cost",
     decisions="decisions",
     confident="Of each image, every label is a decision, and its confidence is that the label applies, or that it does not.",
-    kept="for each label, images stay in the same order",
+    kept="the ranking of images by each label does not change",
     imbalance="the most frequent label is on {times} times as many training images as the rarest",
-    small="Add images that have these labels. A hundred for each label is a good beginning for photos.",
+    small="Add images that have these labels. A hundred per label is a good start for photos.",
     images_in="{images}, several of {count} each",
     same_kind="with the same labels",
     conflict=("has different labels in different files", "have different labels in different files"),
@@ -149,9 +149,9 @@ MULTILABEL = Words(
     twice="with different labels",
     elsewhere="the same bytes have other labels in another file",
     small_title="Rare labels",
-    unequal="The labels are unequal: '{frequent}' is on {most:,} images, '{rare}' on {least:,}.",
+    unequal="The labels are imbalanced: '{frequent}' is on {most:,} images, '{rare}' on {least:,}.",
     unequal_search="It gives images with rare labels more weight in training, and chooses models by {metric}; --metric changes that.",
-    unequal_title="Unequal labels",
+    unequal_title="Imbalanced labels",
     scarce="rare labels",
     shortcut="The labels can be guessed",
     shortcut_title="The labels show in the files",
@@ -159,17 +159,16 @@ MULTILABEL = Words(
     full_check="checks the labels and looks for these copies",
     also_checked="checks the labels too",
     does="finds which of {number} labels apply to an image, none to all of them: {names}.",
-    answers="a probability for each label; a label counts as answered from its threshold on, and several labels may",
+    answers="a probability for each label; every label that reaches its threshold is predicted",
     dealt="split so that every split has its share of each label",
-    knows="It knows these labels only, and says nothing of whatever else an image shows. Look at images whose confidence is low: it is that of the least sure "
-    "decision on a label.",
+    knows="It knows only these labels and ignores everything else in an image. Review images of low confidence, which is that of the least certain label.",
     heading="Label by label",
-    head=("label", "images that have it", "found", "95 % interval", "right when given", "F1", "threshold"),
+    head=("label", "images with it", "recall", "95 % interval", "precision", "F1", "threshold"),
     labels="labels",
-    mislabeled="some of these may be labelled wrongly",
+    mislabeled="some of these may be mislabeled",
     noise="label noise",
     loss="loss",
-    spoke="what spoke for the label in question",
+    spoke="the evidence for the label in question",
     worst="worst mistakes",
     predicts="label images",
     calibrating="calibrating the probabilities on the validation images",
@@ -182,8 +181,8 @@ REGRESSION = Words(
     many="numbers",
     each="numbers",
     images_of="{images}, {count} each",
-    same="answering the mean of the training images",
-    blind="answering the mean every time",
+    same="always predicting the mean of the training images",
+    blind="always predicting the mean",
     usual="the mean of the training images",
     right="is within half a standard deviation",
     rightly="within half a standard deviation",
@@ -191,9 +190,9 @@ REGRESSION = Words(
     cost_title="Score and cost",
     decisions="images",
     confident="",
-    kept="every answer stays the same",
+    kept="no prediction changes",
     imbalance="",
-    small="Add images. A few hundred whose numbers cover the whole range are a good beginning.",
+    small="Add images. A few hundred whose numbers cover the whole range are a good start.",
     images_in="{images}, {count} each",
     same_kind="with the same numbers",
     conflict=("has different numbers in different files", "have different numbers in different files"),
@@ -210,22 +209,22 @@ REGRESSION = Words(
     by_network="altered copies with different numbers",
     full_check="checks for these copies; the numbers themselves are not checked",
     also_checked="looks for altered copies with different numbers too",
-    does="estimates of an image: {names}.",
+    does="estimates from an image: {names}.",
     answers="one number for each name, in its unit",
     dealt="split so that every split has its share of low and high numbers",
-    knows="It knows the range of numbers that it was trained on. An image that is unlike its training images gets a number too: nothing in the answer says "
+    knows="It knows only the range of numbers that it was trained on. An image unlike its training images gets a number too, and nothing in it shows "
     "that it is wrong.",
     heading="Number by number",
-    head=("number", "RMSE", "MAE", "R²", "Spearman", "90 % interval", "truths within"),
+    head=("number", "RMSE", "MAE", "R²", "Spearman", "90 % interval", "coverage"),
     labels="numbers",
     mislabeled="the numbers of some may be wrong",
     noise="noisy numbers",
     loss="mean squared error in standard deviations",
-    spoke="what made the number in question larger",
+    spoke="what raised the number in question",
     worst="largest errors",
     predicts="read numbers from images",
-    calibrating="measuring on the validation images how far off answers are",
-    uncalibrated="How far off answers are could not be measured",
+    calibrating="measuring prediction errors on the validation images",
+    uncalibrated="The prediction errors could not be measured",
     readout="a ridge regression",
     doubted="wrong numbers within the range of the others, and images unlike the others: nothing looks for them",
     unsuited=("label smoothing",),
@@ -234,5 +233,5 @@ WORDS: Mapping[str, Words] = {"multiclass": MULTICLASS, "multilabel": MULTILABEL
 
 
 def words_for(task: object) -> Words:
-    """The words of a task by its name; of one that is not known, those of classes."""
+    """The words of a task by its name; those of classes if the task is unknown."""
     return WORDS.get(str(task), MULTICLASS)

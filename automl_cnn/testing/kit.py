@@ -94,7 +94,7 @@ def checks_of(plugin_class: type[Plugin]) -> list[Check]:
     """
     rules = next((rules for kind, rules in OF_KIND if isinstance(plugin_class, type) and issubclass(plugin_class, kind)), None)
     if rules is None:
-        raise PluginError(f"{plugin_class!r} is no plugin: expected a subclass of Architecture, Optimizer or Regularizer (the class, not an instance).")
+        raise PluginError(f"{plugin_class!r} is not a plugin: expected a subclass of Architecture, Optimizer or Regularizer (the class, not an instance).")
     subject = Subject(plugin_class)
     return [Check(plugin_class, one.name, one.sentence, partial(_run, one, subject), one.after) for one in (*common.RULES, *rules)]
 

@@ -219,7 +219,7 @@ def _histories() -> Iterator[tuple[str, tuple[Epoch, ...]]]:
     yield "one epoch", _epochs([1.0])
     yield "sixty epochs, ever better", _epochs([1 / (1 + number) for number in range(60)])
     yield "sixty epochs, ever worse", _epochs([1.0 + number for number in range(60)])
-    yield "an epoch whose loss is no number", _epochs([1.0, math.nan])
+    yield "an epoch whose loss is not a number", _epochs([1.0, math.nan])
 
 
 def _epochs(losses: Sequence[float]) -> tuple[Epoch, ...]:

@@ -1,4 +1,4 @@
-"""A tracker that writes while the search goes on: nobody waits for a database."""
+"""A tracker that writes in the background, so that the search does not wait for a database."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Background:
             log.warning("MLflow was not written within %.0f s. The search goes on without it; the next search on this study writes what is missing.", LONGEST)
 
     def close(self) -> None:
-        """Wait for the calls handed over so far, a limited time at most; accept no more. What could not be written to a server is said."""
+        """Wait for the calls handed over so far, a limited time at most; accept no more. Entries that could not be written to a server are logged."""
         if self._last is not None and not self._closed:
             self._stuck, stuck = "", self._stuck
             self._wake.set()  # one more attempt
@@ -122,7 +122,7 @@ class Background:
                 return
             except Unreachable as error:
                 if not self._warned:
-                    log.warning("MLflow cannot be reached now: %s. The search goes on, and what is to be written waits.", error)
+                    log.warning("MLflow cannot be reached now: %s. The search goes on, and its entries are written later.", error)
                 self._stuck, self._warned = str(error), True
             self._wake.wait(pause)
             self._wake.clear()

@@ -64,7 +64,7 @@ def register(client: Any, *, experiment: str, run: str, trial_run: str, result: 
 
 
 def requirements() -> list[str]:
-    """What serving the model needs: this package, Keras and the backend that is installed, each at its version."""
+    """The requirements for serving the model: this package, Keras and the backend that is installed, each at its version."""
     pinned = [f"automl-cnn=={importlib.metadata.version('automl-cnn')}", f"keras=={importlib.metadata.version('keras')}"]
     for backend in BACKENDS:
         try:

@@ -48,7 +48,7 @@ log = logging.getLogger("automl_cnn")
 def _never_raises(method: Callable[Concatenate[Tracker, P], None]) -> Callable[Concatenate[Tracker, P], None]:
     """After any error in the view, warn once and let the search go on. Nothing more is tried, since each attempt may wait for a lock.
 
-    A server that cannot be reached now is no such error: `Unreachable` is raised, and the call can be repeated.
+    A server that cannot be reached now is not such an error: `Unreachable` is raised, and the call can be repeated.
     """
 
     @functools.wraps(method)
@@ -214,7 +214,7 @@ class Tracker:
 
     @property
     def _on_errors(self) -> str:
-        """What a note says of errors; nothing where scores are none."""
+        """The note's sentence about errors; empty where scores are not errors."""
         metric = self._metric
         return "" if metric.scale is None else OF_ERRORS.format(metric=str(metric), unit=metric.unit or "the user's unit")
 

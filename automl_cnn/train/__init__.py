@@ -2,7 +2,7 @@
 
 from automl_cnn.train import TrialSpec, train
 
-finished = train(spec, dataset, registry, emit)      # `emit` hears every epoch, and may say stop
+finished = train(spec, dataset, registry, emit)      # `emit` receives every epoch, and may request a stop
 """
 
 from automl_cnn.train.spec import Emit, TrialSpec

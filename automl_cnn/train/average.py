@@ -1,6 +1,6 @@
 """The mean of the last epochs' weights, where it does better than the best of them.
 
-Towards its end a training wanders about a low place; the mean of where it was lies nearer to the middle. It costs one
+Near its end, training wanders around a minimum; the mean of its positions is nearer to the minimum. It costs one
 more pass over the validation images, and one more network's weights in memory. The batch norms' moving statistics are averaged
 with the rest: that served as well as estimating them again from training images, which the paper does, and costs nothing.
 
@@ -73,7 +73,7 @@ class Averaging(keras.callbacks.Callback):
         return dataclasses.replace(best, weights=self.watch.kept.get_weights(), epoch=self.watch.history[-1].number)
 
     def better(self) -> Best | None:
-        """The mean, if it beats the best epoch on the validation images by score (of equals, by loss). Leaves the network with some weights or other."""
+        """The mean, if it beats the best epoch on the validation images by score (of equals, by loss). Leaves the network with unspecified weights."""
         watch, best = self.watch, self.watch.best
         if best is None or not self.worth_scoring:
             return None

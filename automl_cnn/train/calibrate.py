@@ -27,12 +27,12 @@ def calibrate(task: Task, model: keras.Model, logits: np.ndarray, truth: np.ndar
     """Divide the logits of `model` by the temperature that fits `logits` (images, outputs) and `truth` best.
 
     The temperature is kept only if cross-validation confirms it: on images that it was not fitted on, both the log-likelihood and the Brier score
-    must improve. (The calibration error is no judge: on few images, bins make it noisy.) Otherwise the model stays as it was trained, with temperature 1.
+    must improve. (The calibration error is not reliable: on few images, bins make it noisy.) Otherwise the model stays as it was trained, with temperature 1.
 
     `groups` holds a number for each image, the same for versions of one photo, which stay in one fold; without it every image stands alone.
 
     Dividing all logits by one number changes no label. The layer that gives them is the dense classifier, or an ensemble's `LogMean`: either
-    divides them when its weights are divided. Numbers are no probabilities, and stay as they are.
+    divides them when its weights are divided. Numbers are not probabilities, and stay as they are.
     """
     if not task.probable:
         loss = task.loss_of(truth, task.activate(logits))
@@ -61,7 +61,7 @@ def out_of_fold(task: Task, truth: np.ndarray, logits: np.ndarray, groups: Seque
 
 
 def logits_of(task: Task, model: keras.Model, images: np.ndarray, rows: np.ndarray, probabilities: np.ndarray | None = None) -> np.ndarray:
-    """What `model` says of `images[rows]` before the last layer, (rows, outputs), but for what `Task.activate` does not see.
+    """The logits of `model` for `images[rows]`, (rows, outputs), but for what `Task.activate` does not see.
 
     Where its `probabilities` are given, and none of them is too small to take the logarithm of, it is not run.
     """

@@ -1,4 +1,4 @@
-"""A training that leaves nothing behind, so that a worker may run hundreds."""
+"""Training without leaks, so that a worker can run hundreds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A readout judged by cross-validation: every training and validation image is answered by a regression that did not learn from it.
+"""A readout judged by cross-validation: every training and validation image is predicted by a regression that was not trained on it.
 
 A hundred validation images cannot rank readouts whose scores differ by two points. Features are computed already, so that judging on all images costs a
 few regressions. The folds keep versions of one photo together. The strength of the penalty is chosen on the same folds: of a handful of strengths, which

@@ -1,4 +1,4 @@
-"""The winner before the validation images: what it mixes up, how far its confidence can be believed, its worst mistakes and where it looked.
+"""The winner's results on the validation images: its confusions, its calibration, its worst mistakes and their heat maps.
 
 Grad-CAM: Selvaraju et al. 2017, https://arxiv.org/abs/1610.02391
 """
@@ -81,7 +81,7 @@ def _heated(task: Task, answers: np.ndarray, temperature: float) -> np.ndarray:
 
 
 def _heats(model: keras.Model, images: np.ndarray, rows: np.ndarray, answers: np.ndarray) -> tuple[list[np.ndarray] | None, str]:
-    """For each image a map of what spoke for the answer, within 0..1; None and the reason where it cannot be computed."""
+    """For each image a map of the evidence for the prediction, within 0..1; None and the reason where it cannot be computed."""
     if not len(rows):
         return [], ""
     if keras.backend.backend() != "tensorflow":
@@ -89,10 +89,10 @@ def _heats(model: keras.Model, images: np.ndarray, rows: np.ndarray, answers: np
     try:
         reader = _looking(model)
         if reader is None:
-            return None, "Where the network looked (Grad-CAM) is not known: it has no feature map of more than one pixel."
+            return None, "Grad-CAM is unavailable: the network has no feature map of more than one pixel."
         return _maps(reader, np.asarray(images[rows], np.float32), answers), ""
     except Exception as error:  # layers of a plugin may have no gradient; a report without heat maps is still one
-        return None, f"Where the network looked (Grad-CAM) is not known: {type(error).__name__}: {' '.join(str(error).split())[:160]}."
+        return None, f"Grad-CAM is unavailable: {type(error).__name__}: {' '.join(str(error).split())[:160]}."
 
 
 def _maps(reader: keras.Model, images: np.ndarray, labels: np.ndarray) -> list[np.ndarray]:
@@ -145,7 +145,7 @@ def _last_map(model: keras.Model) -> tuple[keras.Model, Any, Any] | None:
 
 
 def _learned(model: keras.Model, layer: Any) -> bool:
-    """Whether anything with weights comes before the layer: raw pixels, scaled or padded, are no feature map."""
+    """Whether anything with weights comes before the layer: raw pixels, scaled or padded, are not a feature map."""
     return any(before.weights and not isinstance(before, keras.Model) for before in model.layers[: model.layers.index(layer) + 1])
 
 

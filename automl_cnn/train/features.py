@@ -1,4 +1,4 @@
-"""What a frozen network says of images: computed once for each way to look at them, and kept in the store's cache.
+"""The features of images from a frozen network: computed once for each way to look at them, and kept in the store's cache.
 
 After that, another probe, another readout or the head of a fine-tuning costs a regression and no forward pass.
 """

@@ -69,7 +69,7 @@ def _trained(spec: TrialSpec, dataset: Dataset, registry: Registry, emit: Emit) 
 def _regressed(
     spec: TrialSpec, dataset: Dataset, some: Some, of_image: np.ndarray, *, registry: Registry, emit: Emit, now: Callable[[], float]
 ) -> list[Answers]:
-    """What a readout that was fitted on all other folds says of each, while there is time for as long as the slowest fold took."""
+    """The predictions for each fold by a readout fitted on all others, while there is time for as long as the slowest fold took."""
     answers: list[Answers] = []
     began, slowest, limit = now(), 0.0, spec.fidelity.seconds
     with clean():

@@ -15,7 +15,7 @@ DELTA = 1.0  # standard deviations from which on Huber's loss grows in proportio
 def loss_for(task: Task, chosen: Loss = "squared") -> Any:
     """What `compile` takes: a loss of Keras by name, or, of numbers, the error in standard deviations, `chosen` squared or Huber's.
 
-    Huber's loss (Huber 1964, https://doi.org/10.1214/aoms/1177703732) suits numbers of which some are far off, since it is not ruled by them.
+    Huber's loss (Huber 1964, https://doi.org/10.1214/aoms/1177703732) suits numbers of which some are far off, since they affect it less.
     """
     return Standardized(task.activation, chosen) if isinstance(task.activation, Units) else task.loss
 

@@ -30,7 +30,7 @@ from automl_cnn.train.watch import predict
 
 @dataclasses.dataclass(frozen=True)
 class Compared:
-    """Labels of the images that only the refit has learned from, and what the scored model and the refit say of them, (images, classes) each."""
+    """Labels of the images that only the refit was trained on, and the predictions of the scored model and of the refit, (images, classes) each."""
 
     task: Task
     labels: np.ndarray
@@ -89,7 +89,7 @@ def _cooled(model: Any, temperature: float) -> None:
 def _regress(
     training: Training, scored: Any, rows: np.ndarray, *, temperature: float, strength: float | None, seen: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fit the readout on all images; what the scored one and the new one say of `rows`."""
+    """Fit the readout on all images; return the predictions of the scored one and of the new one for `rows`."""
     spec, dataset = training.spec, training.dataset
     entry = pretrained_of(spec.configuration, training.registry)
     assert entry is not None  # a readout has one
@@ -108,6 +108,6 @@ def _regress(
 
 
 def _answers(task: Task, model: Any, features: np.ndarray) -> np.ndarray:
-    """What a model's classifier says of `features` (images, features)."""
+    """The predictions of a model's classifier for `features` (images, features)."""
     kernel, bias = model.get_layer(probe.CLASSIFIER).get_weights()
     return task.activate(features @ kernel + bias)

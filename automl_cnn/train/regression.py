@@ -62,7 +62,7 @@ def regress(
     So that memory is bounded, no more than `MOST_VALUES` features are learned from: of more images, as many at random as that allows.
 
     Raises:
-        TrialError: a feature is not finite, or there is nothing to tell apart.
+        TrialError: a feature is not finite, or there is nothing to distinguish.
     """
     if not np.isfinite(features).all():
         raise TrialError("the pretrained features are not finite: the weights may be damaged")

@@ -1,4 +1,4 @@
-"""What a worker needs to train one trial."""
+"""The input of a worker that trains one trial."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ class Views:
             raise TrialError("not one of the images could be read again")
 
     def apart(self, read: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
-        """The rows that were read, and what the network says of them in each way, given what it says of all blocks."""
+        """The rows that were read, and their features in each way, from the features of all blocks."""
         parts: list[list[np.ndarray]] = [[] for _ in FITS]
         start = 0
         for rows in self.rows:

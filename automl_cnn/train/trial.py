@@ -98,7 +98,7 @@ class Training:
         """Take over the weights of an earlier trial of the same network."""
         earlier = keras.saving.load_model(file, compile=False, safe_mode=True)
         if [weight.shape for weight in earlier.weights] != [weight.shape for weight in self.net.model.weights]:
-            raise TrialError(f"the model in {file} is not of the same network, so it cannot be trained on")
+            raise TrialError(f"the model in {file} has another network, so its training cannot continue")
         self.net.model.set_weights(earlier.get_weights())
 
     def _probe(self) -> Finished:
@@ -231,7 +231,7 @@ class Training:
         return factors_of(names, probe.CLASSIFIER, mode=str(self.mode), rate=transfer.rate_of(self.spec.configuration), lowest=transfer.LOWEST)
 
     def _read_features(self, clock: probe.Stopwatch) -> tuple[np.ndarray, np.ndarray, bool]:
-        """The features of as many training images as time allows, in random order, their labels, and whether somebody stopped the reading.
+        """The features of as many training images as time allows, in random order, their labels, and whether reading was stopped early.
 
         Raises:
             TrialError: it was stopped before there were enough to learn from.

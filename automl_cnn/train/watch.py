@@ -1,4 +1,4 @@
-"""What happens within a training: the rate of every step, the plan of the epochs, their scores, the best of them."""
+"""The course of a training: the rate of every step, the plan of the epochs, their scores, the best of them."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Best:
 
 
 class Watch(keras.callbacks.Callback):
-    """Sets the rate, plans the epochs, scores each, keeps the best, and knows when to stop."""
+    """Sets the rate, plans the epochs, scores each, keeps the best, and decides when to stop."""
 
     def __init__(
         self,
@@ -198,7 +198,7 @@ class Watch(keras.callbacks.Callback):
             self.model.stop_training = True
 
     def _clean(self) -> tuple[float | None, float | None]:
-        """Loss and accuracy on training images as they are; nothing where that has become too dear. The last epoch always has them."""
+        """Loss and accuracy on unaugmented training images; empty where that takes too long. The last epoch always has them."""
         price = self.clean_seconds / self.clean_times if self.clean_times else self.scoring_seconds / self.epoch * len(self.clean_rows) / len(self.rows)
         afforded = CLEAN_SHARE * (self.fit_seconds + self.scoring_seconds + self.clean_seconds)
         if self.clean_seconds + price > afforded and self.epoch < self.epochs and not self.out_of_time:

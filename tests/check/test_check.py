@@ -34,7 +34,7 @@ def test_a_clean_folder_has_no_problem(folder, tmp_path):
     assert checked.facts["images"] == 48
     assert checked.facts["classes"] == {"cat": 24, "dog": 24}
     assert "no network looked" in checked.unchecked[0]
-    assert "No problem was seen" in page.html(checked)
+    assert "No problems were found" in page.html(checked)
 
 
 def test_every_step_reports_how_far_it_is(folder, tmp_path):

@@ -60,7 +60,7 @@ def test_labels_are_counted_and_named_as_labels(table, tmp_path):
     assert (checked.facts["task"], checked.facts["labels_per_image"]) == ("multilabel", [12, 12, 24])
     rare, unequal = checked.of("small_class"), checked.of("unequal")
     assert (rare.title, rare.sentence) == ("Rare labels", "2 labels have fewer than 20 images.")
-    assert (unequal.title, unequal.sentence, unequal.count) == ("Unequal labels", "The labels are unequal: 'cat' is on 36 images, 'dog' on 12.", 48)
+    assert (unequal.title, unequal.sentence, unequal.count) == ("Imbalanced labels", "The labels are imbalanced: 'cat' is on 36 images, 'dog' on 12.", 48)
     assert "mean average precision" in unequal.search
     assert checked.unchecked == (
         "images unlike the others: an image may have several labels",
@@ -100,7 +100,7 @@ def test_terminal_and_page_count_labels(table, tmp_path):
     assert done.exit_code == 0
     assert "48 images, several of 3 labels each (12 to 36 images each), 1.2 labels an image on average" in done.stdout
     text = page.html(check(table, tmp_path / "cache", None))
-    assert "<dt>labels an image</dt><dd>1.2<small>on average: none on 12, 1 on 12, 2 on 24 images" in text
+    assert "<dt>labels per image</dt><dd>1.2<small>on average: none on 12, 1 on 12, 2 on 24 images" in text
     assert "<h2>Labels</h2>" in text
 
 

@@ -73,11 +73,11 @@ def test_an_unknown_severity_is_damage_and_another_format_is_another_version(fol
 def test_without_time_the_files_and_classes_are_counted_and_the_rest_is_named(folder, tmp_path):
     checked = early(material(folder, tmp_path), 0.0)
     assert kinds(checked) == ["unreadable"]
-    assert [reason for reason in checked.unchecked if reason.endswith("the time was up")] == [
-        "sizes, shapes and formats: the time was up",
-        "groups in the names: the time was up",
-        "copies: the time was up",
-        "brightness and sharpness of 51 images: the time was up",
+    assert [reason for reason in checked.unchecked if reason.endswith("time ran out")] == [
+        "sizes, shapes and formats: time ran out",
+        "groups in the names: time ran out",
+        "copies: time ran out",
+        "brightness and sharpness of 51 images: time ran out",
     ]
 
 
@@ -86,7 +86,7 @@ def test_a_look_that_ends_early_says_how_many_images_it_missed(tmp_path):
     dataset = prepare_arrays(images, [0, 1] * 128, tmp_path / "cache")
     clock = itertools.count()
     checked = early(Material.in_memory(dataset), 4.5, lambda: next(clock))  # one reading at the beginning, two for the steps, one for each block of 64
-    assert "brightness and sharpness of 128 images: the time was up" in checked.unchecked
+    assert "brightness and sharpness of 128 images: time ran out" in checked.unchecked
 
 
 def test_exact_copies_in_memory_are_known_by_their_pixels(tmp_path):

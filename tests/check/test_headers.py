@@ -41,7 +41,7 @@ def test_the_odd_one_is_named(size, kind):
     assert [case.path for case in found[kind].cases] == ["x/60.jpg"]
 
 
-@pytest.mark.parametrize(("fit", "words"), [("squash", "squashes it to a square"), ("pad", "puts it between gray bars"), ("crop", "the square in its middle")])
+@pytest.mark.parametrize(("fit", "words"), [("squash", "squashes it to a square"), ("pad", "puts it between gray bars"), ("crop", "the square in the middle")])
 def test_what_becomes_of_an_odd_shape_is_what_the_search_does(fit, words):
     headers = [header()] * 60 + [header(3000, 200)]
     (problem,) = [one for one in problems_of([str(n) for n in range(61)], np.arange(61) % 2, CLASSES, headers, fit) if one.kind == "shape"]

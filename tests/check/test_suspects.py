@@ -82,7 +82,7 @@ def test_an_image_unlike_its_class_and_classes_that_look_alike_are_named():
     answered = Answered(TASK, np.arange(len(labels)), labels, held_out(TASK, features, labels, None), features)
     found = {problem.kind: problem for problem in problems_of([str(row) for row in range(len(labels))], CLASSES, answered)}
     assert found["outlier"].cases[0].row == 5
-    assert "'dog' are taken for 'owl'" in found["confusable"].sentence
+    assert "'dog' are mistaken for 'owl'" in found["confusable"].sentence
 
 
 def labeled_blobs(images=500, seed=0, noise=1.5, shares=(0.5, 0.3, 0.1)):

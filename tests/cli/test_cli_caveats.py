@@ -29,18 +29,18 @@ def test_copies_in_validation_and_test_are_shares_in_words():
 
 
 def test_unequal_classes_and_what_changes_the_metric():
-    assert unequal(DATA, "balanced_accuracy")[0].startswith("The classes are unequal (380 : 20): models are chosen by balanced accuracy")
+    assert unequal(DATA, "balanced_accuracy")[0].startswith("The classes are imbalanced (380 : 20): models are chosen by balanced accuracy")
     assert "--metric accuracy changes that" in unequal(DATA, "balanced_accuracy")[0]
-    assert "always answering 'ok' has an accuracy of 0.950; --metric balanced_accuracy" in unequal(DATA, "accuracy")[0]
+    assert "always predicting 'ok' has an accuracy of 0.950; --metric balanced_accuracy" in unequal(DATA, "accuracy")[0]
     assert unequal(EVEN, "accuracy") == unequal(EVEN, "balanced_accuracy") == unequal(DATA, "auc") == unequal({}, "accuracy") == ()
 
 
 @pytest.mark.parametrize(
     ("metric", "score", "span", "words"),
     [
-        ("accuracy", 0.95, (0.86, 0.98), "is no better than always answering 'ok': its test accuracy is 0.950, that of the one answer 0.950."),
-        ("accuracy", 0.967, (0.88, 0.99), "is not shown to be better than always answering 'ok'"),
-        ("balanced_accuracy", 0.5, (0.4, 0.7), "is no better than always answering 'ok': its test balanced accuracy is 0.500"),
+        ("accuracy", 0.95, (0.86, 0.98), "is no better than always predicting 'ok': its test accuracy is 0.950, that of the constant prediction 0.950."),
+        ("accuracy", 0.967, (0.88, 0.99), "may be no better than always predicting 'ok'"),
+        ("balanced_accuracy", 0.5, (0.4, 0.7), "is no better than always predicting 'ok': its test balanced accuracy is 0.500"),
         ("balanced_accuracy", 0.83, (0.6, 0.95), None),
         ("accuracy", 1.0, (0.96, 1.0), None),
     ],
@@ -57,7 +57,7 @@ def test_without_test_images_the_validation_images_decide():
 
 def test_a_class_that_is_never_answered_is_named():
     two = {"classes": ["defect", "ok"]}
-    assert silent(two, "test", ((0, 3), (0, 57))) == ("Never answered on the test images: 'defect' (0 of 3 right).",)
+    assert silent(two, "test", ((0, 3), (0, 57))) == ("Never predicted on the test images: 'defect' (0 of 3 right).",)
     assert silent(two, "test", ((1, 2), (0, 57))) == silent({"classes": ["a"]}, "test", ()) == ()
     assert silent(two, "test", ((0, 0), (0, 57))) == ()  # there is none
     many = tuple(tuple(1 if column == 0 else 0 for column in range(9)) for _ in range(9))
@@ -66,7 +66,7 @@ def test_a_class_that_is_never_answered_is_named():
 
 def test_a_label_that_is_never_answered_is_named():
     data = {"classes": ["cat", "dog"], "task": "multilabel"}
-    assert silent(data, "test", ((0, 0, 4, 6), (3, 0, 2, 5))) == ("Never answered on the test images: 'cat' (0 of 4 right).",)
+    assert silent(data, "test", ((0, 0, 4, 6), (3, 0, 2, 5))) == ("Never predicted on the test images: 'cat' (0 of 4 right).",)
 
 
 def test_terminal_report_and_card_show_the_same_before_or_beside_the_score():

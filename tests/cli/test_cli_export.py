@@ -102,7 +102,7 @@ def test_a_format_that_failed_is_an_error_after_what_was_written(cli, store, exp
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (["--max-latency", "fast"], "--max-latency: 'fast' is no amount"),
+        (["--max-latency", "fast"], "--max-latency: 'fast' is not an amount"),
         (["--max-size", "0MB"], "--max-size: '0MB' is not above zero"),
         (["--format", ","], "--format is empty"),
         (["gone"], "'gone' is neither"),
@@ -146,4 +146,4 @@ def test_the_images_of_a_study_are_found_beside_its_model(store):
     Store(store).find("pets-1").manifest.write_text("damaged")
     dataset, missing = dataset_of(model, None)
     assert dataset is None
-    assert "no data set's description" in missing
+    assert "not a data set description" in missing

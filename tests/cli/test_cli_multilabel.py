@@ -66,8 +66,8 @@ def test_a_stored_study_counts_each_image_once(dataset):
 
 def test_summary_names_baseline_thresholds_and_metric():
     text = printed(LABELED)
-    assert "baseline    mean average precision 0.229, for the same answer to every image" in text
-    assert "thresholds  one for each label, from 0.30 to 0.41: macro F1 0.812 instead of 0.741 at one half, on images they were not chosen on" in text
+    assert "baseline    mean average precision 0.229, for the same prediction for every image" in text
+    assert "thresholds  one for each label, from 0.30 to 0.41: macro F1 0.812 instead of 0.741 at 0.5, on held-out images" in text
     assert "validation  mean average precision 0" in text
     assert "mean_average_precision" not in text
     assert "most frequent class" not in text
@@ -75,7 +75,7 @@ def test_summary_names_baseline_thresholds_and_metric():
 
 def test_summary_of_classes_has_no_line_on_thresholds():
     text = printed(dataclasses.replace(RESULT, baseline=0.5, calibration=dataclasses.replace(CUTS, thresholds=(), f1=None, f1_at_half=None)))
-    assert "for always answering the most frequent class" in text
+    assert "for always predicting the most frequent class" in text
     assert "thresholds" not in text
 
 
@@ -83,9 +83,9 @@ def test_summary_of_classes_has_no_line_on_thresholds():
     ("thresholds", "f1", "half", "words"),
     [
         ((), None, None, ""),
-        ((0.5, 0.5), 0.7, 0.71, "0.5 for every label: others gave a macro F1 of 0.700 in place of 0.710, on images they were not chosen on"),
-        ((0.5, 0.5), 0.0, 0.0, "0.5 for every label: there was nothing to choose others by"),
-        ((0.4, 0.4), 0.8, 0.7, "one for each label, 0.40: macro F1 0.800 instead of 0.700 at one half, on images they were not chosen on"),
+        ((0.5, 0.5), 0.7, 0.71, "0.5 for every label: others gave a macro F1 of 0.700 instead of 0.710 on held-out images"),
+        ((0.5, 0.5), 0.0, 0.0, "0.5 for every label: there was nothing to choose other thresholds by"),
+        ((0.4, 0.4), 0.8, 0.7, "one for each label, 0.40: macro F1 0.800 instead of 0.700 at 0.5, on held-out images"),
     ],
 )
 def test_thresholds_in_a_line(thresholds, f1, half, words):

@@ -426,9 +426,9 @@ def test_true_numbers_come_from_a_table_or_from_folders(classifier, tmp_path, mo
         (tmp_path / "photos" / name).mkdir(parents=True)
         (tmp_path / "photos" / name / "a.png").write_bytes(b"")
     done = run("m", tmp_path / "photos")
-    assert "2 images in folders named after a number:\nage: RMSE 6.4 years, MAE 5.0 years, R² -0.640; 50.0% of the truths" in done.stderr
+    assert "2 images in folders named after a number:\nage: RMSE 6.4 years, MAE 5.0 years, R² -0.640; 50.0% of the true values" in done.stderr
     done = run("m", tmp_path / "photos" / "29")
-    assert "age: RMSE 1.0 years, MAE 1.0 years; 100.0% of the truths lie within the 90% interval" in done.stderr, "one image says nothing of R²"
+    assert "age: RMSE 1.0 years, MAE 1.0 years; 100.0% of the true values lie within the 90% interval" in done.stderr, "one image says nothing of R²"
     (tmp_path / "t.csv").write_text("path,label\nphotos/29/a.png,31\nphotos/39.0/a.png,old\n")
     done = run("m", tmp_path / "t.csv")
     assert "1 image whose numbers are known:\nage: RMSE 1.0 years" in done.stderr

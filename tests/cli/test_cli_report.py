@@ -75,8 +75,9 @@ def test_the_report_lies_in_the_studys_folder(cli, store, no_worker):
     place = store.find("pets").report
     assert done.stdout == f"{place}\n"
     text = place.read_text()
-    assert "87.0\u00a0% of the 30 test images" in text
-    assert "What it mixes up" in text
+    assert "correctly classified 87.0\u00a0%" in text
+    assert "of the 30 test images" in text
+    assert "What it confuses" in text
     assert no_worker == ["pets"]
 
 
@@ -154,7 +155,7 @@ def test_the_end_of_a_search_leaves_report_card_and_evidence(store):
     assert ">finished: the budget is used" in report.read_text(), "the search that writes it is not still running"
     assert report == study.folder.report
     assert card == study.folder.folder / "best" / "model_card.md"
-    assert "| test, scored once, at the end | 30 | 0.870 | 0.700 to 0.950 |" in card.read_text()
+    assert "| test, scored once at the end | 30 | 0.870 | 0.700 to 0.950 |" in card.read_text()
     assert json.loads((study.folder.folder / reporting.EVIDENCE).read_text())["trial"] == 0
     assert reporting.kept(study) == SEEN
 

@@ -94,7 +94,7 @@ def test_rows_survive_a_file_and_those_of_another_table_do_not(tmp_path):
     assert (changed.stale, changed.missing) == (3, 3)
     assert {row.series for row in changed.rows} == {"small"}
     (tmp_path / "results.csv").write_text("set,train\ndigits,x\n")
-    with pytest.raises(ConfigError, match="is no table of results"):
+    with pytest.raises(ConfigError, match="is not a table of results"):
         read(comparison, tmp_path / "results.csv")
     assert read(comparison, tmp_path / "none.csv").rows == ()
 

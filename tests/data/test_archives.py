@@ -184,10 +184,10 @@ def test_a_tar_archive_is_damaged_where_no_header_follows_a_file(tmp_path):
     """tarfile takes what is no header for the end: the rest would be lost in silence."""
     content = tarred(tmp_path, FILES, "pets.tar").read_bytes()
     (tmp_path / "pets.tar").write_bytes(spoiled(content, content.index(b"pets/dog/0.png"), b"\xff" * 512))
-    with pytest.raises(DataError, match="what follows a file is no header"):
+    with pytest.raises(DataError, match="no header follows a file"):
         unpacked(tmp_path / "pets.tar", tmp_path / "cache")
     (tmp_path / "half.tar").write_bytes(content[: content.index(b"pets/dog/0.png")])
-    with pytest.raises(DataError, match="without the mark of its end"):
+    with pytest.raises(DataError, match="no end marker"):
         unpacked(tmp_path / "half.tar", tmp_path / "cache")
 
 

@@ -67,7 +67,7 @@ def test_bad_files_are_skipped_with_their_reason_and_leave_no_zeros(photos, cach
     for dataset in (prepare(photos, cache), prepare(photos, cache)):  # decoded, then recalled
         assert {skipped.path: skipped.reason.split(":")[0] for skipped in dataset.skipped} == {
             "cat/3a.png": "the file is empty (0 bytes)",
-            "cat/3b.jpg": "the file is no JPEG, PNG, GIF, BMP, WebP, TIFF, AVIF or PPM image",
+            "cat/3b.jpg": "the file is not a JPEG, PNG, GIF, BMP, WebP, TIFF, AVIF or PPM image",
             "dog/3c.png": "the image is damaged or cut short",
             "dog/gone.png": "the link leads nowhere",
         }

@@ -34,7 +34,7 @@ def test_names_with_line_ends_and_other_delimiters_are_read(tmp_path):
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("drop,cat/1.jpg,,", "Line 2 of .*'drop' is no action. Expected keep, relabel, exclude"),
+        ("drop,cat/1.jpg,,", "Line 2 of .*'drop' is not an action. Expected keep, relabel, exclude"),
         ("relabel,cat/1.jpg,dogs,", "there is no class 'dogs'. Did you mean 'dog'"),
         ("relabel,cat/1.jpg,,", "there is no class ''"),
         ("exclude,cat/1.jpeg,,", "no image 'cat/1.jpeg' in pets. Did you mean 'cat/1.jpg'"),

@@ -65,13 +65,13 @@ def test_load_tells_what_is_wrong(tmp_path):
         Dataset.load(tmp_path / "none.json")
     for content in ("{", "[]", '{"name": "x"}'):
         (tmp_path / "bad.json").write_text(content)
-        with pytest.raises(DataError, match="no data set's description"):
+        with pytest.raises(DataError, match="not a data set description"):
             Dataset.load(tmp_path / "bad.json")
 
 
 def test_deeply_nested_json_is_no_data_set(tmp_path):
     (tmp_path / "dataset.json").write_text("[" * 100_000)
-    with pytest.raises(DataError, match="no data set's description"):
+    with pytest.raises(DataError, match="not a data set description"):
         Dataset.load(tmp_path / "dataset.json")
 
 

@@ -156,12 +156,12 @@ def test_the_first_frame_of_an_animation():
     ("content", "reason"),
     [
         (b"", r"empty \(0 bytes\)"),
-        (b"hello, I am a text", "no JPEG, PNG"),
+        (b"hello, I am a text", "not a JPEG, PNG"),
         (encoded(quarters(64))[:-40], "damaged or cut short"),
         (encoded(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8), "JPEG")[:1500], "damaged or cut short"),
         (encoded(quarters(64))[:30], "damaged or cut short|no JPEG"),
         (encoded(np.zeros((3, 40), np.uint8)), "too small: 40x3 px"),
-        (encoded(Image.new("RGB", (8, 8)), "PCX"), "no JPEG, PNG"),
+        (encoded(Image.new("RGB", (8, 8)), "PCX"), "not a JPEG, PNG"),
     ],
     ids=["empty", "text", "cut png", "cut jpeg", "header only", "three pixels high", "other format"],
 )

@@ -61,11 +61,11 @@ def test_a_pattern_groups_by_its_first_part_in_brackets_or_by_all_of_it():
 
 
 def test_a_pattern_that_is_none_or_groups_nothing_is_refused():
-    with pytest.raises(ConfigError, match="no regular expression"):
+    with pytest.raises(ConfigError, match="not a regular expression"):
         grouped("(person", PERSONS, SIGNS, [])
     with pytest.raises(DataError, match="the first name is"):
         grouped(r"(patient\d+)", PERSONS, SIGNS, [])
-    with pytest.raises(DataError, match="no two share it"):
+    with pytest.raises(DataError, match="no two images share the match"):
         grouped(r"(one/person\d+_\d)", PERSONS, SIGNS, [])
 
 

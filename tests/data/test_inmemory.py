@@ -92,7 +92,7 @@ def test_a_frame_of_paths_lists_files(tmp_path, monkeypatch):
     [
         (3, "of the type int: expected a folder, a table or an archive"),
         ({"a": 1}, "of the type dict"),
-        ([1, 2, 3], "Item 0 of the list is no pair"),
+        ([1, 2, 3], "Item 0 of the list is not a pair"),
         (pd.DataFrame({"image": list(IMAGES)}), "no column of labels"),
     ],
 )

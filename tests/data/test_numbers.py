@@ -183,7 +183,7 @@ def test_numbers_in_memory(tmp_path, labels, names, expected):
         (np.arange(59), "60 images and 59 labels"),
         (np.arange(60) + 1j, "numbers are complex"),
         (np.arange(60).astype("datetime64[D]"), "numbers are dates"),
-        (pd.Series(pd.to_timedelta(range(60), "h")), "numbers are lengths of time"),
+        (pd.Series(pd.to_timedelta(range(60), "h")), "numbers are durations"),
     ],
 )
 def test_numbers_in_memory_that_are_refused(tmp_path, labels, words):
@@ -194,7 +194,7 @@ def test_numbers_in_memory_that_are_refused(tmp_path, labels, words):
 def test_names_that_do_not_fit():
     with pytest.raises(DataError, match="2 columns of numbers and 1 different names"):
         numbers_in(np.zeros((60, 2)), ["x"])
-    with pytest.raises(DataError, match="two numbers of the name 'x'"):
+    with pytest.raises(DataError, match="two numbers named 'x'"):
         numbers_of(["1|2", "2|3"], ["x (mm)", "x (cm)"], "The table")
 
 

@@ -296,7 +296,7 @@ def test_empty_folders_are_named_as_here(tmp_path):
         ("nosuch://bucket/photos", "no installed package knows nosuch://"),
         ("https://example.org/photos", r"over HTTP, folders cannot be listed. Expected a URL that ends in \.zip"),
         ("s3://key:secret@bucket/photos", r"The credentials in a s3:// URL are not read: leave them out\. Set AWS_ACCESS_KEY_ID"),
-        ("zip://photos.zip", "'zip://' is no place of images: pass the URL of the folder, archive or table itself"),
+        ("zip://photos.zip", "'zip://' is not a source of images: pass the URL of the folder, archive or table itself"),
         ("simplecache::memory://photos", "'simplecache::' before a URL is not read"),
         ("memory://a::b", "holds '::', which chains URLs"),
     ],

@@ -104,7 +104,7 @@ def test_keys_that_no_folder_could_hold(bucket, tmp_path):
     found = scan_input("s3://photos", cache=tmp_path)
     assert dict(found.refused) == {
         "train/cat": "a folder has the same name",
-        "train//odd.png": "a part of its path is empty or no name",
+        "train//odd.png": "a part of its path is empty or not a name",
         "train/../../out.png": "its name leads out of the folder",
     }
     assert len(found.files) == 25

@@ -89,9 +89,9 @@ def test_numbers_are_classes_too(tmp_path):
             {"path": "https://me:secret@example.org/1.png"},
             "Line 10 of .*: https://example.org/1.png is a URL. In a table on this computer, expected the path of",
         ),
-        ({"path": ""}, "Line 10 of .*there is no path, expected"),
+        ({"path": ""}, "Line 10 of .*the path is missing: expected"),
         ({"path": "photos/cat 0.png", "label": "dog"}, "Line 10 .* labels 'photos/cat 0.png' as 'dog', line 2 as 'cat'"),
-        ({"split": "maybe"}, "'maybe' is no split"),
+        ({"split": "maybe"}, "'maybe' is not a split"),
     ],
 )
 def test_a_row_that_cannot_be_used_is_refused_with_its_line(tmp_path, row, words):
@@ -107,7 +107,7 @@ def test_a_row_that_cannot_be_used_is_refused_with_its_line(tmp_path, row, words
         ("a.csv", b"\n", "no column for path and label; its columns are none"),
         ("a.csv", b"path,label\n1.png,cat\n2.png,cat\n", "a single class, 'cat'"),
         ("a.csv", b"path,label\n1.png,\n", "has no row with a label"),
-        ("a.csv", b"path,label\n\xff.png,cat\n", "no UTF-8"),
+        ("a.csv", b"path,label\n\xff.png,cat\n", "not UTF-8"),
         ("a.csv", b"path,label,split\n1.png,cat,train\n2.png,dog,train\n3.png,cat,test\n", "The split 'test' .* has no image of 'dog'"),
         ("a.csv", b"path,label,split\n1.png,cat,test\n2.png,dog,test\n", "has no training images"),
         ("a.jsonl", b'{"path": "1.png"\n', "Line 1 of .* is no JSON object"),
@@ -116,12 +116,12 @@ def test_a_row_that_cannot_be_used_is_refused_with_its_line(tmp_path, row, words
         ("a.csv", b'path,label\n1.png,cat\n"2.png,dog\n3.png,dog\n', "unexpected end of data, in line 4. Is a quotation mark left open"),
         ("a.tsv", b'path\tlabel\n"1".png\tcat\n', r"'\\t' expected after '\"', in line 2"),
         ("a.csv", b"path,label\n1.png,cat\n2.png," + b"x" * 200_000, "cannot be read: field larger than field limit .*, in line 3"),
-        ("a.csv", b"path,label,label\n1.png,cat,dog\n2.png,dog,cat\n", "several columns of the name 'label'"),
+        ("a.csv", b"path,label,label\n1.png,cat,dog\n2.png,dog,cat\n", "several columns named 'label'"),
         ("a.csv", "path,label\n1.png,cat\n".encode("utf-16-le"), "holds zero bytes"),
         ("a.jsonl", b'{"path": "1.png", "label": {"cat": 1}}\n', "Line 1 of .*: the label is of the type dict, expected text or a number"),
         ("a.jsonl", b'{"path": "1.png", "label": ["cat"]}\n', "gives every image the same labels, 'cat': expected at least two"),
-        ("a.jsonl", b'{"path": "\\ud800.png", "label": "cat"}\n', "NUL character or half a letter"),
-        ("a.jsonl", b'{"path": "a\\u0000.png", "label": "cat"}\n', "NUL character or half a letter"),
+        ("a.jsonl", b'{"path": "\\ud800.png", "label": "cat"}\n', "NUL character or a lone surrogate"),
+        ("a.jsonl", b'{"path": "a\\u0000.png", "label": "cat"}\n', "NUL character or a lone surrogate"),
         ("a.jsonl", b"[" * 100_000, "Line 1 of .* is no JSON object"),
         ("a.csv", "path,label\n1.png,caf\u00e9\n2.png,cafe\u0301\n".encode(), "look the same, but their accents are stored in two ways"),
         ("a.txt", b"1.png", "is a file: expected a folder"),
@@ -161,7 +161,7 @@ def test_what_ends_a_line_elsewhere_does_not_end_a_row(tmp_path, strange, kind):
 def test_labels_that_differ_by_case_are_two_classes_with_a_note(tmp_path):
     scanned = scan_table(written(tmp_path, [{"path": "1.png", "label": "a"}, {"path": "2.png", "label": "A"}]))
     assert set(scanned.classes) == {"a", "A"}
-    assert any("differ by case alone" in note for note in scanned.notes)
+    assert any("differ only by case" in note for note in scanned.notes)
 
 
 def parquet(place, **columns):

@@ -83,7 +83,7 @@ def test_a_training_cut_off_has_not_converged(epochs):
 
 def test_a_single_epoch_is_too_few_from_scratch_and_not_for_pretrained_layers():
     one = trial([1.0], [1.0], [0.7], [0.7])
-    assert (main(one).kind, "one epoch only" in main(one).sentence) == ("not_converged", True)
+    assert (main(one).kind, "only one epoch" in main(one).sentence) == ("not_converged", True)
     known = {**one.configuration, "pretrained.net": "known", "finetune.net": "head_first"}
     assert "not_converged" not in kinds(dataclasses.replace(one, configuration=known))
     assert "not_converged" not in kinds(dataclasses.replace(one, continue_from=3))

@@ -58,7 +58,7 @@ def test_overfitting_speaks_of_all_labels():
     [
         (falling(20, 0.15), 0.45, 0.44, "underfitting", "It has all labels right on only"),
         (falling(20, 0.02), 0.99, 0.98, "good_fit", "It fits: all labels right on"),
-        (falling(20, 0.02), 0.99, 0.10, "label_noise", "on others it has all labels right as often as the same answer to every image"),
+        (falling(20, 0.02), 0.99, 0.10, "label_noise", "on others it has all labels right as often as the same prediction for every image"),
         (falling(20, 0.05), 0.60, 0.95, "leak", "It has all labels right more often on validation images"),
     ],
 )
@@ -73,7 +73,7 @@ def test_sentences_speak_of_labels(loss, accuracy, held, kind, words):
 def test_a_network_no_better_than_the_same_answer_to_every_image_is_called_that(score, interval):
     made = dataclasses.replace(overfitted(), score=score, interval=interval)
     sentences = {finding.kind: finding.sentence for finding in diagnose(made, KNOWN)}
-    assert "the same answer to every image scores 0.400" in sentences["worse_than_baseline"]
+    assert "the same prediction for every image scores 0.400" in sentences["worse_than_baseline"]
 
 
 def test_a_ranking_a_little_better_than_chance_is_no_good_fit_where_the_loss_did_not_fall():
@@ -81,4 +81,4 @@ def test_a_ranking_a_little_better_than_chance_is_no_good_fit_where_the_loss_did
     made = dataclasses.replace(trial(level, level, np.full(20, 0.1), np.full(20, 0.1)), score=0.48, interval=(0.45, 0.51))
     found = diagnose(made, KNOWN)
     assert [finding.kind for finding in found] == ["worse_than_baseline"]
-    assert "learned next to nothing: its training loss ended at 0.423, where knowing nothing is 0.423" in found[0].sentence
+    assert "learned almost nothing: its training loss ended at 0.423; that of a constant prediction is 0.423" in found[0].sentence

@@ -33,13 +33,13 @@ def sentences(one, known=KNOWN):
 def test_knowing_nothing_is_answering_the_mean():
     assert (KNOWN.blind_loss, KNOWN.majority, KNOWN.baseline) == (1.0, 0.38, 0.0)
     text = sentences(made(0.99, 0.4, 0.4, score=-0.02, interval=(-0.1, 0.05)))["worse_than_baseline"]
-    assert text == "It has an RMSE of 20.4 years; answering the mean every time has an RMSE of 20.0 years."
+    assert text == "It has an RMSE of 20.4 years; always predicting the mean has an RMSE of 20.0 years."
     assert "scores -0.020" in sentences(made(0.99, 0.4, 0.4, score=-0.02, interval=(-0.1, 0.05)), Context.of(DATA, "r2"))["worse_than_baseline"]
 
 
 def test_a_score_that_few_images_show_has_its_margin_in_the_unit():
     text = sentences(made(score=0.5, interval=(0.4, 0.6)))["noisy_validation"]
-    assert text.startswith("200 different validation images show the error only to ± 2.0 years")
+    assert text.startswith("200 different validation images measure the error only to ± 2.0 years")
 
 
 def test_more_images_take_away_from_the_error():
@@ -56,7 +56,7 @@ def test_more_images_take_away_from_the_error():
 def test_numbers_learned_by_heart_are_named_numbers():
     text = sentences(made(0.05, 0.99, 0.3, score=0.1, interval=(0.08, 0.12)))["label_noise"]
     assert "the numbers have little to do with the images" in text
-    assert "as often as answering the mean every time" in text
+    assert "as often as always predicting the mean" in text
 
 
 @pytest.mark.parametrize("one", [overfitted(score=0.8), made(0.3, 0.6, 0.59, score=0.5), made(score=0.9), made(np.float64(0.02), score=0.95)])

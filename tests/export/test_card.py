@@ -74,14 +74,14 @@ def test_the_card_tells_data_scores_limits_origin_and_hashes():
     card = model_card(FACTS)
     assert card.startswith("# flowers\n")
     assert "150 images: 110 training, 20 validation, 20 test." in card
-    assert "| test, scored once, at the end | 20 | 0.850 | 0.700 to 0.930 |" in card
-    assert "| validation, by which it was chosen | 20 | 0.900 | 0.800 to 0.950 |" in card
-    assert "| always answering the most frequent class, validation | 20 | 0.500 |  |" in card
+    assert "| test, scored once at the end | 20 | 0.850 | 0.700 to 0.930 |" in card
+    assert "| validation, used to choose it | 20 | 0.900 | 0.800 to 0.950 |" in card
+    assert "| always predicting the most frequent class, validation | 20 | 0.500 |  |" in card
     assert "calibration error went from 0.100 to 0.030" in card
     assert "- overfitting (high): It learns by heart." in card
     assert "Few training images: a\\|b (12)." in card
     assert "the largest has 5 times the training images of the smallest" in card
-    assert "Most often it takes tulip for daisy: 2 of 5." in card
+    assert "Its most frequent mistake is tulip predicted as daisy: 2 of 5." in card
     assert "Trial 3 of 1 (0 failed), found by automl-cnn in 5.0 minutes by the engine optuna (tpe), seed 7." in card
     assert "ab" * 32 in card
     assert "regularizer.augment | on" in card.replace("\\_", "_")
@@ -109,14 +109,14 @@ def test_an_ensemble_is_told_with_the_size_and_the_scores_of_all():
 
 
 def test_every_row_of_a_table_has_the_same_columns():
-    for heading in ("## How good it is", "### Class by class", "## Configuration", "## Versions"):
+    for heading in ("## Scores", "### Class by class", "## Configuration", "## Versions"):
         lines = rows(model_card(FACTS), heading)
         assert len({line.replace("\\|", "").count("|") for line in lines}) == 1, heading
 
 
 def test_what_is_not_known_is_not_made_up():
     card = model_card(Facts(name="bare", trials=(BEST,)))
-    assert "The number of images is not known" in card
+    assert "The number of images is unknown" in card
     assert "It was not scored on test images" in card
     assert "Not calibrated" in card
     assert "Class by class" not in card
@@ -155,24 +155,24 @@ def test_a_card_of_labels_counts_images_and_has_a_row_for_each_label():
     card = model_card(LABELS)
     assert "It finds which of 3 labels apply to an image, none to all of them: daisy, a\\|b, tulip." in card
     assert "150 images: 100 training, 25 validation, 25 test. They were split so that every split has its share of each label" in card
-    assert "| test, scored once, at the end | 25 | 0.850 |" in card
-    assert "| the same answer to every image, validation | 25 | 0.500 |" in card
+    assert "| test, scored once at the end | 25 | 0.850 |" in card
+    assert "| the same prediction for every image, validation | 25 | 0.500 |" in card
     assert "### Label by label, test images" in card
     assert rows(card, "### Label by label")[2:] == [
         "| daisy | 10 | 0.80 | 0.49 to 0.94 | 0.80 | 0.80 | 0.30 |",
         "| a\\|b | 5 | 1.00 | 0.57 to 1.00 | 1.00 | 1.00 | 0.50 |",
         "| tulip | 3 | 0.00 | 0.00 to 0.56 | - | 0.00 | 0.62 |",
     ]
-    assert "the macro F1 of images that they were not chosen on went from 0.700 (0.5 for all) to 0.750." in card
-    assert "Most often it misses tulip: on 3 of the 3 images that have it. Most often it wrongly gives daisy: to 2 of the 15" in card
-    assert "It knows these labels only" in card
+    assert "the macro F1 on held-out images went from 0.700 (0.5 for all) to 0.750." in card
+    assert "Its most frequent false negative is tulip: on 3 of the 3 images with it. Its most frequent false positive is daisy: on 2 of the 15" in card
+    assert "It knows only these labels" in card
     for words in ("Class by class", "No label changed", "summing to one", "most frequent class"):
         assert words not in card
 
 
 def test_thresholds_of_one_half_are_explained_too():
     half = {**LABELS.result["calibration"], "thresholds": [0.5] * 3}
-    assert "A label counts from a probability of 0.5 on" in model_card(dataclasses.replace(LABELS, result={**LABELS.result, "calibration": half}))
+    assert "Every label has a threshold of 0.5" in model_card(dataclasses.replace(LABELS, result={**LABELS.result, "calibration": half}))
     uncalibrated = model_card(dataclasses.replace(LABELS, result={**LABELS.result, "calibration": None}))
     assert "| daisy | 10 | 0.80 | 0.49 to 0.94 | 0.80 | 0.80 | - |" in uncalibrated
 
@@ -217,9 +217,9 @@ def test_evidence_survives_being_written(tmp_path):
 def test_a_cross_validated_score_and_a_refit_are_explained():
     best = dataclasses.replace(BEST, folds=5)
     card = model_card(dataclasses.replace(FACTS, trials=(best,), result={**FACTS.result, "refit": dataclasses.asdict(Refit(150, 110))}))
-    assert "| training and validation, 5-fold cross-validation, by which it was chosen | 130 | 0.900 |" in card
+    assert "| training and validation, 5-fold cross-validation, used to choose it | 130 | 0.900 |" in card
     assert f"\n\n{Refit(150, 110).sentence}\n" in card
-    assert "| validation, by which it was chosen | 20 | 0.900 |" in model_card(FACTS)
+    assert "| validation, used to choose it | 20 | 0.900 |" in model_card(FACTS)
 
 
 def test_a_model_file_alone_says_what_it_was_trained_on(tmp_path):

@@ -34,31 +34,31 @@ def card(data=ONE, **changes):
 def test_scores_are_errors_in_the_unit():
     text = card()
     assert "| images | how many | RMSE | 95 % interval |" in text
-    assert "| test, scored once, at the end | 20 | 4.0 years | 3.0 to 6.0 |" in text
-    assert "| validation, by which it was chosen | 20 | 2.0 years | 1.0 to 4.0 |" in text
-    assert "| answering the mean of the training images, validation | 20 | 20.0 years |  |" in text
+    assert "| test, scored once at the end | 20 | 4.0 years | 3.0 to 6.0 |" in text
+    assert "| validation, used to choose it | 20 | 2.0 years | 1.0 to 4.0 |" in text
+    assert "| always predicting the mean of the training images, validation | 20 | 20.0 years |  |" in text
     assert "### Number by number, test images" in text
     assert "| age (years) | 3.2 | 2.5 | 0.974 | 0.980 | ± 5.1 | 87.5 % |" in text
 
 
 def test_an_answer_has_an_interval_and_a_range():
     text = card(DATA)
-    assert "It estimates of an image: age (years), x\\|y." in text
+    assert "It estimates from an image: age (years), x\\|y." in text
     assert "one number for each name, in its unit" in text
-    assert "- age (years): ± 5.1 years; of the test images, 87.5 % of the truths lie within." in text
-    assert "- It was trained on age (years) from 1 to 90: do not expect" in text
-    assert "- It was trained on x\\|y from -4 to 4.5: do not expect" in text
+    assert "- age (years): ± 5.1 years; of the test images, 87.5 % lie within." in text
+    assert "- It was trained on age (years) from 1 to 90: do not rely on it" in text
+    assert "- It was trained on x\\|y from -4 to 4.5: do not rely on it" in text
     assert "age (years): from 1 to 90, median 38, mean 40, standard deviation 20 (training images)" in text
 
 
-@pytest.mark.parametrize("word", ["class", "probabilit", "confidence can", "calibrat", "label"])
+@pytest.mark.parametrize("word", ["class", "probabilit", "confidence is", "calibrat", "label"])
 def test_it_speaks_of_no_classes(word):
     assert word not in card().lower().replace("classifies", "")
 
 
 def test_without_an_interval_it_says_why():
     text = card(result={**RESULT, "per_label": {"age": {**ERRORS, "half_width": None, "covered": None}}})
-    assert "Not known: there were too few validation images" in text
+    assert "Unknown: there were too few validation images" in text
     assert "| age (years) | 3.2 | 2.5 | 0.974 | 0.980 | - | - |" in text
 
 
@@ -72,7 +72,7 @@ def test_without_a_result_the_errors_are_those_that_were_looked_at():
 
 def test_an_ensemble_is_the_mean_of_answers():
     members = {**RESULT, "members": {"3": 0.5, "1": 0.5}, "val_interval": [0.8, 0.95], "val_score": 0.9, "params": 5, "mult_adds": 6}
-    assert "the mean of the answers of trial 3" in card(result=members)
+    assert "the mean of the predictions of trial 3" in card(result=members)
 
 
 def test_a_model_file_alone_states_its_errors(tmp_path):

@@ -55,7 +55,7 @@ def test_a_file_tells_its_format(tmp_path):
         assert of(tmp_path / found.file).name == name
         assert of(found.path(tmp_path, NONE)) is found
     assert FORMATS["onnx"].path(tmp_path, INT8).name == "model-int8.onnx"
-    with pytest.raises(ExportError, match=r"no exported model.*model\.onnx"):
+    with pytest.raises(ExportError, match=r"not an exported model.*model\.onnx"):
         of(tmp_path / "photo.jpg")
 
 

@@ -120,14 +120,14 @@ def test_rounding_at_a_threshold_is_no_other_label(monkeypatch, reference, tmp_p
 @pytest.mark.parametrize("wrong", [np.full((10, 2), 2.5), np.full((10, 2), np.nan), np.full((10, 3), 1 / 3)])
 def test_numbers_that_are_no_probabilities_are_an_error(monkeypatch, reference, tmp_path, wrong):
     answering(monkeypatch, images=wrong, single=wrong[:8], sized=wrong[:2])
-    with pytest.raises(ExportError, match="no probabilities"):
+    with pytest.raises(ExportError, match="not probabilities"):
         prove(FORMATS["onnx"], tmp_path / "model.onnx", reference)
 
 
 def test_a_file_that_does_not_run_is_an_error_with_its_last_words(reference, needs, tmp_path):
     needs("onnx")
     (tmp_path / "model.onnx").write_bytes(b"no model at all")
-    with pytest.raises(ExportError, match=r"model\.onnx cannot be run in a process of its own: .*[Pp]rotobuf"):
+    with pytest.raises(ExportError, match=r"model\.onnx cannot be run in a separate process: .*[Pp]rotobuf"):
         prove(FORMATS["onnx"], tmp_path / "model.onnx", reference)
 
 

@@ -149,7 +149,7 @@ def test_mlflows_other_ways_of_asking_work_too(served, body):
     ("sent", "said"),
     [
         (base64.b64encode(base64.b64decode(photo("red"))[:200]).decode(), "cannot be used"),
-        (base64.b64encode(b"no image").decode(), "is no image file in base64"),
+        (base64.b64encode(b"no image").decode(), "is not a base64 image file"),
         ("/etc/hostname", "Paths are not taken here"),
     ],
 )

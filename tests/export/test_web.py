@@ -62,15 +62,15 @@ def test_the_runtime_is_found_in_archives_and_folders(tmp_path):
 
 def test_another_version_is_told(tmp_path):
     other = {**FILES, "package.json": json.dumps({"name": "onnxruntime-web", "version": "0.9"}).encode()}
-    assert web.find(str(packed(tmp_path / "ort.tgz", other))).note == f"onnxruntime-web 0.9 was used; {web.VERSION} is what was tested."
+    assert web.find(str(packed(tmp_path / "ort.tgz", other))).note == f"onnxruntime-web 0.9 was used; version {web.VERSION} was tested."
 
 
 @pytest.mark.parametrize(
     ("files", "said"),
     [
         ({**FILES, "package.json": json.dumps({"name": "left-pad", "version": "1"}).encode()}, "holds the package left-pad"),
-        ({name: content for name, content in FILES.items() if name != runtime.WASM}, "is no onnxruntime-web"),
-        ({}, "is no onnxruntime-web"),
+        ({name: content for name, content in FILES.items() if name != runtime.WASM}, "is not onnxruntime-web"),
+        ({}, "is not onnxruntime-web"),
     ],
 )
 def test_an_archive_of_something_else_is_refused(tmp_path, files, said):
@@ -82,7 +82,7 @@ def test_a_path_to_nothing_and_a_file_that_is_no_archive_are_refused(tmp_path):
     with pytest.raises(ExportError, match=f"npm pack onnxruntime-web@{web.VERSION}"):
         web.find(str(tmp_path / "nowhere"))
     (tmp_path / "photo.tgz").write_bytes(b"no archive")
-    with pytest.raises(ExportError, match="is no onnxruntime-web"):
+    with pytest.raises(ExportError, match="is not onnxruntime-web"):
         web.find(str(tmp_path / "photo.tgz"))
 
 
@@ -93,7 +93,7 @@ def test_what_npm_fetches_must_be_what_was_pinned(monkeypatch):
 
     monkeypatch.setattr(runtime.shutil, "which", lambda name: "/usr/bin/npm")
     monkeypatch.setattr(runtime.subprocess, "run", pack)
-    with pytest.raises(ExportError, match="is not what was pinned: expected sha512-"):
+    with pytest.raises(ExportError, match="with the wrong hash: expected sha512-"):
         web.find("npm")
     monkeypatch.setattr(runtime, "integrity", lambda path: web.INTEGRITY)
     assert web.find("npm").version == web.VERSION
@@ -277,7 +277,7 @@ def test_a_photo_is_classified_offline_as_onnxruntime_does(tmp_path, chromium, o
     chromium.run(f"show({file(photo(100, 70, 1))})")
     assert chromium.run("document.querySelectorAll('#answers tbody tr').length") == 3
     chromium.run("show(new File([new Uint8Array([1, 2, 3])], 'bad.jpg'))")
-    assert chromium.run("document.getElementById('state').textContent") == "This file is no image that the browser can read."
+    assert chromium.run("document.getElementById('state').textContent") == "This file is not an image that the browser can read."
     assert {Path(url).parent for url in (address.removeprefix("file://") for address in chromium.requests)} == {page.parent}
     assert chromium.complaints == []
 

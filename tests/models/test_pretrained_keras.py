@@ -171,10 +171,10 @@ CONV, NORM, DEEP, DENSE = keras.layers.Conv2D, keras.layers.BatchNormalization, 
 @pytest.mark.parametrize(
     ("mine", "theirs", "message"),
     [
-        ([lambda: CONV(4, 3)], [lambda: CONV(4, 3), NORM], "the file has a further batch norm of 4 channels"),
+        ([lambda: CONV(4, 3)], [lambda: CONV(4, 3), NORM], "the file has another batch norm of 4 channels"),
         ([lambda: CONV(4, 3), NORM], [lambda: CONV(4, 3)], r"the file ends before layer 'batch_norm\w+', a BatchNormalization"),
         ([lambda: CONV(3, 3)], [lambda: DEEP(3)], r"a Conv2D with a kernel of shape \(3, 3, 3, 3\), the file has a depthwise kernel"),
-        ([lambda: CONV(4, 3, use_bias=False)], [lambda: CONV(4, 3)], "last convolution has a bias, ours has none"),
+        ([lambda: CONV(4, 3, use_bias=False)], [lambda: CONV(4, 3)], "last convolution has a bias; ours has neither"),
         ([lambda: CONV(4, 3, use_bias=False), lambda: CONV(4, 1)], [lambda: CONV(4, 3), lambda: CONV(4, 1)], "has a bias in front of layer"),
         ([lambda: NORM(scale=False)], [NORM], "a batch norm without scale or offset"),
     ],

@@ -17,8 +17,8 @@ def test_labels_have_a_row_each_and_no_confusion_matrix():
     assert (dog.label, dog.recall, dog.precision, dog.f1, dog.threshold) == ("dog", "50\xa0%", "50\xa0%", "0.500", "0.42")
     assert (cat.images, cat.recall, cat.margin, cat.precision, cat.f1) == (10, "90\xa0%", "60\xa0% to 98\xa0%", "90\xa0%", "0.900")
     assert shown.labels.split == "validation"
-    assert shown.labels.sentence == "Of the 18 labels that these images have, 12 were answered and 6 missed; 4 others were answered wrongly."
-    assert "macro F1 0.810 instead of 0.740 at one half" in shown.labels.cuts
+    assert shown.labels.sentence == "Of the 18 labels on these images, 12 were predicted and 6 missed; 4 predictions were false positives."
+    assert "macro F1 0.810 instead of 0.740 at 0.5" in shown.labels.cuts
 
 
 def test_test_images_come_first_where_they_were_counted():
@@ -53,7 +53,7 @@ def test_many_labels_are_behind_a_fold():
 def test_confidence_is_that_of_decisions():
     shown = view(labeled())
     assert shown.believable.sentence.startswith("Of each image, every label is a decision")
-    assert "every label stays the same" not in shown.believable.sentence
+    assert "no predicted label changes" not in shown.believable.sentence
     assert "60 decisions, confidence" in shown.believable.chart
     assert '<th scope="col" class="n">decisions</th>' in page(labeled())
 
@@ -79,8 +79,8 @@ def test_mistakes_show_all_labels_and_the_one_in_question():
     assert (missed.has, missed.answered, missed.error) == ("cat, night", "cat", "night is missing, at 3.0\xa0%")
     assert (wrong.has, wrong.answered, wrong.error) == ("(no label)", "dog", "dog is wrong, at 91.0\xa0%")
     text = page(labeled())
-    assert "has: cat, night<br>answered: cat" in text
-    assert "what spoke for the label in question" in text
+    assert "has: cat, night<br>predicted: cat" in text
+    assert "the evidence for the label in question" in text
     assert "but it is" not in text
 
 
@@ -88,7 +88,7 @@ def test_images_are_counted_once_and_labels_by_name():
     shown = view(labeled()).images
     facts = dict(shown.facts)
     assert facts["labels"] == "3"
-    assert facts["labels an image"] == "1.0 on average: none on 10, 1 on 77, 2 on 13 images"
+    assert facts["labels per image"] == "1.0 on average: none on 10, 1 on 77, 2 on 13 images"
     assert facts["split"] == "60 training, 20 validation, 20 test"
     assert facts["imbalance"] == "the most frequent label is on 5.0 times as many training images as the rarest"
     assert ("night", 8, 2, 2) in shown.counts
@@ -99,7 +99,7 @@ def test_verdict_counts_images_and_names_the_same_answer():
     verdict = view(labeled()).verdict
     assert "reached a mean average precision of 0.820" in verdict
     assert "on the 20 validation images" in verdict
-    assert "the same answer to every image would give 0.450" in verdict
+    assert "the same prediction for every image would give 0.450" in verdict
     assert "most frequent class" not in page(labeled())
 
 

@@ -22,7 +22,7 @@ def large_print(facts):
 def test_the_verdict_is_an_error_in_its_unit_with_the_lower_end_first():
     verdict = view(numbered()).verdict
     assert "reached an RMSE of 3.2 years (95 % interval 2.2 to 4.4) on the 20 test images, which it had never seen" in verdict
-    assert "answering the mean of the training images would give 20.0 years." in verdict
+    assert "always predicting the mean of the training images would give 20.0 years." in verdict
 
 
 def test_large_print_has_the_errors_and_that_of_answering_the_mean():
@@ -31,7 +31,7 @@ def test_large_print_has_the_errors_and_that_of_answering_the_mean():
     assert tiles["RMSE, validation"] == ("3.6 years", "2.8 to 4.6")
     assert tiles["MAE, test"] == ("2.5 years", "")
     assert tiles["R², test"] == ("0.974", "")
-    assert tiles["RMSE, answering the mean"] == ("20.0 years", "")
+    assert tiles["RMSE, always predicting the mean"] == ("20.0 years", "")
     by_r2 = large_print(numbered(metric=Measure.of("r2", AGES)))
     assert (by_r2["R², test"][0], by_r2["RMSE, test"][0], by_r2["MAE, test"][0]) == ("0.840", "3.2 years", "2.5 years")
 
@@ -59,20 +59,20 @@ def test_without_a_result_the_figures_are_those_of_the_images_that_were_looked_a
         assert (shown.split, shown.drawn) == ("validation", "validation")
         assert shown.rows[0][1] == f"{(4 * 13 / 20) ** 0.5:.1f}"
     assert shown.rows[0][5:] == ("± 1.0", "35.0 %")
-    assert "35.0\xa0% lie within ± 1.0 years of the answer" in shown.each[0].sentence
+    assert "35.0\xa0% lie within ± 1.0 years of the prediction" in shown.each[0].sentence
     assert view(numbered(evidence=None, result=None)).numbers is None
 
 
 def test_truths_and_answers_are_those_of_the_test_images_where_there_are_some():
     assert view(numbered()).numbers.drawn == "test"
     (one,) = view(numbered()).numbers.each
-    assert one.sentence == "Of these truths, 100.0\xa0% lie within ± 5.1 years of the answer; 90\xa0% were expected. The largest error is 2.0 years."
+    assert one.sentence == "Of these true values, 100.0\xa0% lie within ± 5.1 years of the prediction; 90\xa0% were expected. The largest error is 2.0 years."
     for chart in (one.agreement, one.errors):
         assert chart.count("<circle") == 20
         assert 'class="band"' in chart
-        assert "truth 5.0, answer 5.0, off by +0.0" in chart
+        assert "true 5.0, predicted 5.0, off by +0.0" in chart
     high = tuple((truth, answer + 3) for truth, answer in POINTS)
-    assert "Answers are too high by 2.9 years on average." in view(numbered(evidence=seen((high,)))).numbers.each[0].sentence
+    assert "Predictions are too high by 2.9 years on average." in view(numbered(evidence=seen((high,)))).numbers.each[0].sentence
 
 
 def test_without_an_interval_there_is_no_band():
@@ -108,17 +108,15 @@ def test_the_largest_errors_say_what_is_wrong():
     assert (one.error, one.has, one.answered) == ("y is too high by 0.200", "x 1.00 mm, y 5.000", "x 1.50 mm, y 5.200")
     text = page(numbered())
     assert "Its largest errors on the validation images" in text
-    assert "truth: 30.0 years<br>answered: 34.5 years" in text
-    assert "what made the number in question larger" in text
+    assert "truth: 30.0 years<br>predicted: 34.5 years" in text
+    assert "what raised the number in question" in text
 
 
 def test_the_leaderboard_and_the_charts_of_costs_show_errors():
     shown = view(numbered())
     assert shown.metric == "RMSE (years)"
     assert [(row.score, row.margin) for row in shown.board] == [("3.6", "2.8 to 4.6"), ("6.0", "5.2 to 7.0")]
-    assert shown.scoring.startswith(
-        "Errors are those of the validation images. The winner comes first. Another trial replaces it only if its error is lower by"
-    )
+    assert shown.scoring.startswith("Errors come from the validation images. The winner comes first. Another trial replaces it only if its error is lower by")
     assert "trial 1, resnet, width 0.5: 3.6 years at" in shown.costs[0].chart
     assert ">RMSE (years)<" in shown.costs[0].chart
     assert shown.cost_title == "Error and cost"

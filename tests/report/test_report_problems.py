@@ -23,15 +23,15 @@ def test_a_study_without_a_check_has_no_such_section():
 def test_no_problem_is_one_sentence_that_says_what_was_checked():
     seen = look(checked=checked())
     assert seen.troubles == ()
-    assert seen.sentence.startswith("Before the search, the 137 images were checked as far as that needs no network: files, sizes,")
-    assert seen.sentence.endswith("No problem was seen.")
+    assert seen.sentence.startswith("Before the search, the 137 images went through every check that needs no network: files, sizes,")
+    assert seen.sentence.endswith("No problems were found.")
     assert "labels (no network looked at the images)" in seen.unchecked
 
 
 def test_the_worst_come_first_with_what_the_search_did_and_what_to_do():
     seen = look(checked=checked(problem("copies", "note"), problem("dark", "warning"), problem("blank", "error")))
     assert [trouble.title for trouble in seen.troubles] == ["Blank images", "Dark images", "Exact copies"]
-    assert seen.sentence.endswith("Seen: 1 error, 1 warning, 1 note.")
+    assert seen.sentence.endswith("Found: 1 error, 1 warning, 1 note.")
     text = page(study(checked=checked(problem("dark", "warning", advice="Type `this`."))))
     assert "It uses them." in text
     assert "Type <code>this</code>." in text
@@ -83,7 +83,7 @@ def test_suspects_that_are_all_shown_elsewhere_have_no_pictures_here(number, wor
 
 @pytest.mark.parametrize(("suspects", "words"), [((), True), (None, False)])
 def test_no_doubt_is_said_where_somebody_looked(suspects, words):
-    assert ("doubts no label" in look(checked=checked(), evidence=evidence(1, suspects=suspects)).sentence) == words
+    assert ("doubts none of the validation labels" in look(checked=checked(), evidence=evidence(1, suspects=suspects)).sentence) == words
 
 
 def test_the_whole_check_is_named_with_its_store():

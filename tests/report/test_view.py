@@ -26,8 +26,8 @@ def plain(text: str) -> str:
 def test_the_verdict_is_one_sentence_about_the_test_images():
     page = view(study())
     assert plain(page.verdict) == (
-        "resnet, width 0.5 at 64 px, with 1.0M parameters, answered 85.0 % of the 23 test images, which it had never seen, right "
-        "(95 % interval 79.0 % to 90.0 %); always answering the most frequent class would give 45.0 %."
+        "resnet, width 0.5 at 64 px, with 1.0M parameters, correctly classified 85.0 % (95 % interval 79.0 % to 90.0 %) of the 23 test images, "
+        "which it had never seen; always predicting the most frequent class would give 45.0 %."
     )
     assert page.why == OVERFITS.sentence
     assert page.state == "finished: the budget is used; 3 trials in 2:05"
@@ -36,8 +36,9 @@ def test_the_verdict_is_one_sentence_about_the_test_images():
 def test_without_a_test_score_the_verdict_says_that_the_images_were_chosen_by():
     best = trial(1, 0.82)
     page = view(study((best,), result=None))
-    assert "82.0 % of the 23 validation images, by which it was chosen, right" in plain(page.verdict)
-    assert "always answering" not in page.verdict
+    assert "correctly classified 82.0 %" in plain(page.verdict)
+    assert plain(page.verdict).endswith(" of the 23 validation images, by which it was chosen.")
+    assert "always predicting" not in page.verdict
 
 
 def test_a_cross_validated_score_is_called_that():
@@ -45,9 +46,10 @@ def test_a_cross_validated_score_is_called_that():
     page = view(study((first, best)))
     assert [tile.label for tile in page.tiles[:2]] == ["accuracy, test", "accuracy, 5-fold cross-validation"]
     assert [row.judged for row in page.board] == ["5-fold", "validation"]
-    assert page.scoring.startswith("A 5-fold score is cross-validated over the training and validation images; the others are those of the validation images.")
+    assert page.scoring.startswith("A 5-fold score is cross-validated over the training and validation images; the others come from the validation images.")
     verdict = plain(view(study((first, best), result=None)).verdict)
-    assert "82.0 % of the 123 training and validation images, in the 5-fold cross-validation by which it was chosen, right" in verdict
+    assert "correctly classified 82.0 %" in verdict
+    assert "of the 123 training and validation images, in the 5-fold cross-validation by which it was chosen" in verdict
     only = view(study((best,)))
     assert only.scoring.startswith("Scores are cross-validated over the training and validation images.")
 
@@ -55,7 +57,7 @@ def test_a_cross_validated_score_is_called_that():
 def test_where_all_scores_are_of_one_kind_rows_do_not_repeat_it():
     page = view(study())
     assert {row.judged for row in page.board} == {""}
-    assert page.scoring.startswith("Scores are those of the validation images. The winner comes first.")
+    assert page.scoring.startswith("Scores come from the validation images. The winner comes first.")
     assert "more than one standard error" in page.scoring
     assert page.beside == ()
 
@@ -66,7 +68,7 @@ def test_a_refit_and_a_trial_ahead_by_chance_stand_beside_the_scores():
     refit = dataclasses.asdict(Refit(192, 100))
     page = view(dataclasses.replace(facts, result={**facts.result, "trial": 0, "refit": refit}))
     assert page.beside == (
-        f"{Refit(192, 100).sentence} What this page shows was measured on the scored model, which is kept beside it as scored.keras.",
+        f"{Refit(192, 100).sentence} The figures on this page come from the scored model, kept beside it as scored.keras.",
         "Trial 1 scores 0.010 more, which is within chance (up to 0.030). It costs more: 40.0M mult-adds against 20.0M.",
     )
     kept = dataclasses.asdict(Refit(192, 100, kept="no time was left"))
@@ -107,7 +109,7 @@ def test_one_trial():
     assert [row.trial for row in page.board] == [0]
     assert page.others == ()
     assert len(page.costs) == 3
-    assert "it is unknown" in page.important_note
+    assert "Too few trials" in page.important_note
 
 
 def test_the_board_ranks_scores_then_cost_and_puts_the_hopeless_last():
@@ -165,7 +167,7 @@ def test_the_finding_is_drawn_where_it_begins():
 def test_clean_training_scores_are_told_from_the_batches():
     page = view(study((trial(0, 0.8, epochs=epochs(6, 0.8, clean=True)),)))
     assert page.winner.clean
-    assert "training images as they are, epoch" in page.winner.charts[0]
+    assert "training images, unaugmented, epoch" in page.winner.charts[0]
     assert "training batches, epoch" in page.winner.charts[0]
 
 
@@ -229,7 +231,7 @@ def test_importances_need_trials_of_comparable_length():
     assert importances(enough)[0]
     told, note = importances([enough[0], *promoted])
     assert told == ()
-    assert note.startswith("With 1 trials")
+    assert note.startswith("Too few trials of comparable length to rank the parameters: 1,")
     same = [dataclasses.replace(one, score=0.5) for one in enough]
     assert importances(same) == ((), "All trials scored the same, so no parameter mattered.")
 
@@ -264,7 +266,7 @@ def test_two_classes():
 def test_calibration_is_told_before_and_after():
     page = view(study())
     assert page.believable.compared
-    assert "less sure of itself" in page.believable.sentence
+    assert "less confident" in page.believable.sentence
     assert "temperature 1.70" in page.believable.sentence
     untouched = view(study(evidence=evidence(1, temperature=None, raw=())))
     assert not untouched.believable.compared
@@ -328,7 +330,7 @@ def test_an_ensemble_in_the_best_ones_place_is_told_with_its_own_size_and_scores
     members = {"1": 0.6, "0": 0.4}
     told = {**facts.result, "members": members, "params": 3_000_000, "mult_adds": 9_000_000, "val_score": 0.91, "val_interval": [0.8, 0.95]}
     page = view(dataclasses.replace(facts, result={**told, "trial": best}))
-    assert plain(page.verdict).startswith("2 networks together, trial 1 (60%), trial 0 (40%), with 3.0M parameters in all, answered 85.0 %")
+    assert plain(page.verdict).startswith("2 networks together, trial 1 (60%), trial 0 (40%), with 3.0M parameters in all, correctly classified 85.0 %")
     assert [plain(tile.value) for tile in page.tiles][:4] == ["0.850", "0.910", "3.0M", "9.0M"]
     assert "together" not in view(dataclasses.replace(facts, result={**told, "trial": 0})).verdict, "a trial was better since"
 

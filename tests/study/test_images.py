@@ -95,7 +95,7 @@ def test_what_is_missing_is_said(project, tmp_path):
     )
     notes = []
     assert samples(None, 16, notes, missing) is None
-    assert notes == [f"Proved on made-up images, so how good it is was not measured. {missing}"]
+    assert notes == [f"Checked on synthetic images, so its quality was not measured. {missing}"]
 
 
 def test_other_images_are_refused(project, tmp_path):

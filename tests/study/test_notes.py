@@ -31,7 +31,7 @@ def test_search_says_which_files_were_left_out_and_why(tmp_path):
         (tmp_path / "pets" / "cat" / f"bad{number}.png").write_bytes(b"" if number else b"no picture")
     found = automl_cnn.search(tmp_path / "pets", store=tmp_path / "store", pretrained="none", **SETTINGS)
     (left_out,) = [note for note in found.notes if "left out" in note]
-    assert left_out.startswith("7 files were left out: cat/bad0.png: the file is no JPEG")
+    assert left_out.startswith("7 files were left out: cat/bad0.png: the file is not a JPEG")
     assert "cat/bad4.png: the file is empty (0 bytes); and 2 more." in left_out
     assert any("read as 12-bit" in note for note in found.notes)
     assert found.as_dict()["notes"] == found.notes

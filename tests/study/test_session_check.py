@@ -145,7 +145,7 @@ def test_what_there_was_no_time_for_is_said(tmp_path, monkeypatch, folder):
 def test_the_report_has_it_while_the_images_are_the_same(tmp_path, monkeypatch, folder):
     search(tmp_path, monkeypatch, data=folder)
     store, place = Store(tmp_path / "store"), study(tmp_path)
-    assert "What may be wrong with them" in place.report.read_text()
+    assert "Possible problems" in place.report.read_text()
     known = overview(store, "s")
     assert reporting.facts(known, store).checked.of("blank") is not None
     for change in ('"fingerprint": "', "no json "):
@@ -154,7 +154,7 @@ def test_the_report_has_it_while_the_images_are_the_same(tmp_path, monkeypatch, 
         assert reporting.facts(known, store).checked is None
     place.check.unlink()
     assert reporting.facts(known, store).checked is None
-    assert "What may be wrong with them" not in reporting.write(reporting.facts(known, store), place).read_text()
+    assert "Possible problems" not in reporting.write(reporting.facts(known, store), place).read_text()
 
 
 @pytest.mark.parametrize(("share", "lines"), [(0.5, 1), (0.0, 2)])

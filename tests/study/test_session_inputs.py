@@ -103,7 +103,7 @@ def test_groups_stay_on_one_side_in_a_search(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("settings", "words"), [({"columns": "path=x"}, "names the columns of a table"), ({"group_by": "nothing"}, "no two images belong together")]
+    ("settings", "words"), [({"columns": "path=x"}, "names the columns of a table"), ({"group_by": "nothing"}, "it puts no two images together")]
 )
 def test_settings_that_do_not_fit_the_input_are_refused(tmp_path, monkeypatch, settings, words):
     with pytest.raises((ConfigError, DataError), match=words):

@@ -33,4 +33,4 @@ def of(path: Path) -> Format:
         if (suffix and path.suffix == suffix) or (not suffix and (path / "saved_model.pb").is_file()):
             return kind
     files = ", ".join(kind.file for kind in FORMATS.values())
-    raise ExportError(f"{path} is no exported model. Expected a file or folder like one of: {files}.")
+    raise ExportError(f"{path} is not an exported model. Expected a file or folder like one of: {files}.")

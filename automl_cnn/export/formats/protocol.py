@@ -1,4 +1,4 @@
-"""What a format is: a name, what it needs, and one function that writes it."""
+"""An export format: a name, its requirements, and one function that writes it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FLOAT = ("float32",)
 
 @dataclass(frozen=True)
 class Source:
-    """What a format is written from.
+    """The input of a format.
 
     `network` is stock Keras, float32 (n, size, size, channels) within 0..255 -> answers (see `export.network`);
     `calibration` are images of the training split, uint8, which int8 needs; `returned` is what the file calls its output.
@@ -120,7 +120,7 @@ class Format:
 
     @property
     def versions(self) -> dict[str, str]:
-        """The versions of what writes and runs it, as installed."""
+        """The installed versions of its converter and runtime."""
         versions = {}
         for name in self.distributions:
             try:

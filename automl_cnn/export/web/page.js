@@ -179,7 +179,7 @@ async function looked(file) {
   return { rows, line: sentence(answers) };
 }
 
-function tell(words) {
+function inform(words) {
   document.getElementById("state").textContent = words;
 }
 
@@ -190,22 +190,22 @@ async function show(file) {
   URL.revokeObjectURL(photo.src);
   photo.src = URL.createObjectURL(file);
   document.getElementById("shown").hidden = false;
-  tell("Looking.");
+  inform("Running the network.");
   const began = performance.now();
   try {
     const { rows, line } = await looked(file);
     document.querySelector("#answers tbody").replaceChildren(...rows);
     document.getElementById("answers").hidden = !rows.length;
-    tell(`${line}, in ${Math.round(performance.now() - began)} ms.`);
+    inform(`${line}, in ${Math.round(performance.now() - began)} ms.`);
   } catch (error) {
     document.getElementById("shown").hidden = true;
-    tell(error.name === "InvalidStateError" || error.name === "EncodingError" ? "This file is no image that the browser can read." : `It did not work: ${error.message}`);
+    inform(error.name === "InvalidStateError" || error.name === "EncodingError" ? "This file is not an image that the browser can read." : `Prediction failed: ${error.message}`);
   }
 }
 
 function prepare() {
   const drop = document.getElementById("drop"), about = window.MODEL;
-  if (about.study) document.getElementById("name").textContent = `What is on the photo? (${about.study})`;
+  if (about.study) document.getElementById("name").textContent = `What is in the photo? (${about.study})`;
   const [one, several] = about.targets ? ["number", "numbers"] : about.thresholds ? ["label", "labels"] : ["class", "classes"];
   document.querySelector("#answers th").textContent = one;
   document.getElementById("answers").classList.toggle("numbers", Boolean(about.targets));
@@ -215,7 +215,7 @@ function prepare() {
   document.addEventListener("drop", (event) => show(event.dataTransfer.files[0]));
   document.addEventListener("paste", (event) => show(event.clipboardData.files[0]));
   network = loaded();
-  network.then(() => tell(`Ready: it ${about.targets ? "reads" : "knows"} ${about.classes.length} ${about.classes.length === 1 ? one : several}.`), (error) => tell(`The network could not be loaded: ${error.message}`));
+  network.then(() => inform(`Ready: it ${about.targets ? "reads" : "knows"} ${about.classes.length} ${about.classes.length === 1 ? one : several}.`), (error) => inform(`The network could not be loaded: ${error.message}`));
 }
 
 if (window.MODEL) prepare();

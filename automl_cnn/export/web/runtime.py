@@ -38,7 +38,7 @@ def find(source: str) -> Runtime:
     """The runtime in `source`: a folder with the package, its .tgz archive, or "npm", which fetches version `VERSION`.
 
     Raises:
-        ExportError: it is none of them, something is missing in it, or what npm fetched is not what was pinned.
+        ExportError: it is none of them, something is missing in it, or the package from npm has the wrong hash.
     """
     if source == NPM:
         return _fetched()
@@ -71,7 +71,7 @@ def _fetched() -> Runtime:
             raise ExportError(f"npm left no archive of {PACKAGE}@{VERSION}. Pack it by hand (npm pack {PACKAGE}@{VERSION}) and pass the archive.")
         digest = integrity(archives[0])
         if digest != INTEGRITY:
-            raise ExportError(f"What npm fetched as {PACKAGE}@{VERSION} is not what was pinned: expected {INTEGRITY}, received {digest}. It was not used.")
+            raise ExportError(f"npm fetched {PACKAGE}@{VERSION} with the wrong hash: expected {INTEGRITY}, received {digest}. It was not used.")
         return _packed(archives[0])
 
 
@@ -98,7 +98,7 @@ def _runtime(read: Callable[[str], bytes], path: Path) -> Runtime:
         version = str(about["version"])
         if about["name"] != PACKAGE:
             raise ExportError(f"{path} holds the package {about['name']}: expected {PACKAGE}, version {VERSION}.")
-        note = "" if version == VERSION else f"{PACKAGE} {version} was used; {VERSION} is what was tested."
+        note = "" if version == VERSION else f"{PACKAGE} {version} was used; version {VERSION} was tested."
         return Runtime(version, read(GLUE), read(WASM), note)
     except (OSError, KeyError, ValueError, tarfile.TarError) as error:
-        raise ExportError(f"{path} is no {PACKAGE} {VERSION}: {GLUE} and {WASM} are expected in it ({type(error).__name__}: {error}).") from None
+        raise ExportError(f"{path} is not {PACKAGE} {VERSION}: expected {GLUE} and {WASM} in it ({type(error).__name__}: {error}).") from None

@@ -43,7 +43,7 @@ class _Plan:
 
     def add(self, layer: Any, item: Item | None) -> None:
         if layer is None:
-            raise self._wrong(f"the file has a further {_words(item)}, the network no further layer")
+            raise self._wrong(f"the file has another {_words(item)}, but the network has no more layers")
         kind, name = kind_of(layer), layer.name
         if item is None:
             raise self._wrong(f"the file ends before layer '{name}', {_ours(layer)}")
@@ -58,7 +58,7 @@ class _Plan:
 
     def end(self) -> None:
         if self.offset is not None:
-            raise self._wrong("the file's last convolution has a bias, ours has none and no norm behind it")
+            raise self._wrong("the file's last convolution has a bias; ours has neither a bias nor a norm behind it")
 
     def _norm(self, layer: Any, item: Norm) -> None:
         if not (layer.scale and layer.center):
@@ -74,7 +74,7 @@ class _Plan:
 
     def _kernel(self, layer: Any, item: Any) -> None:
         if self.offset is not None:
-            raise self._wrong(f"the file has a bias in front of layer '{layer.name}', our convolution there has none and no norm behind it")
+            raise self._wrong(f"the file has a bias in front of layer '{layer.name}', our convolution there has neither a bias nor a norm behind it")
         kernel = item.kernel
         if not self.pairs:
             kernel = self._first(layer, kernel)

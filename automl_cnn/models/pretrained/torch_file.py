@@ -85,7 +85,7 @@ class _Allowed(pickle.Unpickler):
         if module in ("torch", "torch.storage") and name in STORAGES:
             return name
         raise PluginError(
-            f"its pickle asks for {module}.{name}. Only tensors in a dictionary are read, since anything else could run code. "
+            f"its pickle asks for {module}.{name}. Only dictionaries of tensors are read, since anything else could run code. "
             "Save the weights alone: torch.save(model.state_dict(), FILE)."
         )
 
@@ -105,7 +105,7 @@ def _from_stream(stream: IO[bytes], size: int) -> tuple[Any, dict[str, bytes]]:
     """Four pickles (magic number, version, machine, dictionary), the storages' keys, and for each a count and raw values."""
     stream.seek(0)
     if _Allowed(stream).load() != MAGIC:
-        raise ValueError("it does not begin as one")
+        raise ValueError("it does not begin like one")
     version, machine = _Allowed(stream).load(), _Allowed(stream).load()
     if version != 1001 or not machine.get("little_endian", True):
         raise ValueError(f"version {version} of {machine}, expected 1001, little-endian")

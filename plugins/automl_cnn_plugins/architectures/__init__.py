@@ -1,1 +1,1 @@
-"""Families of networks, one a file."""
+"""Families of networks, one per file."""

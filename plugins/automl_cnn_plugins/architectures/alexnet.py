@@ -29,7 +29,7 @@ class AlexNet(Architecture):
     min_size = 16
     story = Story(
         2012,
-        "Deep convolutional networks, ReLU and dropout, trained on two graphics cards: half the error of everything before it on ImageNet. "
+        "Deep convolutional networks, ReLU and dropout, trained on two graphics cards: half the error of everything before on ImageNet. "
         "Large kernels come first, and nine tenths of its weights are in two fully connected layers.",
         "11x11 /4 -> pool -> 5x5 -> pool -> 3x3 -> 3x3 -> 3x3 -> pool -> dense 4096 -> dense 4096 -> classes",
         before=("simple_cnn",),

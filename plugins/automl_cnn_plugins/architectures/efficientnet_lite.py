@@ -27,8 +27,8 @@ class EfficientNetLite(Architecture):
     min_size = 16
     story = Story(
         2020,
-        "EfficientNet without what small devices are slow at: no squeeze-excitation, and ReLU6 in place of SiLU. "
-        "It can be quantized without a loss, and its weights come in small packages that need no download.",
+        "EfficientNet without the parts that are slow on small devices: no squeeze-excitation, and ReLU6 instead of SiLU. "
+        "It can be quantized without loss, and its weights come in small packages that need no download.",
         """x ---- 1x1 widens -> depthwise -> 1x1 narrows ----+----
    '----------------------------------------------'""",
         before=("efficientnet",),

@@ -26,7 +26,7 @@ class GoogLeNet(Architecture):
     min_size = 16
     story = Story(
         2014,
-        "Kernels of several sizes look at the same map side by side, so that an object is met at its own size. "
+        "Kernels of several sizes look at the same map side by side, so that objects of any size match one of them. "
         "1x1 convolutions thin the channels first and make that affordable, and an average over the map replaces the dense layers.",
         """        .-- 1x1 ---------------.
 map ----+-- 1x1 -> 3x3 --------+---- joined channels

@@ -20,7 +20,7 @@ class MobileNet(Architecture):
     min_size = 16
     story = Story(
         2017,
-        "A 3x3 convolution is taken apart: one kernel for each channel, then a 1x1 layer that mixes the channels. "
+        "A 3x3 convolution is split: one kernel for each channel, then a 1x1 layer that mixes the channels. "
         "That needs about a ninth of the mult-adds, and two multipliers make the network narrower or its images smaller.",
         "depthwise 3x3 -> 1x1      thirteen times; the channels double from 64 to 1024",
         before=("googlenet",),

@@ -23,7 +23,7 @@ class MobileNetV2(Architecture):
     story = Story(
         2018,
         "ResNet's block turned inside out: thin at its ends and wide in the middle, where depthwise kernels are cheap. "
-        "The thin end has no activation, which would destroy what few channels hold.",
+        "The thin end has no activation, which would destroy information in few channels.",
         """x ---- 1x1 widens -> depthwise 3x3 -> 1x1 narrows, linear ----+----
    '----------------------------------------------------------'""",
         before=("mobilenet", "resnet"),

@@ -33,7 +33,7 @@ class ResNet(Architecture):
     min_size = 16
     story = Story(
         2015,
-        "Each block learns what to add to its input, so that passing it on is easy: the branch need only be zero. "
+        "Each block learns a residual to add to its input. Passing the input on is easy: the branch need only be zero. "
         "Networks of a hundred layers then train as well as those of ten.",
         """x ---- 3x3 -> 3x3 ----+---- ReLU
    '------------------'      the shortcut""",

@@ -23,7 +23,7 @@ class SENet(Architecture):
     min_size = 16
     story = Story(
         2017,
-        "Each block asks the whole image which of its channels matter, and multiplies them by the answer. It fits into any network, for hardly any mult-adds.",
+        "Each block computes from the whole map how much each channel matters, and scales it. It fits into any network, for hardly any mult-adds.",
         """map ----+---------------------------------------------- x ----
         '-- mean of each channel -> dense -> dense, sigmoid --'""",
         before=("resnet", "googlenet"),

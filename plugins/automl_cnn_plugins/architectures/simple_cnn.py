@@ -32,7 +32,7 @@ class SimpleCNN(Architecture):
     story = Story(
         1989,
         "Convolutions and pooling, as LeNet had them, with the kernel shapes that came later. "
-        "It is no network of a paper: it is there to compare one choice at a time.",
+        "It is not from a paper: it is there to compare one choice at a time.",
         "kernel -> (kernel ->) pool      two to four times; the channels double",
         after=("alexnet",),
         studies=("optimizers", "separable", "compound_scaling"),

@@ -30,7 +30,7 @@ class VGG(Architecture):
     min_size = 16
     story = Story(
         2014,
-        "Nothing but 3x3 convolutions: three in a row see as far as one 7x7, with fewer weights and more non-linearities. "
+        "Only 3x3 convolutions: three in a row see as far as one 7x7, with fewer weights and more non-linearities. "
         "Depth alone then improves the network, up to 19 layers.",
         "3x3 -> 3x3 -> (3x3 ->) pool      five times; the channels double from 64 to 512",
         before=("alexnet",),

@@ -1,1 +1,1 @@
-"""Optimizers with their learning-rate schedules, one a file."""
+"""Optimizers with their learning-rate schedules, one per file."""

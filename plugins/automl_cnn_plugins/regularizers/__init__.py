@@ -1,1 +1,1 @@
-"""Strategies against overfitting, one a file."""
+"""Strategies against overfitting, one per file."""

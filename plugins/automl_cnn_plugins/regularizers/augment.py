@@ -11,12 +11,12 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 class Augment(Regularizer):
-    """Random flips, shifts, zooms, rotations and colors of the training images. The strongest single help below 10,000 photos.
+    """Random flips, shifts, zooms, rotations and colors of the training images. The most effective single regularizer below 10,000 photos.
 
     Each image is drawn once, through one affine map with bilinear sampling; what comes in from
     beyond the border is its mirror image. Labels stay as they are: choose `flip="none"` where left
     and right matter (digits, signs, text), "both" where there is no up (microscopes, satellites),
-    and a small `colour` where color is what tells the classes apart.
+    and a small `colour` where color distinguishes the classes.
 
     `shift` and `zoom` are the largest shares of the image's side, `rotation` is in degrees, `colour`
     is the largest relative change of brightness, contrast and saturation (gray images have no

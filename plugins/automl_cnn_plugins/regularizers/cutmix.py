@@ -8,14 +8,14 @@ from automl_cnn.plugin import Float, Regularizer
 class CutMix(Regularizer):
     """A rectangle of each training image is replaced by the same one of another in its batch; labels mix by the area.
 
-    Choose it for long trainings that overfit where any part of an object tells what it is; where
+    Choose it for long trainings that overfit where any part of an object identifies it; where
     one small detail decides, the label may be wrong. The rectangle has the image's proportions and a
     share of its area drawn for each image from Beta(`alpha`, `alpha`); it is cut off at the border,
-    and the labels go by the pixels in fact pasted. Training loss and accuracy are of the mixtures,
-    hence worse than the validation's.
+    and the labels are mixed by the pixels actually pasted. Training loss and accuracy are those of the mixtures,
+    hence worse than on validation images.
 
-    Where images have several labels, each goes by the pixels too: that share is about the
-    probability that a small object, which may be anywhere, is still to be seen. Of a single image it may be wrong
+    Where images have several labels, each is mixed by the pixels too: that share is about the
+    probability that a small object, which may be anywhere, is still visible. For a single image it may be wrong
     (Burgert et al. 2024, https://arxiv.org/abs/2405.13451).
 
     Yun et al. 2019, https://arxiv.org/abs/1905.04899

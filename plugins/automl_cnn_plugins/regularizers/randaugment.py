@@ -13,7 +13,7 @@ class RandAugment(Regularizer):
 
     Choose it beyond `augment` when a longer training still overfits: it is stronger, and two numbers
     are all there is to choose. No operation flips an image, so labels stay right for digits and text;
-    still, do without it where color or brightness is what tells the classes apart. Larger networks
+    still, do without it where color or brightness distinguishes the classes. Larger networks
     and more images tolerate more of both.
 
     The fourteen are the paper's: identity, autocontrast, equalize, rotate, solarize, posterize,
