@@ -46,6 +46,20 @@ MARKS = {"nsga2", "nsga3", "cmaes", "hyperband", "successive_halving"}  # sample
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
+class _Settled(FrozenTrial):
+    """A trial of which nothing changes any more. Each proposal has a study of its own with a copy of every trial: these copies share what is in them."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> FrozenTrial:
+        made = FrozenTrial.__new__(FrozenTrial)
+        made.__dict__.update(self.__dict__)
+        return made
+
+
+def _settled(trial: FrozenTrial) -> FrozenTrial:
+    trial.__class__ = _Settled
+    return trial
+
+
 class OptunaEngine:
     """One of Optuna's samplers over a conditional space, with one of its pruners against hopeless trials.
 
@@ -114,7 +128,7 @@ class OptunaEngine:
 
     def begin(self, trial: Trial, proposal: int | None) -> None:
         entry = create_trial(state=TrialState.RUNNING, params=dict(trial.configuration), distributions=distributions(self.space, trial.configuration))
-        self._running[trial.number], self._refused = (entry, proposal), 0
+        self._running[trial.number], self._refused = (_settled(entry), proposal), 0
 
     def refuse(self, proposal: Proposal) -> None:
         self._refused += 1
@@ -145,7 +159,7 @@ class OptunaEngine:
         )
         if self._shadow is not None:
             entry.system_attrs = self._marked(self._shadow, entry)
-        self._known.append(entry)
+        self._known.append(_settled(entry))
         if not pruned:
             self._scored.append(trial)
 
