@@ -14,6 +14,7 @@ from PIL import Image
 from automl_cnn.data import prepare, scan_input
 from automl_cnn.data.remote import Remote
 from automl_cnn.errors import DataError
+from automl_cnn.urls import parse
 
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 SERVER = (
@@ -189,3 +190,27 @@ def test_the_command_line_checks_a_bucket(bucket, tmp_path):
     assert str(tmp_path / "runs" / "cache") not in done.stdout
     assert (tmp_path / "runs" / "checks" / "pets.html").is_file()
     assert not Path(tmp_path / "s3:").exists()
+
+
+def test_files_travel_to_and_from_a_bucket(bucket, tmp_path):
+    remote, file = Remote(parse("s3://photos/exchange")), tmp_path / "model.keras"
+    file.write_bytes(os.urandom(6_000_000))
+    assert remote.size("s/model.keras") is None
+    remote.put(file, "s/model.keras")
+    assert remote.size("s/model.keras") == 6_000_000
+    moved = []
+    remote.take("s/model.keras", tmp_path / "copy", 6_000_000, moved.append)
+    assert (tmp_path / "copy").read_bytes() == file.read_bytes()
+    assert sum(moved) == 6_000_000
+    file.write_bytes(b"newer")
+    remote.put(file, "s/model.keras")
+    assert remote.size("s/model.keras") == 5  # nobody goes by what was listed before
+    remote.erase("s")
+    assert remote.size("s/model.keras") is None
+    remote.erase("s")
+
+
+def test_a_bucket_that_is_not_there_takes_no_files(bucket, tmp_path):
+    (tmp_path / "f").write_bytes(b"1")
+    with pytest.raises(DataError, match=r"s3://nowhere/exchange"):
+        Remote(parse("s3://nowhere/exchange")).put(tmp_path / "f", "s/f")
