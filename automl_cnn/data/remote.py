@@ -106,22 +106,16 @@ class Remote:
             FileNotFoundError: it is gone.
             Exception: whatever the file system raises after the last try.
         """
-        for remaining in reversed(range(TRIES)):
-            try:
-                self._own().get_file(entry.key, str(target), callback=_callback(moved))
-                if entry.size is None or os.path.getsize(target) == entry.size:
-                    return entry
-                entry = _entry(self._fresh(entry.key), entry.path)
-                if os.path.getsize(target) == entry.size:
-                    return entry
-                raise OSError(f"{entry.path} has {os.path.getsize(target):,} bytes here and {entry.size or 0:,} there")
-            except _FINAL:
-                raise
-            except Exception as error:
-                if not remaining or (isinstance(error, OSError) and error.errno in _OUTSIDE):
-                    raise
-                time.sleep(PAUSE * 2 ** (TRIES - 1 - remaining))
-        raise AssertionError  # the last try returns or raises
+        return self._tried(lambda: self._fetched(entry, target, moved))
+
+    def _fetched(self, entry: Entry, target: Path, moved: Moved) -> Entry:
+        self._own().get_file(entry.key, str(target), callback=_callback(moved))
+        if entry.size is None or os.path.getsize(target) == entry.size:
+            return entry
+        entry = _entry(self._fresh(entry.key), entry.path)
+        if os.path.getsize(target) == entry.size:
+            return entry
+        raise OSError(f"{entry.path} has {os.path.getsize(target):,} bytes here and {entry.size or 0:,} there")
 
     def beginning(self, entry: Entry, length: int) -> bytes:
         """The first bytes of a file."""
@@ -141,7 +135,7 @@ class Remote:
         """The bytes of the file `name` below the URL; None where there is none."""
         with refusals.explained(self.url):
             try:
-                size = self._tried(lambda: self._fresh(f"{self.root}/{name}")).get("size")
+                size = self._tried(lambda: patiently(lambda: self._fresh(f"{self.root}/{name}"))).get("size")
             except FileNotFoundError:
                 return None
         return None if size is None else int(size)
@@ -163,10 +157,10 @@ class Remote:
 
     @staticmethod
     def _tried(ask: Callable[[], T]) -> T:
-        """An answer, asked for as often as a file is."""
+        """What `ask` returns, after at most `TRIES` attempts."""
         for remaining in reversed(range(TRIES)):
             try:
-                return patiently(ask)
+                return ask()
             except _FINAL:
                 raise
             except Exception as error:
