@@ -41,7 +41,7 @@ from automl_cnn.records import State, Trial
 from automl_cnn.store import MODEL, Store
 from automl_cnn.study.record.record import Record
 
-README = Path(__file__).resolve().parent.parent / "README.md"
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "plugins" / "architecture.md"
 WORKER = "automl_cnn.study.running.executors.worker"
 EVERY = 0.5  # seconds between two looks
 PATIENCE = 400.0  # seconds that a search may take, on a busy machine
@@ -346,8 +346,8 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
 
 
 def tiny() -> str:
-    """The README's plugin."""
-    blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    """The plugin of the page on architectures."""
+    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     return str(next(block for block in blocks if "class TinyNet" in block))
 
 

@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from automl_cnn import __version__
@@ -40,6 +40,7 @@ class OnCluster:
         ConfigError: the cluster cannot be joined.
     """
 
+    notes: Sequence[str] = ()
     part = 1.0  # a trial is as fast as it would be alone
     agent: type[Agent] = Agent
 

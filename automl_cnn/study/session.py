@@ -163,6 +163,8 @@ def _search(
             way = Chooser(config, registry, record, crew.executor, observer, folder, started).way(material, images)
             material, decode = (material, decode) if way.choice is None else claimed(way=way)
         observer.data(material.dataset)
+        for text in team.notes:
+            observer.note(text)
         config, dataset = _begun(config, record, material.dataset, folder, observer)
         crew.configure(setting_of(config, registry, folder, folder.manifest))
         look_for_copies(record, dataset)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Protocol
 
@@ -25,10 +25,13 @@ ROOMY = 2.0  # times the memory that a worker needs at least
 
 
 class Team(Protocol):
-    """Who trains. `part` is the part of the machine's cores that each worker has."""
+    """Who trains. `part` is the part of the machine's cores that each worker has; `notes` are for the user, once the images turned out to be usable."""
 
     @property
     def part(self) -> float: ...
+
+    @property
+    def notes(self) -> Sequence[str]: ...
 
     def crew(self, folder: StudyFolder, local: Callable[..., Executor], side: int | None = None) -> Crew:
         """The workers, which begin to start. `local` makes an executor on this machine; `side` is the usual shorter side of the images in px."""
@@ -67,15 +70,16 @@ class OnThisMachine:
 
     def __init__(self, config: StudyConfig, note: Callable[[str], None], *, alone: bool = False) -> None:
         self._config, self._alone = config, alone
-        self._note = note if config.workers == "auto" else lambda text: None  # once is enough
-        self._shares = shares_of(config, lambda text: None if config.workers == "auto" else note(text), alone=alone)
+        self.notes: list[str] = []
+        self._shares = shares_of(config, note, alone=alone)
 
     @property
     def part(self) -> float:
         return part(self._shares)
 
     def crew(self, folder: StudyFolder, local: Callable[..., Executor], side: int | None = None) -> Crew:
-        self._shares = shares_of(self._config, self._note, alone=self._alone, side=side)
+        if self._config.workers == "auto":
+            self._shares = shares_of(self._config, self.notes.append, alone=self._alone, side=side)
         return crew_of(self._shares, folder, local)
 
     def close(self) -> None: ...
