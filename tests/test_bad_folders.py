@@ -90,7 +90,7 @@ def test_bad_files_are_listed_with_their_reason_and_set_aside(pets, tmp_path):
     assert "0 bytes" in reasons["empty.png"]
     assert "too small" in reasons["dot.png"]
     assert "too large" in reasons["bomb.png"]
-    assert "no JPEG" in reasons["text.jpg"]
+    assert "not a JPEG" in reasons["text.jpg"]
     assert dataset.classes == ("cats", "dogs")
     assert len(dataset.labels) == 12
     assert any("empty class" in note for note in dataset.notes)

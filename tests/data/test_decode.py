@@ -159,7 +159,7 @@ def test_the_first_frame_of_an_animation():
         (b"hello, I am a text", "not a JPEG, PNG"),
         (encoded(quarters(64))[:-40], "damaged or cut short"),
         (encoded(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8), "JPEG")[:1500], "damaged or cut short"),
-        (encoded(quarters(64))[:30], "damaged or cut short|no JPEG"),
+        (encoded(quarters(64))[:30], "damaged or cut short|not a JPEG"),
         (encoded(np.zeros((3, 40), np.uint8)), "too small: 40x3 px"),
         (encoded(Image.new("RGB", (8, 8)), "PCX"), "not a JPEG, PNG"),
     ],

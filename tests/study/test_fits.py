@@ -143,7 +143,7 @@ def test_a_set_way_is_taken_without_comparing(tmp_path, monkeypatch, compared, f
         ({}, TrialError("the worker died"), "the comparison failed (the worker died)"),
         ({}, scores(16, squash=1, pad=5, crop=2), "only 16 images"),
         ({}, Comparison(34, 0.001), "only 34 images"),
-        ({"budget": 600, "trials": 3}, scores(decoding=1000.0, squash=1, pad=5, crop=2), "no time to read all images once more. --fit pad takes it"),
+        ({"budget": 600, "trials": 3}, scores(decoding=1000.0, squash=1, pad=5, crop=2), "no time to read all images once more. --fit pad uses it"),
     ],
 )
 def test_what_cannot_be_compared_is_squashed_and_stays_so(tmp_path, monkeypatch, compared, settings, answer, why):
