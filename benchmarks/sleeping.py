@@ -50,4 +50,4 @@ class SleepingAgent(Agent):
     """An agent on a node whose trials sleep. How long, the study's name in its terms says: `sleep-4.0`."""
 
     def __init__(self, terms: Terms) -> None:
-        super().__init__(terms, executor=lambda log, begin: Sleeper(float(terms.study.rpartition("-")[2])))  # type: ignore[arg-type,return-value]  # what a trial needs of it
+        super().__init__(terms, executor=lambda log, begin: Sleeper(float(terms.study.rpartition("-")[2])))

@@ -80,7 +80,7 @@ class Row:
 @contextlib.contextmanager
 def asleep(workers: int, seconds: float) -> Iterator[Crew]:
     """Workers of this process whose trials sleep."""
-    yield Crew([Slot(Sleeper(seconds), Place(number)) for number in range(1, workers + 1)])  # type: ignore[arg-type]  # what a trial needs of it
+    yield Crew([Slot(Sleeper(seconds), Place(number)) for number in range(1, workers + 1)])
 
 
 @contextlib.contextmanager
@@ -101,7 +101,7 @@ def on_ray(workers: int, seconds: float) -> Iterator[Crew]:
                 executor.configure(Setting(str(folder / "dataset.json"), "accuracy", "off", 0, None, str(folder / "trials")))
                 if not executor.wait(120):
                     raise TimeoutError("a worker has no place after 120 s")
-            crew = Crew([Slot(executor, Place(number, executor.node)) for number, executor in enumerate(made, start=1)], home=Sleeper(0))  # type: ignore[arg-type]
+            crew = Crew([Slot(executor, Place(number, executor.node)) for number, executor in enumerate(made, start=1)], home=Sleeper(0))  # type: ignore[arg-type]  # nothing else is asked of it
             with contextlib.closing(crew):
                 yield crew
 

@@ -63,7 +63,7 @@ def closure(wheel: Path, extras: tuple[str, ...]) -> set[str]:
 def borrow(names: set[str], site: Path) -> None:
     """Link the files of these packages, which this environment has with the hashes of requirements.lock, into another's folder of packages.
 
-    An installation of its own would take minutes and 2.4 GB. What is not among `names` cannot be imported there, and nothing is downloaded.
+    An installation of its own would take minutes and 2.4 GB. Packages that are not in `names` cannot be imported there. Nothing is downloaded.
     """
     for name in names:
         distribution = importlib.metadata.distribution(name)

@@ -59,7 +59,7 @@ class OnCluster:
         elif self.count > room:
             note(f"The cluster has room for {room} trial{'' if room == 1 else 's'} with {self.needs.words} each; the others of {self.count} wait for nodes.")
 
-    def crew(self, folder: StudyFolder, local: Callable[..., Executor], side: int | None = None) -> Crew:
+    def crew(self, folder: StudyFolder, local: Callable[..., Executor], side: Callable[[], int | None] = lambda: None) -> Crew:
         """One slot for each trial at a time, and an executor on this machine for all else."""
         for left in folder.folder.glob(f"{TRAVELS}*"):  # by a search that was killed
             shutil.rmtree(left, ignore_errors=True)
@@ -69,14 +69,14 @@ class OnCluster:
         exchange = exchange_of(place)
         self._own = (exchange, study)
         terms = Terms(
-            study,
-            place,
-            _probe(exchange, study, folder.folder),
-            len(study),
-            socket.gethostname(),
-            __version__,
-            self.needs.cpus,
-            str(self._config.exchange or folder.folder),
+            study=study,
+            exchange=place,
+            probe=_probe(exchange, study, folder.folder),
+            probe_size=len(study),
+            host=socket.gethostname(),
+            version=__version__,
+            threads=self.needs.cpus,
+            keeper=str(self._config.exchange or folder.folder),
         )
         briefed = Briefs(exchange, study)
         slots = [self._slot(number, terms, exchange, briefed) for number in range(1, self.count + 1)]
@@ -97,7 +97,7 @@ class OnCluster:
 
         executor = RemoteExecutor(self._cluster, self.needs, terms, exchange=exchange, briefed=briefed, placed=placed, agent=self.agent)
         self._executors.append(executor)
-        slot = Slot(executor, Place(number, WAITING))  # type: ignore[arg-type]  # what a trial needs of it: the crew asks the one at home for all else
+        slot = Slot(executor, Place(number, WAITING))
         return slot
 
 

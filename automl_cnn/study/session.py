@@ -9,7 +9,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -152,7 +152,7 @@ def _search(
     record = Record(storage, folder.name)
     used = record.seconds
     storage.limit(lambda: float("inf") if config.budget is None else config.budget - used - (elapsed.now() - started))
-    crew = team.crew(folder, LocalExecutor, usual_side(images))
+    crew = team.crew(folder, LocalExecutor, cache(partial(usual_side, images)))
     observer.workers([slot.place for slot in crew.slots])
     claim = contextlib.ExitStack()
     try:

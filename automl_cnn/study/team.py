@@ -33,8 +33,8 @@ class Team(Protocol):
     @property
     def notes(self) -> Sequence[str]: ...
 
-    def crew(self, folder: StudyFolder, local: Callable[..., Executor], side: int | None = None) -> Crew:
-        """The workers, which begin to start. `local` makes an executor on this machine; `side` is the usual shorter side of the images in px."""
+    def crew(self, folder: StudyFolder, local: Callable[..., Executor], side: Callable[[], int | None] = lambda: None) -> Crew:
+        """The workers, which begin to start. `local` makes an executor on this machine; `side` gives the usual shorter side of the images in px."""
 
     def close(self) -> None:
         """Leave nothing behind. Called after the crew was closed."""
@@ -71,22 +71,23 @@ class OnThisMachine:
     def __init__(self, config: StudyConfig, note: Callable[[str], None], *, alone: bool = False) -> None:
         self._config, self._alone = config, alone
         self.notes: list[str] = []
-        self._shares = shares_of(config, note, alone=alone)
+        self._shares = () if config.workers == "auto" else shares_of(config, note, alone=alone)
 
     @property
     def part(self) -> float:
         return part(self._shares)
 
-    def crew(self, folder: StudyFolder, local: Callable[..., Executor], side: int | None = None) -> Crew:
-        if self._config.workers == "auto":
-            self._shares = shares_of(self._config, self.notes.append, alone=self._alone, side=side)
+    def crew(self, folder: StudyFolder, local: Callable[..., Executor], side: Callable[[], int | None] = lambda: None) -> Crew:
+        self._shares = self._shares or shares_of(self._config, self.notes.append, alone=self._alone, side=side)
         return crew_of(self._shares, folder, local)
 
     def close(self) -> None: ...
 
 
-def shares_of(config: StudyConfig, note: Callable[[str], None], *, alone: bool = False, side: int | None = None) -> tuple[Share, ...]:
-    """What each worker is given; one worker with everything where networks are trained `alone`, one by one. `side` is that of the images in px, if known.
+def shares_of(config: StudyConfig, note: Callable[[str], None], *, alone: bool = False, side: Callable[[], int | None] = lambda: None) -> tuple[Share, ...]:
+    """What each worker is given; one worker with everything where networks are trained `alone`, one by one.
+
+    `side` gives that of the images in px, if it is known; it is asked where `auto` depends on it.
 
     Raises:
         ConfigError: this machine has too few cores or GPUs for them.
@@ -99,7 +100,7 @@ def shares_of(config: StudyConfig, note: Callable[[str], None], *, alone: bool =
     several = 1 if devices or config.workers != "auto" else worth_sharing(config, side, len(cores), int(psutil.virtual_memory().available))
     if several > 1:
         note(
-            f"{several} workers share the {len(cores)} cores: networks for images of {side} px gain little from more cores, so more of them are tried. "
+            f"{several} workers share the {len(cores)} cores: networks for images of {side()} px gain little from more cores, so more of them are tried. "
             "With --workers 1, the same seed gives the same trials."
         )
     given = shares(several if several > 1 else config.workers, cores, devices)
@@ -111,13 +112,13 @@ def shares_of(config: StudyConfig, note: Callable[[str], None], *, alone: bool =
     return given
 
 
-def worth_sharing(config: StudyConfig, side: int | None, cores: int, free: int) -> int:
+def worth_sharing(config: StudyConfig, side: Callable[[], int | None], cores: int, free: int) -> int:
     """How many workers `auto` takes on a machine without GPUs: several where time is limited, the images are small, and `free` bytes of memory allow it.
 
     `benchmarks/results/workers_two.csv` has two workers against one: better on images of 32 px, no better on photos.
     """
     timed = config.max_latency is not None or "latency" in (config.objectives or ())
-    if config.budget is None or timed or side is None or side > SMALL:
+    if config.budget is None or timed or (px := side()) is None or px > SMALL:
         return 1
     return max(1, min(cores, MOST, int(free / (ROOMY * EACH))))
 

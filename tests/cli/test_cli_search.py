@@ -11,6 +11,7 @@ import tomllib
 import cli_fakes
 import pytest
 from cli_fakes import RESULT
+from imports import heavy
 
 from automl_cnn import elapsed
 from automl_cnn.config import StudyConfig
@@ -18,23 +19,10 @@ from automl_cnn.databases import parse
 from automl_cnn.errors import DataError
 from automl_cnn.urls import server
 
-HEAVY = {"tensorflow", "keras", "mlflow", "sklearn", "pandas", "optuna"}
-
 
 @pytest.mark.parametrize("arguments", [["--help"], ["search", "--help"], ["plugins", "list"], ["--version"]])
 def test_nothing_heavy_is_imported(arguments):
-    code = f"""
-import sys
-from automl_cnn.cli import main
-sys.argv = ["automl-cnn", *{arguments!r}]
-try:
-    main()
-except SystemExit as end:
-    assert end.code in (0, None), end.code
-print("HEAVY", sorted(set(sys.modules) & {HEAVY!r}))
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "HEAVY []"
+    assert heavy(arguments) == []
 
 
 def test_the_module_runs_as_a_script():

@@ -143,7 +143,7 @@ def test_auto_shares_the_cores_where_images_are_small_and_time_is_limited(tmp_pa
     monkeypatch.setattr(team, "gpus", lambda backend: ())
     monkeypatch.setattr(team.psutil, "virtual_memory", lambda: Memory)
     notes = []
-    assert len(team.shares_of(study_config({"data": tmp_path, **given}), notes.append, side=side)) == count
+    assert len(team.shares_of(study_config({"data": tmp_path, **given}), notes.append, side=lambda: side)) == count
     told_apart = [f"{count} workers share the {cores} cores: networks for images of 32 px gain little from more cores" in note for note in notes]
     assert told_apart == ([True] if count > 1 else [])
 

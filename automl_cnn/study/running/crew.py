@@ -15,19 +15,20 @@ import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from automl_cnn.records import Event
-from automl_cnn.study.running.executors.protocol import Executor, Setting
+from automl_cnn.study.running.executors.protocol import Executor, Setting, Trainer
 from automl_cnn.workers import WAITING, Place
 
-Run = Callable[[Executor], Iterator[Event]]
+Run = Callable[[Trainer], Iterator[Event]]
 
 
 @dataclass(eq=False)
 class Slot:
     """An executor, its place, and the number of the trial that it runs (None: idle)."""
 
-    executor: Executor
+    executor: Trainer
     place: Place = field(default_factory=Place)
     trial: int | None = None
     resumed: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0), repr=False)
@@ -68,8 +69,9 @@ class Crew:
     def configure(self, setting: Setting) -> None:
         """Say what every trial shares."""
         self._setting = setting
-        for executor in [*(slot.executor for slot in self.slots), *([self._home] if self._home is not None else [])]:
-            executor.configure(setting)
+        trainers: list[Trainer] = [slot.executor for slot in self.slots]
+        for trainer in [*trainers, *([self._home] if self._home is not None else [])]:
+            trainer.configure(setting)
 
     @property
     def size(self) -> int:
@@ -95,7 +97,7 @@ class Crew:
         free = [slot for slot in self.slots if slot.trial is None]
         if not free:
             raise RuntimeError("every worker is at work on a trial, and none may be asked for anything else")
-        return (self.idle or free)[0].executor
+        return cast(Executor, (self.idle or free)[0].executor)  # without a home, the slots are on this machine
 
     def start(self, slot: Slot, trial: int, run: Run) -> None:
         """Have a slot run a trial."""

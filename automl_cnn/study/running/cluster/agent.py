@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import secrets
 import shutil
 import socket
 import threading
@@ -18,6 +19,7 @@ from typing import Any
 import psutil
 from filelock import FileLock
 
+from automl_cnn import __version__
 from automl_cnn.data import arrays, claims
 from automl_cnn.errors import AutomlCnnError, Cause, TrialError
 from automl_cnn.records import Finished, Job, State
@@ -46,7 +48,7 @@ class Agent:
         self.terms, self.exchange = terms, exchange_of(terms.exchange)
         self.cache = cache_folder()
         studies = self.cache / "studies"
-        self.folder = studies / f"{terms.study}{MARK}{socket.gethostname()}{MARK}{os.getpid()}"
+        self.folder = studies / f"{terms.study}-{secrets.token_hex(4)}{MARK}{socket.gethostname()}{MARK}{os.getpid()}"
         _swept(studies)
         share = Share(threads=terms.threads)
         self._executor = executor(self.folder / "worker.log", partial(WorkerProcess, share=share))
@@ -57,8 +59,6 @@ class Agent:
 
     def greet(self) -> Greeting:
         """Whether it can work here; the answer comes when its worker process is ready, so that no trial waits for a start."""
-        from automl_cnn import __version__
-
         node = socket.gethostname()
         if __version__ != self.terms.version:
             return Greeting(node, f"has automl-cnn {__version__}, and the search has {self.terms.version}. Install the same version on every node.")
@@ -114,8 +114,8 @@ class Agent:
     def _configure(self, brief: Brief) -> None:
         try:
             self._executor.configure(self._setting(brief))
-        except (AutomlCnnError, OSError) as error:
-            self._report("failed", str(error))
+        except Exception as error:  # whoever waits for it must hear of it, whatever it is
+            self._report("failed", str(error) or type(error).__name__)
         else:
             self._report("configured", None)
 
@@ -184,7 +184,7 @@ class Agent:
                 else:
                     self._report("event", event)
             sent = self._sent(checkpoints / f"trial-{number:04d}.keras")
-        except (AutomlCnnError, OSError) as error:
+        except Exception as error:
             cause = error.cause if isinstance(error, TrialError) else Cause.OTHER
             outcome = Finished(State.FAILED, failure=f"its files could not travel: {error}", cause=cause)
         finally:

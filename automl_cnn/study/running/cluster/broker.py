@@ -84,7 +84,7 @@ class Broker:
         try:
             connect(address)
         except BaseException as error:  # Ray raises what it likes, SystemExit included
-            self._say("refused", why(error))
+            self._say("refused", refusal(error))
         else:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)  # Ray has taken it for itself
             self._say("connected", nodes())
@@ -241,7 +241,7 @@ def _has_token() -> bool:
     return named or (Path.home() / ".ray" / "auth_token").is_file()
 
 
-def why(error: BaseException) -> str:
+def refusal(error: BaseException) -> str:
     """Why a cluster cannot be joined, in a sentence or two without the last full stop."""
     if any(type(one).__name__ == "AuthenticationError" for one in chain(error)):
         return f"{_first_line(error)}. It asks for a token: copy ~/.ray/auth_token from its head node, or set RAY_AUTH_TOKEN"

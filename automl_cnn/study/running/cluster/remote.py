@@ -101,10 +101,11 @@ class RemoteExecutor:
             self._hired.inbox.put(("lost", "the search ends", False))  # whoever listens ends
 
     def _hire(self) -> None:
-        self._lose()
         self._hired, self._is_lost = self._cluster.hire(self._needs, self._terms, self._agent), False
 
     def _lose(self) -> None:
+        """Let the agent go; the next look at the slot asks for another one."""
+        self._cluster.dismiss(self._hired)
         if self.node is not None:
             self.waits_since = time.monotonic()
             self._placed(None)
@@ -159,7 +160,6 @@ class RemoteExecutor:
                 if time.monotonic() - last <= silence:
                     continue
                 node = self.node
-                self._cluster.dismiss(self._hired)
                 self._lose()
                 raise _Gone(f"no sign of life for {silence:.0f} s, so its worker on {node} was ended", Cause.WORKER) from None
             last = time.monotonic()

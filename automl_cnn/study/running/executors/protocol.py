@@ -118,8 +118,8 @@ class FoldJob:
     strength: float | None = None
 
 
-class Executor(Protocol):
-    """Runs one job at a time in a process that may die without harm."""
+class Trainer(Protocol):
+    """Runs one job at a time in a process that may die without harm: what a slot needs."""
 
     def configure(self, setting: Setting) -> None:
         """Say what every trial shares."""
@@ -135,6 +135,13 @@ class Executor(Protocol):
 
     def stop(self) -> None:
         """Ask the running trial to end at its next step and to keep its best epoch."""
+
+    def close(self) -> None:
+        """End the process."""
+
+
+class Executor(Trainer, Protocol):
+    """A trainer on this machine, which can be asked for other things between two trials and after the last one."""
 
     def cost(self, configuration: Configuration) -> NetCost:
         """What a configuration's network costs, untrained.
@@ -193,6 +200,3 @@ class Executor(Protocol):
         Raises:
             TrialError: it was stopped, or diverged.
         """
-
-    def close(self) -> None:
-        """End the process."""
