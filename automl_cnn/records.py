@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from automl_cnn.errors import Cause
+from automl_cnn.interventions import Interventions
 from automl_cnn.space import Scalar
 from automl_cnn.transfer import name_of
 from automl_cnn.workers import Workers
@@ -194,6 +195,7 @@ class Trial:
     worker: int | None = None  # that trained it, counted from 1; None in studies of earlier versions, and where no worker was needed
     node: str | None = None  # of the worker; None: the machine of the search
     part: float = 1.0  # of the machine's cores, which the worker had
+    interventions: Interventions | None = None  # where they were made
     absent: bool = False  # its model is on another machine: its score is known, but it cannot win
 
     @property
@@ -246,8 +248,9 @@ class Trial:
 class Finding:
     """One diagnosed fact about a training, with its evidence in numbers.
 
-    `kind` is one word of `automl_cnn.diagnosis`, `severity` low, medium or high, `epoch` where on the curves it begins,
-    `actions` what may help, the most promising first.
+    `kind` is one word of `automl_cnn.diagnosis`, `severity` low, medium or high, `epoch` where on the curves it begins, `actions` what may help, the most
+    promising first. `probability` says how certain it is that this explains the curves, and `others` which explanations remain, each with its probability;
+    None and empty for what was counted or calculated, and for tasks without a calibrated diagnosis.
     """
 
     kind: str
@@ -256,6 +259,8 @@ class Finding:
     evidence: Mapping[str, float]
     epoch: int | None = None
     actions: tuple[str, ...] = ()
+    probability: float | None = None
+    others: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,10 @@
     python benchmarks/guided.py --sets signs=FOLDER flowers=FOLDER [--budget 5m] [--seeds 0,1,2,3,4] [--pretrained auto]
     python benchmarks/guided.py --table
 
-A cell is an image set, a seed and on or off; each is a search in a process of its own and a row of
-benchmarks/results/guided.csv. Rows that are there are skipped. A third of the images is held out for the one test score, so
-that differences can be told. The two of a pair have the same split and the same seed; what is told is the mean of their
-differences over the seeds, with Student's 95 % interval.
+A cell is an image set, a seed and on or off; each is a search with one worker, in a process of its own, and a row of benchmarks/results/guided.csv. Rows that
+are there are skipped, so that several runs, each on cores of its own, can share the file. A third of the images is held out for the one test score, which
+makes small differences visible. The two of a pair have the same split and the same seed. The table shows the mean of their differences over the seeds, with
+Student's 95 % interval.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from typing import Any
 
 from race.watch import cores
 from rows import append, read
+from scipy import stats
 
 from automl_cnn.processes import environment, python
 
@@ -32,7 +33,6 @@ HERE = Path(__file__).resolve().parent
 MEASURED = ("test", "val", "trials", "guided_trials", "winner_stage", "best_before_final", "helped", "seconds", "cores", "failure")
 KEY = ("set", "seed", "budget", "pretrained", "guided")
 FIELDS = (*KEY, *MEASURED)
-STUDENT = {1: 12.71, 2: 4.30, 3: 3.18, 4: 2.78, 5: 2.57, 6: 2.45, 7: 2.36, 8: 2.31, 9: 2.26}  # 97.5 % quantiles, by degrees of freedom
 
 
 def main() -> None:
@@ -41,7 +41,7 @@ def main() -> None:
     options.add_argument("--budget", default="5m", help="wall time of a search (default: 5m)")
     options.add_argument("--seeds", default="0,1,2,3,4", help="default: 0,1,2,3,4")
     options.add_argument("--pretrained", default="auto", help="as of `automl-cnn search` (default: auto)")
-    options.add_argument("--table", action="store_true", help="tell what there is, and run nothing")
+    options.add_argument("--table", action="store_true", help="show the rows there are, and run nothing")
     options.add_argument("--results", type=Path, default=HERE / "results" / "guided.csv")
     options.add_argument("--work", type=Path, default=Path("automl-cnn-runs") / "guided", help="the searches' stores, deleted after each")
     chosen = options.parse_args()
@@ -55,7 +55,7 @@ def main() -> None:
             row = search(dict(zip(KEY, cell, strict=True)), sets[cell[0]], chosen.work.resolve())
             append(chosen.results, row, FIELDS)
             print(f"      {row['failure'] or 'test ' + str(row['test'])}", flush=True)
-    tell(read(chosen.results))
+    show(read(chosen.results))
 
 
 def search(cell: Mapping[str, str], folder: str, work: Path) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def search(cell: Mapping[str, str], folder: str, work: Path) -> dict[str, Any]:
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     flags = {"data": folder, "budget": cell["budget"], "seed": cell["seed"], "pretrained": cell["pretrained"], "guided": cell["guided"]}
-    command = python("-m", "automl_cnn", "search", "--json", "--no-mlflow", "--name", "s", "--store", str(work), "--test-share", "0.33")
+    command = python("-m", "automl_cnn", "search", "--json", "--no-mlflow", "--workers", "1", "--name", "s", "--store", str(work), "--test-share", "0.33")
     began = time.time()
     ended = subprocess.run(
         [*command, *(part for key, value in flags.items() for part in (f"--{key}", value))], capture_output=True, text=True, check=False, env=environment()
@@ -72,13 +72,13 @@ def search(cell: Mapping[str, str], folder: str, work: Path) -> dict[str, Any]:
     if ended.returncode != 0:
         row["failure"] = " ".join(ended.stderr.split())[-300:]
     else:
-        row |= found(json.loads(ended.stdout), work)
+        row |= figures(json.loads(ended.stdout), work)
     shutil.rmtree(work, ignore_errors=True)
     return row
 
 
-def found(result: Mapping[str, Any], work: Path) -> dict[str, Any]:
-    """What the search tells of itself."""
+def figures(result: Mapping[str, Any], work: Path) -> dict[str, Any]:
+    """The scores of a search, its trials and their measured effects."""
     from automl_cnn.diagnosis import helped
     from automl_cnn.store import Store
     from automl_cnn.study.stored.overview import overview
@@ -89,14 +89,14 @@ def found(result: Mapping[str, Any], work: Path) -> dict[str, Any]:
         "test": result["test_score"],
         "val": result["val_score"],
         "trials": len(trials),
-        "guided_trials": sum(trial.stage == "guided" for trial in trials),
+        "guided_trials": sum(trial.stage in ("guided", "branch") for trial in trials),
         "winner_stage": trials[result["trial"]].stage,
         "best_before_final": max(before, default=""),
         "helped": json.dumps([dataclasses.asdict(entry) for entry in helped(trials)]),
     }
 
 
-def tell(known: Sequence[Mapping[str, str]]) -> None:
+def show(known: Sequence[Mapping[str, str]]) -> None:
     """Means of the differences, for each set and all together, on test and on validation images."""
     pairs: dict[tuple[str, ...], dict[str, Mapping[str, str]]] = {}
     for row in known:
@@ -124,7 +124,7 @@ def mean(values: Sequence[float]) -> str:
     if len(values) < 2:
         return f"{values[0]:+.4f} (one pair)" if values else "no pair"
     middle = statistics.mean(values)
-    half = STUDENT.get(len(values) - 1, 1.96) * statistics.stdev(values) / math.sqrt(len(values))
+    half = float(stats.t.ppf(0.975, len(values) - 1)) * statistics.stdev(values) / math.sqrt(len(values))
     return f"{middle:+.4f} ({middle - half:+.4f} to {middle + half:+.4f}) over {len(values)} pairs"
 
 

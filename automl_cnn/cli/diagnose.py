@@ -81,7 +81,7 @@ def _chosen(study: Overview, number: int | None) -> list[Trial]:
 
 def _parts(trial: Trial, findings: Sequence[Finding], metric: str, words: Words) -> list[RenderableType]:
     score = f"failed: {trial.failure}" if trial.state is State.FAILED else f"{metric_name(metric)} {with_margin(metric, trial.score, trial.interval)}"
-    from automl_cnn.diagnosis import title
+    from automl_cnn.diagnosis import certainty, title
 
     parts: list[RenderableType] = [Text.assemble((f"trial {trial.number}", "bold"), f"  {short(trial.configuration)}  {score}")]
     if not findings:
@@ -90,7 +90,8 @@ def _parts(trial: Trial, findings: Sequence[Finding], metric: str, words: Words)
         style = FITS if finding.kind == "good_fit" else COLOURS[finding.severity]
         where = f", from epoch {finding.epoch}" if finding.epoch is not None else ""
         grade = "" if finding.kind == "good_fit" else f" ({finding.severity}{where})"
-        parts.append(Text.assemble("  ", (title(finding.kind, words), f"bold {style}"), grade, f"  {finding.sentence}"))
+        sure = certainty(finding, words)
+        parts.append(Text.assemble("  ", (title(finding.kind, words), f"bold {style}"), grade, f"  {finding.sentence}", (f"  [{sure}]" if sure else "", "dim")))
     if findings and findings[0].actions:
         label = "to try" if findings[0].kind == "good_fit" else "may help"
         parts.append(Text.assemble("  ", (f"{label}: ", "dim"), ", ".join(findings[0].actions)))

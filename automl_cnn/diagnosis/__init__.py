@@ -19,16 +19,34 @@ from automl_cnn.diagnosis.context import Context
 from automl_cnn.diagnosis.curves import Curves
 from automl_cnn.diagnosis.effects import Helped, helped
 from automl_cnn.diagnosis.fit import good_fit, overfitting, underfitting
+from automl_cnn.diagnosis.learned import probabilities
 from automl_cnn.diagnosis.payoff import data_limited, worse_than_baseline
 from automl_cnn.diagnosis.progress import not_converged, plateau
 from automl_cnn.diagnosis.rate import diverged, rate_too_high, rate_too_low
+from automl_cnn.diagnosis.story import story
 from automl_cnn.diagnosis.trust import label_noise, leak, noisy_validation
+from automl_cnn.diagnosis.weighing import undecided, weighed
+from automl_cnn.diagnosis.wording import WORDS, certainty, headline, title
 from automl_cnn.records import Finding, Trial
 from automl_cnn.tasks import Words
-from automl_cnn.tasks.words import MULTICLASS
 from automl_cnn.transfer import is_probe
 
-__all__ = ["KINDS", "Change", "Context", "Curves", "Helped", "changes", "diagnose", "headline", "helped", "title"]
+__all__ = [
+    "KINDS",
+    "Change",
+    "Context",
+    "Curves",
+    "Helped",
+    "by_rules",
+    "certainty",
+    "changes",
+    "diagnose",
+    "headline",
+    "helped",
+    "story",
+    "title",
+    "undecided",
+]
 
 Rule = Callable[[Curves], Finding | None]
 
@@ -53,27 +71,14 @@ EXPLAINS = {  # findings left out where the first one is made: they follow from 
     "not_converged": ("underfitting",),
 }
 ASIDE = ("worse_than_baseline", "data_limited", "plateau", "noisy_validation")  # say something beside whether it fits
-WORDS = {
-    "leak": "leak",
-    "rate_too_high": "rate-high",
-    "label_noise": "labels",
-    "rate_too_low": "rate-low",
-    "not_converged": "unfinished",
-    "overfitting": "overfitting",
-    "underfitting": "underfitting",
-    "worse_than_baseline": "behind",
-    "data_limited": "data",
-    "plateau": "plateau",
-    "noisy_validation": "noisy",
-    "good_fit": "good",
-}
 KINDS = tuple(WORDS)
 
 
 def diagnose(trial: Trial, context: Context | None = None) -> list[Finding]:
-    """What the trial's curves say, the main finding first; nothing where it has none.
+    """What the trial's curves and interventions show, the main finding first; empty where it has no curves.
 
-    The first finding of medium or high severity in the order of `RULES` is the main one, since it explains those after it.
+    For networks that give each image one class, findings carry calibrated probabilities, and the most probable explanation is the main finding. For other
+    tasks it is the first finding of medium or high severity in the order of `RULES`.
     """
     context = context or Context()
     if (failed := diverged(trial, context)) is not None:
@@ -81,26 +86,23 @@ def diagnose(trial: Trial, context: Context | None = None) -> list[Finding]:
     if not trial.epochs or any(not math.isfinite(value) for epoch in trial.epochs for value in (epoch.loss, epoch.val_loss, epoch.val_accuracy)):
         return []
     curves = Curves.of(trial, context)
-    rules = OF_A_PROBE if is_probe(trial.configuration) else RULES
+    findings = by_rules(curves)
+    if not is_probe(trial.configuration):
+        findings = weighed(findings, probabilities(curves), curves)
+    return [dataclasses.replace(finding, actions=_suited(finding.actions, curves.words)) for finding in findings]
+
+
+def by_rules(curves: Curves) -> list[Finding]:
+    """The findings whose rules fire, the main one first; each rule has thresholds of its own, and no finding a probability."""
+    rules = OF_A_PROBE if is_probe(curves.trial.configuration) else RULES
     findings = [finding for finding in (rule(curves) for rule in rules) if finding is not None]
     explained = {kind for finding in findings if finding.severity != "low" for kind in EXPLAINS.get(finding.kind, ())}
     findings = [finding for finding in findings if finding.kind not in explained]
     if all(finding.kind in ASIDE for finding in findings) and (not curves.blank or not findings):  # what learned nothing fits nothing
         findings.insert(sum(finding.severity != "low" and finding.kind != "noisy_validation" for finding in findings), good_fit(curves))
-    findings = [dataclasses.replace(finding, actions=_suited(finding.actions, curves.words)) for finding in findings]
     return sorted(findings, key=lambda finding: finding.severity == "low" and finding.kind != "good_fit")
 
 
 def _suited(actions: Sequence[str], words: Words) -> tuple[str, ...]:
     """The actions that a task has, in its words."""
     return tuple(action.replace("labels", words.labels) for action in actions if action not in words.unsuited)
-
-
-def headline(findings: Sequence[Finding], words: Words = MULTICLASS) -> str:
-    """The main finding in one word; empty where there is none."""
-    return WORDS[findings[0].kind].replace("labels", words.labels) if findings else ""
-
-
-def title(kind: str, words: Words = MULTICLASS) -> str:
-    """A kind of finding as a heading says it."""
-    return {"worse_than_baseline": "not better than baseline", "label_noise": words.noise}.get(kind, kind.replace("_", " "))

@@ -2,9 +2,9 @@
 
 An effect is the difference of two validation scores of trials that differ in the action alone. Effects of one action differ from network to network.
 
-What to expect next is a `belief`: a normal prior around 0 of width `PRIOR`, updated by effects that differ by `BETWEEN`. Both are assumptions, which
-decide what is tried and nothing else. What is reported (`helped`) rests on the effects themselves: the spread between networks is estimated
-from them, so that a single trial has no interval.
+What to expect next is a `belief`: a normal prior, updated by effects that differ by `BETWEEN`. The prior is around 0 and of width `PRIOR`, or what earlier
+studies measured (`experience`). These are assumptions, which decide what is tried and nothing else. What is reported (`helped`) rests on the effects
+themselves: the spread between networks is estimated from them, so that a single trial has no interval.
 """
 
 from __future__ import annotations
@@ -51,6 +51,9 @@ class Belief:
         return self.mean + HOPE * self.sd
 
 
+UNKNOWN = Belief()
+
+
 def measured(trials: Sequence[Trial]) -> dict[str, list[tuple[float, float]]]:
     """By action, the effects (difference, standard deviation) of the counterfactual trials that have ended."""
     known = {trial.number: trial for trial in trials}
@@ -65,11 +68,12 @@ def measured(trials: Sequence[Trial]) -> dict[str, list[tuple[float, float]]]:
     return effects
 
 
-def belief(effects: Sequence[tuple[float, float]]) -> Belief:
-    """The prior, brought together with what was measured, each by its precision."""
+def belief(effects: Sequence[tuple[float, float]], prior: Belief = UNKNOWN) -> Belief:
+    """The prior, combined with the measured effects, each by its precision."""
     weights = [1 / (sd**2 + BETWEEN**2) for _, sd in effects]
-    precision = 1 / PRIOR**2 + sum(weights)
-    return Belief(sum(weight * value for weight, (value, _) in zip(weights, effects, strict=True)) / precision, math.sqrt(1 / precision))
+    precision = 1 / prior.sd**2 + sum(weights)
+    mean = (prior.mean / prior.sd**2 + sum(weight * value for weight, (value, _) in zip(weights, effects, strict=True))) / precision
+    return Belief(mean, math.sqrt(1 / precision))
 
 
 def helped(trials: Sequence[Trial]) -> tuple[Helped, ...]:

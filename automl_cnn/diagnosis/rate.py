@@ -28,7 +28,7 @@ def diverged(trial: Trial, context: Context) -> Finding | None:
 
 def rate_too_high(curves: Curves) -> Finding | None:
     """The loss rose above that of a constant prediction and little was learned after that, or it rose nearly as often as it fell."""
-    highest, rough = float(np.max(curves.raw_loss)) / curves.untrained, _roughness(curves.raw_loss[1:])  # the first epoch's mean begins before any step
+    highest, rough = float(np.max(curves.raw_loss)) / curves.untrained, roughness(curves.raw_loss[1:])  # the first epoch's mean begins before any step
     late = float(np.mean(np.abs(np.diff(curves.raw_loss[len(curves) // 2 :])))) / curves.nothing if len(curves) >= 4 else 0.0
     stuck = curves.learned <= at.IDLE
     thrown = highest >= at.WILD and curves.learned < at.RECOVERED
@@ -58,8 +58,8 @@ def rate_too_low(curves: Curves) -> Finding | None:
         return None
     fallen = max(0.0, 1 - float(loss[-1]) / curves.nothing)
     speed = fallen / steps * 100
-    late = (_halfway(curves) - float(loss[-1])) / drop
-    if fallen >= at.LITTLE or speed >= at.SLOW or late < at.EVEN or _roughness(loss) >= at.SMOOTH:
+    late = (halfway(curves) - float(loss[-1])) / drop
+    if fallen >= at.LITTLE or speed >= at.SLOW or late < at.EVEN or roughness(loss) >= at.SMOOTH:
         return None
     return Finding(
         "rate_too_low",
@@ -72,7 +72,7 @@ def rate_too_low(curves: Curves) -> Finding | None:
     )
 
 
-def _halfway(curves: Curves) -> float:
+def halfway(curves: Curves) -> float:
     """The training loss when half of all rates were spent: with a falling rate that is long before half of the epochs."""
     spent = np.cumsum([max(epoch.learning_rate, 0.0) for epoch in curves.trial.epochs])
     if not spent[-1] > 0:
@@ -80,7 +80,7 @@ def _halfway(curves: Curves) -> float:
     return float(np.interp((spent[0] + spent[-1]) / 2, spent, curves.raw_loss))
 
 
-def _roughness(loss: np.ndarray) -> float:
+def roughness(loss: np.ndarray) -> float:
     """The share of all the loss's ways from epoch to epoch that led up."""
     ways = np.diff(loss)
     whole = float(np.sum(np.abs(ways)))

@@ -10,6 +10,7 @@ from automl_cnn.diagnosis import thresholds as at
 from automl_cnn.diagnosis.actions import words
 from automl_cnn.diagnosis.curves import Curves, error
 from automl_cnn.diagnosis.grades import grade
+from automl_cnn.diagnosis.symptoms import smoothed
 from automl_cnn.measure import noun, points
 from automl_cnn.records import Finding
 
@@ -48,7 +49,7 @@ def label_noise(curves: Curves) -> Finding | None:
             None,
             words("label_noise"),
         )
-    smooth = _smoothed(curves.val_accuracy)
+    smooth = smoothed(curves.val_accuracy)
     best = int(np.argmax(smooth))
     fall, gained = float(smooth[best]) - held, curves.end(curves.accuracy) - float(curves.accuracy[best])
     if len(curves) < 8 or fall < max(at.FALL, at.Z * error(held, curves.images)) or gained < at.FALL:
@@ -80,10 +81,3 @@ def noisy_validation(curves: Curves) -> Finding | None:
         None,
         words("noisy_validation"),
     )
-
-
-def _smoothed(values: np.ndarray) -> np.ndarray:
-    """Means of three epochs, so that one lucky epoch is not a peak."""
-    if len(values) < 3:
-        return values
-    return np.convolve(np.pad(values, 1, mode="edge"), np.ones(3) / 3, mode="valid")

@@ -8,7 +8,7 @@ from typing import Any
 
 from automl_cnn.by_number import figures_of
 from automl_cnn.dataset_summary import images_in, ranges_in_words, ranges_of, targets_of, task_of, words_of
-from automl_cnn.diagnosis import title
+from automl_cnn.diagnosis import certainty, title
 from automl_cnn.export.counts import rows_of, worst
 from automl_cnn.facts import Facts
 from automl_cnn.judged import kind, metric_name, refit_of, rows_by_number, scored_splits
@@ -211,9 +211,9 @@ def _findings(facts: Facts, best: Trial) -> str:
     findings = facts.findings.get(best.number, ())
     if not findings:
         return ""
-    return "## What its training shows\n\n" + _list(
-        f"{title(finding.kind, words_of(facts.data))} ({finding.severity}): {finding.sentence}" for finding in findings
-    )
+    words = words_of(facts.data)
+    graded = [(finding, "; ".join(filter(None, (finding.severity, certainty(finding, words))))) for finding in findings]
+    return "## What its training shows\n\n" + _list(f"{title(finding.kind, words)} ({grade}): {finding.sentence}" for finding, grade in graded)
 
 
 def _limits(facts: Facts, best: Trial) -> Iterable[str]:

@@ -53,6 +53,7 @@ class Curves:
     charts: tuple[Markup, ...] = ()
     findings: tuple[Finding, ...] = ()
     note: str = ""
+    story: str = ""  # the main finding in a paragraph
     clean: bool = False  # whether training scores are measured without augmentation and dropout
 
 

@@ -7,7 +7,7 @@ from importlib import resources
 from markupsafe import Markup
 
 from automl_cnn.dataset_summary import words_of
-from automl_cnn.diagnosis import title
+from automl_cnn.diagnosis import certainty, title
 from automl_cnn.facts import Facts
 from automl_cnn.report.view import view
 
@@ -19,6 +19,7 @@ def page(facts: Facts) -> str:
     environment = Environment(loader=PackageLoader("automl_cnn.report", ""), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     words = words_of(facts.data)
     environment.filters["title_of"] = lambda kind: title(kind, words)
+    environment.filters["certainty"] = lambda finding: certainty(finding, words)
     return environment.get_template("page.html").render(page=view(facts), style=_part("style.css"), script=_part("script.js"))
 
 

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Sequence
 
 from automl_cnn.dataset_summary import words_of
-from automl_cnn.diagnosis import title
+from automl_cnn.diagnosis import story, title
 from automl_cnn.facts import Effect, Facts
 from automl_cnn.measure import change, changes, column, noun, read, spelled
 from automl_cnn.quantities import compact
@@ -25,10 +25,11 @@ def curves(trial: Trial, facts: Facts, *, large: bool) -> Curves:
     """A trial's learning curves, after those of the trials it continued; `large` adds the loss and labels on the marks."""
     heading = f"trial {trial.number}: {network(trial)}"
     findings = facts.findings.get(trial.number, ())
+    paragraph = story(trial, findings, facts.effects, metric=facts.metric, words=words_of(facts.data)) if large else ""
     points, marks, offset = _joined(trial, facts.trials, large=large)
     if len(points) < 2:
         read = "It was fitted to pretrained features in one pass, or trained for one epoch: there is no curve."
-        return Curves(heading, (), findings, read if trial.epochs else "It has no epochs.")
+        return Curves(heading, (), findings, read if trial.epochs else "It has no epochs.", story=paragraph)
     if trial.best_epoch is not None:
         marks.append(charts.Mark(offset + trial.best_epoch, "best" if large else "", "best"))
     marks += [charts.Mark(offset + finding.epoch, title(finding.kind, words_of(facts.data)), "found") for finding in findings if finding.epoch is not None]
@@ -44,7 +45,7 @@ def curves(trial: Trial, facts: Facts, *, large: bool) -> Curves:
         label = f"{name} of trial {trial.number} over {len(points)} epochs; validation ends at {_last(lines[-1])}, training at {_last(lines[0])}"
         gap = (lines[0].name, VALIDATION, float(onset)) if onset is not None else None
         drawn.append(charts.curves(label, lines, "epoch", words, marks, gap, unit=words == share))
-    return Curves(heading, tuple(drawn), findings, clean=any(epoch.clean_accuracy is not None for _, epoch in points))
+    return Curves(heading, tuple(drawn), findings, story=paragraph, clean=any(epoch.clean_accuracy is not None for _, epoch in points))
 
 
 def _joined(trial: Trial, trials: Sequence[Trial], *, large: bool) -> tuple[list[tuple[float, Epoch]], list[charts.Mark], int]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from automl_cnn.dataset_summary import images_in, words_of
-from automl_cnn.diagnosis import title
+from automl_cnn.diagnosis import title, undecided
 from automl_cnn.errors import StoreError
 from automl_cnn.facts import Facts
 from automl_cnn.judged import EVERY, HELD_OUT, is_crossed, kind, looked_at, metric_name, over, scored_splits
@@ -223,7 +223,7 @@ def _row(trial: Trial, rank: str, facts: Facts, best: Trial | None, *, several: 
         margin=_ends(facts.metric, trial.interval),
         time=clock(trial.seconds),
         state="elsewhere" if trial.absent else STATES[trial.state],
-        finding=title(findings[0].kind, words_of(facts.data)) if findings else "",
+        finding=title(findings[0].kind, words_of(facts.data)) + ("?" if undecided(findings[0]) else "") if findings else "",
         severity=findings[0].severity if findings else "",
         reason=trial.failure or trial.reason,
         winner=best is not None and trial.number == best.number,

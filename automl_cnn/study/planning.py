@@ -10,10 +10,12 @@ from automl_cnn import registry as plugins
 from automl_cnn.config import StudyConfig
 from automl_cnn.data import Dataset
 from automl_cnn.diagnosis import Context
+from automl_cnn.diagnosis.experience import Experience
 from automl_cnn.errors import ConfigError
 from automl_cnn.space import Space
 from automl_cnn.store import Store, StudyFolder
 from automl_cnn.study.course import COMPARISON, Course
+from automl_cnn.study.earlier import experience
 from automl_cnn.study.observer import Observer
 from automl_cnn.study.plan.engines import Engine, engine_for
 from automl_cnn.study.plan.engines.adapted import Adapted, ByPhi
@@ -22,6 +24,7 @@ from automl_cnn.study.plan.planner import Planner
 from automl_cnn.study.plan.space import by_phi, smallest_inputs, study_space, worth_enlarging
 from automl_cnn.study.plan.stages import Sizing
 from automl_cnn.study.record.record import DATA, WEIGHTS, Record
+from automl_cnn.study.record.where import storage_of
 from automl_cnn.study.running.executors.protocol import Executor, Setting
 from automl_cnn.study.running.prices import Prices
 from automl_cnn.study.scaling.planner import KEY as SCALE
@@ -132,11 +135,12 @@ def planner_of(
     if engine.note:
         observer.note(engine.note)
     known = Context.of(record.settings[DATA], config.scored_by) if config.guided == "on" else None
+    earlier = experience(record, storage_of(config.storage or parts.store.journal)) if known is not None else Experience()
     scales = {} if config.scaling == "off" else coefficients(config.storage or parts.store.journal, dataset.fingerprint)
     timed = "latency" in (config.objectives or ()) or config.max_latency is not None
     objectives = config.objectives or ()
     measured = parts.prices.known.measured if timed else None
-    return Planner(pure, engine, config.max_epochs, objectives, known, config.scaling, scales, measured), sizing
+    return Planner(pure, engine, config.max_epochs, objectives, known, config.scaling, scales, earlier, timed=measured), sizing
 
 
 def _engine(config: StudyConfig, space: Space, top: int) -> Engine:

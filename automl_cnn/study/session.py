@@ -51,6 +51,7 @@ from automl_cnn.study.record.where import storage_of
 from automl_cnn.study.running.crew import Crew
 from automl_cnn.study.running.executors.local import LocalExecutor
 from automl_cnn.study.running.executors.process import POLL
+from automl_cnn.study.running.further import Further
 from automl_cnn.study.running.loop import Loop, interruptible
 from automl_cnn.study.running.prices import Prices
 from automl_cnn.study.running.times import KEY as TIMES
@@ -184,7 +185,7 @@ def _search(
         prices = Prices(record, lambda: crew.executor)
         parts = Parts(space, prices, registry, store, disk.largest_model, team.part)
         planner, study.sizing = planner_of(config, dataset, record, observer, parts=parts, course=course)
-        result = study.search(planner, prices.measure)
+        result = study.search(dataclasses.replace(planner, untested=study.further.unknown), prices.measure)
         if course is not None:
             tracker.files(course.conclude(record, folder))
         return result
@@ -251,6 +252,7 @@ class _Study:
     disk: Disk
     decode: Callable[[], Material] | None = None  # reads the images once more; None where they were given as they are
     sizing: Sizing | None = None  # knows the limits and the costs; None where networks are compared one by one
+    further: Further = dataclasses.field(init=False)
     used_before: float = 0.0
     times: Times = dataclasses.field(default_factory=Times)
     finish_seconds: float = FINISH  # that the finish is expected to take
@@ -259,6 +261,9 @@ class _Study:
     ensemble_seconds: float = 0.0  # beside it, for making one model of several
     usage: Usage = dataclasses.field(default_factory=Usage)
 
+    def __post_init__(self) -> None:
+        self.further = Further(self.record, lambda: self.crew.executor, self.observer)
+
     @property
     def model_files(self) -> ModelFiles:
         return ModelFiles(self.folder.model, self.folder.trials, self.card, self.config.objectives or ())
@@ -266,7 +271,7 @@ class _Study:
     @property
     def ending(self) -> Finish:
         ties = (self.crew.executor, self.tracker, self.observer, self.budget)
-        return Finish(self.config, self.folder, self.record, self.model_files, self.dataset, *ties, self.sizing, self.times, self.usage)
+        return Finish(self.config, self.folder, self.record, self.model_files, self.dataset, *ties, self.sizing, self.times, self.usage, self.further)
 
     def search(self, planner: Planner, measure: Callable[[Measure], None]) -> StudyResult:
         self.record.bury()
@@ -283,7 +288,8 @@ class _Study:
         session = uuid.uuid4().hex[:8]
         loop = Loop(self.record, planner, self.crew, self.tracker, self.observer, self.budget, self.put, session, self.started)
         loop.clock = elapsed.now
-        loop.times, loop.usage, loop.measure, loop.lacks = self.times, self.usage, measure, self.lacks
+        loop.times, loop.usage, loop.lacks = self.times, self.usage, self.lacks
+        loop.measure = partial(self._measure, measure)
         loop.restore, loop.awaits = self.restore, self.crew.executor.wait
         loop.times.add("start", elapsed.now() - self.started)
         with interruptible(loop):
@@ -299,6 +305,13 @@ class _Study:
             self.record.keep(TIMES, {**self.record.settings.get(TIMES, {}), session: loop.times.spent})
             self.record.use(session, elapsed.now() - self.started, last=True)
         return result
+
+    def _measure(self, price: Callable[[Measure], None], need: Measure) -> None:
+        """Carry out what the plan waits for: interventions on a trial, or what a network costs."""
+        if need.trial is not None:
+            self.further.make(need.trial, self.budget().left)
+        else:
+            price(need)
 
     def _dissolve(self, stopped_by: str) -> None:
         """Leave one worker for the ending: where nobody waits for it, one with all cores."""

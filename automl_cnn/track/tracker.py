@@ -14,7 +14,7 @@ from typing import Any, Concatenate, ParamSpec
 import numpy as np
 
 from automl_cnn.dataset_summary import IMAGES, LABELS_EACH, RANGES, task_of
-from automl_cnn.diagnosis import Context, diagnose, headline, helped
+from automl_cnn.diagnosis import Context, certainty, diagnose, headline, helped
 from automl_cnn.errors import StoreError
 from automl_cnn.measure import Measure
 from automl_cnn.records import Epoch, State, StudyResult, Trial
@@ -273,7 +273,9 @@ class Tracker:
         settings, data = self._settings or ({}, {})
         context = Context.of(data, settings.get("metric"))
         findings = diagnose(trial, context)
-        tags = {"finding": headline(findings, context.words), "findings": "\n".join(finding.sentence for finding in findings)} if findings else {}
+        certain = [f"({sure})" if (sure := certainty(finding, context.words)) else "" for finding in findings]
+        sentences = "\n".join(f"{finding.sentence} {sure}".strip() for finding, sure in zip(findings, certain, strict=True))
+        tags = {"finding": headline(findings, context.words), "findings": sentences} if findings else {}
         return tags | ({"action": trial.guide.action, "compared_with": str(trial.guide.parent)} if trial.guide else {})
 
     def _curves(self, epoch: Epoch, began: float) -> list[Any]:

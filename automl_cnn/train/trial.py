@@ -78,24 +78,28 @@ class Training:
         self.net = network_of(
             spec.configuration, registry, classes=len(dataset.classes), channels=dataset.channels, seed=spec.seed, activation=dataset.task.activation
         )
+        fused_norms(self.net.training)
         self.images = pixels(dataset, int(spec.configuration["resolution"]))
         self.rows = np.sort(np.concatenate([self.dataset.rows(split) for split in spec.splits]))
         self.mode = transfer.mode_of(spec.configuration)
         self.balanced = is_balanced(spec.class_weights, dataset)
 
     def run(self) -> Finished:
-        fused_norms(self.net.training)
         entry = pretrained_of(self.spec.configuration, self.registry)
         if self.spec.start is not None:
-            self._go_on(self.spec.start)
+            self.prepare(self.spec.start)
         elif entry is not None:
             pretrained.load(self.net.body, entry, file=Path(self.spec.weights) if self.spec.weights else None)
         if self.mode == transfer.PROBE:
             return self._probe()
         return self._fit()
 
-    def _go_on(self, file: str) -> None:
-        """Take over the weights of an earlier trial of the same network."""
+    def prepare(self, file: str) -> None:
+        """Copy the weights of an earlier trial of the same network, from its model file.
+
+        Raises:
+            TrialError: the file holds another network.
+        """
         earlier = keras.saving.load_model(file, compile=False, safe_mode=True)
         if [weight.shape for weight in earlier.weights] != [weight.shape for weight in self.net.model.weights]:
             raise TrialError(f"the model in {file} has another network, so its training cannot continue")
@@ -154,12 +158,9 @@ class Training:
         rows, groups = every[order], self.dataset.photos(every[order])
         return cross_validated(self.task, self.spec.metric, seen[order], self.dataset.truth(rows), balanced=self.balanced, groups=groups)
 
-    def _fit(self) -> Finished:
+    def compile(self) -> tuple[tuple[Regularizer, ...], np.ndarray]:
+        """Prepare the network for training; returns the regularizers and the rate at every nominal step."""
         configuration = self.spec.configuration
-        self.emit(Started(cost(self.net.model).summary, self.spec.fidelity.epochs))
-        norms = self._norms() if self.mode in KEEPS_NORMS else []
-        for norm in norms:
-            norm.trainable = False  # in Keras this also makes it go by its stored statistics
         regularizers = regularizers_of(configuration, self.registry, self.task.name)
         optimizer, rates = with_own_rate(optimizer_of(configuration, self.registry).build(NOMINAL_STEPS))
         optimizer = fused_step(optimizer)
@@ -167,8 +168,8 @@ class Training:
             optimizer = slower(optimizer, self.net.training, self._factors())
         for regularizer in regularizers:
             optimizer = regularizer.optimizer(optimizer)
-        outputs = len(self.net.loss_weights)
         accuracy, loss = [all_right(self.task)], loss_for(self.task, self.spec.loss)
+        outputs = self.outputs
         self.net.training.compile(
             optimizer=optimizer,
             loss=[loss] * outputs if outputs > 1 else loss,
@@ -177,7 +178,25 @@ class Training:
             jit_compile=compiled(),
         )
         optimizer.build(self.net.training.trainable_variables)  # within the first step, TensorFlow would build them with graphs that it never lets go of
-        batches = self._batches(regularizers, outputs)
+        return regularizers, rates
+
+    @property
+    def outputs(self) -> int:
+        """How many outputs are trained on: the classifier's, and one for each auxiliary classifier."""
+        return len(self.net.loss_weights)
+
+    def freeze_norms(self) -> list[Any]:
+        """Let the batch norms of a network that begins with a fitted classifier go by their stored statistics; returns those that were changed."""
+        norms = [layer for layer in self.net.training.layers if isinstance(layer, keras.layers.BatchNormalization)] if self.mode in KEEPS_NORMS else []
+        for norm in norms:
+            norm.trainable = False  # in Keras this also makes it go by its stored statistics
+        return norms
+
+    def _fit(self) -> Finished:
+        self.emit(Started(cost(self.net.model).summary, self.spec.fidelity.epochs))
+        norms = self.freeze_norms()
+        regularizers, rates = self.compile()
+        batches = self.batches(self.rows, regularizers)
         clock = probe.Stopwatch(self.spec.fidelity.seconds)
         if self.mode in ("head_first", "gradual") and self.spec.start is None:
             seen, labels, stopped = self._read_features(clock)
@@ -206,7 +225,7 @@ class Training:
         refit = self.spec.splits != ("train",)
         best = averaging.last(watch.best) if refit else averaging.better() or watch.best
         self.net.model.set_weights(best.weights)
-        speed = watch.timed_steps * int(configuration["batch_size"]) / watch.fit_seconds if watch.fit_seconds else None
+        speed = watch.timed_steps * int(self.spec.configuration["batch_size"]) / watch.fit_seconds if watch.fit_seconds else None
         state = State.STOPPED if watch.asked_to_stop else State.COMPLETE
         score, truth, probabilities, seconds = self._score(best.score, watch.labels, best.probabilities)
         seconds += watch.before + watch.fit_seconds + watch.scoring_seconds + watch.clean_seconds
@@ -221,9 +240,6 @@ class Training:
         began = time.monotonic()
         truth, probabilities = self.whole.truth(held), predict(self.net.model, self.images, held)
         return self.task.score(self.spec.metric, truth, probabilities), truth, probabilities, time.monotonic() - began
-
-    def _norms(self) -> list[Any]:
-        return [layer for layer in self.net.training.layers if isinstance(layer, keras.layers.BatchNormalization)]
 
     def _factors(self) -> dict[str, float]:
         """Each layer's share of the optimizer's rate, from the pretrained weights' lowest layer up."""
@@ -250,7 +266,8 @@ class Training:
             raise TrialError(f"no time was left after {len(seen)} of {len(rows)} images were read, too few to learn from: raise --budget")
         return seen, labels, stopped
 
-    def _batches(self, regularizers: tuple[Regularizer, ...], outputs: int) -> Batches:
+    def batches(self, rows: np.ndarray, regularizers: tuple[Regularizer, ...]) -> Batches:
+        """The images `rows` in batches, as the regularizers have them."""
         augmenting = [regularizer for regularizer in regularizers if type(regularizer).augment is not Regularizer.augment]
         softening = [regularizer for regularizer in regularizers if type(regularizer).targets is not Regularizer.targets]
 
@@ -266,7 +283,7 @@ class Training:
 
         return Batches(
             self.images,
-            self.rows,
+            rows,
             self.dataset.truth,
             self.task,
             int(self.spec.configuration["batch_size"]),
@@ -275,7 +292,7 @@ class Training:
             augment=augment if augmenting else None,
             soften=soften if softening else None,
             weights=self.task.weights(self.dataset.truth(self.rows)) if self.balanced else None,
-            outputs=outputs,
+            outputs=self.outputs,
         )
 
     def _saved(

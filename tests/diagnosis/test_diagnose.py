@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from diagnosis_fakes import KNOWN, NOTHING, falling, good, overfitted, rising, trial, underfitted
 
-from automl_cnn.diagnosis import KINDS, WORDS, Context, diagnose, headline, title
+from automl_cnn.diagnosis import KINDS, WORDS, Context, Curves, by_rules, diagnose, headline, title
 from automl_cnn.diagnosis.actions import ANSWERS
 from automl_cnn.errors import Cause
 from automl_cnn.records import State
@@ -114,9 +114,11 @@ def test_a_loss_that_creeps_evenly_tells_of_too_low_a_rate(rates):
     assert found.actions[0] == "a higher learning rate"
 
 
-def test_a_few_steps_are_no_low_rate():
+def test_after_a_few_steps_a_low_rate_is_not_certain():
     loss = 2.3 - 0.01 * np.arange(3)
-    assert "rate_too_low" not in kinds(trial(loss, loss, np.full(3, 0.1), np.full(3, 0.1)))
+    made = trial(loss, loss, np.full(3, 0.1), np.full(3, 0.1))
+    assert "rate_too_low" not in [finding.kind for finding in by_rules(Curves.of(made, KNOWN))]
+    assert main(made).probability < 0.9
 
 
 def test_learning_by_heart_without_knowing_others_suspects_the_labels():
@@ -136,8 +138,8 @@ def test_copies_and_too_good_a_validation_score_suspect_a_leak():
     assert main(good(), dataclasses.replace(KNOWN, copies=0.3)).severity == "high"
     assert main(good(), dataclasses.replace(KNOWN, copies=0.01)).kind == "good_fit"
     above = trial(falling(20, 0.4), falling(20, 0.1), rising(20, 0.87), rising(20, 0.98))
-    assert main(above).kind == "leak"
-    assert main(trial(falling(20, 0.4), falling(20, 0.1), rising(20, 0.87), rising(20, 0.98), measured=False)).kind != "leak"  # augmentation does that
+    assert "leak" in kinds(above)
+    assert "leak" not in kinds(trial(falling(20, 0.4), falling(20, 0.1), rising(20, 0.87), rising(20, 0.98), measured=False))  # augmentation does that
 
 
 def test_a_plateau_and_few_validation_images_are_told_beside():

@@ -7,13 +7,15 @@ import pytest
 from planner_fakes import FakeEngine
 
 from automl_cnn.diagnosis import Context, helped
+from automl_cnn.diagnosis.experience import Effect, Experience
 from automl_cnn.paired import packed
-from automl_cnn.records import Epoch, Fidelity, Finished, Job, NetCost, State, Trial
+from automl_cnn.records import Epoch, Fidelity, Finding, Finished, Job, NetCost, State, Trial
 from automl_cnn.space import Choice, Float, Parameter, Space
 from automl_cnn.study.plan.budget import Budget
 from automl_cnn.study.plan.limits import Limits
 from automl_cnn.study.plan.planner import Planner
 from automl_cnn.study.plan.stages import Guided, Situation, Sizing
+from automl_cnn.study.plan.wishes import Measure, Unmeasured
 from automl_cnn.study.record.record import Record
 
 SPACE = Space(
@@ -207,3 +209,46 @@ def test_the_planner_asks_it_after_promotion_and_only_where_it_is_wanted():
     assert stages == ["guided", "search"]
     several = Planner(SIZING, FakeEngine(), 60, ("accuracy", "params"), KNOWN)
     assert several.next(trials, Budget(None, 100, 9)).stage == "search"
+
+
+UNDECIDED = Finding("overfitting", "high", "", {}, probability=0.55, others=(("underfitting", 0.4),))
+SURE = dataclasses.replace(UNDECIDED, probability=0.95, others=())
+
+
+@pytest.mark.parametrize(
+    ("finding", "untested", "given", "asked"),
+    [
+        (UNDECIDED, lambda trial: True, {}, True),
+        (SURE, lambda trial: True, {}, False),
+        (UNDECIDED, lambda trial: False, {}, False),
+        (UNDECIDED, None, {}, False),
+        (UNDECIDED, lambda trial: True, {"slots": 2}, False),
+        (UNDECIDED, lambda trial: True, {"total": 300.0}, False),
+        (dataclasses.replace(UNDECIDED, others=(("label_noise", 0.4),)), lambda trial: True, {}, False),
+    ],
+)
+def test_an_undecided_diagnosis_is_tested_where_that_is_cheap_and_would_change_what_is_tried(monkeypatch, finding, untested, given, asked):
+    monkeypatch.setattr("automl_cnn.study.plan.stages.guided.diagnose", lambda trial, context: [finding])
+    if "label_noise" in dict(finding.others):
+        monkeypatch.setattr(Guided, "_answer", lambda self, finding, parent: "augment on")
+    budget = Budget(given.get("total", 3600.0), 100.0, slots=given.get("slots", 1))
+    now = Situation((trained(7),), budget, 30.0, 3, 60)
+    stage = Guided(SIZING, KNOWN, untested=untested)
+    if not asked:
+        assert stage.next(now) is not None
+        return
+    with pytest.raises(Unmeasured) as missing:
+        stage.next(now)
+    assert missing.value.need == Measure("interventions", trained(7).configuration, trained(7))
+
+
+def test_a_less_probable_finding_asks_for_its_changes_later(monkeypatch):
+    findings = [dataclasses.replace(SURE, kind="underfitting", probability=0.3), dataclasses.replace(SURE, probability=0.7)]
+    monkeypatch.setattr("automl_cnn.study.plan.stages.guided.diagnose", lambda trial, context: findings)
+    assert wished(slowly(trained(0), 0.001)).guide.finding == "overfitting"
+
+
+def test_a_new_study_believes_what_earlier_ones_measured():
+    harmful = Experience(tuple(Effect("augment on", IMAGES, -0.1, 0.01) for _ in range(5)), IMAGES)
+    assert wished(trained(0)).guide.action == "augment on"
+    assert wished(trained(0), stage=Guided(SIZING, KNOWN, harmful)).guide.action != "augment on"

@@ -165,7 +165,7 @@ def test_averaged_batch_norm_statistics_serve_as_well_as_those_estimated_anew(da
     made.run()
     watch, weights = held[0].watch, held[0].average.weights
     losses = []
-    for refresh in (lambda: None, lambda: anew(watch.kept, made._batches((), 1))):
+    for refresh in (lambda: None, lambda: anew(watch.kept, made.batches(made.rows, ()))):
         watch.kept.set_weights(weights)
         refresh()
         losses.append(metrics.cross_entropy(watch.labels, predict(watch.kept, watch.images, watch.rows)))

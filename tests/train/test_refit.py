@@ -189,7 +189,7 @@ def test_a_training_learns_from_the_images_of_its_splits(dataset, plugins, spec,
     training = Training(spec(splits=splits), dataset, plugins, lambda event: True, began=0.0)
     wanted = np.sort(rows_of(dataset, splits))
     np.testing.assert_array_equal(training.rows, wanted)
-    batches = training._batches((), 1)
+    batches = training.batches(training.rows, ())
     assert sorted(batches._order.tolist()) == wanted.tolist()
     assert len(batches) == int(np.ceil(len(wanted) / 32))
 

@@ -14,8 +14,10 @@ from automl_cnn import elapsed, predictions
 from automl_cnn.caveats import caveats
 from automl_cnn.config import StudyConfig
 from automl_cnn.data import Dataset, pixels
+from automl_cnn.diagnosis import Context, diagnose, undecided
 from automl_cnn.errors import DataError, StoreError, TrialError
 from automl_cnn.evidence import Evidence, points
+from automl_cnn.interventions import Interventions
 from automl_cnn.modelfile.file import read_card, seal, write_card
 from automl_cnn.pareto import front, winner
 from automl_cnn.ranking import incumbent
@@ -33,6 +35,7 @@ from automl_cnn.study.plan.stages import Sizing
 from automl_cnn.study.record.disk import STOPPED, Reserve, is_full
 from automl_cnn.study.record.record import DATA, RESULT, Record
 from automl_cnn.study.running.executors.protocol import FOLD, Executor, TestScore
+from automl_cnn.study.running.further import Further
 from automl_cnn.study.running.times import READY, Times
 from automl_cnn.study.running.usage import Usage
 from automl_cnn.study.stored.overview import overview
@@ -48,6 +51,7 @@ NUMBERS = ("truth", "answers")  # of a test score, arrays
 TESTS = "tests"  # in the record: the test scores of the study's winners, by their trials
 REPORT = 3.0  # seconds for MLflow and the report
 SLOWEST = 3.0  # how many times as long they may take on a machine that was slow to start; it may have been slow because the images are many
+DIAGNOSIS_SHARE = 0.03  # of the budget, at most, for testing the diagnosis of the winner
 LOOK = 2.0  # seconds for a few heat maps and the page, beside scoring the validation images
 
 
@@ -67,6 +71,7 @@ class Finish:
     sizing: Sizing | None = None
     times: Times = field(default_factory=Times)  # where the session's time went so far
     usage: Usage = field(default_factory=Usage)  # how its workers were used
+    further: Further | None = None  # who tests the winner's diagnosis
 
     @property
     def reserve(self) -> Reserve:
@@ -95,6 +100,7 @@ class Finish:
         scoring = elapsed.now() - began
         refit, better = self._refit(best, stopped_by, members=len(joined.get("members", ())) or 1)
         evidence, without = self._looked(test, scoring, best)
+        self._test_diagnosis(best)
         result = self._result(best, test, stopped_by, joined, calibration=calibration, refit=refit)
         result = dataclasses.replace(result, cross_validation=self._folds(best, stopped_by, len(result.members) or 1))
         with self.as_room_allows():
@@ -212,6 +218,17 @@ class Finish:
             why = f"The winner's mistakes were not looked at: {error}."
             self.observer.note(why)
             return None, why
+
+    def _test_diagnosis(self, best: Trial) -> None:
+        """Make interventions on the winner where its diagnosis is undecided and time is left, so that the report can say more."""
+        expected = Interventions.seconds_for(best)
+        if self.further is None or expected is None or not self.model_files.checkpoint(best.number).exists() or not self.further.unknown(best):
+            return
+        main = next(iter(diagnose(best, Context.of(self.record.settings[DATA], self.config.scored_by, self.record.trials))), None)
+        spare = min(self._left - self._report_seconds, DIAGNOSIS_SHARE * (self.budget().total or float("inf")))
+        if main is not None and undecided(main) and 2 * expected < spare:
+            self.observer.finishing("testing the diagnosis of the winner")
+            self.further.make(best, spare)
 
     @property
     def _left(self) -> float:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from automl_cnn.diagnosis import Context
+from automl_cnn.diagnosis.experience import Experience
 from automl_cnn.errors import AutomlCnnError, Cause
 from automl_cnn.ranking import incumbent
 from automl_cnn.records import Job, State, Trial
@@ -26,6 +27,7 @@ from automl_cnn.study.plan.engines.protocol import Engine
 from automl_cnn.study.plan.failures import in_a_row
 from automl_cnn.study.plan.stages import (
     Again,
+    Branch,
     Defaults,
     Final,
     Guided,
@@ -85,6 +87,8 @@ class Planner:
     known: Context | None = None  # what the diagnosis knows beside the trials; without it no trial is guided by it
     scaling: str = "off"  # auto, compound or off
     coefficients: Mapping[str, Coefficients] = field(default_factory=dict)  # by architecture, where a scale study found them
+    experience: Experience = field(default_factory=Experience)  # what earlier studies measured of the diagnosis' actions
+    untested: Callable[[Trial], bool] | None = None  # whether interventions on a trial could still be made; None: nobody makes any
     timed: Callable[[Configuration], float | None] | None = None  # milliseconds for one image, where each network is timed before it is trained
     proposed: Proposed = field(init=False, repr=False)
 
@@ -142,10 +146,14 @@ class Planner:
         share = budget.slice(allowed, first=not any(trial.scored for trial in done))
         now = Situation(done, budget, share, allowed, self.max_epochs, objectives=self.objectives, running=running)
         promotion, proposals = Promotion(self.sizing), Proposals(self.sizing, self.proposed)
-        guided = () if self.known is None or self.objectives else (Guided(self.sizing, self.known),)  # its effects are those on one score
+        guided: tuple[Stage, ...] = ()
+        branch: tuple[Stage, ...] = ()
+        if self.known is not None and not self.objectives:  # their effects are those on one score
+            guided = (Guided(self.sizing, self.known, self.experience, self.untested),)
+            branch = (Branch(self.sizing, self.known, self.experience),)
         first = (Rerun(self.sizing, trials), Retry(self.sizing), Defaults(self.sizing, probes=True), Readouts(self.sizing), Portfolio(self.sizing), defaults)
         scaling = () if self.scaling == "off" else (Scaling(self.sizing, self.coefficients, always=self.scaling == "compound"),)
-        job = _first((*first, promotion, *guided, *scaling, proposals, Final(self.sizing)), now, failed)
+        job = _first((*first, promotion, *guided, *scaling, proposals, *branch, Final(self.sizing)), now, failed)
         if job is None and now.share is not None and not running:  # nothing is left to finish: what was set aside for it is free
             job = _first((promotion, *guided, proposals), dataclasses.replace(now, saving=False), failed)
         return job

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from automl_cnn.records import Job
+from automl_cnn.records import Job, Trial
 from automl_cnn.space import Configuration
 
-Quantity = Literal["cost", "latency"]
+Quantity = Literal["cost", "latency", "interventions"]
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,11 @@ class Train:
 
 @dataclass(frozen=True)
 class Measure:
-    """Build the network of a configuration, and count what it costs or time it. Planning waits for it."""
+    """Build the network of a configuration, and count what it costs or time it; or change the training of a `trial`. Planning waits for it."""
 
     what: Quantity
     configuration: Configuration
+    trial: Trial | None = None
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,8 @@ class Unknown:
 
 
 class Unmeasured(Exception):  # it is no error: it interrupts a plan, which is made again once the quantity is known
-    """A plan needs to know what a network costs or how long it takes."""
+    """A plan needs to know what a network costs, how long it takes, or what interventions do to it."""
 
     def __init__(self, need: Measure) -> None:
-        super().__init__(f"the {need.what} of a network is not known yet")
+        super().__init__(f"{need.what} of a network: not known yet")
         self.need = need

@@ -21,6 +21,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from automl_cnn.databases import Database
 from automl_cnn.errors import Cause
+from automl_cnn.interventions import Interventions
 from automl_cnn.records import Epoch, Fidelity, Finished, Guide, Job, NetCost, Started, State, Trial
 from automl_cnn.space import Space
 from automl_cnn.study.plan.engines.optuna import distributions
@@ -44,6 +45,7 @@ DATA = "data"
 SETTINGS = "settings"  # what would repeat the study, where its folder is on another machine
 ABSENT = "absent"  # the trials whose models are not on the machine that searches now
 WORKPLACE = "workplace"  # the machine and the folder with the files of the last search
+INTERVENTIONS = "interventions"  # by trial
 LONGEST_KEY = 400  # signs of a key; a database takes 512
 ENDED_BY_OTHERS = "interrupted: another program ended it in the record"
 
@@ -70,6 +72,7 @@ class Record:
         self._ids: dict[int, int] = {}
         self._ended: dict[int, Trial] = {}
         self._absent: frozenset[int] | None = None
+        self._interventions: dict[int, Interventions] | None = None
         self._written: dict[str, float] = {}  # by session, the seconds that were last recorded
 
     @classmethod
@@ -110,14 +113,24 @@ class Record:
         self._ids = {trial.number: trial._trial_id for trial in frozen}
         if self._absent is None:
             self._absent = frozenset(self.settings.get(ABSENT) or ())
+        if self._interventions is None:
+            self._interventions = {int(number): Interventions.from_dict(made) for number, made in self.group(INTERVENTIONS).items()}
         return tuple(self._ended.get(trial.number) or self._read(trial, self._absent) for trial in frozen)
 
     def _read(self, frozen: FrozenTrial, absent: frozenset[int]) -> Trial:
         """A trial; one that has ended is remembered, since nothing about it changes any more."""
         trial = _trial(frozen, frozen.number in absent)
+        if self._interventions and trial.number in self._interventions:
+            trial = dataclasses.replace(trial, interventions=self._interventions[trial.number])
         if frozen.state.is_finished():
             self._ended[trial.number] = trial
         return trial
+
+    def intervened(self, number: int, made: Interventions) -> None:
+        """Keep what a trial's network did when its training was changed."""
+        self.keep_one(INTERVENTIONS, str(number), dataclasses.asdict(made))
+        self._interventions = {**(self._interventions or {}), number: made}
+        self._ended.pop(number, None)
 
     def mark_absent(self, numbers: Iterable[int]) -> None:
         """Keep which trials' models are not on the machine that searches now."""

@@ -10,10 +10,12 @@ Promotion   the best third of a rung, trained on from where it stands with three
 Guided      what the diagnosis of the best trials proposes, one change at a time
 Scaling     the best network from scratch, its mult-adds doubled
 Proposals   what the engine proposes, made to fit
+Branch      the best network where it overfits, trained on with one stronger regularization
 Final       the best, trained on with all the time that is left
 """
 
 from automl_cnn.study.plan.stages.again import Again
+from automl_cnn.study.plan.stages.branch import Branch
 from automl_cnn.study.plan.stages.defaults import Defaults
 from automl_cnn.study.plan.stages.final import Final
 from automl_cnn.study.plan.stages.guided import Guided
@@ -29,6 +31,7 @@ from automl_cnn.study.plan.stages.sizing import Sizing
 
 __all__ = [
     "Again",
+    "Branch",
     "Defaults",
     "Final",
     "Guided",

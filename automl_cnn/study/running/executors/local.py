@@ -12,12 +12,13 @@ import numpy as np
 
 from automl_cnn.errors import Cause, TrialError, WorkerLost
 from automl_cnn.evidence import Evidence
+from automl_cnn.interventions import Interventions
 from automl_cnn.records import Calibration, Event, Finished, Job, NetCost, State
 from automl_cnn.space import Configuration
 from automl_cnn.squares import Candidates, Comparison
 from automl_cnn.study.running.executors import memory
 from automl_cnn.study.running.executors.process import POLL, START_SECONDS, WorkerProcess
-from automl_cnn.study.running.executors.protocol import FoldJob, Joint, Recipe, RefitJob, Refitted, Setting, TestScore
+from automl_cnn.study.running.executors.protocol import FoldJob, InterventionJob, Joint, Recipe, RefitJob, Refitted, Setting, TestScore
 
 SILENCE_SECONDS = 300.0  # how long a trial may give no sign of life
 COST_SECONDS = 40.0  # how long building a network without training it may take
@@ -106,6 +107,10 @@ class LocalExecutor:
 
     def refit(self, job: RefitJob, patience: Callable[[], float] | None = None) -> Refitted:
         made: Refitted = self._answer("refit", job, patience)
+        return made
+
+    def intervene(self, job: InterventionJob, patience: Callable[[], float] | None = None) -> Interventions:
+        made: Interventions = self._answer("intervene", job, patience)
         return made
 
     def fold(self, job: FoldJob, patience: Callable[[], float] | None = None) -> list[tuple[np.ndarray, np.ndarray]]:

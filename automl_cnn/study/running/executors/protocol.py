@@ -11,7 +11,8 @@ import numpy as np
 from automl_cnn.config import Metric
 from automl_cnn.data.dataset import SplitName
 from automl_cnn.evidence import Evidence, Matrix
-from automl_cnn.records import Calibration, Event, Job, NetCost
+from automl_cnn.interventions import Interventions
+from automl_cnn.records import Calibration, Event, Fidelity, Job, NetCost
 from automl_cnn.space import Configuration
 from automl_cnn.squares import Candidates, Comparison
 from automl_cnn.tasks.task import Judged
@@ -118,6 +119,15 @@ class FoldJob:
     strength: float | None = None
 
 
+@dataclass(frozen=True)
+class InterventionJob:
+    """Trial `number`, whose training is to be changed for a few steps from its checkpoint."""
+
+    number: int
+    configuration: Configuration
+    fidelity: Fidelity
+
+
 class Trainer(Protocol):
     """Runs one job at a time in a process that may die without harm: what a slot needs."""
 
@@ -192,6 +202,13 @@ class Executor(Trainer, Protocol):
 
         Raises:
             TrialError: it was stopped, diverged, or a file cannot be read.
+        """
+
+    def intervene(self, job: InterventionJob, patience: Callable[[], float] | None = None) -> Interventions:
+        """What a trial's network does when its training is changed for a few steps.
+
+        Raises:
+            TrialError: its checkpoint is not on this machine, it was stopped, or its network cannot be built.
         """
 
     def fold(self, job: FoldJob, patience: Callable[[], float] | None = None) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -23,11 +23,12 @@ from typing import TYPE_CHECKING, Any
 from automl_cnn import allocator, foreign
 from automl_cnn.errors import AutomlCnnError, Cause, ImagesGone, TrialError
 from automl_cnn.evidence import Evidence
-from automl_cnn.records import Calibration, Event, Finished, Job, NetCost
+from automl_cnn.interventions import Interventions
+from automl_cnn.records import Calibration, Event, Fidelity, Finished, Job, NetCost
 from automl_cnn.space import Configuration
 from automl_cnn.squares import Candidates, Comparison
 from automl_cnn.study.record.disk import chain, is_full
-from automl_cnn.study.running.executors.protocol import FOLD, FoldJob, Joint, Recipe, RefitJob, Refitted, Setting, TestScore
+from automl_cnn.study.running.executors.protocol import FOLD, FoldJob, InterventionJob, Joint, Recipe, RefitJob, Refitted, Setting, TestScore
 
 if TYPE_CHECKING:
     import numpy as np
@@ -118,7 +119,7 @@ class Worker:
 
         job, number = payload
         setting = self._ready()
-        start = None if job.continue_from is None else Path(setting.checkpoints) / f"trial-{job.continue_from:04d}.keras"
+        start = None if job.continue_from is None else self._checkpoint(job.continue_from)
         spec = TrialSpec(
             number=number,
             configuration=job.configuration,
@@ -127,7 +128,7 @@ class Worker:
             class_weights=setting.class_weights,
             loss=setting.loss,
             seed=seed_of(setting.seed, job.seed if job.seed is not None else number if job.guide is None else job.guide.seed),
-            checkpoint=str(Path(setting.checkpoints) / f"trial-{number:04d}.keras"),
+            checkpoint=str(self._checkpoint(number)),
             start=str(start) if start is not None and start.exists() else None,
             weights=setting.weights,
         )
@@ -280,22 +281,32 @@ class Worker:
         compared = refit(spec, self._network(job.model), temperature, self._dataset, self._registry, strength=job.strength, emit=self._emit, seen=self._seen)
         return Refitted(*dataclasses.replace(compared, task=compared.task.deciding(card)).figures())
 
+    def _intervene(self, job: InterventionJob) -> Interventions:
+        from automl_cnn.train.intervene import intervene
+
+        start = self._checkpoint(job.number)
+        spec = dataclasses.replace(self._again(job, str(start)), start=str(start) if start.exists() else None)
+        return intervene(spec, self._dataset, self._registry, self._emit)
+
     def _fold(self, job: FoldJob) -> list[tuple[np.ndarray, np.ndarray]]:
         from automl_cnn.train.folds import Some, answered
 
         spec = self._again(job, str(Path(self._ready().checkpoints) / f"{FOLD}{job.some[0]}.keras"))
         return answered(spec, self._dataset, Some(job.some, job.folds, job.strength), self._registry, self._emit)
 
-    def _again(self, job: RefitJob | FoldJob, checkpoint: str) -> TrialSpec:
+    def _checkpoint(self, trial: int) -> Path:
+        """A trial's model file."""
+        return Path(self._ready().checkpoints) / f"trial-{trial:04d}.keras"
+
+    def _again(self, job: RefitJob | FoldJob | InterventionJob, checkpoint: str) -> TrialSpec:
         """A trial's recipe, to be trained once more."""
-        from automl_cnn.records import Fidelity
         from automl_cnn.train import TrialSpec
 
         setting = self._ready()
         return TrialSpec(
             number=job.number,
             configuration=job.configuration,
-            fidelity=Fidelity(job.epochs, job.seconds),
+            fidelity=job.fidelity if isinstance(job, InterventionJob) else Fidelity(job.epochs, job.seconds),
             metric=setting.metric,
             class_weights=setting.class_weights,
             loss=setting.loss,
