@@ -100,8 +100,17 @@ def name_of(configuration: Configuration) -> str:
     return f"{architecture} from {weights}, {str(mode).replace('_', ' ')}{_in_words(readout_of(configuration), configuration)}"
 
 
+def sizes_in_name(configuration: Configuration) -> tuple[int, ...]:
+    """The sides of the images in pixels, where `name_of` has them: for a readout at several sizes. The resolution is the first of them."""
+    if not {"architecture", "resolution"} <= configuration.keys() or weights_of(configuration) is None:
+        return ()
+    readout = readout_of(configuration)
+    sizes = readout.pixels(int(configuration["resolution"])) if readout.sizes > 1 else ()
+    return sizes if len(sizes) > 1 else ()
+
+
 def _in_words(readout: Readout, configuration: Configuration) -> str:
     stages = f" of {readout.stages} stages" if readout.stages > 1 else ""
-    sizes = readout.pixels(int(configuration["resolution"])) if readout.sizes > 1 and "resolution" in configuration else ()
-    at = f" at {' and '.join(map(str, sizes))} px" if len(sizes) > 1 else ""
+    sizes = sizes_in_name(configuration)
+    at = f" at {' and '.join(map(str, sizes))} px" if sizes else ""
     return f"{stages}{at}{', mirrored' if readout.mirror else ''}"

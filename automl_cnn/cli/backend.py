@@ -26,7 +26,7 @@ class _Seconds(ProgressColumn):
 
 @contextlib.contextmanager
 def loading(words: str) -> Iterator[Callable[[str], None]]:
-    """Show a spinner and the seconds so far on a terminal, and hide TensorFlow's startup messages, which no setting turns off.
+    """Show a spinner and the seconds so far on a terminal, and hide TensorFlow's startup messages, which no setting turns off, and Python's warnings.
 
     Yield a function that changes the text. The seconds count on while one step takes long, so that a long step does not look like a hang.
     """
@@ -37,7 +37,7 @@ def loading(words: str) -> Iterator[Callable[[str], None]]:
         try:
             screen = Screen(file=real)
             columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), _Seconds())
-            with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as shown:
+            with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal, redirect_stderr=False) as shown:
                 task = shown.add_task(words)
                 yield lambda words: shown.update(task, description=words)
         finally:

@@ -80,7 +80,7 @@ app.command("export", rich_help_panel=PANEL_USE)(export.export)
 
 def main() -> None:
     """Run the command line; exits the process with the command's code."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's startup messages contain nothing that a user can act on
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what TensorFlow logs contains nothing that a user can act on; its errors are raised
     streams.utf8_names()
     streams.prepare()
     foreign.stuck = _leave

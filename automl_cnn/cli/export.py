@@ -23,6 +23,7 @@ from automl_cnn.store import Store
 from automl_cnn.urls import Url
 
 BATCHED = 32  # images, in the table's last column
+WEB = "web"  # a page around the ONNX model, which is written from here
 
 if TYPE_CHECKING:
     from automl_cnn.data import Dataset
@@ -74,7 +75,7 @@ def export(
     names, engine = with_web(names, runtime)
     place = None if data is None else images_place(data)
     limits = folder.Limits(_amount(max_latency, "--max-latency", quantities.milliseconds), _amount(max_size, "--max-size", quantities.size))
-    folder.checked(names, precisions)
+    folder.checked(names, precisions, beside=(WEB,))
     study_store = Store(store)
     model = bundle.resolve(name, study_store) if name else newest(study_store)
     if trial is not None:
@@ -96,7 +97,7 @@ def export(
 
 def with_web(names: tuple[str, ...], runtime: str | None) -> tuple[tuple[str, ...], Runtime | None]:
     """The formats to write, ONNX in place of `web`, and the runtime of the page, where one is wanted."""
-    if "web" not in names:
+    if WEB not in names:
         return names, None
     from automl_cnn.export import web
 
@@ -104,7 +105,7 @@ def with_web(names: tuple[str, ...], runtime: str | None) -> tuple[tuple[str, ..
         raise ConfigError(
             f"The page needs a copy of onnxruntime-web {web.VERSION}: --runtime FOLDER or --runtime FILE.tgz, or --runtime npm, which fetches it."
         )
-    return tuple(dict.fromkeys("onnx" if name == "web" else name for name in names)), web.find(runtime)
+    return tuple(dict.fromkeys("onnx" if name == WEB else name for name in names)), web.find(runtime)
 
 
 def write_page(exported: Exported, engine: Runtime | None) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 
 from automl_cnn import elapsed
@@ -114,7 +114,8 @@ class Panel(Watch):
     """On a terminal: one panel that redraws itself; what must stay is printed above it."""
 
     def __enter__(self) -> Self:
-        self._live = Live(get_renderable=self.render, console=self.screen, refresh_per_second=4, transient=True)
+        # the cursor rests on an empty line below: at the panel's corner, a ^C that the terminal echoes would wrap and leave half a panel behind
+        self._live = Live(get_renderable=lambda: Group(self.render(), Text()), console=self.screen, refresh_per_second=4, transient=True)
         self._live.start()
         return self
 

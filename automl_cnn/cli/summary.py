@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from automl_cnn.diagnosis import Context
 
 ENDED = {
-    "budget": "the budget is used",
+    "budget": "the budget is used; the same command with a larger --budget goes on",
     "trials": "all trials are done",
     "user": "you stopped it; the same command goes on",
     "exhausted": "the last trials all failed",

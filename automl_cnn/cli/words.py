@@ -14,7 +14,7 @@ from automl_cnn.quantities import clock, compact
 from automl_cnn.records import State, Trial
 from automl_cnn.space import Scalar
 from automl_cnn.text import inline
-from automl_cnn.transfer import name_of
+from automl_cnn.transfer import name_of, sizes_in_name
 
 if TYPE_CHECKING:
     from automl_cnn.data import Dataset
@@ -44,7 +44,7 @@ def dataset_lines(dataset: Dataset) -> list[str]:
 def short(configuration: Mapping[str, Scalar]) -> str:
     """`vgg, 64 px, width 0.5`: the network of a configuration."""
     parts = [name_of(configuration)]
-    if "resolution" in configuration:
+    if "resolution" in configuration and not sizes_in_name(configuration):
         parts.append(f"{configuration['resolution']} px")
     parts += [f"{key} {value(configuration[key])}" for key in ("width", "depth") if configuration.get(key, 1.0) != 1.0]
     return ", ".join(parts)

@@ -7,6 +7,8 @@ flowers/rose/3.jpg              flowers/test/rose/3.jpg
 
 from __future__ import annotations
 
+import difflib
+import itertools
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -26,6 +28,7 @@ from automl_cnn.urls import Url
 
 VAGUE = frozenset({"train", "training", "data", "images", "dataset"})  # folder names that do not tell one set from another
 _SHOWN = 3
+_BESIDE = 1000  # names beside a missing folder that are compared with its own
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ def scan(folder: Path, *, skip: Sequence[Path] = (), listed: Listed | None = Non
     if root.images and not root.classes:
         raise DataError(
             f"{folder} holds {many(len(root.images), 'image')} directly, without a class. Make one folder per class and move the images into them: "
-            f"{shortened(folder.name)}/cat/1.jpg, {shortened(folder.name)}/dog/2.jpg."
+            f"{shortened(folder.name)}/cat/1.jpg, {shortened(folder.name)}/dog/2.jpg. If this folder is itself one of the classes, pass the folder above it."
         )
     if root.images:
         notes.append(
@@ -110,16 +113,28 @@ def scan(folder: Path, *, skip: Sequence[Path] = (), listed: Listed | None = Non
 
 def status_of(path: Path, what: str, expected: str) -> os.stat_result:
     """`os.stat`, links followed; whatever is wrong with the path is a DataError in one sentence."""
-    shown = shortened(path)
+    shown, near = shortened(path), ""
     try:
         return os.stat(path)
     except FileNotFoundError:
         problem = f"{shown} is a link that leads nowhere" if os.path.islink(path) else f"There is no {what} {shown}"
+        near = _near(path)
     except NotADirectoryError:
         problem = f"There is no {what} {shown}: a part of this path is a file"
     except (OSError, ValueError) as error:
         problem = f"{shown} cannot be used: {because(error)}"
-    raise DataError(f"{problem}. Expected {expected}.")
+    raise DataError(f"{problem}. {near}Expected {expected}.")
+
+
+def _near(path: Path) -> str:
+    """A question that names what lies beside a missing path and is spelled almost like it; "" if nothing is."""
+    try:
+        with os.scandir(path.parent) as entries:
+            beside = [entry.name for entry in itertools.islice(entries, _BESIDE)]
+    except (OSError, ValueError):
+        return ""
+    near = difflib.get_close_matches(path.name, [name for name in beside if not kinds.is_clutter(name)], n=1)
+    return f"Did you mean {shortened(path.parent / near[0])}? " if near else ""
 
 
 def told_apart(folder: Path | Url) -> str:
@@ -179,6 +194,8 @@ def _endings() -> str:
 
 def _deeper(folder: Path, layout: Layout, empty: Sequence[str]) -> str:
     only = next(branch for _, branches in layout.splits for branch in branches if branch.filled)
+    while len(only.classes) == 1 and not only.images:
+        only = only.classes[0]
     below = [branch.name for branch in only.classes]
     if layout.splits[0][0] is None and len(below) > 1:
         return f" It holds {_names(below, 4)}: if these are the classes, pass {inline(str(folder / only.path))}."

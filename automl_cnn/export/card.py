@@ -102,7 +102,8 @@ def _data(facts: Facts) -> str:
         lines[0] += ": " + ", ".join(f"{counts[split]:,} {words}" for split, words in SPLITS if split in counts)
     lines[0] += f". They were {words_of(facts.data).dealt}, with copies in one split, unless the folder already had splits."
     if data.get("duplicates"):
-        lines.append(f"{int(data['duplicates']):,} are exact copies of others.")
+        copies = int(data["duplicates"])
+        lines.append("1 image is an exact copy of another." if copies == 1 else f"{copies:,} images are exact copies of others.")
     unreadable = len(facts.skipped) or int(data.get("skipped", 0))
     if unreadable:
         lines.append(f"{unreadable:,} files could not be read and were left out.")

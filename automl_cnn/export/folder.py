@@ -115,8 +115,10 @@ class Exported:
         return {**(self.task.stated() if self.task else {}), "notes": list(self.notes), "variants": [variant.as_dict() for variant in self.variants]}
 
 
-def checked(names: Sequence[str], quantize: Sequence[str]) -> None:
+def checked(names: Sequence[str], quantize: Sequence[str], *, beside: Sequence[str] = ()) -> None:
     """Whether each format exists, is installed, and has these quantizations; imports nothing.
+
+    `beside` are formats that the caller writes by itself; a message about an unknown one names them too.
 
     Raises:
         ExportError: the message names what there is, or what to install.
@@ -126,7 +128,7 @@ def checked(names: Sequence[str], quantize: Sequence[str]) -> None:
             raise ExportError(f"There is no quantization '{wanted}'. Available: {', '.join(QUANTIZATIONS)}.")
     for name in names:
         if name not in FORMATS:
-            raise ExportError(f"There is no export format '{name}'. {did_you_mean(name, FORMATS)}")
+            raise ExportError(f"There is no export format '{name}'. {did_you_mean(name, (*FORMATS, *beside))}")
         FORMATS[name].require(quantize)
 
 

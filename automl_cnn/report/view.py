@@ -28,6 +28,7 @@ from automl_cnn.report.parts import Command, Page, Pairs, Row, Tile
 from automl_cnn.report.training import costs, curves, differences, effect, families, front, next_best
 from automl_cnn.space import Scalar
 from automl_cnn.store import MLFLOW_DB
+from automl_cnn.transfer import sizes_in_name
 from automl_cnn.workers import Workers
 
 BOARD = 25  # trials shown at once; the others behind a fold
@@ -101,7 +102,7 @@ def _verdict(facts: Facts) -> str:
     if best is None or best.score is None:
         reasons = _failures(facts.trials)
         return f"No network could be trained{f': {reasons[0][0]}' if reasons else ' yet'}."
-    resolution = f" at {best.configuration['resolution']} px" if "resolution" in best.configuration else ""
+    resolution = f" at {best.configuration['resolution']} px" if "resolution" in best.configuration and not sizes_in_name(best.configuration) else ""
     subject = f"{network(best)}{resolution}, with {compact(best.params)} parameters,"
     if facts.members:
         subject = f"{len(facts.members)} networks together, {facts.joined}, with {compact(best.params)} parameters in all,"

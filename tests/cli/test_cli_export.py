@@ -44,7 +44,7 @@ def exporting(monkeypatch):
         return Exported(out, answer.variants, ("made-up images",))
 
     monkeypatch.setattr(folder, "export", export)
-    monkeypatch.setattr(folder, "checked", lambda names, quantize: asked.update(checked=(names, quantize)))
+    monkeypatch.setattr(folder, "checked", lambda names, quantize, beside: asked.update(checked=(names, quantize)))
     monkeypatch.setattr("automl_cnn.backend._installed", lambda name: name == "tensorflow")
     monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
     return answer
@@ -126,7 +126,7 @@ def test_export_needs_tensorflow(cli, store, exporting, monkeypatch):
 def test_an_unknown_format_is_told_before_anything_is_loaded(cli, store):
     done = cli("export", "--format", "onix", "--store", store)
     assert done.exit_code == 2
-    assert "There is no export format 'onix'. Did you mean 'onnx'?" in done.stderr
+    assert "There is no export format 'onix'. Did you mean 'onnx'? Available: keras, litert, onnx, openvino, saved_model, web." in done.stderr
 
 
 def test_export_from_an_empty_store(cli, tmp_path):

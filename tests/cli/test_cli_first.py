@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
+
+from automl_cnn.cli import commands
 
 
 def test_the_bare_command_shows_three_things_to_type(cli):
@@ -73,3 +77,17 @@ def test_scale_without_an_architecture_names_those_there_are(cli, tmp_path):
     assert done.exit_code == 2
     assert "pass --architecture NAME" in done.stderr
     assert "resnet" in done.stderr
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, "3"), ("0", "0")])
+def test_tensorflow_logs_nothing_unless_the_user_asks_for_it(monkeypatch, before, after):
+    seen = []
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", before or "")
+    if before is None:
+        monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL")
+    for name in ("utf8_names", "prepare"):
+        monkeypatch.setattr(commands.streams, name, lambda: None)
+    monkeypatch.setattr(commands.foreign, "stuck", commands.foreign.stuck)
+    monkeypatch.setattr(commands, "app", lambda prog_name: seen.append(os.environ["TF_CPP_MIN_LOG_LEVEL"]))
+    commands.main()
+    assert seen == [after]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,16 @@ WIDE = """\
 │ -      4  resnet               96    0.5       -          -       0              -     1:05  failed                  │
 ╰──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────╯
 """
+
+
+def test_what_the_terminal_echoes_at_ctrl_c_lands_below_the_panel():
+    """At the panel's last column it would wrap, and the next redraw would begin a line too low."""
+    screen = terminal(80)
+    with Panel(screen, CONFIG, 940.0, Time()):
+        pass
+    shown, erased, _ = screen.file.getvalue().partition("\r\x1b[1A")  # a redraw, or the end, goes up from where the cursor was
+    assert erased
+    assert re.sub(r"\x1b\[[?0-9;]*[a-z]", "", shown.rpartition("╯")[2]) == "\n\n"  # the last line break is that of the end
 
 
 @pytest.mark.parametrize(("width", "expected"), [(80, NARROW), (120, WIDE)])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import os
 import re
@@ -14,6 +15,7 @@ from cli_fakes import RESULT
 from imports import heavy
 
 from automl_cnn import elapsed
+from automl_cnn.cli.console import Screen
 from automl_cnn.config import StudyConfig
 from automl_cnn.databases import parse
 from automl_cnn.errors import DataError
@@ -192,7 +194,7 @@ winner      inception_resnet_v2 (trial 2 of 5), 2.3M parameters, 123M mult-adds
 validation  accuracy 0.873 (95 % interval 0.83 to 0.91)
 test        accuracy 0.823 (95 % interval 0.78 to 0.86), on images never looked at before
 model       /somewhere/rather/deep/in/a/home/folder/of/somebody/automl-cnn-runs/flowers-ab12cd/best/model.keras
-ended       the budget is used; 5 trials in 9:53
+ended       the budget is used; the same command with a larger --budget goes on; 5 trials in 9:53
 note        the test split is small
 
 configuration
@@ -271,18 +273,27 @@ def test_without_a_backend_the_extra_is_named(cli, fake_search, monkeypatch, tmp
     assert fake_search.config is None
 
 
-def test_loading_hides_what_libraries_print_and_nothing_else(capfd):
+@pytest.mark.parametrize("terminal", [False, True])
+def test_loading_hides_what_libraries_print_and_nothing_else(capfd, monkeypatch, terminal):
     from automl_cnn.cli import backend
+
+    monkeypatch.setattr(backend, "Screen", functools.partial(Screen, force_terminal=terminal))
+    monkeypatch.setattr(sys, "stderr", os.fdopen(2, "w", closefd=False))  # what pytest puts there has a descriptor of its own
 
     def load() -> None:
         with backend.loading("Loading"):
             os.write(2, b"greetings\n")
+            print("a warning of Python", file=sys.stderr)
             raise DataError("the model is damaged")
 
     with pytest.raises(DataError, match="damaged"):
         load()
     os.write(2, b"afterwards\n")
-    assert capfd.readouterr().err == "afterwards\n"
+    shown = capfd.readouterr().err
+    assert shown.endswith("afterwards\n")
+    assert "greetings" not in shown
+    assert "warning" not in shown
+    assert terminal or shown == "afterwards\n"
 
 
 def test_a_closed_pipe_is_no_traceback():

@@ -79,10 +79,12 @@ def test_links_are_followed_dead_ones_named_and_loops_end(tmp_path):
     [
         ((), "no images and no subfolders"),
         (("a/", "b/"), "no images in its 2 subfolders"),
-        (("1.png", "2.png"), "one folder per class"),
+        (("1.png", "2.png"), r"one folder per class.* one of the classes, pass the folder above it\."),
         (("a/1.png",), "single class, 'a'"),
         (("a/1.png", "b/"), "These are empty: b"),
         (("images/cat/1.png", "images/dog/1.png"), r"cat, dog: if these are the classes, pass .*images"),
+        (("all/photos/sorted/cat/1.png", "all/photos/sorted/dog/1.png"), r"cat, dog: if these are the classes, pass .*all/photos/sorted\."),
+        (("all/photos/1.png",), r"single class, 'all'.* Add images of a second class"),
         (("Cat/1.png", "cat/2.png"), "'Cat' and 'cat' .* differ only by case"),
         (("train/Cat/1.png", "train/dog/1.png", "val/cat/1.png", "val/dog/1.png"), "differ only by case"),
         (("train/cat/1.png", "train/dog/1.png", "val/cat/1.png", "val/dgo/1.png"), "train has no images of dgo; val has no images of dog"),
@@ -108,6 +110,16 @@ def test_missing_path_and_file(tmp_path):
         scan(tmp_path / "nowhere")
     with pytest.raises(DataError, match="is a file"):
         scan(make(tmp_path, "x.zip") / "x.zip")
+
+
+def test_a_missing_folder_names_its_nearest_neighbor(tmp_path):
+    make(tmp_path, "images/cat/1.png", ".imagex/cat/1.png", "notes/")
+    with pytest.raises(DataError) as caught:
+        scan(tmp_path / "imagez")
+    assert f"Did you mean {tmp_path / 'images'}?" in str(caught.value)
+    with pytest.raises(DataError) as caught:
+        scan(tmp_path / "photos")
+    assert "Did you mean" not in str(caught.value)
 
 
 def test_unreadable_folder(tmp_path, monkeypatch):

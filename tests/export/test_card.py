@@ -70,6 +70,11 @@ def rows(card: str, heading: str) -> list[str]:
     return list(itertools.takewhile(lambda line: line.startswith("|"), after[start:]))
 
 
+@pytest.mark.parametrize(("copies", "sentence"), [(1, "1 image is an exact copy of another."), (2, "2 images are exact copies of others.")])
+def test_the_card_counts_copies(copies, sentence):
+    assert sentence in model_card(dataclasses.replace(FACTS, data={**FACTS.data, "duplicates": copies}))
+
+
 def test_the_card_tells_data_scores_limits_origin_and_hashes():
     card = model_card(FACTS)
     assert card.startswith("# flowers\n")

@@ -23,6 +23,7 @@ from automl_cnn.export.readme import USES, readme
 from automl_cnn.export.web import runtime
 from automl_cnn.records import Refit
 
+ROOT = Path(__file__).parent.parent.parent
 CONTRACT = {"study": "cats_and_dogs", "classes": ["cat", "dog"], "channels": 3, "size": 16, "stored": 16}
 
 
@@ -65,6 +66,19 @@ def test_the_python_programs_answer_as_the_network_does(model_file, dataset, nee
     needs(*names)
     folder.export(model_file, tmp_path / "out", names=names, dataset=dataset)
     answered(tmp_path / "out", names, photos)
+
+
+def test_the_program_in_the_guide_prepares_photos_as_the_one_in_the_readme(tmp_path):
+    contract = {**models("onnx"), "size": 32, "stored": 48}
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (90, 70, 3), dtype=np.uint8)).save(tmp_path / "photo.png")
+    (program,) = blocks(readme(contract), "python")
+    read = program[program.index("def classify") : program.index("    shares =")] + "    return pixels\n"
+    guide = next(block for block in blocks((ROOT / "docs/guides/deploy.md").read_text(), "python") if "onnxruntime" in block)
+    prepared = guide[guide.index("photo =") : guide.index("probabilities =")].replace("photo.jpg", str(tmp_path / "photo.png"))
+    names = {"np": np, "Image": Image, "ImageOps": ImageOps, "about": contract}
+    exec(read, names)
+    exec(prepared, names)
+    np.testing.assert_array_equal(names["pixels"], names["classify"](tmp_path / "photo.png"))
 
 
 def test_the_python_programs_read_deep_files_at_the_levels_of_the_model(tmp_path):

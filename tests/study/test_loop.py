@@ -7,6 +7,7 @@ import random
 import pytest
 from loop_fakes import SPACE, Killed, Study, outcomes
 
+from automl_cnn.errors import Cause
 from automl_cnn.ranking import incumbent
 from automl_cnn.records import NetCost, State
 from automl_cnn.study.observer import NullObserver
@@ -14,6 +15,7 @@ from automl_cnn.study.plan.budget import Budget
 from automl_cnn.study.plan.engines.optuna import OptunaEngine
 from automl_cnn.study.plan.planner import GIVE_UP, Snapshot
 from automl_cnn.study.record.record import OFTEN
+from automl_cnn.study.running.loop import CUT_SHORT
 from automl_cnn.study.running.prices import Known, network_key
 
 
@@ -84,6 +86,31 @@ def test_an_interruption_keeps_the_running_trials_best_epoch(tmp_path):
     assert study.loop.run() == "user"
     assert [trial.state for trial in study.record.trials] == [State.COMPLETE, State.STOPPED]
     assert study.record.trials[1].best_epoch == 3
+
+
+def test_a_trial_that_an_interruption_leaves_without_a_score_is_tried_again(tmp_path):
+    def stopped(configuration):
+        study.loop.interrupt()
+        return "no time was left after 96 of 881 images were read: raise --budget"
+
+    study = Study(tmp_path, total=600, fails=stopped)
+    assert study.loop.run() == "user"
+    [trial] = study.record.trials
+    assert trial.state is State.FAILED
+    assert trial.lost
+    assert trial.failure == CUT_SHORT
+
+
+def test_an_interruption_does_not_excuse_a_training_that_diverged(tmp_path):
+    def diverged(configuration):
+        study.loop.interrupt()
+        return "the loss became nan in epoch 1", Cause.DIVERGED
+
+    study = Study(tmp_path, total=600, fails=diverged)
+    study.loop.run()
+    [trial] = study.record.trials
+    assert not trial.lost
+    assert trial.failure == "the loss became nan in epoch 1"
 
 
 def test_an_interruption_sends_nothing_by_itself(tmp_path):

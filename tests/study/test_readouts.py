@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 from planner_fakes import IMAGES, TRANSFER, trained, transfer_cost
 
+from automl_cnn.cli.words import short
 from automl_cnn.records import NetCost, State
 from automl_cnn.space import Choice, Parameter, Space
 from automl_cnn.study.plan.budget import Budget
@@ -139,3 +140,5 @@ def test_a_readout_says_what_it_reads():
     assert name_of(PROBE) == "small from known, probe"
     read = {**PROBE, "resolution": 224, "readout_sizes.small": 2, "readout_stages.small": 4, "readout_mirror.small": True}
     assert name_of(read) == "small from known, probe of 4 stages at 224 and 128 px, mirrored"
+    assert short(read) == name_of(read), "it has the resolution already"
+    assert short({**PROBE, "resolution": 224}) == "small from known, probe, 224 px"

@@ -29,6 +29,7 @@ GRACE = 15.0  # seconds beyond the budget that a silent trial is waited for
 GRACE_SHARE = 0.05  # of the budget, at most, while nothing was trained yet: what stands in for a model is then made without the worker
 PREPARE = 30.0  # seconds before the time of the final training, at which the process that it runs in begins to start
 NODES = 3  # lost while a configuration was trained, after which it counts as the reason
+CUT_SHORT = "interrupted: the search was stopped before this trial had a score; the same command tries it again"
 WAIT = 1.0  # seconds between two looks at the clock while nothing is reported
 
 
@@ -274,6 +275,8 @@ class Loop:
             self.lost = self.restore() or ""
         if outcome.cause in (Cause.DISK, Cause.IMAGES):  # neither the configuration's fault nor a reason not to try it again
             outcome = dataclasses.replace(outcome, failure=f"interrupted: {outcome.failure}", cause=Cause.INTERRUPTED)
+        if self.interrupted and outcome.state is State.FAILED and outcome.cause in (None, Cause.OTHER):  # its own reason would blame the budget
+            outcome = dataclasses.replace(outcome, failure=CUT_SHORT, cause=Cause.INTERRUPTED)
         if outcome.cause is Cause.NODE and self._nodes_lost(number) >= NODES:
             why = f"{NODES} nodes were lost while it was trained, so it is not tried again: {outcome.failure}"
             outcome = dataclasses.replace(outcome, failure=why, cause=Cause.WORKER)
