@@ -11,11 +11,14 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import re
 import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
+from pathlib import PurePath
 from typing import NoReturn, TypeVar
 
 from automl_cnn.errors import AutomlCnnError
@@ -25,6 +28,7 @@ T = TypeVar("T")
 AGAIN = 1.0  # seconds after which code that swallowed its interruption is interrupted again
 GRACE = 15.0  # seconds of that after which it is given up
 MOST_CHARACTERS = 300
+NOT_FOREIGN = frozenset({"automl_cnn", "contextlib", "importlib", "keras", "tensorflow"})  # packages in which a plugin's mistake may surface
 end = os._exit  # which stays what it is
 _one_at_a_time = threading.RLock()  # standard output and `os._exit` belong to the whole process
 
@@ -65,11 +69,37 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, SystemExit):
         return f"SystemExit: it tried to end the process, with {error.code!r}"
     try:
-        text = " ".join(str(error).split())
+        text = plainly(error)
     except BaseException:  # its __str__ is foreign code too
         text = ""
     name = "" if isinstance(error, (TooLong, AutomlCnnError)) else f"{type(error).__name__}: "
     return f"{name}{text}"[:MOST_CHARACTERS].removesuffix(": ")
+
+
+def plainly(text: object) -> str:
+    """An error's message in one line, without Keras's colors and its list of arguments."""
+    words = re.sub(r"\x1b\[[0-9;]*m", "", str(text)).partition("Arguments received by")[0]
+    return " ".join(words.split())
+
+
+def place(error: BaseException | None) -> str:
+    """` (mine.py, line 7)`: the line of the plugin's file that raised the error; "" where none is known or the message has it."""
+    if error is None or isinstance(error, SyntaxError):  # a SyntaxError names its line
+        return ""
+    lines = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__) if _is_foreign(frame.f_globals)]
+    if not lines:
+        return ""
+    file = lines[0][0]  # the first foreign file is the plugin's; what it calls may be any library
+    return f" ({PurePath(file).name}, line {[line for path, line in lines if path == file][-1]})"
+
+
+def placed(error: ForeignError) -> str:
+    """What the code did and in which line of its file, without a period at the end."""
+    return f"{str(error).rstrip('.')}{place(error.__cause__)}"
+
+
+def _is_foreign(names: dict[str, object]) -> bool:
+    return str(names.get("__name__")).partition(".")[0] not in NOT_FOREIGN
 
 
 @contextlib.contextmanager

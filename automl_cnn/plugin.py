@@ -153,7 +153,10 @@ class Net(Protocol):
         """
 
     def stem(self, x: Tensor, channels: int, kernel: int = 7) -> Tensor:
-        """The classic opening: a strided convolution with norm and ReLU, then a 3x3 max pooling; each without its stride on small images."""
+        """The classic opening: a strided convolution with norm and ReLU, then a 3x3 max pooling; each without its stride on small images.
+
+        It applies the width multiplier to `channels`: do not call `net.width` for them.
+        """
 
     def penalty(self) -> keras.regularizers.Regularizer | None:
         """The active regularizers' kernel penalty; every kernel must ask for it (`automl_cnn.blocks` does)."""

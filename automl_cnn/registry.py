@@ -8,6 +8,7 @@ Built-ins are found exactly like anyone's plugins: an entry point in one of the 
 from __future__ import annotations
 
 import contextlib
+import difflib
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -48,10 +49,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class Registry:
-    """Plugin classes by kind and name. `broken` holds, by source, why a plugin could not be loaded."""
+    """Plugin classes by kind and name. `broken` holds, by source, why a plugin could not be loaded; `folder` is the one that was read."""
 
     entries: Mapping[str, Mapping[str, Entry]]
     broken: Mapping[str, str]
+    folder: Path | None = None
 
     def names(self, kind: str) -> tuple[str, ...]:
         return tuple(sorted(self.entries[kind]))
@@ -84,7 +86,8 @@ class Registry:
         return tuple(dict.fromkeys(self.get(kind, name).name for name in names))
 
     def _broken(self) -> str:
-        return "".join(f"\nCould not load {source}: {why}" for source, why in self.broken.items())
+        own = "" if self.folder else "\nA plugin of your own takes part through --plugins-dir FOLDER, or through the entry point of an installed package."
+        return own + "".join(f"\nCould not load {source}: {why}" for source, why in self.broken.items())
 
 
 def load(plugins_dir: Path | None = None, *, without: Mapping[str, str] | None = None, budget: float | None = None) -> Registry:
@@ -112,7 +115,7 @@ def load(plugins_dir: Path | None = None, *, without: Mapping[str, str] | None =
         try:
             plugins = foreign.call(find, source, seconds=max(LEAST_SECONDS, left))
         except foreign.ForeignError as error:
-            broken[source] = str(error)
+            broken[source] = foreign.placed(error)
             return []
         finally:
             left -= elapsed.now() - began
@@ -123,11 +126,12 @@ def load(plugins_dir: Path | None = None, *, without: Mapping[str, str] | None =
             source = point.dist.name if point.dist else point.value
             for plugin in attempt(f"{source}:{point.name}", partial(_installed, point, kind)):
                 _add(entries, plugin, source)
+    broken.update(_in_no_group())
     if plugins_dir is not None:
         for path in _files(plugins_dir):
             for plugin in attempt(str(path), partial(read, path)):
                 _add(entries, plugin, str(path))
-    return Registry(entries, broken)
+    return Registry(entries, broken, plugins_dir)
 
 
 def read(path: Path) -> list[type[Plugin]]:
@@ -136,17 +140,38 @@ def read(path: Path) -> list[type[Plugin]]:
     Raises:
         PluginError: it has none. TypeError: one declares something that cannot be. And whatever else the file raises.
     """
-    plugins = [_declared(plugin) for plugin in _plugins_in(_import(path))]
+    return [_declared(plugin) for plugin in defined(path)]
+
+
+def defined(path: Path) -> list[type[Plugin]]:
+    """The same, whatever they declare.
+
+    Raises:
+        PluginError: it has none; the message names what each class lacks. And whatever else the file raises.
+    """
+    module = _import(path)
+    plugins = list(_plugins_in(module))
     if not plugins:
-        raise PluginError("it defines no Architecture, Optimizer or Regularizer with a name")
+        raise PluginError("; ".join(["it defines no Architecture, Optimizer or Regularizer with a name", *_lacking(module)]))
     return plugins
 
 
 def _add(entries: dict[str, dict[str, Entry]], plugin: type[Plugin], source: str) -> None:
     known = entries[plugin.kind].get(plugin.name)
     if known is not None:
-        raise PluginError(f"Two {plugin.kind} plugins are named '{plugin.name}': one from {known.source}, one from {source}. Rename one of them.")
+        raise PluginError(f"Two {plugin.kind} plugins are named '{plugin.name}': one from {known.source}, one from {source}. Rename or remove one of them.")
     entries[plugin.kind][plugin.name] = Entry(plugin, source)
+
+
+def _in_no_group() -> dict[str, str]:
+    """Entry points whose group is nearly one of ours, with what is wrong."""
+    groups = [f"automl_cnn.{kind}s" for kind in KINDS]
+    near = [group for group in importlib.metadata.entry_points().groups if group.startswith("automl_cnn.") and group not in groups]
+    return {
+        f"{point.dist.name if point.dist else point.value}:{point.name}": f"its entry point is in the group {group}: expected {', '.join(groups)}"
+        for group in near
+        for point in importlib.metadata.entry_points(group=group)
+    }
 
 
 def _installed(point: importlib.metadata.EntryPoint, kind: str) -> list[type[Plugin]]:
@@ -211,12 +236,22 @@ def _import(path: Path) -> ModuleType:
 
 
 def _plugins_in(module: ModuleType) -> Iterator[type[Plugin]]:
-    for value in vars(module).values():
-        if (
-            isinstance(value, type)
-            and issubclass(value, Plugin)
-            and value.__module__ == module.__name__
-            and not inspect.isabstract(value)
-            and "name" in vars(value)
-        ):
+    for value in _classes_in(module):
+        if not inspect.isabstract(value) and "name" in vars(value):
             yield value
+
+
+def _classes_in(module: ModuleType) -> Iterator[type[Plugin]]:
+    for value in vars(module).values():
+        if isinstance(value, type) and issubclass(value, Plugin) and value.__module__ == module.__name__:
+            yield value
+
+
+def _lacking(module: ModuleType) -> Iterator[str]:
+    """What the plugin classes of a module lack to be plugins."""
+    for plugin in _classes_in(module):
+        if "name" not in vars(plugin):
+            yield f"{plugin.__name__} has no `name`"
+        for method in sorted(plugin.__abstractmethods__):
+            near = difflib.get_close_matches(method, vars(plugin), n=1)
+            yield f"{plugin.__name__} has no method `{method}`" + (f" (is `{near[0]}` a misspelling of it?)" if near else "")

@@ -66,6 +66,16 @@ class Domain(ABC):
         return self.normal(value)
 
 
+def _check_default(domain: Domain) -> None:
+    """The default lies within the range.
+
+    Raises:
+        SpaceError: it does not; the message names both.
+    """
+    if not domain.contains(domain.default):
+        raise SpaceError(f"the default {domain.default!r} of {type(domain).__name__}(...) is out of range: expected {domain.describe()}.")
+
+
 def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
@@ -87,7 +97,7 @@ class Int(Domain):
             raise SpaceError(f"Int({self.low}, {self.high}, step={self.step}, log=True): a logarithmic range needs low >= 1 and step = 1.")
         if self.default is None:
             object.__setattr__(self, "default", self.low)
-        self.check(self.default, "default")
+        _check_default(self)
 
     @overload
     def __get__(self, instance: None, owner: type) -> Int: ...
@@ -134,7 +144,7 @@ class Float(Domain):
         if self.default is None:
             middle = math.sqrt(self.low * self.high) if self.log else (self.low + self.high) / 2
             object.__setattr__(self, "default", middle)
-        self.check(self.default, "default")
+        _check_default(self)
 
     @overload
     def __get__(self, instance: None, owner: type) -> Float: ...
@@ -178,7 +188,7 @@ class Choice(Domain, Generic[T]):
             raise SpaceError(f"Choice{options} holds something else than bool, int, float or str.")
         object.__setattr__(self, "options", tuple(options))
         object.__setattr__(self, "default", options[0] if default is None else default)
-        self.check(self.default, "default")
+        _check_default(self)
 
     @overload
     def __get__(self, instance: None, owner: type) -> Choice[T]: ...

@@ -13,6 +13,8 @@ import os
 import warnings
 from collections.abc import Callable
 
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's notes on the processor would stand above each chapter's first result
+
 QUICK = bool(os.environ.get("AUTOML_CNN_QUICK"))  # the tests run every chapter in a few seconds
 
 

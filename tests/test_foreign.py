@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -41,6 +41,24 @@ def test_whatever_it_does_becomes_one_sentence(code, sentence):
     with pytest.raises(foreign.ForeignError) as caught:
         foreign.call(code, "mine.py", seconds=60)
     assert str(caught.value) == sentence
+
+
+def test_keras_colors_and_its_list_of_arguments_are_left_out():
+    error = ValueError("\x1b[1mThe output is empty.\x1b[0m\n\nArguments received by MaxPooling2D.call():\n  • args=(1,)")
+    assert foreign.sentence(error) == "ValueError: The output is empty."
+
+
+def test_the_place_of_an_error_is_the_line_of_the_first_foreign_file():
+    with pytest.raises(foreign.ForeignError) as caught:
+        foreign.call(lambda: PurePosixPath(1), "mine.py", seconds=60)  # pathlib raises, this file called it
+    line = test_the_place_of_an_error_is_the_line_of_the_first_foreign_file.__code__.co_firstlineno + 2
+    assert foreign.place(caught.value.__cause__) == f" (test_foreign.py, line {line})"
+
+
+def test_an_error_without_foreign_code_or_with_a_line_of_its_own_has_no_place():
+    with pytest.raises(foreign.ForeignError) as caught:
+        foreign.call(lambda: compile("def (", "mine.py", "exec"), "mine.py", seconds=60)
+    assert [foreign.place(error) for error in (caught.value.__cause__, ValueError("never raised"), None)] == ["", "", ""]
 
 
 def test_afterwards_everything_is_as_it_was():

@@ -1,9 +1,12 @@
+import importlib.metadata
+
 import pytest
 
 from automl_cnn import registry
 from automl_cnn.errors import PluginError, SpaceError
 from automl_cnn.plugin import Architecture, Int
 
+NO_POINTS = importlib.metadata.EntryPoints()
 DROPIN = '''
 from automl_cnn.plugin import Architecture, Int
 
@@ -36,6 +39,44 @@ def test_a_broken_dropin_is_set_aside_with_its_reason(tmp_path):
     broken = registry.load(tmp_path).broken
     assert "ZeroDivisionError" in broken[str(tmp_path / "bad.py")]
     assert "defines no" in broken[str(tmp_path / "none.py")]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (DROPIN.replace("def features", "def feature"), "Tiny has no method `features` (is `feature` a misspelling of it?)"),
+        (DROPIN.replace("def features", "def network"), "Tiny has no method `features`"),
+        (DROPIN.replace('    name = "tiny"\n', ""), "Tiny has no `name`"),
+        (DROPIN.replace("default=3", "default=9"), "the default 9 of Int(...) is out of range: expected 1 to 5 (bad.py, line 7)"),
+        (DROPIN.replace("Int(1, 5, default=3)", "Int(5, 1)"), "(bad.py, line 7)"),
+    ],
+)
+def test_a_dropin_that_declares_no_plugin_gets_its_reason(tmp_path, text, reason):
+    (tmp_path / "bad.py").write_text(text)
+    assert registry.load(tmp_path).broken[str(tmp_path / "bad.py")].endswith(reason)
+
+
+def test_a_base_class_beside_a_plugin_lacks_nothing(tmp_path):
+    (tmp_path / "two.py").write_text(DROPIN.replace("class Tiny(Architecture)", "class Base(Architecture):\n    pass\n\nclass Tiny(Base)"))
+    loaded = registry.load(tmp_path)
+    assert loaded.broken == {}
+    assert "tiny" in loaded.names("architecture")
+
+
+def test_an_entry_point_in_a_misspelled_group_gets_its_reason(monkeypatch):
+    declared = [importlib.metadata.EntryPoint("dense", "mine:Dense", group) for group in ("automl_cnn.architecture", "console_scripts")]
+    points = importlib.metadata.EntryPoints(declared)
+    monkeypatch.setattr(registry.importlib.metadata, "entry_points", points.select)
+    (reason,) = registry.load().broken.values()
+    assert reason.startswith("its entry point is in the group automl_cnn.architecture: expected automl_cnn.architectures, ")
+
+
+def test_an_unknown_name_says_how_a_plugin_takes_part_unless_a_folder_was_read(tmp_path):
+    with pytest.raises(PluginError, match="--plugins-dir FOLDER"):
+        registry.load().get("architecture", "dense")
+    with pytest.raises(PluginError) as caught:
+        registry.load(tmp_path).get("architecture", "dense")
+    assert "--plugins-dir" not in str(caught.value)
 
 
 def test_one_name_twice_is_an_error(tmp_path):
@@ -116,8 +157,8 @@ def test_an_installed_plugin_that_exits_is_set_aside_too(monkeypatch):
     def leave():
         raise SystemExit(0)
 
-    monkeypatch.setattr(registry.importlib.metadata, "entry_points", lambda group: [Point(leave)] if group == "automl_cnn.architectures" else [])
-    assert registry.load().broken == {"odd:Odd:odd": "SystemExit: it tried to end the process, with 0"}
+    monkeypatch.setattr(registry.importlib.metadata, "entry_points", lambda group=None: [Point(leave)] if group == "automl_cnn.architectures" else NO_POINTS)
+    assert registry.load().broken["odd:Odd:odd"].startswith("SystemExit: it tried to end the process, with 0 (test_registry.py, line ")
 
 
 def test_what_a_plugin_prints_is_no_output_of_ours(tmp_path, capfd):

@@ -265,7 +265,8 @@ def test_a_drop_in_that_takes_an_installed_plugins_name_is_told(tmp_path):
     (tmp_path / "other.py").write_text(
         'from automl_cnn.plugin import Regularizer\n\n\nclass Other(Regularizer):\n    """Another. Choose it in tests."""\n\n    name = "dropout"\n'
     )
-    assert "Two regularizer plugins are named 'dropout'" in put(loaded(tmp_path / "other.py")[1], "is_found_by_name")
+    message = put(loaded(tmp_path / "other.py")[1], "is_found_by_name")
+    assert "its name is taken: Two regularizer plugins are named 'dropout': one from automl-cnn, one from other.py." in message
 
 
 def test_an_installed_plugin_may_be_checked_by_its_file():
@@ -277,7 +278,7 @@ def test_an_installed_plugin_may_be_checked_by_its_file():
 
 def test_an_entry_point_of_another_name_is_told(monkeypatch):
     point = importlib.metadata.EntryPoint("loud", f"{Sound.__module__}:Sound", "automl_cnn.architectures")
-    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: (point,))
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group=None: (point,) if group else importlib.metadata.EntryPoints())
     assert "the entry point 'loud' of a plugin called 'sound'" in put(Sound, "is_found_by_name")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -39,17 +40,21 @@ def export(
     ] = None,
     *,
     format_: Annotated[
-        str,
+        list[str] | None,
         typer.Option(
             "--format",
-            help="One or more of keras, saved_model, onnx, litert, openvino, web, with commas; web is a page around the ONNX model.",
+            help="One or more of keras, saved_model, onnx, litert, openvino, web, with commas or several times; web is a page around the ONNX model. "
+            "Default: keras.",
+            show_default=False,
             autocompletion=completions.listed(completions.formats),
         ),
-    ] = "keras",
+    ] = None,
     quantize: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
-            help="One or more of none, float16, int8, with commas; each is a file. Default: none.", autocompletion=completions.listed(completions.precisions)
+            help="One or more of none, float16, int8, with commas or several times; each is a file. Default: none.",
+            autocompletion=completions.listed(completions.precisions),
+            show_default=False,
         ),
     ] = None,
     out: Annotated[Path, typer.Option(help="The folder to write.")] = Path("exported"),
@@ -149,9 +154,9 @@ def newest(store: Store) -> Path:
     return path
 
 
-def _listed(text: str | None, flag: str) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(part.strip().replace("-", "_") for part in (text or "").split(",") if part.strip()))
-    if text is not None and not names:
+def _listed(texts: Sequence[str] | None, flag: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(part.strip().replace("-", "_") for part in ",".join(texts or ()).split(",") if part.strip()))
+    if texts and not names:
         raise ConfigError(f"{flag} is empty: expected one name or more, with commas between them.")
     return names
 

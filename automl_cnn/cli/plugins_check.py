@@ -65,12 +65,12 @@ def _plugins(what: str, plugins_dir: Path | None) -> list[type[Plugin]]:
     if not path.is_file():
         raise PluginError(f"There is no file {path}. Expected a .py file with plugins, or the name of an installed one; `automl-cnn plugins new` writes one.")
     try:
-        plugins = foreign.call(lambda: list(registry._plugins_in(registry._import(path))), str(path), seconds=registry.SECONDS)
+        return foreign.call(lambda: registry.defined(path), str(path), seconds=registry.SECONDS)
     except foreign.ForeignError as error:
-        raise PluginError(f"{path} cannot be imported: {error}. Expected a file that Python can import as it stands.") from error
-    if not plugins:
-        raise PluginError(f"{path} defines no Architecture, Optimizer or Regularizer with a name. Expected a subclass with its method and `name = ...`.")
-    return plugins
+        why = foreign.placed(error)
+        if isinstance(error.__cause__, PluginError):
+            raise PluginError(f"{path} cannot be used: {why}.") from error
+        raise PluginError(f"{path} cannot be imported: {why}. Expected a file that Python can import as it stands.") from error
 
 
 def _checked(plugin: type[Plugin]) -> Report:

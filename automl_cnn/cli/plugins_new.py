@@ -155,7 +155,8 @@ def _usable(kind: Kind, name: str) -> None:
         )
     known = registry.load().entries[kind.value]
     if name in known:
-        raise ConfigError(f"There is a {kind.value} called '{name}' already, from {known[name].source}. Choose another name.")
+        article = "a" if kind is Kind.REGULARIZER else "an"
+        raise ConfigError(f"There is {article} {kind.value} called '{name}' already, from {known[name].source}. Choose another name.")
 
 
 def _class_name(kind: Kind, name: str) -> str:

@@ -116,7 +116,7 @@ class _Quick(_Strict):
 class _File(_Strict):
     title: Name
     question: str
-    claim: str
+    claim: str = ""
     source: str = ""
     figure: str = ""
     measures: Annotated[tuple[Measure, ...], Field(min_length=1)] = ("accuracy", "params", "mult_adds")

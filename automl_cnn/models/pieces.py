@@ -45,7 +45,7 @@ def blaming(where: str) -> Iterator[None]:
     except (PluginError, KeyboardInterrupt):
         raise
     except BaseException as error:  # a stranger's plugin may raise anything, SystemExit included
-        raise PluginError(f"{where} raised {foreign.sentence(error)}") from error
+        raise PluginError(f"{where} raised {foreign.sentence(error)}{foreign.place(error)}") from error
 
 
 def checked_map(x: Any, where: str, *, sized: bool = True) -> Any:

@@ -70,7 +70,7 @@ def the_width_multiplier_widens(subject: Subject) -> None:
             broken(
                 f"that width {low:g} -> {high:g} brings mult-adds from {costs[low, 1.0, 1]:,} to {costs[high, 1.0, 1]:,}, a power of {power:.2f}",
                 f"a power of {WIDTH_POWER[0]} to {WIDTH_POWER[1]}",
-                "Spell every number of channels net.width(n), once.",
+                "Spell every number of channels net.width(n), once; net.stem does so itself.",
             )
 
 

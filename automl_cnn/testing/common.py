@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from automl_cnn import registry
-from automl_cnn.errors import SpaceError
+from automl_cnn.errors import PluginError, SpaceError
 from automl_cnn.plugin import Architecture, Optimizer, Plugin, Regularizer
 from automl_cnn.space import Domain
 from automl_cnn.testing.rules import Rule, Subject, broken, outside, rule
@@ -109,7 +109,11 @@ def is_found_by_name(subject: Subject) -> None:
     with tempfile.TemporaryDirectory(prefix="automl-cnn-check-") as folder, _as_it_was():
         copy = Path(folder) / (file.name.lstrip("_") or "plugin.py")
         shutil.copyfile(file, copy)
-        plugins = registry.load(Path(folder))
+        try:
+            plugins = registry.load(Path(folder))
+        except PluginError as error:
+            taken = str(error).replace(str(copy), file.name)
+            broken(f"that its name is taken: {taken}", "a name of its own", "Choose another, or uninstall the other plugin.")
         if str(copy) in plugins.broken:
             broken(
                 f"that {file.name}, alone in a folder, does not load: {plugins.broken[str(copy)]}",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from automl_cnn import backend, keras_settings
+from automl_cnn import backend, foreign, keras_settings
 from automl_cnn.errors import BackendError, PluginError
 from automl_cnn.plugin import Architecture, Optimizer, Plugin, Regularizer, keras
 from automl_cnn.testing import architectures, common, optimizers, regularizers
@@ -148,7 +148,7 @@ def _run(one: Rule, subject: Subject) -> None:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a stranger's plugin may raise anything, SystemExit included
-        raise Broken(f"{one.name}: {_told(error)}. Expected: {one.sentence}") from error
+        raise Broken(f"{one.name}: {_told(error)} Expected: {one.sentence}") from error
 
 
 @contextmanager
@@ -164,7 +164,8 @@ def _in_keras() -> Iterator[None]:
 
 
 def _told(error: BaseException) -> str:
-    return f"Found {plainly(error)}" if isinstance(error, PluginError) else f"Found that it raises {type(error).__name__}: {plainly(error)}"
+    observation = plainly(error) if isinstance(error, PluginError) else f"that it raises {type(error).__name__}: {plainly(error)}{foreign.place(error)}"
+    return f"Found {observation}" if observation.endswith(("?", "!")) else f"Found {observation}."
 
 
 def _called(plugin: type[Plugin]) -> str:

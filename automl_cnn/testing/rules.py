@@ -11,12 +11,12 @@ Its name is the rule's, the first line of its docstring the rule's sentence:
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NoReturn
 
+from automl_cnn import foreign
 from automl_cnn.plugin import Plugin
 from automl_cnn.space import Choice, Scalar
 
@@ -38,9 +38,8 @@ def broken(observation: object, expected: str, do: str) -> NoReturn:
 
 
 def plainly(text: object) -> str:
-    """An error's message in one line, without Keras's colors and its list of arguments."""
-    words = re.sub(r"\x1b\[[0-9;]*m", "", str(text)).partition("Arguments received by")[0]
-    return " ".join(words.split()).rstrip(".")
+    """An error's message in one line, without its last period and what Keras adds."""
+    return foreign.plainly(text).rstrip(".")
 
 
 @dataclass

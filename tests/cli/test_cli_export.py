@@ -91,6 +91,12 @@ def test_export_as_json(cli, store, exporting):
     }
 
 
+def test_formats_and_precisions_that_are_given_several_times_add_up(cli, store, exporting):
+    done = cli("export", "--format", "onnx", "--format", "keras,onnx", "--quantize", "none", "--quantize", "int8", "--store", store)
+    assert done.exit_code == 0, done.output
+    assert (exporting.asked["names"], exporting.asked["quantize"]) == (("onnx", "keras"), ("none", "int8"))
+
+
 def test_a_format_that_failed_is_an_error_after_what_was_written(cli, store, exporting):
     exporting.variants = (WRITTEN, FAILED)
     done = cli("export", "--format", "onnx,litert", "--store", store)

@@ -206,7 +206,7 @@ def test_plugins_that_print_or_exit_leave_the_json_whole(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     told = json.loads(done.stdout)
     assert "chatty" in [plugin["name"] for plugin in told["plugins"]]
-    assert told["broken"] == {str(tmp_path / "gone.py"): "SystemExit: it tried to end the process, with 0"}
+    assert told["broken"] == {str(tmp_path / "gone.py"): "SystemExit: it tried to end the process, with 0 (gone.py, line 1)"}
 
 
 def test_a_file_that_exits_is_said_to_be_broken(cli, tmp_path):
@@ -221,3 +221,31 @@ def test_a_network_that_exits_while_it_is_built_breaks_its_rules(cli, tmp_path):
     done = cli("plugins", "show", "chatty", "--plugins-dir", tmp_path)
     assert done.exit_code == 2
     assert "features raised SystemExit: it tried to end the process, with 0" in " ".join(done.output.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (CALM.format("One", "one").replace("Regularizer):", "Optimizer):").replace("Regularizer", "Optimizer"), "One has no method `build`"),
+        (
+            "from automl_cnn.plugin import Int\nrate = Int(1, 5, default=9)\n",
+            "cannot be used: the default 9 of Int(...) is out of range: expected 1 to 5 (wrong.py, line 2).",
+        ),
+        ("1 / 0\n", "cannot be imported: ZeroDivisionError: division by zero (wrong.py, line 1). Expected a file"),
+    ],
+)
+def test_check_names_the_line_or_what_is_lacking(cli, tmp_path, text, sentence):
+    (tmp_path / "wrong.py").write_text(text)
+    done = cli("plugins", "check", tmp_path / "wrong.py")
+    assert done.exit_code == 2
+    assert sentence in " ".join(done.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "words"), [("optimizer", "sgd", "There is an optimizer called"), ("regularizer", "l2", "There is a regularizer called")]
+)
+def test_new_refuses_a_name_that_is_taken(cli, tmp_path, kind, name, words):
+    done = cli("plugins", "new", kind, name, "--out", tmp_path)
+    assert done.exit_code == 2
+    assert words in done.stderr
+    assert not list(tmp_path.iterdir())

@@ -19,6 +19,10 @@ def test_a_table_names_every_network_on_every_set(tmp_path):
     assert comparison.points == ("",)
 
 
+def test_a_question_of_ones_own_needs_no_claim(tmp_path):
+    assert study(tmp_path, TABLE.replace('claim = "Small ones."\n', "")).claim == ""
+
+
 def test_what_is_varied_along_multiplies_the_networks_and_the_nearest_setting_wins(tmp_path):
     more = """
 [[along]]
