@@ -17,7 +17,9 @@ from automl_cnn.cli import app
 ROOT = Path(__file__).parent.parent
 MADE = tuple(f"docs{line}" for line in (ROOT / "docs" / ".gitignore").read_text(encoding="utf-8").splitlines() if line.startswith("/"))
 DOCS = [name for path in sorted((ROOT / "docs").rglob("*.md")) if not (name := path.relative_to(ROOT).as_posix()).startswith(MADE)]
-PAGES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "ARCHITECTURE.md", "CHANGELOG.md", *DOCS)
+STUDIES = [path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "studies").glob("*/README.md"))]
+MEASURED = ("benchmarks/README.md", "studies/README.md", "notebooks/README.md", *STUDIES)
+PAGES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "ARCHITECTURE.md", "CHANGELOG.md", *MEASURED, *DOCS)
 CODE = [path for package in ("automl_cnn", "plugins") for path in sorted((ROOT / package).rglob("*")) if path.suffix in {".py", ".html", ".js", ".jinja"}]
 MODULES = [path for path in CODE if path.suffix == ".py"]
 PHRASES = {  # what is banned, and what to write instead

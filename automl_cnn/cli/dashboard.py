@@ -24,7 +24,7 @@ def database_option(value: str | None) -> Database | None:
     """`--storage`, checked.
 
     Raises:
-        ConfigError: it is no address of a PostgreSQL database.
+        ConfigError: the address is not that of a PostgreSQL database.
     """
     try:
         return None if value is None else databases.parse(value)

@@ -32,7 +32,7 @@ class Given:
         return text
 
     def above(self, path: Path) -> str:
-        """The URL that whole URLs in a table at `path` begin with; "" where it is no copy."""
+        """The URL that whole URLs in a table at `path` begin with; "" if `path` is not a copy of a URL."""
         return next((copy.above for copy in self.copies if copy.root == path), "")
 
     @contextlib.contextmanager

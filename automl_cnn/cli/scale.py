@@ -172,7 +172,7 @@ def times(text: str) -> float:
     """`4x` or `4` as 4.
 
     Raises:
-        ConfigError: it is no number above 1.
+        ConfigError: the value is not a number above 1.
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)[xX]?", text.strip())
     if match is None or float(match.group(1)) <= 1:
@@ -184,7 +184,7 @@ def fixed(alpha: float | None, beta: float | None, gamma: float | None) -> Any:
     """The coefficients, None where the grid is to find them.
 
     Raises:
-        ConfigError: some are missing, or they are no rule of scaling.
+        ConfigError: a coefficient is missing, or they do not make a valid scaling rule.
     """
     from automl_cnn.scaling import Coefficients
 
@@ -200,7 +200,7 @@ def given(architecture: str, settings: Sequence[str], plugins_dir: Path | None) 
     """The values of `--set name=value`, in the types that their parameters have.
 
     Raises:
-        ConfigError: one is no such pair, or out of range.
+        ConfigError: a value is not such a pair, or is out of range.
         PluginError: there is no such architecture.
     """
     from automl_cnn import registry

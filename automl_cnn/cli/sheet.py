@@ -1,7 +1,7 @@
 """CSV that spreadsheets, programs and terminals take safely: names of files and classes come from outside.
 
-A cell that a spreadsheet would run as a formula (it begins with =, +, -, @, a tab or a carriage return, and is no number) gets a
-quote in front: '=cmd. A program that wants the exact name takes that one quote off (`exact`). Bytes that are no UTF-8 are written as
+A cell that a spreadsheet would run as a formula (it begins with =, +, -, @, a tab or a carriage return, and is not a number) gets a
+quote in front: '=cmd. A program that wants the exact name takes that one quote off (`exact`). Bytes that are not valid UTF-8 are written as
 \\xe9, as everywhere here. On a terminal control characters are escaped.
 """
 

@@ -16,7 +16,7 @@ ERRORS = "automl_cnn_plain"
 
 
 def prepare() -> None:
-    """Make the standard streams of this process take any text, and standard input any bytes, such as paths that are no UTF-8."""
+    """Make the standard streams of this process take any text, and standard input any bytes, such as paths that are not valid UTF-8."""
     codecs.register_error(ERRORS, plain)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):

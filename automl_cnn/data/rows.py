@@ -119,7 +119,7 @@ def _objects(table: Path, name: str) -> Reading:
         except (ValueError, RecursionError):
             given = None
         if not isinstance(given, dict):
-            raise DataError(f'Line {number} of {table} is no JSON object: expected lines such as {{"path": "1.jpg", "label": "cat"}}.')
+            raise DataError(f'Line {number} of {table} is not a JSON object: expected lines such as {{"path": "1.jpg", "label": "cat"}}.')
         yield number, given
 
 

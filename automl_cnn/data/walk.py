@@ -139,7 +139,7 @@ def walk(root: Path, *, skip: Sequence[Path] = (), listed: Listed | None = None)
 
 
 def _within(above: Folder, name: str, path: str) -> Folder:
-    """The folder `name` in `above`, made where it is new. It is called by letters, also where the bytes of its name are no UTF-8.
+    """The folder `name` in `above`, made where it is new. It is called by letters, also where the bytes of its name are not valid UTF-8.
 
     Raises:
         DataError: the bytes of another folder's name read the same.

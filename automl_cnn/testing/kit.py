@@ -90,7 +90,7 @@ def checks_of(plugin_class: type[Plugin]) -> list[Check]:
     """The checks of a plugin, cheap ones first. Nothing runs yet; what is expensive to build is shared among them.
 
     Raises:
-        PluginError: it is no Architecture, Optimizer or Regularizer.
+        PluginError: the class is not an Architecture, Optimizer or Regularizer.
     """
     rules = next((rules for kind, rules in OF_KIND if isinstance(plugin_class, type) and issubclass(plugin_class, kind)), None)
     if rules is None:
@@ -111,7 +111,7 @@ def check_plugin(plugin_class: type[Plugin]) -> Report:
     """Run every check; raises nothing of the plugin's.
 
     Raises:
-        PluginError: it is no Architecture, Optimizer or Regularizer.
+        PluginError: the class is not an Architecture, Optimizer or Regularizer.
         BackendError: Keras has no backend to compute with.
     """
     checks = checks_of(plugin_class)

@@ -215,7 +215,7 @@ def rows(ended: Ended) -> list[dict[str, str]]:
     """
     found = list(csv.reader(io.StringIO(ended.out), strict=True))
     if not found or any(len(row) != len(found[0]) for row in found):
-        raise Finding(f"standard output is no CSV with rows of one length.{ended.tail()}")
+        raise Finding(f"standard output is not a CSV with rows of one length.{ended.tail()}")
     return [dict(zip(found[0], row, strict=True)) for row in found[1:]]
 
 
@@ -228,7 +228,7 @@ def document(ended: Ended) -> Any:
     try:
         return json.loads(ended.out)
     except ValueError as error:
-        raise Finding(f"standard output is no JSON ({error}).{ended.tail()}") from None
+        raise Finding(f"standard output is not JSON ({error}).{ended.tail()}") from None
 
 
 def _argument(one: object) -> str | bytes:

@@ -30,7 +30,7 @@ class Finding(Exception):
 
 @dataclass(frozen=True)
 class Ended:
-    """A command that ended, or was ended. The texts may hold surrogates, where the tool wrote bytes that are no UTF-8."""
+    """A command that ended, or was ended. The texts may hold surrogates, where the tool wrote bytes that are not valid UTF-8."""
 
     code: int
     out: str

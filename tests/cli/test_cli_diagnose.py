@@ -83,7 +83,7 @@ def test_one_trial_alone_as_json(cli, store):
 def test_a_failed_trial_is_told_with_its_failure(cli, store):
     done = cli("diagnose", "flowers", "--trial", 2, "--store", store.root)
     assert "out of memory at batch 128" in done.stdout
-    assert "no epoch was scored" in done.stdout
+    assert "the trial ended before an epoch was scored" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -141,7 +141,7 @@ def test_the_images_of_a_study_are_found_beside_its_model(store):
 
     model = Store(store).find("pets-1").model
     assert dataset_of(model, None) == (None, "")
-    with pytest.raises(ConfigError, match="lies in no study's folder"):
+    with pytest.raises(ConfigError, match="is not in a study's folder"):
         dataset_of(model, store)
     Store(store).find("pets-1").manifest.write_text("damaged")
     dataset, missing = dataset_of(model, None)

@@ -181,7 +181,7 @@ def test_a_tar_archive_that_was_copied_by_half_is_refused(tmp_path, name):
 
 
 def test_a_tar_archive_is_damaged_where_no_header_follows_a_file(tmp_path):
-    """tarfile takes what is no header for the end: the rest would be lost in silence."""
+    """tarfile takes bytes that are not a header for the end: the rest would be lost in silence."""
     content = tarred(tmp_path, FILES, "pets.tar").read_bytes()
     (tmp_path / "pets.tar").write_bytes(spoiled(content, content.index(b"pets/dog/0.png"), b"\xff" * 512))
     with pytest.raises(DataError, match="no header follows a file"):

@@ -1,4 +1,4 @@
-"""Names of files and folders that are no UTF-8: classes are valid Unicode, paths can still be opened."""
+"""Names of files and folders that are not valid UTF-8: classes are valid Unicode, paths can still be opened."""
 
 import json
 import os

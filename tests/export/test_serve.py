@@ -153,7 +153,7 @@ def test_mlflows_other_ways_of_asking_work_too(served, body):
         ("/etc/hostname", "Paths are not taken here"),
     ],
 )
-def test_what_is_no_image_gets_a_400_and_a_sentence(served, sent, said):
+def test_input_that_is_not_an_image_gets_a_400_and_a_sentence(served, sent, said):
     status, answer = ask(served, {"inputs": [sent]})
     assert status == 400
     assert said in answer["message"]

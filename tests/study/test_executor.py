@@ -278,7 +278,7 @@ def test_a_process_that_does_not_leave_is_ended(tmp_path, monkeypatch):
     [
         (MemoryError("2 GiB"), "out of memory: a smaller batch", Cause.MEMORY),
         (OSError(28, "No space left on device"), "the disk is full: ", Cause.DISK),
-        (ValueError("3 is no size"), "features raised", Cause.OTHER),
+        (ValueError("3 is not a size"), "features raised", Cause.OTHER),
     ],
 )
 def test_what_a_plugin_met_is_recognized_behind_its_error(cause, told, expected):
