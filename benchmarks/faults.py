@@ -113,13 +113,13 @@ class Study:
 
     def workers(self) -> list[psutil.Process]:
         """The session's worker processes."""
-        found = []
+        processes = []
         with contextlib.suppress(psutil.Error):
             for child in psutil.Process(self._alive.pid).children(recursive=True):
                 with contextlib.suppress(psutil.Error):
                     if WORKER in child.cmdline():
-                        found.append(child)
-        return found
+                        processes.append(child)
+        return processes
 
     def look(self) -> None:
         """What was finished is still there, as it was; the best model is whole."""
@@ -137,8 +137,8 @@ class Study:
                 check(archive.testzip() is None, f"{self.model} is damaged")
 
     def trials(self) -> tuple[Trial, ...]:
-        found = Record.all(self.store.journal).get(self.name)
-        return found.trials if found is not None else ()
+        study = Record.all(self.store.journal).get(self.name)
+        return study.trials if study is not None else ()
 
     def content(self) -> bytes | None:
         """The best model's file; None before there is one."""
@@ -185,9 +185,9 @@ class Study:
         check("Traceback" not in self.log.read_text(errors="replace"), f"a traceback was printed: {self.last_words()}")
         self.look()
         self.predict()
-        found: dict[str, Any] = json.loads(printed)
+        values: dict[str, Any] = json.loads(printed)
         check(self.counts["predictions"], "a search ended without a model")
-        return found
+        return values
 
     def last_words(self) -> str:
         return self.log.read_text(errors="replace")[-3000:]

@@ -79,7 +79,7 @@ def _print(screen: Console, entry: registry.Entry, network: dict[str, Any] | Non
     if issubclass(entry.plugin, Regularizer) and entry.plugin.tasks is not None:
         screen.print(Text(f"tasks: {', '.join(entry.plugin.tasks)}; searches of other tasks leave it out\n"))
     if issubclass(entry.plugin, Architecture) and entry.plugin.story is not None:
-        _tell(screen, entry.plugin.story)
+        _print_story(screen, entry.plugin.story)
     screen.print(Text("space", style="bold"))
     rows = [(key, domain.describe(), value(domain.default)) for key, domain in entry.plugin.domains().items()]
     screen.print(table(rows, ("parameter", "range", "default")) if rows else Text("  nothing to vary"))
@@ -100,7 +100,7 @@ def _print(screen: Console, entry: registry.Entry, network: dict[str, Any] | Non
         screen.print(table([tuple(_cell(layer[key]) for key in head) for layer in network["layers"]], tuple(key.replace("_", "-") for key in head)))
 
 
-def _tell(screen: Console, story: Story) -> None:
+def _print_story(screen: Console, story: Story) -> None:
     """The idea of an architecture, its block, its neighbors in history, and where its claim is tested."""
     screen.print(Text("its story", style="bold"))
     screen.print(Padding(Text(f"{story.year}. {story.idea}"), (0, 2)))

@@ -39,8 +39,8 @@ class Tool:
 
 def _ours(*flags: str, module: tuple[str, ...] = ("automl_cnn", "search")) -> Callable[[Run], list[str]]:
     def command(run: Run) -> list[str]:
-        told = ["--data", str(run.train), "--budget", f"{run.budget}s", "--seed", str(run.seed), "--name", STUDY, "--store", "store", "--no-mlflow"]
-        return [run.python, "-P", "-m", *module, *told, *flags]
+        arguments = ["--data", str(run.train), "--budget", f"{run.budget}s", "--seed", str(run.seed), "--name", STUDY, "--store", "store", "--no-mlflow"]
+        return [run.python, "-P", "-m", *module, *arguments, *flags]
 
     return command
 

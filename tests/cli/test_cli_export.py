@@ -76,9 +76,9 @@ def test_export_hands_on_formats_precisions_and_limits(cli, store, exporting):
 
 
 def test_export_as_json(cli, store, exporting):
-    told = json.loads(cli("export", "--json", "--store", store).stdout)
-    assert told["folder"] == "exported"
-    assert told["variants"][0] | {"versions": {}} == {
+    printed = json.loads(cli("export", "--json", "--store", store).stdout)
+    assert printed["folder"] == "exported"
+    assert printed["variants"][0] | {"versions": {}} == {
         "format": "onnx",
         "quantize": "none",
         "method": "float32",

@@ -44,10 +44,10 @@ def tarred(place, files, name="pets.tar.gz", links=()):
 
 @pytest.mark.parametrize("pack", [zipped, tarred])
 def test_the_images_of_an_archive_are_listed_without_clutter(tmp_path, pack):
-    found = scan_input(pack(tmp_path, FILES), cache=tmp_path / "cache")
-    assert found.classes == ("cat", "dog")
-    assert len(found.files) == 6
-    assert found.source.name.startswith("pets")
+    scanned = scan_input(pack(tmp_path, FILES), cache=tmp_path / "cache")
+    assert scanned.classes == ("cat", "dog")
+    assert len(scanned.files) == 6
+    assert scanned.source.name.startswith("pets")
 
 
 def test_it_is_unpacked_once_and_found_again_by_its_content(tmp_path):

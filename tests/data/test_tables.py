@@ -44,11 +44,11 @@ def written(place, rows, kind="csv"):
 
 @pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl", "parquet", "semicolon.csv"])
 def test_every_kind_of_table_is_read_alike(tmp_path, kind):
-    found = scan_input(written(tmp_path, ROWS, kind), cache=tmp_path)
-    assert found.folder == tmp_path
-    assert found.classes == ("cat", "dog")
-    assert found.files[0] == ("photos/cat 0.png", 0, "train")
-    assert [split for _, _, split in found.files] == ["train", "train", "val", "test"] * 2
+    scanned = scan_input(written(tmp_path, ROWS, kind), cache=tmp_path)
+    assert scanned.folder == tmp_path
+    assert scanned.classes == ("cat", "dog")
+    assert scanned.files[0] == ("photos/cat 0.png", 0, "train")
+    assert [split for _, _, split in scanned.files] == ["train", "train", "val", "test"] * 2
 
 
 def test_columns_are_known_by_their_usual_names_or_as_the_user_says(tmp_path):
@@ -66,9 +66,9 @@ def test_columns_are_known_by_their_usual_names_or_as_the_user_says(tmp_path):
 
 def test_rows_without_a_label_are_left_out_and_counted(tmp_path):
     rows = [*ROWS, {"path": "photos/new.png", "label": "", "split": "test"}, ROWS[0]]
-    found = scan_table(written(tmp_path, rows))
-    assert len(found.files) == 8
-    assert found.notes == ("1 row of pets.csv without a label was left out: such images can only be predicted.", "1 row of pets.csv repeats another.")
+    scanned = scan_table(written(tmp_path, rows))
+    assert len(scanned.files) == 8
+    assert scanned.notes == ("1 row of pets.csv without a label was left out: such images can only be predicted.", "1 row of pets.csv repeats another.")
 
 
 def test_numbers_are_classes_too(tmp_path):

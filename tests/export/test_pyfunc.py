@@ -87,7 +87,7 @@ def test_a_path_is_read_where_paths_are_taken(photo):
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ("nowhere/photo.jpg", "Image 1 is neither a file nor an image file in base64"),
         ([text(RED), text(b"this is not an image")], "Image 2 is neither a file nor an image file in base64"),
@@ -104,8 +104,8 @@ def test_a_path_is_read_where_paths_are_taken(photo):
         ([["a", "b"]], "shape"),
     ],
 )
-def test_input_that_is_not_an_image_is_reported(given, said):
-    with pytest.raises(DataError, match=said):
+def test_input_that_is_not_an_image_is_reported(given, message):
+    with pytest.raises(DataError, match=message):
         read(given)
 
 
