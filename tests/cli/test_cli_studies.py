@@ -279,7 +279,7 @@ def test_a_damaged_record_is_an_error_in_a_sentence(cli, make, store):
 def test_options_before_the_command_are_not_silently_lost(cli, store):
     done = cli("studies", "--store", store.root, "show", "x")
     assert done.exit_code == 2
-    assert "go behind it" in done.stderr
+    assert "after it: automl-cnn studies" in " ".join(done.stderr.split())
 
 
 @pytest.mark.parametrize(
