@@ -216,7 +216,7 @@ class Study:
 
 
 def kills(place: Path, data: Path, moments: int, seed: int, say: Callable[[str], None]) -> Counter[str]:
-    """Kill at so many random moments of the time that a whole session takes, resume each time; what was counted."""
+    """Kill a session at `moments` random moments of its duration, and resume it each time; the counts."""
     rng = random.Random(seed)
     study = Study(place / "kills", data)
     began = time.monotonic()
@@ -288,7 +288,7 @@ def disk(place: Path, data: Path, say: Callable[[str], None]) -> Counter[str]:
     check(result["stopped_by"] == "disk", f"on a full disk the search ended by {result['stopped_by']}")
     before = len(study.seen)
     words = re.sub(r"\s+", " ", study.last_words())
-    check("Free some space and run the same command again" in words, f"a full disk was told as: {words}")
+    check("Free some space and run the same command again" in words, f"the message for a full disk was: {words}")
     say(f"the disk was full after {before} trials")
     (place / "filler").unlink()
     study.start(sum(not lost(trial) for trial in study.trials()) + 1)

@@ -83,7 +83,7 @@ def main() -> int:
     options.add_argument("--seed", type=int, default=0, help="of splits, training and variations (default: 0)")
     options.add_argument("--store", action="append", type=Path, default=[], help="a store whose finished studies give candidates; may be given several times")
     options.add_argument("--samples", type=int, default=0, help="variations of the other candidates (default: 0)")
-    options.add_argument("--limit", type=int, help="at most so many candidates, from each group (tuned, from scratch) alike")
+    options.add_argument("--limit", type=int, help="the largest number of candidates, from each group (tuned, from scratch) alike")
     options.add_argument("--only", action="append", default=[], metavar="TEXT", help="only candidates with this key or these words; may be given several times")
     options.add_argument("--list", action="store_true", help="say which cells there are, and run none")
     options.add_argument("--build", action="store_true", help="run none, and build the portfolio of the rows there are")
@@ -167,7 +167,7 @@ def winners(store: Path) -> Iterator[tuple[str, Mapping[str, Scalar]]]:
 
 
 def limited(every: list[Candidate], limit: int | None) -> list[Candidate]:
-    """At most so many, by turns from those with pretrained weights and those without."""
+    """At most `limit` candidates, by turns from those with pretrained weights and those without."""
     tuned = [one for one in every if weights_of(one.configuration)]
     scratch = [one for one in every if not weights_of(one.configuration)]
     turns = [one for pair in itertools.zip_longest(tuned, scratch) for one in pair if one is not None]

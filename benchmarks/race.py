@@ -32,7 +32,7 @@ from race.watch import GRACE, Watched, at, cores, disk, marks, watch
 
 HERE = Path(__file__).resolve().parent
 MB = 1e6
-REASON = 300  # characters of a failure that are told
+REASON = 300  # characters of a failure that are reported
 NOWHERE = "http://127.0.0.1:9"  # a proxy that answers nothing: no tool downloads weights
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "", "KERAS_BACKEND": "tensorflow", "MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONUNBUFFERED": "1"}
 
@@ -83,7 +83,7 @@ def race(chosen: argparse.Namespace) -> int:
 
 
 def run(cell: Cell, images: ImageSet, work: Path) -> dict[str, object]:
-    """One cell, from an empty folder to its row. A tool's failure is told in the row; ours, and a folder that cannot be used, are raised."""
+    """One cell, from an empty folder to its row. A tool's failure is recorded in the row; ours, and a folder that cannot be used, are raised."""
     tool = TOOLS[cell.tool]
     row: dict[str, object] = {**dict.fromkeys((*results.FIRST, *results.LAST), ""), "tool": cell.tool, "set": cell.set, "seed": cell.seed}
     row |= {"budget": cell.budget, "cores": cores(), "note": tool.note, "date": datetime.datetime.now(datetime.UTC).date().isoformat()}

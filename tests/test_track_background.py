@@ -13,7 +13,7 @@ from automl_cnn.track.background import Background, ending
 
 
 class Slow(NullTracker):
-    """Writes only when it may; remembers what it was told, and in which thread."""
+    """Writes only when it may; remembers the calls and their threads."""
 
     def __init__(self):
         self.may, self.calls, self.threads = threading.Event(), [], set()

@@ -41,7 +41,7 @@ def test_hovering_a_point_tells_it(chromium, tmp_path):
     assert shown.page.locator("#tip").is_hidden()
     point = shown.page.locator("circle[data-tip]").first
     point.scroll_into_view_if_needed()
-    shown.page.wait_for_timeout(200)  # scrolling hides what is told
+    shown.page.wait_for_timeout(200)  # scrolling hides the tip
     point.hover()
     shown.page.locator("#tip").wait_for(state="visible")
     assert "epoch" in shown.run("document.getElementById('tip').textContent")

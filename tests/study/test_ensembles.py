@@ -31,7 +31,7 @@ PREDICTED = {number: answers(0.8) for number in range(3)}
 
 
 class FakeExecutor:
-    """Writes a file, and answers with the mean of what the members said, unless it is told to fail."""
+    """Writes a file, and answers with the mean of the members' predictions, unless it should fail."""
 
     def __init__(self):
         self.recipes, self.error, self.says, self.padding = [], None, None, 0

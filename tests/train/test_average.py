@@ -47,7 +47,7 @@ class Line:
 
 
 def wandered(places, *, epochs=None, use_ema=False, asked_to_stop=False, left=1e9, truth=0.0):
-    """An averaging that has heard of a training whose weight was here and there."""
+    """An averaging that watched a training whose weight moved around."""
     images = np.linspace(-1, 1, 41)[:, None]
     labels = (images[:, 0] > truth).astype(int)
     judged = {"labels": labels, "task": Multiclass(2), "spec": SimpleNamespace(metric="accuracy")}
