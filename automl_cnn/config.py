@@ -210,7 +210,7 @@ class StudyConfig(BaseModel):
         Flag(
             "What is asked: multiclass (one class for each image), multilabel (any number of labels) or regression (one or several numbers). Default: "
             "multilabel where a table has several labels in a cell, as in cat|dog (| alone: none), or no column of labels but one of zeros and ones for each "
-            "label; regression where labels are numbers that cannot be classes: some are no whole numbers, or most are on fewer than three images.",
+            "label; regression where labels are numbers that cannot be classes: some are not whole numbers, or most are on fewer than three images.",
             DATA,
             identity=True,
         ),
@@ -346,7 +346,7 @@ class StudyConfig(BaseModel):
     @model_validator(mode="before")  # before _engines_own, which asks for the objectives: pydantic runs the last one first
     @classmethod
     def _metric_first(cls, values: Any) -> Any:
-        """The first objective is the metric; alone, it is no list."""
+        """The first objective is the metric. An objective without a cost becomes the metric, and the list becomes None."""
         if not isinstance(values, dict) or values.get("objectives") is None:
             return values
         names = objectives(values["objectives"])

@@ -72,7 +72,7 @@ class Cause(StrEnum):
     MEMORY = "memory"  # it needed more than there is
     DISK = "disk"  # nothing could be written
     IMAGES = "images"  # the decoded images were deleted while it was trained
-    DIVERGED = "diverged"  # the loss was no number
+    DIVERGED = "diverged"  # the loss was not a number
     WORKER = "worker"  # the worker process died or hung
     OTHER = "other"
 

@@ -19,7 +19,7 @@ STUDIES = "studies"  # the folder in a store that holds a folder for each study
 JOURNAL = "optuna.journal"
 MOVES = ("data", "plugins_dir", "weights", "labels")  # settings that name a place outside the store
 LONGEST_NAME = 255  # bytes; what file systems allow
-NEVER_IN_A_NAME = ("Cc", "Cs", "Zl", "Zp")  # Unicode categories: control characters, bytes that are no UTF-8, ends of lines and paragraphs
+NEVER_IN_A_NAME = ("Cc", "Cs", "Zl", "Zp")  # Unicode categories: control characters, bytes that are not valid UTF-8, ends of lines and paragraphs
 
 
 def is_study_name(name: str) -> bool:
@@ -136,7 +136,7 @@ def moved(settings: Mapping[str, Any], root: Path | None) -> dict[str, Any]:
         if isinstance(given := settings.get(key), str):
             try:
                 moved[key] = paths.written(after_move(paths.read(given), before_move(settings), root))
-            except ValueError:  # no path; whoever uses it says so
+            except ValueError:  # not a path; the code that uses it reports that
                 continue
     return moved
 

@@ -80,7 +80,7 @@ class Problem:
 
     @property
     def between(self) -> str:
-        """What stands between the files of a case: those of a group are alike, but no versions of one photo."""
+        """What stands between the files of a case: the files of a group look alike, but are not versions of one photo."""
         return ", " if self.kind == "groups" else " = "
 
     @property

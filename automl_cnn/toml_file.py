@@ -16,7 +16,7 @@ def read_toml(file: Path) -> dict[str, Any]:
     """The settings of a study file, unchecked.
 
     Raises:
-        ConfigError: there is no such file, or it is no TOML in UTF-8; the message says where.
+        ConfigError: there is no such file, or it is not TOML in UTF-8; the message says where.
     """
     if why := paths.address(file):
         raise ConfigError(f"The study file cannot be read: {why}.")

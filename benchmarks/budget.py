@@ -115,7 +115,7 @@ def parts(trials: Sequence[Trial], spent: Mapping[str, float], seen: Watched, st
     start = min(trial.started_at for trial in trials) - started
     first_plan = start - spent["start"]
     building, steps = sum(trial.setup or 0.0 for trial in trials), sum(trial.steps_seconds or 0.0 for trial in trials)
-    told = {
+    durations = {
         "start": start,
         "planning": spent["planning"] - first_plan,
         "building": building,
@@ -124,7 +124,7 @@ def parts(trials: Sequence[Trial], spent: Mapping[str, float], seen: Watched, st
         "keeping": spent["keeping"],
         "finish": spent["finish"],
     }
-    return told | {"exit": seen.seconds - sum(told.values())}
+    return durations | {"exit": seen.seconds - sum(durations.values())}
 
 
 def table(rows: Sequence[Mapping[str, str]]) -> str:
@@ -134,9 +134,9 @@ def table(rows: Sequence[Mapping[str, str]]) -> str:
     lines = [f"{'set':<24}{'budget':>7}{'over %':>8}{'steps %':>9}{'1st model':>11}" + "".join(f"{part:>10}" for part in PARTS) + f"{'trials':>8}{'load':>7}"]
     for row in rows:
         share = f"{100 * float(row['steps']) / float(row['seconds_used']):.1f}" if row["steps"] else "-"
-        told = "".join(f"{float(row[part]):>10.1f}" if row[part] else f"{'-':>10}" for part in PARTS)
+        cells = "".join(f"{float(row[part]):>10.1f}" if row[part] else f"{'-':>10}" for part in PARTS)
         lines.append(
-            f"{row['set']:<24}{row['budget']:>7}{row['over']:>8}{share:>9}{row['first_model']:>11}{told}{row['trials']:>8}{row['load']:>7}  {row['failure']}"
+            f"{row['set']:<24}{row['budget']:>7}{row['over']:>8}{share:>9}{row['first_model']:>11}{cells}{row['trials']:>8}{row['load']:>7}  {row['failure']}"
         )
     whole = [row for row in rows if row["steps"]]
     over = [float(row["over"]) for row in whole]

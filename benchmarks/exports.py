@@ -109,9 +109,9 @@ def measured(name: str, model: Path, dataset: Dataset, todo: set[tuple[str, str]
             yield from ({**dict.fromkeys(HEAD, ""), **known, "format": kind, "quantize": quantize, "failure": str(error)} for kind in kinds)
             continue
         for variant in variants:
-            found = variant.as_dict()
-            speed = found.get("latency_ms") or {}
-            yield {key: found.get(key) for key in HEAD} | known | {"latency_1_ms": speed.get("1"), "latency_32_ms": speed.get("32")}
+            fields = variant.as_dict()
+            speed = fields.get("latency_ms") or {}
+            yield {key: fields.get(key) for key in HEAD} | known | {"latency_1_ms": speed.get("1"), "latency_32_ms": speed.get("32")}
 
 
 def _wanted(name: str, formats: list[str]) -> Iterator[tuple[str, str]]:

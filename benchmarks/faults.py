@@ -113,13 +113,13 @@ class Study:
 
     def workers(self) -> list[psutil.Process]:
         """The session's worker processes."""
-        found = []
+        processes = []
         with contextlib.suppress(psutil.Error):
             for child in psutil.Process(self._alive.pid).children(recursive=True):
                 with contextlib.suppress(psutil.Error):
                     if WORKER in child.cmdline():
-                        found.append(child)
-        return found
+                        processes.append(child)
+        return processes
 
     def look(self) -> None:
         """What was finished is still there, as it was; the best model is whole."""
@@ -137,8 +137,8 @@ class Study:
                 check(archive.testzip() is None, f"{self.model} is damaged")
 
     def trials(self) -> tuple[Trial, ...]:
-        found = Record.all(self.store.journal).get(self.name)
-        return found.trials if found is not None else ()
+        study = Record.all(self.store.journal).get(self.name)
+        return study.trials if study is not None else ()
 
     def content(self) -> bytes | None:
         """The best model's file; None before there is one."""
@@ -185,9 +185,9 @@ class Study:
         check("Traceback" not in self.log.read_text(errors="replace"), f"a traceback was printed: {self.last_words()}")
         self.look()
         self.predict()
-        found: dict[str, Any] = json.loads(printed)
+        values: dict[str, Any] = json.loads(printed)
         check(self.counts["predictions"], "a search ended without a model")
-        return found
+        return values
 
     def last_words(self) -> str:
         return self.log.read_text(errors="replace")[-3000:]
@@ -216,7 +216,7 @@ class Study:
 
 
 def kills(place: Path, data: Path, moments: int, seed: int, say: Callable[[str], None]) -> Counter[str]:
-    """Kill at so many random moments of the time that a whole session takes, resume each time; what was counted."""
+    """Kill a session at `moments` random moments of its duration, and resume it each time; the counts."""
     rng = random.Random(seed)
     study = Study(place / "kills", data)
     began = time.monotonic()
@@ -288,7 +288,7 @@ def disk(place: Path, data: Path, say: Callable[[str], None]) -> Counter[str]:
     check(result["stopped_by"] == "disk", f"on a full disk the search ended by {result['stopped_by']}")
     before = len(study.seen)
     words = re.sub(r"\s+", " ", study.last_words())
-    check("Free some space and run the same command again" in words, f"a full disk was told as: {words}")
+    check("Free some space and run the same command again" in words, f"the message for a full disk was: {words}")
     say(f"the disk was full after {before} trials")
     (place / "filler").unlink()
     study.start(sum(not lost(trial) for trial in study.trials()) + 1)

@@ -5,7 +5,7 @@
 The files are made here and damaged. Of `images`, of every format and mode: bits flipped, cut, spliced, fields set to extremes,
 parts repeated or zeroed. Of `inputs` mostly what they say: names that lead elsewhere, links, bombs, sizes that lie, cells of every
 kind, tables of every encoding. They are read in a process of their own, as a search and `predict` read them. A finding is an
-exception that is not ours, a message that is no sentence, a result of another kind, anything printed, a file outside of the cache,
+exception that is not ours, a message that is not a sentence, a result of another kind, anything printed, a file outside of the cache,
 what must be refused and is read, a crash, more memory or processor time than `fuzzing/targets.py` allows, or no answer for
 3 minutes. Each is kept in `--out` under its target, seed and number, which make it again (`--only`).
 Exits with 1 where there is one. Linux only, since it measures the peak of memory for each file.

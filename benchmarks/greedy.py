@@ -49,12 +49,12 @@ def greedy(matrix: Matrix, size: int) -> list[str]:
 
 def left_out(matrix: Matrix, size: int) -> dict[str, tuple[float, float]]:
     """For each set: the normalized score there of a portfolio found on the others, and the expected one of as many candidates at random."""
-    told = {}
+    values = {}
     sets = list(next(iter(matrix.values()), {}))
     for held in sets if len(sets) > 1 else ():
         chosen = greedy({name: {key: score for key, score in row.items() if key != held} for name, row in matrix.items()}, size)
-        told[held] = (value(chosen, matrix, [held]), best_of([row[held] for row in matrix.values()], len(chosen)))
-    return told
+        values[held] = (value(chosen, matrix, [held]), best_of([row[held] for row in matrix.values()], len(chosen)))
+    return values
 
 
 def best_of(values: Sequence[float], size: int) -> float:

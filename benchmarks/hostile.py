@@ -42,12 +42,12 @@ def main(arguments: list[str] | None = None) -> int:
     finally:
         if not options.keep:
             remove(root)
-    found = [row for row in rows if row.outcome == "FINDING"]
+    findings = [row for row in rows if row.outcome == "FINDING"]
     skipped = sum(row.outcome == "skipped" for row in rows)
-    print(f"\n{len(rows)} cases, {skipped} skipped, {len(found)} findings{f', kept in {root}' if options.keep else ''}")
-    for row in found:
+    print(f"\n{len(rows)} cases, {skipped} skipped, {len(findings)} findings{f', kept in {root}' if options.keep else ''}")
+    for row in findings:
         print(f"  {row.case.area}.{row.case.name}")
-    return 1 if found else 0
+    return 1 if findings else 0
 
 
 def _print(row: Row) -> None:

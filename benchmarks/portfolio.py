@@ -83,7 +83,7 @@ def main() -> int:
     options.add_argument("--seed", type=int, default=0, help="of splits, training and variations (default: 0)")
     options.add_argument("--store", action="append", type=Path, default=[], help="a store whose finished studies give candidates; may be given several times")
     options.add_argument("--samples", type=int, default=0, help="variations of the other candidates (default: 0)")
-    options.add_argument("--limit", type=int, help="at most so many candidates, from each group (tuned, from scratch) alike")
+    options.add_argument("--limit", type=int, help="the largest number of candidates, from each group (tuned, from scratch) alike")
     options.add_argument("--only", action="append", default=[], metavar="TEXT", help="only candidates with this key or these words; may be given several times")
     options.add_argument("--list", action="store_true", help="say which cells there are, and run none")
     options.add_argument("--build", action="store_true", help="run none, and build the portfolio of the rows there are")
@@ -101,9 +101,9 @@ def main() -> int:
 def portfolio(chosen: argparse.Namespace) -> int:
     limit = seconds(chosen.seconds)
     sets = dict(parse(text) for text in chosen.sets)
-    found = plugins.load(None)
-    weights = choose(found, found.only("architecture", None), "auto", file=None, fetch=lambda *_: None, note=print)
-    space = study_space(found, weights=weights, **ANY)
+    registry = plugins.load(None)
+    weights = choose(registry, registry.only("architecture", None), "auto", file=None, fetch=lambda *_: None, note=print)
+    space = study_space(registry, weights=weights, **ANY)
     every = [one for one in candidates(space, chosen.store, chosen.samples, chosen.seed) if not chosen.only or any(text in str(one) for text in chosen.only)]
     every = limited(every, chosen.limit)
     known = {(row["candidate"], row["set"]) for row in of_kind(read(chosen.results), limit, chosen.seed)}
@@ -115,7 +115,7 @@ def portfolio(chosen: argparse.Namespace) -> int:
         for name, folder in sets.items():
             waiting = [one for one in every if (one.key, name) not in known]
             if waiting:
-                run(name, folder, waiting, found=found, weights=weights, limit=limit, chosen=chosen)
+                run(name, folder, waiting, registry=registry, weights=weights, limit=limit, chosen=chosen)
     rows = [row for row in of_kind(read(chosen.results), limit, chosen.seed) if row["set"] in sets]
     built = build(rows, list(sets), space, limit=limit, seed=chosen.seed, note=chosen.note)
     chosen.out.write_text(json.dumps(built, indent=1) + "\n", encoding="utf-8")
@@ -167,14 +167,14 @@ def winners(store: Path) -> Iterator[tuple[str, Mapping[str, Scalar]]]:
 
 
 def limited(every: list[Candidate], limit: int | None) -> list[Candidate]:
-    """At most so many, by turns from those with pretrained weights and those without."""
+    """At most `limit` candidates, by turns from those with pretrained weights and those without."""
     tuned = [one for one in every if weights_of(one.configuration)]
     scratch = [one for one in every if not weights_of(one.configuration)]
     turns = [one for pair in itertools.zip_longest(tuned, scratch) for one in pair if one is not None]
     return turns[:limit]
 
 
-def run(name: str, folder: Path, waiting: Sequence[Candidate], *, found: Registry, weights: Any, limit: float, chosen: argparse.Namespace) -> None:
+def run(name: str, folder: Path, waiting: Sequence[Candidate], *, registry: Registry, weights: Any, limit: float, chosen: argparse.Namespace) -> None:
     """The pending cells of an image set, in one worker, each written when it is done."""
     with tempfile.TemporaryDirectory(prefix="portfolio-") as place:
         executor = LocalExecutor(Path(place) / "worker.log")
@@ -183,7 +183,7 @@ def run(name: str, folder: Path, waiting: Sequence[Candidate], *, found: Registr
             data.save(Path(place) / "dataset.json")
             executor.configure(Setting(str(Path(place) / "dataset.json"), "accuracy", "auto", chosen.seed, None, place))
             images = len(data.rows("train"))
-            space = study_space(found, native=data.native, images=images, max_resolution=ANY["max_resolution"], weights=weights)
+            space = study_space(registry, native=data.native, images=images, max_resolution=ANY["max_resolution"], weights=weights)
             costs: dict[str, NetCost] = {}
 
             def cost(configuration: Configuration) -> NetCost:
@@ -262,13 +262,13 @@ def build(rows: Sequence[Mapping[str, str]], sets: Sequence[str], space: Space, 
     matrix = normalized(usable)
     if not usable:
         raise ValueError(f"No candidate was tried on all of {', '.join(sets)} with {limit:g} s and seed {seed}. Run the pending cells first (see --list).")
-    entries, told = [], {}
+    entries, groups = [], {}
     for group, size, tuned in (("tuned", TUNED, True), ("scratch", SCRATCH, False)):
         mine = {key: row for key, row in matrix.items() if (weights_of(configurations[key]) is not None) == tuned}
         chosen = greedy(mine, size)
         held = left_out(mine, size) if len(mine) > 1 else {}
-        told[group] = {"candidates": len(mine), "left_out": {key: {"portfolio": round(a, 3), "random": round(b, 3)} for key, (a, b) in held.items()}}
-        entries += [{"configuration": told_apart(configurations[key], space), "source": sources[key], "scores": usable[key]} for key in chosen]
+        groups[group] = {"candidates": len(mine), "left_out": {key: {"portfolio": round(a, 3), "random": round(b, 3)} for key, (a, b) in held.items()}}
+        entries += [{"configuration": essential(configurations[key], space), "source": sources[key], "scores": usable[key]} for key in chosen]
     provenance = {
         "script": "benchmarks/portfolio.py",
         "sets": list(sets),
@@ -277,12 +277,12 @@ def build(rows: Sequence[Mapping[str, str]], sets: Sequence[str], space: Space, 
         "version": importlib.metadata.version("automl-cnn"),
         "date": max(row["date"] for row in rows),
         "note": note,
-        "value": told,
+        "value": groups,
     }
     return {"provenance": provenance, "entries": entries}
 
 
-def told_apart(configuration: Mapping[str, Scalar], space: Space) -> dict[str, Scalar]:
+def essential(configuration: Mapping[str, Scalar], space: Space) -> dict[str, Scalar]:
     """The configuration without its sizes and without regularizers that are off as they are by default."""
     off = {name for name, value in configuration.items() if name.startswith("regularizer.") and value is False and space[name].domain.default is False}
     return {name: value for name, value in configuration.items() if name not in off and name not in SIZES}

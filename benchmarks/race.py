@@ -32,7 +32,7 @@ from race.watch import GRACE, Watched, at, cores, disk, marks, watch
 
 HERE = Path(__file__).resolve().parent
 MB = 1e6
-REASON = 300  # characters of a failure that are told
+REASON = 300  # characters of a failure that are reported
 NOWHERE = "http://127.0.0.1:9"  # a proxy that answers nothing: no tool downloads weights
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "", "KERAS_BACKEND": "tensorflow", "MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONUNBUFFERED": "1"}
 
@@ -83,7 +83,7 @@ def race(chosen: argparse.Namespace) -> int:
 
 
 def run(cell: Cell, images: ImageSet, work: Path) -> dict[str, object]:
-    """One cell, from an empty folder to its row. A tool's failure is told in the row; ours, and a folder that cannot be used, are raised."""
+    """One cell, from an empty folder to its row. A tool's failure is recorded in the row; ours, and a folder that cannot be used, are raised."""
     tool = TOOLS[cell.tool]
     row: dict[str, object] = {**dict.fromkeys((*results.FIRST, *results.LAST), ""), "tool": cell.tool, "set": cell.set, "seed": cell.seed}
     row |= {"budget": cell.budget, "cores": cores(), "note": tool.note, "date": datetime.datetime.now(datetime.UTC).date().isoformat()}
@@ -97,7 +97,7 @@ def run(cell: Cell, images: ImageSet, work: Path) -> dict[str, object]:
         try:
             python = str(python_with(tool.pins, work / "environments" / tool.name)) if tool.pins else sys.executable
         except RuntimeError as error:
-            return row | {"failure": _told(str(error), place)}
+            return row | {"failure": _shown(str(error), place)}
         environment = {
             **os.environ,
             "PYTHONSAFEPATH": "1",
@@ -119,11 +119,11 @@ def run(cell: Cell, images: ImageSet, work: Path) -> dict[str, object]:
         try:
             row |= score(tool, seen, cell.budget, test=test, folder=folder, python=python, environment=environment)
         except RuntimeError as error:
-            return row | {"failure": _told(f"its models could not be scored: {error}", place)}
+            return row | {"failure": _shown(f"its models could not be scored: {error}", place)}
         if row["test_accuracy"] == "":
-            return row | {"failure": _told(f"no model by the deadline (exit code {seen.code}): {_last(log)}", place)}
+            return row | {"failure": _shown(f"no model by the deadline (exit code {seen.code}): {_last(log)}", place)}
         if seen.code and not seen.ended:
-            row["note"] = "; ".join(filter(None, (tool.note, _told(f"went down with exit code {seen.code}: {_last(log)}", place))))
+            row["note"] = "; ".join(filter(None, (tool.note, _shown(f"went down with exit code {seen.code}: {_last(log)}", place))))
     return row
 
 
@@ -144,11 +144,12 @@ def score(tool: Tool, seen: Watched, budget: int, *, test: Path, folder: Path, p
     )
     if done.returncode:
         raise RuntimeError((done.stderr.strip().splitlines() or ["no reason was given"])[-1])
-    told = json.loads(answer.read_text())
-    accuracy = {model: sum(said == label for said, (_, label) in zip(labels, images, strict=True)) / len(images) for model, labels in told["labels"].items()}
+    predictions = json.loads(answer.read_text())
+    truth = [label for _, label in images]
+    accuracy = {model: sum(one == label for one, label in zip(labels, truth, strict=True)) / len(truth) for model, labels in predictions["labels"].items()}
     curve = ["" if snapshot is None else round(accuracy[str(snapshot.path)], 4) for snapshot in best.values()]
     row: dict[str, object] = {f"{results.MINUTE}{minute}": value for minute, value in enumerate(curve, 1)}
-    versions = " ".join(f"{package}={version}" for package, version in told["versions"].items())
+    versions = " ".join(f"{package}={version}" for package, version in predictions["versions"].items())
     return row | {"test_accuracy": curve[-1], "test_images": len(images), "versions": versions}
 
 
@@ -170,7 +171,7 @@ def _last(log: Path) -> str:
     return lines[-1] if lines else "it printed nothing"
 
 
-def _told(reason: str, place: str) -> str:
+def _shown(reason: str, place: str) -> str:
     """A reason on one line, without this machine's folders."""
     for folder in (place, str(HERE.parent), str(Path.home())):
         reason = reason.replace(folder, "...")

@@ -29,7 +29,7 @@ sorted(path.name for path in folder.iterdir())
 # %%
 result = search(folder, budget="25s" if QUICK else "90s", store=place / "runs", track=False)
 print(f"{result.metric} on validation images {result.val_score:.3f}, on test images {result.test_score:.3f}")
-print(f"always answering the most frequent class gets {result.baseline:.3f}")
+print(f"always predicting the most frequent class gets {result.baseline:.3f}")
 
 # %% [markdown]
 # The interval says how far to trust the score. With few test images it is wide, whatever the network.

@@ -5,7 +5,7 @@
 # training find that?
 #
 # He et al. (2015) saw that it does not. Their deeper plain networks were worse *on the images that they were trained on*. That is
-# no overfitting: it is training that fails. A shortcut around every two layers, $x + f(x)$, makes "pass it on" the easy thing: $f = 0$.
+# not overfitting: the training itself fails. A shortcut around every two layers, $x + f(x)$, makes "pass it on" the easy thing: $f = 0$.
 #
 # **Predict first.** Draw two lines of the training error against the depth: one for plain, one for residual networks.
 

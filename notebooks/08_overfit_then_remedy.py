@@ -41,7 +41,7 @@ compared.plot("last_accuracy")
 # %% [markdown]
 # "More images" has four times the images and a quarter of the epochs, so that all networks but the small one have seen as many images.
 #
-# **Conclusion.** A small gap is no aim of its own: a network that learns nothing has none. Look at the accuracy on held-out
+# **Conclusion.** A small gap is not a goal by itself: a network that learns nothing has none. Look at the accuracy on held-out
 # images. More images help most, and augmentation is the nearest thing to them. Flipping digits would teach nonsense, so it is
 # off: a remedy must fit the images. The others trade what the network can learn for how well it generalizes, and on some images
 # they make no difference that you could see. `automl-cnn diagnose` measures the gap of a real search and tries the remedies for you.

@@ -53,7 +53,7 @@ def check(exercise: str, answer: object) -> None:
 
 
 def _number(expected: float, tolerance: float = 0.01) -> Callable[[object], bool]:
-    return lambda answer: math.isclose(float(answer), expected, rel_tol=tolerance)  # type: ignore[arg-type]  # what is no number is no answer
+    return lambda answer: math.isclose(float(answer), expected, rel_tol=tolerance)  # type: ignore[arg-type]  # float() raises for anything that is not a number
 
 
 def _word(*expected: str) -> Callable[[object], bool]:

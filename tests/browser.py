@@ -15,7 +15,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync")
 
 
-def found() -> str:
+def executable() -> str:
     """The browser on this machine; skips where there is none, and fails where one is demanded."""
     path = next((path for name in NAMES if (path := shutil.which(name))), None)
     if path is None:
@@ -34,7 +34,7 @@ class Browser:
 
     def __init__(self) -> None:
         self._playwright = sync_playwright().start()
-        self._browser = self._playwright.chromium.launch(executable_path=found(), args=ARGUMENTS)
+        self._browser = self._playwright.chromium.launch(executable_path=executable(), args=ARGUMENTS)
         self.page = self._browser.new_page()
         self.page.set_default_timeout(60_000)
         self.requests: list[str] = []  # beside what is in the page itself

@@ -136,5 +136,5 @@ def test_a_dropin_that_hangs_is_set_aside(tmp_path, monkeypatch):
     monkeypatch.setattr(registry, "LEAST_SECONDS", 0.3)
     for name, code in (("a", "import time; time.sleep(1000)"), ("b", "while True: pass")):
         (tmp_path / f"{name}.py").write_text(code)
-    found = registry.load(tmp_path)
-    assert [found.broken.get(str(tmp_path / f"{name}.py")) for name in "ab"] == ["it did not finish within 0 s"] * 2
+    plugins = registry.load(tmp_path)
+    assert [plugins.broken.get(str(tmp_path / f"{name}.py")) for name in "ab"] == ["it did not finish within 0 s"] * 2

@@ -48,26 +48,26 @@ def formats_of(model: Any) -> set[str]:
 
 def main(folder: Path, other: Path) -> dict[str, Any]:
     warnings.simplefilter("ignore")
-    found: dict[str, Any] = {"before": settings()}
+    facts: dict[str, Any] = {"before": settings()}
     plugins = registry.load()
-    found["costs"], found["formats"] = {}, {}
+    facts["costs"], facts["formats"] = {}, {}
     for name in plugins.names("architecture"):
         paid = estimate({"architecture": name, "resolution": 64}, plugins, classes=3, channels=3)
-        found["costs"][name] = [paid.params, paid.mult_adds, paid.activations, paid.weights]
+        facts["costs"][name] = [paid.params, paid.mult_adds, paid.activations, paid.weights]
         architecture: Any = plugins.get("architecture", name)()
         spatial: Any = plugins.get("regularizer", "spatial_dropout")()
         net = BuildNet(input_size=64, classes=3, width=0.25, depth=0.25, regularizers=(spatial,), keep_strides=False)
         x = keras.Input((64, 64, 3))
         bare = keras.Model(x, architecture.head(architecture.features(x, net), net))  # as in a notebook, without a search
         if formats_of(bare) != {"channels_last"}:
-            found["formats"][name] = sorted(formats_of(bare))
+            facts["formats"][name] = sorted(formats_of(bare))
     images = np.random.default_rng(0).integers(0, 256, (3, 70, 50, 3), dtype=np.uint8)
     entry = plugins.get("architecture", "efficientnet_lite").pretrained[0]
     lite: Any = plugins.get("architecture", "efficientnet_lite")(**entry.point)
     features = network(lite, classes=3, channels=3, size=64, pretrained=entry)
     pretrained.load(features.model, entry)
     reader = keras.Model(features.model.input, features.model.layers[-3].output)
-    found["pretrained"] = keras.ops.convert_to_numpy(reader(keras.ops.convert_to_tensor(images), training=False)).astype(float).ravel()[:200].tolist()
+    facts["pretrained"] = keras.ops.convert_to_numpy(reader(keras.ops.convert_to_tensor(images), training=False)).astype(float).ravel()[:200].tolist()
     torch = Pretrained("made_up", "package:none/none", inputs=Inputs.torch())  # colours on scales of their own
     made = network(plugins.get("architecture", "resnet")(), classes=3, channels=3, size=64, pretrained=torch).model  # type: ignore[arg-type]
     file = folder / "model.keras"
@@ -75,21 +75,21 @@ def main(folder: Path, other: Path) -> dict[str, Any]:
     modelfile.write_card(file, {"classes": ["a", "b", "c"], "size": 64, "channels": 3})
     with zipfile.ZipFile(file) as archive:
         layers = json.loads(archive.read("config.json"))["config"]["layers"]
-    found["written"] = sorted(
+    facts["written"] = sorted(
         {layer["config"]["data_format"] for layer in layers if layer["class_name"] != "ZeroPadding2D" and "data_format" in layer["config"]}
     )
     classifier = bundle.load(other)
     sized = np.stack([images[0][:48, :48]] * 2)
-    found["ours"] = classifier.predict_proba(sized).astype(float).tolist()
+    facts["ours"] = classifier.predict_proba(sized).astype(float).tolist()
     shrunk = np.zeros((2, 64, 64, 3), np.uint8) + np.arange(64, dtype=np.uint8)[None, :, None, None]
-    found["ours"] += classifier.predict_proba(shrunk).astype(float).tolist()
+    facts["ours"] += classifier.predict_proba(shrunk).astype(float).tolist()
     stock = keras.saving.load_model(other, compile=False)
-    found["stock"] = classifier.predict_proba(sized).astype(float).tolist() + np.asarray(stock.predict_on_batch(shrunk)).astype(float).tolist()
+    facts["stock"] = classifier.predict_proba(sized).astype(float).tolist() + np.asarray(stock.predict_on_batch(shrunk)).astype(float).tolist()
     stranger = cost(network(Plain(), classes=3, channels=3, size=32).model)
     report = check_plugin(Plain)
-    found["stranger"] = {"params": stranger.params, "mult_adds": stranger.mult_adds, "failed": [result.message for result in report.failed]}
-    found["after"] = settings()
-    return found
+    facts["stranger"] = {"params": stranger.params, "mult_adds": stranger.mult_adds, "failed": [result.message for result in report.failed]}
+    facts["after"] = settings()
+    return facts
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Which backend is used, and what is said of a keras.json that Keras cannot use; all of it without Keras."""
+"""The choice of the backend, and the message on a keras.json that Keras cannot use; all of it without Keras."""
 
 from __future__ import annotations
 

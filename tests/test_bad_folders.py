@@ -69,11 +69,11 @@ def test_a_folder_that_cannot_be_used_is_an_error_with_a_sentence(pets, tmp_path
     monkeypatch.setattr("sys.argv", ["automl-cnn", "search", "--data", str(pets)])
     with pytest.raises(SystemExit) as end:
         main()
-    said = capsys.readouterr().err
+    message = capsys.readouterr().err
     assert end.value.code == 2
-    assert said.startswith("error: ")
-    assert "Traceback" not in said
-    assert all(word in " ".join(said.split()) for word in words), said
+    assert message.startswith("error: ")
+    assert "Traceback" not in message
+    assert all(word in " ".join(message.split()) for word in words), message
 
 
 def test_bad_files_are_listed_with_their_reason_and_set_aside(pets, tmp_path):

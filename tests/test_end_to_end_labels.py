@@ -53,8 +53,8 @@ def test_a_table_of_labels_becomes_files_that_answer_alike(table, tmp_path, need
     assert "### Label by label" in (store / "studies" / "colours" / "best" / "model_card.md").read_text()
 
     run("export", "colours", "--store", store, "--format", "keras,onnx", "--out", out)
-    told = json.loads((out / "model.json").read_text())
-    assert (told["task"], told["thresholds"], told["output"]["activation"]) == ("multilabel", card["thresholds"], "sigmoid")
+    contract = json.loads((out / "model.json").read_text())
+    assert (contract["task"], contract["thresholds"], contract["output"]["activation"]) == ("multilabel", card["thresholds"], "sigmoid")
 
     done = run("predict", "colours", table, "--store", store)
     rows = list(csv.DictReader(io.StringIO(done.stdout)))

@@ -194,9 +194,9 @@ class Tensor:
 
 
 def objects(arrays):
-    found = np.empty(len(arrays), object)
-    found[:] = arrays
-    return found
+    boxed = np.empty(len(arrays), object)
+    boxed[:] = arrays
+    return boxed
 
 
 @pytest.mark.parametrize(

@@ -143,8 +143,8 @@ def test_a_study_file_repeats_the_search_from_anywhere(home, digits, tmp_path_fa
     command = [sys.executable, "-m", "automl_cnn", "search", "--config", again, "--no-mlflow", "--json"]
     done = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
-    told, repeated = ([(dict(trial.configuration), trial.score) for trial in trials_of(home, name)] for name in ("told", "again"))
-    assert told == repeated
+    original, repeated = ([(dict(trial.configuration), trial.score) for trial in trials_of(home, name)] for name in ("told", "again"))
+    assert original == repeated
     assert all(trial.params <= 20_000 for trial in trials_of(home, "told"))
 
 

@@ -35,7 +35,7 @@ def lab(shared):
     return shared.lab(f"test-{len(list(shared.cases.iterdir()))}")
 
 
-def found(lab, script: str, **expected) -> str:
+def finding_of(lab, script: str, **expected) -> str:
     """What is found of a shell script; empty where nothing is."""
     from hostile.watch import Finding
 
@@ -63,7 +63,7 @@ def found(lab, script: str, **expected) -> str:
     ],
 )
 def test_a_command_is_watched(lab, script, expected, words):
-    seen = found(lab, script, **expected)
+    seen = finding_of(lab, script, **expected)
     assert words in seen
     assert bool(words) == bool(seen)
 

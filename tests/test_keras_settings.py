@@ -25,15 +25,15 @@ def facts(tmp_path_factory):
     for home in homes.values():
         home.mkdir()
     (homes["changed"] / "keras.json").write_text(json.dumps(SETTINGS))
-    found = {}
+    results = {}
     for name, home in homes.items():
         extra = {"KERAS_MAX_EPOCHS": "1", "KERAS_MAX_STEPS_PER_EPOCH": "1"} if name == "changed" else {}
         environment = {**os.environ, "KERAS_HOME": str(home), **extra}
         other = str(homes["plain"] / "model.keras")
         done = subprocess.run([sys.executable, str(SCRIPT), str(home), other], capture_output=True, text=True, env=environment, check=False)
         assert done.returncode == 0, done.stderr[-3000:]
-        found[name] = json.loads(done.stdout.splitlines()[-1])
-    return found
+        results[name] = json.loads(done.stdout.splitlines()[-1])
+    return results
 
 
 def test_the_settings_were_the_users_before_and_after(facts):
@@ -55,8 +55,8 @@ def test_pretrained_weights_fit_and_give_the_same_features(facts):
 
 def test_a_model_predicts_the_same_by_stock_keras_and_by_ours(facts):
     expected = facts["plain"]["ours"]
-    for found in (facts["plain"]["stock"], facts["changed"]["ours"], facts["changed"]["stock"]):
-        assert np.allclose(found, expected, atol=1e-5)
+    for predicted in (facts["plain"]["stock"], facts["changed"]["ours"], facts["changed"]["stock"]):
+        assert np.allclose(predicted, expected, atol=1e-5)
 
 
 def test_a_model_file_names_its_formats(facts):

@@ -322,17 +322,17 @@ def test_the_result_tells_the_front_in_figures(tmp_path):
 def test_the_summary_shows_the_front_and_where_its_models_are(tmp_path):
     trials = Study(tmp_path, 8).run()
     best = front(trials, BOTH)
-    told = StudyResult(
+    of_two = StudyResult(
         "s", "accuracy", best[0].configuration, 1, 1, 0.9, (0.8, 1.0), None, None, 8, 60.0, str(tmp_path / "best" / "model.keras"), best[0].number, "trials",
     )  # fmt: skip
-    both = dataclasses.replace(told, objectives=BOTH, front=tuple(numbers(best)), leaderboard=trials)
+    both = dataclasses.replace(of_two, objectives=BOTH, front=tuple(numbers(best)), leaderboard=trials)
 
     def shown(result):
         out = io.StringIO()
         print_summary(Console(file=out, width=140), result, tmp_path)
         return out.getvalue()
 
-    assert "Pareto front" not in shown(told)
+    assert "Pareto front" not in shown(of_two)
     assert "Pareto front" in shown(both)
     assert f"{tmp_path / 'trials'}; `export` and `predict` take any of them by --trial {best[-1].number}" in shown(both)
     assert f"{best[-1].latency:.2f}" in shown(both)
@@ -380,7 +380,7 @@ def test_the_first_objective_is_the_metric_and_alone_it_is_no_list():
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
         ({"objectives": "latency,accuracy"}, "the first objective is the metric.*received latency, accuracy; expected one of accuracy"),
         ({"objectives": "accuracy,speed"}, "no objective 'speed'.*latency, mult_adds, params, size"),
@@ -393,8 +393,8 @@ def test_the_first_objective_is_the_metric_and_alone_it_is_no_list():
         ({"objectives": "accuracy,latency", "pruner": "median"}, "not defined for several objectives; leave pruner = median out"),
     ],
 )
-def test_what_cannot_be_is_said_before_anything_is_started(settings, said):
-    with pytest.raises(ConfigError, match=said):
+def test_what_cannot_be_is_said_before_anything_is_started(settings, message):
+    with pytest.raises(ConfigError, match=message):
         study_config({"data": "x", **settings})
 
 
@@ -442,8 +442,8 @@ def test_a_real_search_with_two_objectives_ends_with_a_front_of_models_that_load
     rows = result.as_dict()["front"]
     assert all(row["latency_ms"] > 0 and row["bytes"] > 0 for row in rows)
     client = mlflow.MlflowClient(Store(tmp_path / "store").mlflow_uri)
-    (told,) = [found for found in client.search_runs([client.get_experiment_by_name("both").experiment_id]) if found.data.tags.get("front")]
-    table = json.loads(Path(client.download_artifacts(told.info.run_id, "front.json", str(tmp_path))).read_text())
+    (tracked,) = [entry for entry in client.search_runs([client.get_experiment_by_name("both").experiment_id]) if entry.data.tags.get("front")]
+    table = json.loads(Path(client.download_artifacts(tracked.info.run_id, "front.json", str(tmp_path))).read_text())
     assert [dict(zip(table["columns"], row, strict=True)) for row in table["data"]] == rows
     assert overview(Store(tmp_path / "store"), "both").front == rows
     for row in rows:

@@ -62,12 +62,12 @@ def test_candidates_without_a_score_on_every_set_take_no_part():
 def test_a_set_that_is_left_out_is_not_looked_at():
     greedy = module("greedy")
     matrix = greedy.normalized(SCORES)
-    told = greedy.left_out(matrix, 1)
-    assert set(told) == {"a", "b", "c"}
+    values = greedy.left_out(matrix, 1)
+    assert set(values) == {"a", "b", "c"}
     chosen = greedy.greedy({name: {key: row[key] for key in "bc"} for name, row in matrix.items()}, 1)
     assert chosen == ["complement"]
-    assert told["a"][0] == 0.0  # which is of no use there
-    assert told["a"][1] == pytest.approx((1 + 0 + 5 / 7 + 0) / 4)
+    assert values["a"][0] == 0.0  # which is of no use there
+    assert values["a"][1] == pytest.approx((1 + 0 + 5 / 7 + 0) / 4)
 
 
 @pytest.mark.parametrize("size", [1, 2, 4])
@@ -102,8 +102,8 @@ def test_candidates_are_the_defaults_and_variations_each_once_and_by_seed():
 
 
 def test_what_is_stored_leaves_out_sizes_and_what_is_off_by_default():
-    told = module("portfolio").told_apart({"architecture": "one", "resolution": 32, "width": 1.0, "regularizer.on": False, "regularizer.off": False}, SPACE)
-    assert told == {"architecture": "one", "regularizer.on": False}
+    stored = module("portfolio").essential({"architecture": "one", "resolution": 32, "width": 1.0, "regularizer.on": False, "regularizer.off": False}, SPACE)
+    assert stored == {"architecture": "one", "regularizer.on": False}
 
 
 def row(candidate, name, score):
@@ -140,11 +140,11 @@ def test_the_parts_of_the_time_add_up_to_the_whole():
         return Trial(number, {}, Fidelity(1), "", "search", setup=setup, steps_seconds=steps, started_at=started_at)
 
     spent = {"start": 8.0, "planning": 5.0, "trials": 80.0, "keeping": 0.5, "finish": 4.0}
-    told = module("budget").parts(
+    durations = module("budget").parts(
         [trial(0, 1011.0, 5.0, 30.0), trial(1, 1060.0, 2.0, 40.0), trial(2, 1100.0, None, None)], spent, SimpleNamespace(seconds=100.0), 1000.0
     )
-    assert told["start"] == 11
-    assert told["planning"] == 2
-    assert (told["building"], told["steps"], told["saving"]) == (7, 70, 3)
-    assert sum(told.values()) == pytest.approx(100)
-    assert told["exit"] == pytest.approx(100 - 11 - 2 - 80 - 0.5 - 4)
+    assert durations["start"] == 11
+    assert durations["planning"] == 2
+    assert (durations["building"], durations["steps"], durations["saving"]) == (7, 70, 3)
+    assert sum(durations.values()) == pytest.approx(100)
+    assert durations["exit"] == pytest.approx(100 - 11 - 2 - 80 - 0.5 - 4)

@@ -55,8 +55,8 @@ def test_a_folder_that_pythonpath_names_is_searched_still(tmp_path, monkeypatch)
 @pytest.mark.parametrize(("path", "kept"), [("/a:/b", "/a:/b"), ("/a::/b:", "/a:/b"), (".", "."), ("", None), (":", None)])
 def test_what_our_processes_start_leaves_the_folder_out_too(monkeypatch, path, kept):
     monkeypatch.setenv("PYTHONPATH", path)
-    found = processes.environment({"MORE": "1"})
-    assert (found.get("PYTHONPATH"), found["PYTHONSAFEPATH"], found["MORE"]) == (kept, "1", "1")
+    environment = processes.environment({"MORE": "1"})
+    assert (environment.get("PYTHONPATH"), environment["PYTHONSAFEPATH"], environment["MORE"]) == (kept, "1", "1")
 
 
 def test_every_python_process_is_started_in_one_way():

@@ -17,23 +17,31 @@ from automl_cnn.cli import app
 ROOT = Path(__file__).parent.parent
 MADE = tuple(f"docs{line}" for line in (ROOT / "docs" / ".gitignore").read_text(encoding="utf-8").splitlines() if line.startswith("/"))
 DOCS = [name for path in sorted((ROOT / "docs").rglob("*.md")) if not (name := path.relative_to(ROOT).as_posix()).startswith(MADE)]
-PAGES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "ARCHITECTURE.md", "CHANGELOG.md", *DOCS)
+STUDIES = [path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "studies").glob("*/README.md"))]
+MEASURED = ("benchmarks/README.md", "studies/README.md", "notebooks/README.md", *STUDIES)
+PAGES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "ARCHITECTURE.md", "CHANGELOG.md", *MEASURED, *DOCS)
 CODE = [path for package in ("automl_cnn", "plugins") for path in sorted((ROOT / package).rglob("*")) if path.suffix in {".py", ".html", ".js", ".jinja"}]
 MODULES = [path for path in CODE if path.suffix == ".py"]
+SCRIPTS = [path for package in ("benchmarks", "docs", "notebooks", "studies", "tests") for path in sorted((ROOT / package).rglob("*.py"))]
 PHRASES = {  # what is banned, and what to write instead
     r"so many": "as many",
     r"anew": "again",
     r"told": "receives, knows, is distinguished",
     r"heard": "receives",
     r"what (?:is|was)(?: not)? said": "the default, the prediction",
-    r"is no (?:length of time|number of workers)": "is not a duration, is not a number of workers",
+    r"(?<!there )(?:is|are|was|were) no (?!(?:longer|more|less|fewer|better|worse|faster|slower|larger|smaller|higher|lower|other)\b)\w+": "is not a",
     r"right when (?:said|given)": "precision",
     r"what spoke for": "the evidence for",
     r"asks the network for nothing": "makes no network requests",
 }
 NAMES = {"said", "told", "found", "heard"}
 ALLOWED_PHRASES: set[tuple[str, str]] = set()  # (file, phrase) that may stay for now
+LATER = ("automl_cnn/study/plan/",)  # folders whose "is no ..." may stay for now
 ALLOWED_NAMES = {  # for now: mend them and delete the line
+    ("benchmarks/diagnosis.py", "found"),
+    ("benchmarks/diagnosis.py", "heard"),
+    ("benchmarks/diagnosis.py", "said"),
+    ("benchmarks/guided.py", "found"),
     ("automl_cnn/evidence.py", "said"),  # a field of evidence.json in stored studies: to rename it, read both
 }
 
@@ -87,12 +95,13 @@ def test_help_keeps_to_the_rules(path):
 
 def test_docstrings_messages_comments_and_templates_keep_to_the_rules():
     uses = {(relative(path), phrase) for path in CODE for phrase in phrases(path.read_text(encoding="utf-8"))}
+    uses -= {(name, phrase) for name, phrase in uses if name.startswith(LATER) and " no " in phrase}
     assert uses - ALLOWED_PHRASES == set()
     assert ALLOWED_PHRASES - uses == set(), "mended: delete these lines of ALLOWED_PHRASES"
 
 
 def test_names_say_what_they_hold():
-    uses = {(relative(path), name) for path in MODULES for name in bound(ast.parse(path.read_text(encoding="utf-8"))) if name in NAMES}
+    uses = {(relative(path), name) for path in (*MODULES, *SCRIPTS) for name in bound(ast.parse(path.read_text(encoding="utf-8"))) if name in NAMES}
     assert uses - ALLOWED_NAMES == set()
     assert ALLOWED_NAMES - uses == set(), "mended: delete these lines of ALLOWED_NAMES"
 
@@ -103,7 +112,12 @@ def test_the_rules_are_written_down():
         assert f"`{word}`" in rules
 
 
-@pytest.mark.parametrize("text", ["so  many\nwords", "It is\n    # told everything", "Told apart", "begins anew."])
+@pytest.mark.parametrize("text", ["there is no folder", "There are no images", "is no longer used", "are no faster", "is no better"])
+def test_plain_english_is_allowed(text):
+    assert list(phrases(text)) == []
+
+
+@pytest.mark.parametrize("text", ["so  many\nwords", "It is\n    # told everything", "Told apart", "begins anew.", "a list is no folder"])
 def test_a_banned_phrase_is_recognized_wherever_a_line_breaks(text):
     assert list(phrases(text))
 

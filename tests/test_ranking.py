@@ -122,7 +122,7 @@ def test_a_trained_network_must_be_clearly_ahead_of_a_cross_validated_readout_wh
 
 def test_luck_on_the_validation_images_that_two_kinds_of_trial_share_is_taken_off():
     """Two networks of equal skill err on the same hard images. Whichever images those are, the expected difference is none."""
-    rng, found, alone = np.random.default_rng(0), [], []
+    rng, adjusted, alone = np.random.default_rng(0), [], []
     for _ in range(400):
         hard = rng.random(1200) < 0.3
         here, there = (hard & (rng.random(1200) < 0.8) for _ in range(2))
@@ -136,9 +136,9 @@ def test_luck_on_the_validation_images_that_two_kinds_of_trial_share_is_taken_of
         }
         crossed = dataclasses.replace(trial(0, 100), **wrong)
         other = dataclasses.replace(trial(1, 100), score=float(1 - there[few].mean()), right=packed(~there[few]))
-        found.append(gain(crossed, other))
+        adjusted.append(gain(crossed, other))
         alone.append((1 - there[few].mean()) - (1 - here.mean()))
-    differences, errors = np.array(found).T
+    differences, errors = np.array(adjusted).T
     assert abs(differences.mean()) < 3 * differences.std() / 20
     assert differences.std() < 0.9 * np.std(alone), "better known than from the scores alone"
     assert differences.std() == pytest.approx(errors.mean(), rel=0.25), "and its error is known"

@@ -28,9 +28,9 @@ class Steady(Regularizer):
 
 def test_a_dropin_is_found_and_described(tmp_path):
     (tmp_path / "tiny.py").write_text(DROPIN)
-    found = registry.load(tmp_path)
-    assert found.entry("architecture", "tiny").summary == "A tiny net."
-    assert found.get("architecture", "tiny")(blocks=4).values == {"blocks": 4}
+    loaded = registry.load(tmp_path)
+    assert loaded.entry("architecture", "tiny").summary == "A tiny net."
+    assert loaded.get("architecture", "tiny")(blocks=4).values == {"blocks": 4}
 
 
 def test_a_broken_dropin_is_set_aside_with_its_reason(tmp_path):
@@ -139,9 +139,9 @@ def test_a_bad_name_is_refused():
 def test_whatever_a_dropin_does_on_import_only_it_is_lost(tmp_path, code, reason):
     (tmp_path / "bad.py").write_text(code)
     (tmp_path / "good.py").write_text(DROPIN.replace("tiny", "good"))
-    found = registry.load(tmp_path)
-    assert found.broken[str(tmp_path / "bad.py")].startswith(reason)
-    assert "good" in found.names("architecture")
+    loaded = registry.load(tmp_path)
+    assert loaded.broken[str(tmp_path / "bad.py")].startswith(reason)
+    assert "good" in loaded.names("architecture")
 
 
 class Point:

@@ -235,7 +235,7 @@ def test_a_parameter_that_hides_a_method_is_found():
 
 
 @pytest.mark.parametrize(
-    ("entry", "told"),
+    ("entry", "message"),
     [
         (Pretrained("a", "https://example.org/a.h5"), "package:NAME/FILE or keras:FUNCTION"),
         (Pretrained("a", "keras:VGG16", point={"kernel": 7}), "a point of 'a' outside the space"),
@@ -243,9 +243,9 @@ def test_a_parameter_that_hides_a_method_is_found():
     ],
     ids=["source", "point", "size"],
 )
-def test_wrong_pretrained_weights_are_told(entry, told):
+def test_wrong_pretrained_weights_are_told(entry, message):
     wrong = type("Wrong", (Sound,), {"name": "wrong", "pretrained": (entry,)})
-    assert told in put(wrong, "its_pretrained_weights_are_points_of_its_space")
+    assert message in put(wrong, "its_pretrained_weights_are_points_of_its_space")
 
 
 def test_a_plugin_of_several_files_is_no_drop_in(tmp_path, monkeypatch):
@@ -283,7 +283,7 @@ def test_an_entry_point_of_another_name_is_told(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("hook", "made", "rule", "told"),
+    ("hook", "made", "rule", "message"),
     [
         ("penalty", lambda self: "l2", "its_penalty_is_a_number", "str from"),
         ("block", lambda self, x: keras.layers.GlobalAveragePooling2D()(x), "its_layers_act_in_training_only", "a tensor of the same shape"),
@@ -302,9 +302,9 @@ def test_an_entry_point_of_another_name_is_told(monkeypatch):
         ("pemalty", lambda self: None, "overrides_a_hook", "no hook of its own"),
     ],
 )
-def test_a_hook_that_returns_the_wrong_thing_is_told(hook, made, rule, told):
+def test_a_hook_that_returns_the_wrong_thing_is_told(hook, made, rule, message):
     plugin = type("Wrong", (Regularizer,), {"name": "wrong", "__doc__": "Wrong. Choose it in tests.", hook: made})
-    assert told in put(plugin, rule)
+    assert message in put(plugin, rule)
 
 
 @pytest.mark.parametrize("tasks", ["multiclass", (), ("multi-label",)])
@@ -338,7 +338,7 @@ def test_an_augmentation_with_a_generator_of_its_own_is_told():
 
 
 @pytest.mark.parametrize(
-    ("made", "rule", "told"),
+    ("made", "rule", "message"),
     [
         (lambda self, steps: "sgd", "builds_a_keras_optimizer", "str from"),
         (lambda self, steps: keras.optimizers.SGD(0.0), "its_steps_move_the_weights", "finite weights that moved"),
@@ -346,9 +346,9 @@ def test_an_augmentation_with_a_generator_of_its_own_is_told():
         (lambda self, steps: keras.optimizers.SGD(1 / (steps - 1)), "builds_a_keras_optimizer", "ZeroDivisionError"),
     ],
 )
-def test_an_optimizer_that_is_none_is_told(made, rule, told):
+def test_an_optimizer_that_is_none_is_told(made, rule, message):
     plugin = type("Wrong", (Optimizer,), {"name": "wrong", "__doc__": "Wrong. Choose it in tests.", "build": made})
-    assert told in put(plugin, rule)
+    assert message in put(plugin, rule)
 
 
 def test_a_layer_that_forgets_its_arguments_is_told():

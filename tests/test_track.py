@@ -236,9 +236,9 @@ def test_a_trial_cut_off_half_way_is_completed_not_doubled(tmp_path):
     again = Tracker(Store(tmp_path), "cut")
     again.start(CONFIG, DATASET)
     again.rebuild(TRIALS[:1])
-    found = again._client.search_runs([again._experiment], "tags.`automl_cnn.trial` = '0'")
-    assert [run.info.status for run in found] == ["FINISHED"]
-    assert len(again._client.get_metric_history(found[0].info.run_id, "loss")) == 4
+    runs = again._client.search_runs([again._experiment], "tags.`automl_cnn.trial` = '0'")
+    assert [run.info.status for run in runs] == ["FINISHED"]
+    assert len(again._client.get_metric_history(runs[0].info.run_id, "loss")) == 4
 
 
 def test_a_diverged_curve_is_kept(tmp_path):
@@ -328,8 +328,8 @@ def test_the_ui_answers_on_this_machine_only_and_ends_with_its_owner(tracked):
     code = "import sys; from pathlib import Path; from automl_cnn.track import serve; sys.exit(serve(Path(sys.argv[1]), int(sys.argv[2]), False))"
     owner = subprocess.Popen([sys.executable, "-c", code, str(tracked[0].root), str(port)], stdout=subprocess.PIPE, text=True)
     try:
-        said = owner.stdout.readline()
-        assert f"http://127.0.0.1:{port}" in said
+        line = owner.stdout.readline()
+        assert f"http://127.0.0.1:{port}" in line
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"http://127.0.0.1:{port}/", timeout=30) as page:
             assert b"MLflow" in page.read()
         family = psutil.Process(owner.pid).children(recursive=True)

@@ -13,14 +13,14 @@ from automl_cnn.track.background import Background, ending
 
 
 class Slow(NullTracker):
-    """Writes only when it may; remembers what it was told, and in which thread."""
+    """Writes only when it may; remembers the calls and their threads."""
 
     def __init__(self):
-        self.may, self.told, self.threads = threading.Event(), [], set()
+        self.may, self.calls, self.threads = threading.Event(), [], set()
 
     def _tell(self, what):
         assert self.may.wait(20)
-        self.told.append(what)
+        self.calls.append(what)
         self.threads.add(threading.current_thread())
 
     def start(self, config, dataset_summary):
@@ -47,10 +47,10 @@ def test_only_who_asks_waits_and_the_order_is_kept():
     later.trial(2)
     later.rebuild((1, 2))
     later.finish(None, Path(), np.zeros(1))
-    assert slow.told == []
+    assert slow.calls == []
     slow.may.set()
     later.wait()
-    assert slow.told == ["start", 1, 2, ("all", 1, 2), "finish"]
+    assert slow.calls == ["start", 1, 2, ("all", 1, 2), "finish"]
     later.close()
     assert slow.threads.isdisjoint({threading.current_thread()})
     assert len(slow.threads) == 1
@@ -90,7 +90,7 @@ def test_however_a_search_ends_its_run_ends(error, status):
         later.start({}, {})
         if error:
             raise error
-    assert slow.told == ["start", status]
+    assert slow.calls == ["start", status]
 
 
 def test_closing_waits_for_what_was_told():
@@ -99,4 +99,4 @@ def test_closing_waits_for_what_was_told():
     later.trial(1)
     threading.Timer(0.05, slow.may.set).start()
     later.close()
-    assert slow.told == [1]
+    assert slow.calls == [1]

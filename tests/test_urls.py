@@ -7,7 +7,7 @@ import pytest
 
 from automl_cnn import paths
 from automl_cnn.config import study_config
-from automl_cnn.data import told_apart
+from automl_cnn.data import set_name
 from automl_cnn.errors import ConfigError
 from automl_cnn.urls import Url, hidden, parse
 
@@ -88,5 +88,5 @@ def test_a_refused_setting_is_shown_without_its_credentials():
 
 def test_a_name_for_the_images():
     names = {"s3://bucket/flowers": "flowers", "s3://bucket/flowers/train": "flowers-train", "s3://data": "s3-data"}
-    assert {url: told_apart(Url(url, url)) for url in names} == names
+    assert {url: set_name(Url(url, url)) for url in names} == names
     assert paths.named(Url("s3://bucket/flowers", "")) == "flowers"

@@ -82,7 +82,7 @@ class Material:
     def of_headers(self) -> list[Problem]:
         """What the headers of the files show."""
         dataset = self.dataset
-        labels, names = _told_apart(dataset)
+        labels, names = _guessable(dataset)
         return headers.problems_of(dataset.paths, labels, names, self.headers, dataset.fit, words=dataset.task.words)
 
     def of_names(self) -> list[Problem]:
@@ -117,7 +117,7 @@ def _ranges(dataset: Dataset) -> dict[str, Any]:
     return {TARGETS: [dataclasses.asdict(target) for target in dataset.targets], RANGES: extent} if extent else {}
 
 
-def _told_apart(dataset: Dataset) -> tuple[np.ndarray, tuple[str, ...]]:
+def _guessable(dataset: Dataset) -> tuple[np.ndarray, tuple[str, ...]]:
     """What could be guessed from the files, and its names: classes or sets of labels, or from which of a few parts, from low to high, a number is."""
     if dataset.task.probable:
         return dataset.labels, dataset.label_names

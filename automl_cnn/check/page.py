@@ -9,7 +9,7 @@ from pathlib import Path
 from markupsafe import Markup, escape
 
 from automl_cnn.check.pictures import OTHERS, SHOWN
-from automl_cnn.data import told_apart
+from automl_cnn.data import set_name
 from automl_cnn.dataset_summary import labels_each, ranges_in_words, words_of
 from automl_cnn.paths import location
 from automl_cnn.problems import Checked
@@ -18,7 +18,7 @@ from automl_cnn.store import atomic_write_text
 
 def name_of(checked: Checked) -> str:
     """A file name for the folder that was checked."""
-    return told_apart(location(checked.folder)).replace("/", "-")
+    return set_name(location(checked.folder)).replace("/", "-")
 
 
 def html(checked: Checked) -> str:

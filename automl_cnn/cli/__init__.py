@@ -4,14 +4,14 @@
     automl-cnn doctor                        check the installation
     automl-cnn search --data ./images        find and keep the best model
     automl-cnn study NAME                    compare networks side by side
-    automl-cnn plugins list                  what takes part in a search
+    automl-cnn plugins list                  list the plugins that a search uses
     automl-cnn predict NAME photo.jpg        use the model
     automl-cnn dashboard                     browse every run
-    automl-cnn studies                       what was searched so far
-    automl-cnn export NAME --out DIR         ship it
+    automl-cnn studies                       list the studies so far
+    automl-cnn export NAME --out DIR         write files to deploy
 
-Exit codes: 0 done, 1 a plugin breaks a rule (`plugins check`) or the model of `demo` reads too few digits, 2 something must be changed first
-(the message says what), 130 interrupted.
+Exit codes: 0 done, 1 a plugin breaks a rule (`plugins check`) or the model of `demo` is below its target accuracy, 2 an error (the message says what
+to change), 130 interrupted.
 """
 
 from __future__ import annotations

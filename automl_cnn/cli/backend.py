@@ -1,4 +1,4 @@
-"""What the command line does around Keras: ask for its backend, and show that it loads."""
+"""Require a Keras backend, and show progress while Keras loads."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PATIENCE = 3.0  # seconds after which they are shown
 
 
 class _Seconds(ProgressColumn):
-    """How long it has taken so far."""
+    """A column with the elapsed seconds."""
 
     def render(self, task: Task) -> Text:
         return Text(f"{task.elapsed:.0f} s" if task.elapsed is not None and task.elapsed >= PATIENCE else "", style="dim")
@@ -28,7 +28,7 @@ class _Seconds(ProgressColumn):
 def loading(words: str) -> Iterator[Callable[[str], None]]:
     """Show a spinner and the seconds so far on a terminal, and hide TensorFlow's startup messages, which no setting turns off, and Python's warnings.
 
-    Yield a function that changes the text. The seconds count on while one step takes long, so that a long step does not look like a hang.
+    Yield a function that changes the text. The seconds keep counting during a long step: it does not look like a hang.
     """
     sys.stderr.flush()
     encoding, errors = sys.stderr.encoding or "utf-8", sys.stderr.errors or "backslashreplace"

@@ -1,4 +1,4 @@
-"""The search on one panel: time, the running trials, the best trials. Pure: a `View` in, a renderable out."""
+"""The panel of a running search: time, running trials, best trials. Pure functions from a `View` to a renderable."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from automl_cnn.diagnosis import Context
 
 SHOWN = 8  # trials on the leaderboard
-IN_FULL = 4  # workers of which each has two lines; of more, each has one
-ROOMY = 100  # from this many columns on, nothing is abbreviated
+IN_FULL = 4  # up to this number of workers, each has two lines; of more workers, each has one
+ROOMY = 100  # columns from which on nothing is abbreviated
 CROSSED = "†"  # stands between a cross-validated score and its margin
 NARROW = {"trial": "no.", "mult-adds": "mult-\nadds"}  # shorter column heads for narrow terminals
 COLOURS = {State.COMPLETE: "green", State.STOPPED: "yellow", State.PRUNED: "dim", State.FAILED: "red", State.RUNNING: "cyan"}
@@ -38,7 +38,7 @@ COLOURS = {State.COMPLETE: "green", State.STOPPED: "yellow", State.PRUNED: "dim"
 
 @dataclass
 class Running:
-    """A trial under way, since `began` by the clock of the view, for `seconds` now; `done` is the share of its planned epochs."""
+    """A running trial: it started at `began` on the clock of the view, and has run for `seconds`; `done` is the share of its planned epochs."""
 
     number: int
     job: Job
@@ -55,7 +55,7 @@ class Running:
 
 @dataclass
 class View:
-    """All that the panel shows."""
+    """The data that the panel shows."""
 
     title: str
     metric: str
@@ -92,7 +92,7 @@ def leaderboard(
 ) -> Table:
     """The best `most` trials (None: all), the winner by `objectives` first; those pruned and failed come last.
 
-    `known` is what the diagnosis knows in addition to the curves; `metric` how scores read, where they stand for errors.
+    `known` is the context of the diagnosis, in addition to the curves. `metric` is the metric in which scores are shown, if they stand for errors.
     """
     from automl_cnn.diagnosis import diagnose, headline
 
@@ -138,12 +138,12 @@ def leaderboard(
 
 
 def _state(trial: Trial) -> Text:
-    """What became of a trial; "elsewhere" where its model is on another machine."""
+    """The outcome of a trial; "elsewhere" if its model is on another machine."""
     return Text("elsewhere" if trial.absent else STATES[trial.state], style=COLOURS[trial.state])
 
 
 def _score(trial: Trial, metric: str, digits: int) -> str:
-    """A score and its margin. The mark of a cross-validated score replaces a space, so that the column keeps its width."""
+    """A score and its margin. The mark of a cross-validated score replaces a space, which keeps the column's width."""
     score = with_margin(metric, trial.score, trial.interval, digits, unit=False)
     if not trial.folds or trial.score is None:
         return score
@@ -151,7 +151,7 @@ def _score(trial: Trial, metric: str, digits: int) -> str:
 
 
 def _legend(trials: Sequence[Trial]) -> str:
-    """What the mark means."""
+    """The meaning of the mark."""
     scored = [trial for trial in trials if trial.score is not None]
     folds = " or ".join(dict.fromkeys(kind(trial.folds) for trial in scored if trial.folds))
     both = "" if all(trial.folds for trial in scored) else f"; the others: {HELD_OUT}"
@@ -177,7 +177,7 @@ def _status(view: View, width: int) -> Table:
 
 
 def _workers(grid: Table, view: View, width: int) -> None:
-    """A worker each: its trial, and how far that has come; of many workers, that alone."""
+    """A row for each worker: its trial and its progress; if there are many workers, only these."""
     trials = {running.place.worker: running for running in view.running.values() if running.place is not None}
     for place in view.places:
         label, running, node = f"worker {place.worker}", trials.get(place.worker), f"{place.node}, " if place.node else ""
@@ -217,7 +217,7 @@ def _time(view: View, width: int) -> RenderableType:
 
 
 def _epoch(running: Running, metric: str, width: int, before: str = "") -> RenderableType:
-    """How far a trial has come; `before` are words before that."""
+    """The progress of a trial; `before` is a text in front of it."""
     if not running.epochs:
         return Spinner("dots", Text(f"{before}building the network, {clock(running.seconds)}"), style="cyan")
     score = "" if running.score is None else f", {'' if before else 'last '}{metric_name(metric)} {spelled(metric, running.score)}"

@@ -1,4 +1,4 @@
-"""`automl-cnn check`: what may be wrong with a folder of images, before a search."""
+"""`automl-cnn check`: problems of the images, reported before a search."""
 
 from __future__ import annotations
 
@@ -41,13 +41,22 @@ def check(
     columns: Annotated[str | None, typer.Option(help="The columns of a table, where they are called otherwise: path=file,label=species.")] = None,
     task: Annotated[
         Task | None,
-        typer.Option(help="What a search would be asked: multiclass, multilabel or regression (numbers). Default: what the labels are.", show_default=False),
+        typer.Option(help="The task: multiclass, multilabel or regression (numbers). Default: recognized from the labels.", show_default=False),
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Without a network: labels and altered copies across classes or labels are not checked.", rich_help_panel=HOW)
+        bool,
+        typer.Option(
+            "--quick",
+            help="Skip the checks that run a network on the images: suspect labels, and altered copies across classes or labels.",
+            rich_help_panel=HOW,
+        ),
     ] = False,
     time: Annotated[
-        str, typer.Option(help="How long a network may look at the images, as in 2m; of a larger set it sees a random part.", rich_help_panel=HOW)
+        str,
+        typer.Option(
+            help="Time limit for the checks that run a network on the images, such as 2m. If a set is too large for it, a random part is checked.",
+            rich_help_panel=HOW,
+        ),
     ] = "2m",
     seed: Annotated[int, typer.Option(min=0, help="The seed of the split that a search would make.", rich_help_panel=HOW)] = 0,
     plugins_dir: Folder = None,
@@ -65,9 +74,9 @@ def check(
     store: InStore = STORE,
     as_json: Annotated[bool, typer.Option("--json", help="Everything as one JSON object on standard output.", rich_help_panel=OUTPUT)] = False,
 ) -> None:
-    """Look for what spoils a score: copies, leaks, wrong labels, odd images, groups that a random split would tear apart.
+    """Check images before a search: copies, leaks across splits, suspect labels, outliers, groups that a random split would separate.
 
-    Nothing in the folder is changed. Each problem says what a search does about it, and what you can do.
+    The folder is not changed. For each problem, the command prints what a search does about it and what you can do.
 
         automl-cnn check --data ./images
     """
@@ -94,11 +103,11 @@ def check(
 
 
 def _can_look() -> bool:
-    """Whether a network can look at the images; where it cannot, the reason is printed."""
+    """Whether Keras is available for the checks that run a network; if it is not, print the reason."""
     try:
         backend.require()
     except BackendError as error:
-        say(f"No network looks at the images: {error}")
+        say(f"The checks that run a network on the images are skipped: {error}")
         return False
     return True
 
@@ -117,7 +126,7 @@ def _seconds(text: str) -> float:
     """The value of `--time` in seconds.
 
     Raises:
-        ConfigError: it is no time.
+        ConfigError: the value is not a duration.
     """
     from automl_cnn.quantities import seconds
 
@@ -160,7 +169,7 @@ def _parts(checked: Checked) -> Iterator[Any]:
     for problem in checked.problems:
         yield from _problem(problem)
     if not checked.problems:
-        yield Text("No problem was seen.", style="green")
+        yield Text("No problems were found.", style="green")
     for reason in checked.unchecked:
         yield Text(f"not checked: {reason}", style="dim")
     yield Text(f"checked in  {checked.seconds:.0f} s")

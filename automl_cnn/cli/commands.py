@@ -88,6 +88,6 @@ def main() -> None:
 
 
 def _leave(what: str, seconds: float) -> None:
-    """A plugin hangs and swallows every interruption: say so, and end the process."""
+    """Report that a plugin hangs and ignores every interruption, and end the process."""
     console.say_error(f"{what} still runs after {seconds:.0f} s and cannot be interrupted. Remove this plugin, and run the command again.")
     foreign.end(2)

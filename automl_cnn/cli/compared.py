@@ -1,4 +1,4 @@
-"""The answers of `automl-cnn predict` beside what a table or the folders say of the images."""
+"""Compare the predictions of `automl-cnn predict` with the labels from a table or from folder names."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 def compared_for(task: Task, classes: Sequence[str]) -> Compared:
-    """What compares answers of this task with the truth."""
+    """The object that compares predictions of this task with the labels."""
     return (Compared if task.probable else ComparedNumbers)(task, classes)
 
 
 @dataclass
 class Compared:
-    """Counts right answers as they come. Where the task's own metric needs all answers at once, they are kept."""
+    """Counts correct predictions. If the task's own metric needs all predictions at once, they are kept."""
 
     task: Task
     classes: Sequence[str]
@@ -33,7 +33,7 @@ class Compared:
     kept: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
 
     def add(self, picture: Picture, answers: np.ndarray) -> None:
-        """One image and its answers (1, outputs)."""
+        """Add an image and its predictions (1, outputs)."""
         self.stated = self.stated or bool(picture.label)
         labels = picture.labels_among(self.classes, self.task)
         if labels is None:
@@ -44,14 +44,14 @@ class Compared:
             self.compare(truth, answers)
 
     def compare(self, truth: np.ndarray, answers: np.ndarray) -> None:
-        """One image whose truth is known: (1,), or (1, outputs)."""
+        """Add an image whose label is known: `truth` is (1,) or (1, outputs)."""
         self.right += int(self.task.right(truth, answers)[0])
         if self.task.share != self.task.metrics[0]:
             self.kept.append((truth, answers.astype(np.float32)))
 
     @property
     def sentence(self) -> str:
-        """How good the answers are."""
+        """The scores, as a sentence."""
         more = ""
         if self.kept:
             metric, truth, answers = self.task.metrics[0], *(np.concatenate(parts) for parts in zip(*self.kept, strict=True))
@@ -61,7 +61,7 @@ class Compared:
 
 
 class ComparedNumbers(Compared):
-    """Keeps the true numbers and the answers, for the errors need all of them."""
+    """Keeps the true and the predicted numbers: the errors need all of them."""
 
     def compare(self, truth: np.ndarray, answers: np.ndarray) -> None:
         """As `Compared.compare`."""
@@ -69,10 +69,10 @@ class ComparedNumbers(Compared):
 
     @property
     def sentence(self) -> str:
-        """The errors of each number in its unit, and how many truths lie within the intervals."""
+        """The errors of each number in its unit, and the coverage of the intervals."""
         lost = self.known - len(self.kept)
         expected = f"a number each for {', '.join(self.classes)}, with | between them" if len(self.classes) > 1 else "a number"
-        left = f"{plural(lost, 'image')} not compared: the label is something else than {expected}." if lost else ""
+        left = f"{plural(lost, 'image')} not compared: the label is not {expected}." if lost else ""
         if not self.kept:
             return left
         truth, answers = (np.concatenate(parts) for parts in zip(*self.kept, strict=True))

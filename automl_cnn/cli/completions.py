@@ -1,7 +1,7 @@
-"""What a shell completes beside commands and flags: names of plugins, metrics, formats, studies.
+"""Shell completion for values: names of plugins, metrics, formats and studies.
 
-The shell asks at each press of Tab, so nothing here imports Keras, Optuna or a plugin, and nothing is printed. Where there is nothing
-to offer, the shell completes files.
+The shell runs this at each press of Tab: it imports neither Keras nor Optuna nor a plugin, and prints nothing. If it offers
+nothing, the shell completes files.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ STUDY_TABLES = Path("studies")  # as automl_cnn.comparison, which is not importe
 
 
 def one_of(names: Callable[[], Iterable[str]]) -> Offer:
-    """One of the names."""
+    """Complete one of the names."""
 
     def offer(context: typer.Context, incomplete: str) -> list[str]:
         return [name for name in names() if name.startswith(incomplete)]
@@ -33,7 +33,7 @@ def one_of(names: Callable[[], Iterable[str]]) -> Offer:
 
 
 def listed(names: Callable[[], Iterable[str]]) -> Offer:
-    """Several of the names with commas between them: behind `vgg,` those that are not there yet."""
+    """Complete several of the names, separated by commas: after `vgg,` the names that are not used yet."""
 
     def offer(context: typer.Context, incomplete: str) -> list[str]:
         before, comma, last = incomplete.rpartition(",")
@@ -44,7 +44,7 @@ def listed(names: Callable[[], Iterable[str]]) -> Offer:
 
 
 def plugins(*kinds: str) -> Callable[[], list[str]]:
-    """The names of the installed plugins of these kinds, by their entry points alone; those in a --plugins-dir are not among them."""
+    """The names of the installed plugins of these kinds, from their entry points. Plugins in a --plugins-dir are not included."""
 
     def names() -> list[str]:
         return sorted({point.name for kind in kinds for point in importlib.metadata.entry_points(group=f"automl_cnn.{kind}s")})
@@ -53,13 +53,13 @@ def plugins(*kinds: str) -> Callable[[], list[str]]:
 
 
 def studies(context: typer.Context, incomplete: str) -> list[str]:
-    """The studies in the store that the line names, the latest first. Names with spaces are left out: bash would take them for several words."""
+    """The studies in the store given on the command line, the latest first. Names with spaces are left out: bash would split them into several words."""
     store = context.params.get("store") or StudyConfig.model_fields["store"].default
     return [name for name in Store(Path(store)).studies if name.startswith(incomplete) and PLAIN.fullmatch(name)]
 
 
 def formats() -> list[str]:
-    """The formats of an export, the page among them."""
+    """The formats of an export, including `web`."""
     from automl_cnn.export.formats import FORMATS
 
     return [*FORMATS, "web"]
@@ -78,7 +78,7 @@ def comparisons() -> list[str]:
 
 
 def of_setting(name: str) -> Offer | None:
-    """What the flag of a setting takes, where that is one of some words; None where it is free."""
+    """The completion for a setting's flag if it takes one of several words; None if it takes any value."""
     if name in _OFFERS:
         return _OFFERS[name]
     choices = _choices(StudyConfig.model_fields[name].annotation)
@@ -98,7 +98,7 @@ def _objectives(context: typer.Context, incomplete: str) -> list[str]:
 
 
 def _of_engine(words: dict[str, tuple[str, ...]]) -> Offer:
-    """Those of the engine that the line names, Optuna's otherwise."""
+    """Complete the words of the engine given on the command line, by default Optuna's."""
 
     def offer(context: typer.Context, incomplete: str) -> list[str]:
         return one_of(lambda: words.get(context.params.get("engine") or "optuna", ()))(context, incomplete)

@@ -1,4 +1,4 @@
-"""Where the command line writes, and how it spells numbers."""
+"""Output of the command line: standard output and standard error, and the format of numbers."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from rich.text import Text as RichText
 
 from automl_cnn.text import is_safe, visible
 
-PLAIN_WIDTH = 120  # columns where there is no terminal to ask
+PLAIN_WIDTH = 120  # columns if the output is not a terminal
 
 
 class Text(RichText):
-    """Rich's text, with control characters escaped: names and messages come from outside, and a terminal would obey them."""
+    """Rich's text, with control characters escaped: names and messages are untrusted, and a terminal would execute them."""
 
     def __init__(self, text: str = "", *arguments: Any, **options: Any) -> None:
         super().__init__(visible(text), *arguments, **options)
@@ -35,7 +35,7 @@ class Text(RichText):
 
 
 class Screen(Console):
-    """A console that prints what it is given as it is: no markup such as [red], no emoji codes, no control characters."""
+    """A console that prints text literally: without markup such as [red], emoji codes or control characters."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"highlight": False, "markup": False, "emoji": False, **options})
@@ -56,23 +56,23 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def say_error(message: str) -> None:
-    """`error: ...` on standard error, its first line beside the word, the rest indented below."""
+    """Print `error: ...` to standard error, with further lines indented below."""
     text = Text.assemble(("error: ", "bold red"), re.sub(r"\n(?=[^\n])", "\n       ", message))
     console(stderr=True).print(text, soft_wrap=True)
 
 
 def say(message: str) -> None:
-    """A remark on standard error, which leaves standard output to data."""
+    """Print a message to standard error; standard output is for data."""
     console(stderr=True).print(Text(message), soft_wrap=True)
 
 
 def write_json(value: Mapping[str, Any] | list[Any]) -> None:
-    """One JSON document on standard output."""
+    """Print one JSON document to standard output."""
     sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")
 
 
 def write_path(path: object) -> None:
-    """One path on standard output: as it is for a program, without control characters on a terminal."""
+    """Print one path to standard output: unchanged for a program, without control characters on a terminal."""
     text = str(path)
     sys.stdout.write((visible(text) if sys.stdout.isatty() else text) + "\n")
 
@@ -83,7 +83,7 @@ def plural(count: int, noun: str) -> str:
 
 
 def value(given: object) -> str:
-    """A configuration's value as people write it: `on`, `0.00123`, `relu`."""
+    """A configuration's value for display: `on`, `0.00123`, `relu`."""
     if isinstance(given, bool):
         return "on" if given else "off"
     return f"{given:.3g}" if isinstance(given, float) else str(given)

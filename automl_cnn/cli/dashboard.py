@@ -1,4 +1,4 @@
-"""`automl-cnn dashboard`: every run of a store in MLflow's own pages."""
+"""`automl-cnn dashboard`: show every run of a store in MLflow's user interface."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from automl_cnn.places import store_option
 
 InStore = Annotated[Path, typer.Option("--store", parser=store_option, metavar="FOLDER", help="The folder that holds the studies.")]
 InStorage = Annotated[
-    str | None, typer.Option("--storage", metavar="URL", help="A database with studies, as --storage of the search names it.", show_default=False)
+    str | None, typer.Option("--storage", metavar="URL", help="A database with studies, the same as for search --storage.", show_default=False)
 ]
 STORE = StudyConfig.model_fields["store"].default
 
@@ -24,7 +24,7 @@ def database_option(value: str | None) -> Database | None:
     """`--storage`, checked.
 
     Raises:
-        ConfigError: it is no address of a PostgreSQL database.
+        ConfigError: the address is not that of a PostgreSQL database.
     """
     try:
         return None if value is None else databases.parse(value)
@@ -34,7 +34,7 @@ def database_option(value: str | None) -> Database | None:
 
 def dashboard(
     store: InStore = STORE,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="The port to serve on; the next free one where it is busy.")] = 5000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port to serve on; if it is busy, the next free one.")] = 5000,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the pages in a web browser.")] = True,
 ) -> None:
     """Browse every study, trial and learning curve in MLflow."""

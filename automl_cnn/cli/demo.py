@@ -26,7 +26,7 @@ from automl_cnn.processes import environment, python
 FOLDER = Path("demo-data")
 STUDY = "digits"
 BUDGET = "3m"
-TARGET = 0.97  # share of held-out digits that the model of three minutes reads
+TARGET = 0.97  # accuracy on held-out digits that the model reaches in three minutes
 HELD_OUT = 0.2  # share of the images
 NEXT = {
     f"automl-cnn report {STUDY} --open": "the report, in a web browser",
@@ -40,9 +40,9 @@ def demo(
     budget: Annotated[str, typer.Option(help="Time for the search: 90s, 3m.")] = BUDGET,
     store: InStore = STORE,
 ) -> None:
-    """See it work: write a folder of handwritten digits, search it for three minutes, predict the digits that were held out.
+    """See it work: write a folder of handwritten digits, search it for three minutes, and predict the held-out digits.
 
-    The 1,797 images come with scikit-learn, so nothing is downloaded. The exit code is 1 if fewer than 97 % of the held-out digits are right.
+    The 1,797 images come with scikit-learn; nothing is downloaded. The exit code is 1 if the accuracy on the held-out digits is below 97 %.
     """
     if why := address(out):
         raise ConfigError(f"--out: the demo cannot be written: {why}.")
@@ -65,7 +65,7 @@ def demo(
 
 
 def write_images(folder: Path, seed: int = 0) -> tuple[Path, Path]:
-    """Write scikit-learn's digits as class folders: those to learn from, and a fifth that is held out.
+    """Write scikit-learn's digits as two folders with classes: one to search, and one with the fifth that is held out.
 
     Raises:
         ConfigError: the folder cannot be written.
@@ -84,7 +84,7 @@ def write_images(folder: Path, seed: int = 0) -> tuple[Path, Path]:
 
 
 def run(words: list[str], output: Path | None = None) -> None:
-    """Show a command as one would type it, and run it; its output goes to the file `output`, if one is given.
+    """Print a command line and run it. Its output goes to the file `output`, if one is given.
 
     Raises:
         Exit: the command fails or is interrupted; with its exit code.
@@ -96,7 +96,7 @@ def run(words: list[str], output: Path | None = None) -> None:
         file = stack.enter_context(output.open("wb")) if output is not None else None
         code = subprocess.run([*python("-m", "automl_cnn"), *words], stdout=file, env=environment(), check=False).returncode
     if interruptions:
-        say("The demo was interrupted. `automl-cnn demo` goes on where it ended.")
+        say("The demo was interrupted. `automl-cnn demo` continues it.")
         raise typer.Exit(130)
     if code:
         raise typer.Exit(code if code > 0 else 128 - code)
@@ -104,9 +104,9 @@ def run(words: list[str], output: Path | None = None) -> None:
 
 @contextlib.contextmanager
 def _interrupted_alone() -> Iterator[list[int]]:
-    """Leave Ctrl-C to the command that runs, which ends well. Otherwise Python would kill it a quarter of a second later.
+    """Leave Ctrl-C to the running command, which ends properly. Otherwise Python would kill it a quarter of a second later.
 
-    Yield the list of interruptions so far. A handler collects them, since the command would inherit an ignored signal.
+    Yield the list of interruptions so far. A handler collects them, because the command would inherit an ignored signal.
     """
     interruptions: list[int] = []
     if threading.current_thread() is not threading.main_thread():
@@ -120,7 +120,7 @@ def _interrupted_alone() -> Iterator[list[int]]:
 
 
 def right(table: Path) -> tuple[float, int]:
-    """The share of predictions that name the folder that the image lies in, and how many predictions there are."""
+    """The share of predictions that equal the name of the image's folder, and the number of predictions."""
     with table.open(encoding="utf-8", newline="") as file:
         hits = [Path(exact(row["path"])).parent.name == row["label"] for row in csv.DictReader(file)]
     return sum(hits) / len(hits), len(hits)

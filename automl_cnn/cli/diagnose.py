@@ -1,4 +1,4 @@
-"""`automl-cnn diagnose`: what the curves of a study's trials say, and what may help."""
+"""`automl-cnn diagnose`: findings from the curves of a study's trials, and what may help."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def command(
     store: InStore = STORE,
     as_json: Json = False,
 ) -> None:
-    """Say why the best networks score as they do: overfitting, too short a training, a learning rate off, … and what may help.
+    """Diagnose the best trials from their curves (overfitting, training too short, learning rate too high, …) and suggest what may help.
 
     automl-cnn diagnose flowers --trial 7
     """
@@ -85,7 +85,7 @@ def _parts(trial: Trial, findings: Sequence[Finding], metric: str, words: Words)
 
     parts: list[RenderableType] = [Text.assemble((f"trial {trial.number}", "bold"), f"  {short(trial.configuration)}  {score}")]
     if not findings:
-        parts.append(Text("  Its curves say nothing: no epoch was scored.", style="dim"))
+        parts.append(Text("  No curves to diagnose: the trial ended before an epoch was scored.", style="dim"))
     for finding in findings:
         style = FITS if finding.kind == "good_fit" else COLOURS[finding.severity]
         where = f", from epoch {finding.epoch}" if finding.epoch is not None else ""
@@ -108,7 +108,7 @@ def _effects(effects: Sequence[Helped], metric: str) -> list[RenderableType]:
 
 
 def _span(effect: Helped, metric: str) -> str:
-    return "not known from one" if effect.interval is None else changes(metric, *effect.interval)
+    return "unknown for one trial" if effect.interval is None else changes(metric, *effect.interval)
 
 
 def _json(trial: Trial, findings: Sequence[Finding]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`automl-cnn doctor`: whether this machine has what a search needs, and what to type for what is missing."""
+"""`automl-cnn doctor`: check the installation, and print the command that installs each missing part."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NAMED = 3  # missing packages that are named; JSON has all
 
 def doctor(
     load: Annotated[
-        bool, typer.Option("--load", help="Import Keras and its backend too, in a process of its own (about 15 seconds), and list the devices they see.")
+        bool, typer.Option("--load", help="Also import Keras and its backend in a separate process (about 15 seconds), and list the devices that they see.")
     ] = False,
     store: InStore = STORE,
     plugins_dir: Folder = None,
@@ -34,7 +34,7 @@ def doctor(
 ) -> None:
     """Check the installation: problems, versions, devices, disk, pretrained weights, export formats, extras.
 
-    What is missing comes with the command that installs it. The exit code is 2 if a search cannot run.
+    For each missing part, it prints the command that installs it. The exit code is 2 if a search cannot run.
     """
     from automl_cnn.doctor import examine
 
@@ -51,7 +51,7 @@ def doctor(
 
 
 def _parts(health: Health) -> Iterator[RenderableType]:
-    """Problems first, then facts, then what is optional."""
+    """Problems first, then facts, then optional parts."""
     for issue in health.issues:
         yield from _issue(issue)
     if not health.issues:
@@ -69,7 +69,7 @@ def _parts(health: Health) -> Iterator[RenderableType]:
 
 
 def _issue(issue: Issue) -> Iterator[RenderableType]:
-    """A problem, and below it what to do: in one line, so that a command can be copied."""
+    """A problem, and below it what to do, in one line: a command can be copied."""
     yield _grid([(Text(issue.severity.ljust(SEVERITY), style=COLORS[issue.severity]), Text(issue.sentence))])
     if issue.advice:
         yield Text.assemble(" " * (SEVERITY + 2), (issue.advice, "cyan"))
@@ -101,7 +101,7 @@ def _gpus(devices: Mapping[str, Any]) -> str:
 
 
 def _weights(weights: Sequence[Weights]) -> Iterator[tuple[str, str]]:
-    """The pretrained weights that are here, those that a package brings, and those that Keras downloads."""
+    """The pretrained weights that are installed, those that a package provides, and those that Keras downloads."""
     yield "weights", ", ".join(one.name for one in weights if one.here) or "none"
     packages: dict[str, list[str]] = {}
     for one in weights:
@@ -114,7 +114,7 @@ def _weights(weights: Sequence[Weights]) -> Iterator[tuple[str, str]]:
 
 
 def _needs(needs: Sequence[Need]) -> Table:
-    """Optional things in columns. The command is never broken, so that it can be copied."""
+    """Optional parts in columns. A command is never wrapped: it can be copied."""
     table = Table.grid(padding=(0, 2))
     for no_wrap in (True, False, True):
         table.add_column(no_wrap=no_wrap, overflow="fold")
@@ -127,7 +127,7 @@ def _needs(needs: Sequence[Need]) -> Table:
 
 
 def _grid(rows: Sequence[tuple[Text, Text]]) -> Table:
-    """A name and its text in each row; long texts go on below themselves."""
+    """A name and its text in each row; long texts wrap within their column."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")

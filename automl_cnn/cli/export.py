@@ -1,4 +1,4 @@
-"""`automl-cnn export`: a study's best model as files to deploy."""
+"""`automl-cnn export`: write a study's best model as files to deploy."""
 
 from __future__ import annotations
 
@@ -58,20 +58,22 @@ def export(
         ),
     ] = None,
     out: Annotated[Path, typer.Option(help="The folder to write.")] = Path("exported"),
-    max_latency: Annotated[str | None, typer.Option(help="For one image, as 20ms: of all variants, only the best that keeps the limits is written.")] = None,
-    max_size: Annotated[str | None, typer.Option(help="On disk, as 5MB; likewise.")] = None,
-    runtime: Annotated[
-        str | None, typer.Option(help="For web: a copy of onnxruntime-web (its folder or .tgz), or npm to have npm fetch the pinned one.")
+    max_latency: Annotated[
+        str | None, typer.Option(help="The latency limit for one image, such as 20ms. Only the best variant within the limits is written.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON on standard output.")] = False,
-    data: Annotated[str | None, typer.Option(help="The study's images, if they have moved: the proof needs them.", show_default=False)] = None,
+    max_size: Annotated[str | None, typer.Option(help="The size limit on disk, such as 5MB. Only the best variant within the limits is written.")] = None,
+    runtime: Annotated[
+        str | None, typer.Option(help="For web: a copy of onnxruntime-web (its folder or .tgz), or npm to download the pinned version with npm.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False,
+    data: Annotated[str | None, typer.Option(help="The study's images, if they have moved. They are needed to verify the files.", show_default=False)] = None,
     store: InStore = STORE,
     trial: OfTrial = None,
 ) -> None:
-    """Write the best model in formats to deploy, and prove that each answers as the model does.
+    """Export the best model for deployment, and verify that each exported file gives the same predictions.
 
-    Raw pixels in (uint8), probabilities or numbers out; labels.txt and model.json say the rest. Each file is run by its own
-    runtime in a fresh process on the study's validation and test images; one that disagrees is not written.
+    The input is raw pixels (uint8), the output probabilities or numbers; labels.txt and model.json describe them. The runtime of each
+    format runs its file in a fresh process on the study's validation and test images. A file whose predictions differ is not written.
     """
     from automl_cnn.export import bundle, folder
     from automl_cnn.modelfile import file as modelfile
@@ -87,7 +89,7 @@ def export(
         model = model_of_trial(name, trial, store)
     modelfile.read_card(model)
     if backend.require() != "tensorflow":
-        raise ConfigError("Models are exported with the TensorFlow backend alone. Set KERAS_BACKEND=tensorflow (pip install 'automl-cnn[cpu]'), and try again.")
+        raise ConfigError("Models are exported with the TensorFlow backend only. Set KERAS_BACKEND=tensorflow (pip install 'automl-cnn[cpu]'), and try again.")
     with backend.loading("Exporting") as say_doing:
         dataset, missing = dataset_of(model, place)
         exported = folder.export(model, out, names=names, quantize=precisions, limits=limits, dataset=dataset, missing=missing, say=say_doing)
@@ -101,7 +103,12 @@ def export(
 
 
 def with_web(names: tuple[str, ...], runtime: str | None) -> tuple[tuple[str, ...], Runtime | None]:
-    """The formats to write, ONNX in place of `web`, and the runtime of the page, where one is wanted."""
+    """The formats to write, with `web` replaced by ONNX, and the runtime of the page; None if `web` is not among them.
+
+    Raises:
+        ConfigError: `web` is among them, but `runtime` is None.
+        ExportError: `runtime` holds no copy of onnxruntime-web.
+    """
     if WEB not in names:
         return names, None
     from automl_cnn.export import web
@@ -114,7 +121,7 @@ def with_web(names: tuple[str, ...], runtime: str | None) -> tuple[tuple[str, ..
 
 
 def write_page(exported: Exported, engine: Runtime | None) -> None:
-    """The page around the ONNX model, where one is wanted."""
+    """Write the page around the ONNX model; do nothing if `engine` is None or the ONNX model was not written."""
     from automl_cnn.export import web
 
     written = [variant.file for variant in exported.kept if variant.format == "onnx"]
@@ -128,7 +135,8 @@ def dataset_of(model: Path, data: Path | Url | None) -> tuple[Dataset | None, st
     """The images of the study whose folder contains a model file, wherever they are now; or None, and why they are not available.
 
     Raises:
-        DataError: `data`, where the user says they are, does not hold them.
+        DataError: the images are not at `data`.
+        ConfigError: `data` is given, but the model is not in a study's folder.
     """
     from automl_cnn.store import StudyFolder
     from automl_cnn.study.stored.images import looked_for
@@ -137,15 +145,15 @@ def dataset_of(model: Path, data: Path | Url | None) -> tuple[Dataset | None, st
     if folder.manifest.is_file():
         return looked_for(folder, data)
     if data is not None:
-        raise ConfigError(f"--data: {model} lies in no study's folder, so its images are not known. Leave --data out, or name the study.")
+        raise ConfigError(f"--data: {model} is not in a study's folder, so its images are unknown. Leave --data out, or name the study.")
     return None, ""
 
 
 def newest(store: Store) -> Path:
-    """The best model of the study last worked on that has one.
+    """The best model of the study that was changed last and has a model.
 
     Raises:
-        StoreError: there is none.
+        StoreError: the store has no model.
     """
     models = (store.find(name).model for name in store.studies)
     path = next((model for model in models if model.is_file()), None)
@@ -183,12 +191,12 @@ def _print(exported: Exported) -> None:
     known = next((variant.proof for variant in exported.variants if variant.proof), None)
     if known is not None:
         original = "" if known.original_score is None else f"; the original has {spelled(exported.measure, known.original_score)}"
-        screen.print(Text(f"Each ran in a process of its own on {plural(known.images, 'image')}{original}.", style="dim"), soft_wrap=True)
+        screen.print(Text(f"Each file was run in its own process on {plural(known.images, 'image')}{original}.", style="dim"), soft_wrap=True)
     for note in (*exported.notes, *(variant.note for variant in exported.variants if variant.note and variant.kept)):
         say(note)
     for variant in exported.variants:
         if variant.proof is not None and not variant.kept:
-            why = variant.note or "another that keeps the limits is more accurate, or as accurate and faster"
+            why = variant.note or "another variant within the limits is more accurate, or as accurate and faster"
             screen.print(Text(f"Not written: {variant.file}: {why}."), soft_wrap=True)
     files = ", ".join(variant.file for variant in exported.kept)
     beside = "README.md (how to run them), labels.txt, model.json, export.json, model_card.md and variants.svg"

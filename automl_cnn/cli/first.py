@@ -1,4 +1,4 @@
-"""First contact: three commands to begin with, and how a folder of images looks where none was named."""
+"""Help for first-time users: three commands to start with, and the layout of a folder of images if none was named."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ NEXT = {
     "check": "",
     "search": " --budget 10m",
     "scale": " --architecture resnet",
-}  # what to type behind `automl-cnn COMMAND --data photos`
+}  # options to add to `automl-cnn COMMAND --data photos`
 
 
 def welcome() -> None:
-    """Three commands to begin with, and where the others are."""
+    """Print three commands to start with, and how to list the others."""
     screen = console()
     screen.print(Text(f"automl-cnn {automl_cnn.__version__} finds the best convolutional network for your images. To begin:\n"), soft_wrap=True)
     width = max(map(len, START))
@@ -47,7 +47,7 @@ def welcome() -> None:
 
 
 class ImagesCommand(TyperCommand):
-    """A command that reads images with --data. Where none are named, its error shows how a folder of them looks, and what to type."""
+    """A command that reads images with --data. If none are named, its error shows the layout of a folder of images, and what to type."""
 
     allow_extra_args = True  # refused below, with what was probably meant
 
@@ -55,7 +55,7 @@ class ImagesCommand(TyperCommand):
         """Run the command.
 
         Raises:
-            ConfigError: no images are named, or there are words that belong to no option.
+            ConfigError: no images are named, or there are arguments without an option.
         """
         given = ctx.params.get("data")
         if ctx.args:
@@ -67,7 +67,7 @@ class ImagesCommand(TyperCommand):
 
 
 def layouts(command: str) -> str:
-    """How a folder of images looks, the other forms, and what to type next."""
+    """The layout of a folder of images, the other sources of images, and what to type next."""
     typed = f"automl-cnn {command} --data photos{NEXT[command]}"
     return (
         "No images were named: pass --data FOLDER, one subfolder a class.\n\n"
@@ -79,7 +79,7 @@ def layouts(command: str) -> str:
 
 
 def _misplaced(command: str, words: list[str], given: Any) -> str:
-    """Why words behind no option are refused, and what was probably meant."""
+    """The error message for arguments without an option, with the command that was probably meant."""
     if given is None:
         return f"Images are named with --data. Type: automl-cnn {command} --data {shlex.quote(' '.join(words))}"
     whole = shlex.quote(f"{given} {' '.join(words)}")

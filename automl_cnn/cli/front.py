@@ -1,4 +1,4 @@
-"""The Pareto front of a study with several objectives: as a table, and its models by their trials' numbers."""
+"""The Pareto front of a study with several objectives: its table, and its models by the number of their trial."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from automl_cnn.quantities import bytes_, compact
 from automl_cnn.store import Store
 
 WINNER = "winner"
-OfTrial = Annotated[int | None, typer.Option("--trial", min=0, help="Not the winner's model but this trial's, where it is on the Pareto front.")]
+OfTrial = Annotated[int | None, typer.Option("--trial", min=0, help="Use this trial's model instead of the winner's. The trial must be on the Pareto front.")]
 
 
 def front_table(rows: Sequence[Mapping[str, Any]], metric: str) -> Table:
-    """A line for each trial of the front, the highest score first; the winner stands out."""
+    """A line for each trial of the front, the highest score first; the winner is highlighted."""
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0), pad_edge=False)
     for head in ("trial", "network", f"{metric_name(metric)} (95 % interval)", "ms, 1 image", "mult-adds", "params", "size", ""):
         table.add_column(head, justify="left" if head in ("network", "") else "right", no_wrap=True)
@@ -31,15 +31,15 @@ def front_table(rows: Sequence[Mapping[str, Any]], metric: str) -> Table:
 
 
 def models_line(folder: Path, rows: Sequence[Mapping[str, Any]]) -> Text:
-    """Where the models of the front are, and what can be done with them."""
-    return Text(f"Each has its model in {folder}; `export` and `predict` take any of them by --trial {rows[-1]['trial']} and the like.", style="dim")
+    """The folder of the front's models, and the commands that use them."""
+    return Text(f"Their models are in {folder}. Select one in `export` and `predict` with --trial, for example --trial {rows[-1]['trial']}.", style="dim")
 
 
 def model_of_trial(study: str | None, trial: int, store: Path) -> Path:
-    """The model file of one trial of a study (None: the one last worked on).
+    """The model file of one trial of a study (None: the study last worked on).
 
     Raises:
-        StoreError: it is not kept; the message names those that are.
+        StoreError: the trial's model is not kept; the message lists the models that are.
     """
     from automl_cnn.modelfile.file import read_card
 
@@ -48,7 +48,7 @@ def model_of_trial(study: str | None, trial: int, store: Path) -> Path:
     for path in sorted((study_folder.folder / "trials").glob("trial-*.keras")):
         try:
             kept[int(read_card(path)["trial"])] = path
-        except (StoreError, KeyError):  # its training may still continue, so nobody should use it
+        except (StoreError, KeyError):  # its training may still continue: do not use it
             continue
     if trial not in kept:
         there = f"Kept are those of trials {', '.join(map(str, kept))}" if kept else "None is: only --objective accuracy,latency and the like give a front"

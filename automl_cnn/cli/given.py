@@ -1,4 +1,4 @@
-"""Images that a user names, as paths here: what lies at a URL is copied to the cache, and stands under its URL wherever it is shown."""
+"""Resolve the images that a user names to local paths: files at a URL are copied to the cache, but messages show the URL."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ class Given:
     copies: tuple[Copy, ...] = ()
 
     def named(self, text: str) -> str:
-        """A text in which copies stand as what they are a copy of."""
+        """The text with the paths of copies replaced by their URLs."""
         for copy in self.copies:
             text = copy.named(text)
         return text
 
     def above(self, path: Path) -> str:
-        """The URL that whole URLs in a table at `path` begin with; "" where it is no copy."""
+        """The URL that whole URLs in a table at `path` begin with; "" if `path` is not a copy of a URL."""
         return next((copy.above for copy in self.copies if copy.root == path), "")
 
     @contextlib.contextmanager
     def naming(self) -> Iterator[None]:
-        """The same for errors."""
+        """Replace the paths of copies by their URLs in errors raised within the block."""
         with contextlib.ExitStack() as stack:
             for copy in self.copies:
                 stack.enter_context(copy.naming())
@@ -45,10 +45,10 @@ class Given:
 
 
 def here(given: Sequence[str], cache: Path, columns: str | None) -> Given:
-    """The paths of images. URLs are fetched to `cache`.
+    """The local paths of images. Files at URLs are downloaded to `cache`.
 
     Raises:
-        ConfigError: one is neither a path nor a URL, or `columns` are not there.
+        ConfigError: an item is neither a path nor a URL, or a table lacks `columns`.
         DataError: a URL cannot be read.
         StoreError: `cache` cannot be written.
     """

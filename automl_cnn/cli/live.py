@@ -1,4 +1,4 @@
-"""What a user sees of a running search: a panel on a terminal, lines elsewhere."""
+"""Live output of a search: a panel on a terminal, lines elsewhere."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Watch(NullObserver):
         return self.now() - self._zero
 
     def line(self, text: str, style: str = "") -> None:
-        """One line, beginning with the time."""
+        """Print one line that starts with the time."""
         self.screen.print(Text.assemble((f"{clock(self.elapsed):>7}  ", "dim"), (inline(text.replace("\n", " ")), style)), soft_wrap=True)
 
     def checking(self, text: str) -> None:
@@ -111,7 +111,7 @@ class Watch(NullObserver):
 
 
 class Panel(Watch):
-    """On a terminal: one panel that redraws itself; what must stay is printed above it."""
+    """On a terminal: one panel that redraws itself; permanent lines are printed above it."""
 
     def __enter__(self) -> Self:
         # the cursor rests on an empty line below: at the panel's corner, a ^C that the terminal echoes would wrap and leave half a panel behind
@@ -124,7 +124,7 @@ class Panel(Watch):
         self._print_notes()
 
     def render(self) -> RenderableType:
-        """The panel as of now."""
+        """The current panel."""
         self.view.elapsed = self.elapsed
         for running in self.view.running.values():
             running.seconds = self.now() - running.began
@@ -149,7 +149,7 @@ class Panel(Watch):
 
 
 class Lines(Watch):
-    """Anywhere else: a line when a trial starts and ends, and every fifth epoch."""
+    """Without a terminal: a line when a trial starts or ends, and every fifth epoch."""
 
     _checked: float | None = None  # when the last line on the images was written, or might have been
 

@@ -1,4 +1,4 @@
-"""`automl-cnn plugins`: what takes part in a search, and one plugin in full."""
+"""`automl-cnn plugins`: list the plugins that a search uses, and show one in detail."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from automl_cnn.quantities import compact
 
 SECONDS = 600.0  # time limit for building a network
 
-app = typer.Typer(no_args_is_help=True, help="What takes part in a search: architectures, optimizers, regularizers.")
+app = typer.Typer(no_args_is_help=True, help="The plugins that a search uses: architectures, optimizers, regularizers.")
 
 
 @app.command("list")
 def list_(plugins_dir: Folder = None, as_json: Json = False) -> None:
-    """Every installed plugin, and what could not be loaded."""
+    """List every installed plugin, and files that could not be loaded."""
     plugins = registry.load(plugins_dir)
     if as_json:
         write_json({"plugins": [_brief(entry) for entries in plugins.entries.values() for _, entry in sorted(entries.items())], "broken": dict(plugins.broken)})
@@ -56,7 +56,7 @@ def show(
     plugins_dir: Folder = None,
     as_json: Json = False,
 ) -> None:
-    """What a plugin is for, its story, what may be varied, and what the default network costs."""
+    """Show a plugin: when to choose it, its history, its parameters, and the cost of its default network."""
     entry = registry.load(plugins_dir).find(name)
     network = _network(entry.plugin, size, classes, width, depth) if issubclass(entry.plugin, Architecture) else None
     if as_json:
@@ -79,7 +79,7 @@ def _print(screen: Console, entry: registry.Entry, network: dict[str, Any] | Non
     if issubclass(entry.plugin, Regularizer) and entry.plugin.tasks is not None:
         screen.print(Text(f"tasks: {', '.join(entry.plugin.tasks)}; searches of other tasks leave it out\n"))
     if issubclass(entry.plugin, Architecture) and entry.plugin.story is not None:
-        _tell(screen, entry.plugin.story)
+        _print_story(screen, entry.plugin.story)
     screen.print(Text("space", style="bold"))
     rows = [(key, domain.describe(), value(domain.default)) for key, domain in entry.plugin.domains().items()]
     screen.print(table(rows, ("parameter", "range", "default")) if rows else Text("  nothing to vary"))
@@ -100,8 +100,8 @@ def _print(screen: Console, entry: registry.Entry, network: dict[str, Any] | Non
         screen.print(table([tuple(_cell(layer[key]) for key in head) for layer in network["layers"]], tuple(key.replace("_", "-") for key in head)))
 
 
-def _tell(screen: Console, story: Story) -> None:
-    """The idea of an architecture, its block, its neighbors in history, and where its claim is tested."""
+def _print_story(screen: Console, story: Story) -> None:
+    """Print the idea of an architecture, its block, its predecessors and successors, and the studies that test its claim."""
     screen.print(Text("its story", style="bold"))
     screen.print(Padding(Text(f"{story.year}. {story.idea}"), (0, 2)))
     screen.print(Padding(Text("\n" + story.block + "\n", style="cyan", no_wrap=True), (0, 4)))
@@ -113,7 +113,7 @@ def _tell(screen: Console, story: Story) -> None:
 
 
 def _network(plugin: type[Architecture], size: int, classes: int, width: float, depth: float) -> dict[str, Any]:
-    """The default network's cost; builds it, which loads Keras."""
+    """The cost of the default network. Building it loads Keras."""
     backend.require()
     with backend.loading("Loading Keras, building the network"):
         from automl_cnn.models.build import build

@@ -1,4 +1,4 @@
-"""`automl-cnn plugins check`: whether a plugin keeps the rules, and if not, which."""
+"""`automl-cnn plugins check`: check a plugin against every rule of the contract."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def check(
     plugins_dir: Folder = None,
     as_json: Json = False,
 ) -> None:
-    """Put every rule to a plugin; the exit code is 1 if it breaks one."""
+    """Check a plugin against every rule of the contract. The exit code is 1 if it breaks one."""
     backend.require()  # first, since the plugin's file may import Keras
     plugins = _plugins(what, plugins_dir)
     with backend.loading(f"Checking {', '.join(plugin.name for plugin in plugins)}"):
@@ -51,7 +51,7 @@ def check(
 
 
 def _plugins(what: str, plugins_dir: Path | None) -> list[type[Plugin]]:
-    """The plugins of a file, or those of that name.
+    """The plugins in a file, or the plugin of that name.
 
     Raises:
         PluginError: there is no such file or plugin, or the file cannot be imported or has no plugin.
@@ -74,10 +74,10 @@ def _plugins(what: str, plugins_dir: Path | None) -> list[type[Plugin]]:
 
 
 def _checked(plugin: type[Plugin]) -> Report:
-    """Every check of one plugin.
+    """Run every check of one plugin.
 
     Raises:
-        PluginError: they do not finish.
+        PluginError: the checks do not finish in time.
     """
     from automl_cnn.testing import check_plugin
 
@@ -105,7 +105,7 @@ def _outcome(result: Result) -> Text:
 
 
 def _message(result: Result) -> str:
-    """What is wrong; the check's name is in the row already."""
+    """The message without the check's name, which is in the row already."""
     return result.message.removeprefix(f"{result.name}: ")
 
 

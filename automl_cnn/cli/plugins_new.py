@@ -1,4 +1,4 @@
-"""`automl-cnn plugins new`: a file to begin a plugin with, which keeps every rule as it stands."""
+"""`automl-cnn plugins new`: write a template for a plugin, which passes every check as it is."""
 
 from __future__ import annotations
 
@@ -125,11 +125,11 @@ TEMPLATES = {Kind.ARCHITECTURE: ARCHITECTURE, Kind.OPTIMIZER: OPTIMIZER, Kind.RE
 
 def new(
     *,
-    kind: Annotated[Kind, typer.Argument(help="What to begin.")],
+    kind: Annotated[Kind, typer.Argument(help="The kind of plugin.")],
     name: Annotated[str, typer.Argument(help="Its name: lower-case letters, digits and underscores.")],
     out: Annotated[Path, typer.Option("--out", help="The folder to write into; made where it does not exist.")] = Path("plugins"),
 ) -> None:
-    """Write a commented plugin that works, to change into your own."""
+    """Write a working, commented plugin as a template for your own."""
     _usable(kind, name)
     path = out / f"{name}.py"
     if why := unusable(path):

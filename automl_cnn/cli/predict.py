@@ -1,4 +1,4 @@
-"""`automl-cnn predict`: a model's answers for images, as CSV."""
+"""`automl-cnn predict`: a model's predictions for images, as CSV."""
 
 from __future__ import annotations
 
@@ -30,43 +30,45 @@ if TYPE_CHECKING:
     from automl_cnn.data.to_predict import Picture
 
 STDIN = "-"
-AT_ONCE = 8  # batches of a folder's images handed over together, so that one is decoded while another is predicted
+AT_ONCE = 8  # batches of a folder's images passed to the model at once: one is decoded while another is predicted
 
 
 def predict(
     model: Annotated[
         str,
         typer.Argument(
-            help="A study's name, its folder, a .keras file, or what `export` wrote: a folder, or a file of any format.", autocompletion=completions.studies
+            help="A study's name, its folder, a .keras file, or an export: its folder, or a file of any format.", autocompletion=completions.studies
         ),
     ],
     paths: Annotated[
         list[str],
         typer.Argument(
-            help="Images, folders or archives that are searched for images, and tables that list them, as paths or URLs such as s3://bucket/new; - reads "
+            help="Images, folders and archives with images, and tables that list images, as paths or URLs such as s3://bucket/new; - reads "
             "paths from standard input."
         ),
     ],
     *,
-    batch: Annotated[int, typer.Option(min=1, help="Images at a time; 1 answers each line of standard input at once.")] = 64,
+    batch: Annotated[int, typer.Option(min=1, help="Images in a batch; 1 predicts each line of standard input as soon as it arrives.")] = 64,
     store: InStore = STORE,
     trial: OfTrial = None,
     max_pixels: Annotated[
         str | None,
-        typer.Option(help="Pixels of the largest image that is decoded; larger ones are left out and named (default: 40M).", envvar="AUTOML_CNN_MAX_PIXELS"),
+        typer.Option(help="The largest image to decode, in pixels; larger ones are left out and listed (default: 40M).", envvar="AUTOML_CNN_MAX_PIXELS"),
     ] = None,
-    columns: Annotated[str | None, typer.Option(help="The columns of a table, where they are called otherwise: path=file,label=species.")] = None,
-    trust: Annotated[bool, typer.Option("--trust", help="Run a SavedModel that no model.json vouches for; its graph may read and write files.")] = False,
+    columns: Annotated[str | None, typer.Option(help="The columns of a table, if they have other names: path=file,label=species.")] = None,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Run a SavedModel without checking it against model.json; its graph may read and write files.")
+    ] = False,
 ) -> None:
-    """Predict images: one CSV line each, with the confidence and every class's probability, or with the numbers.
+    """Predict images: one CSV line for each, with the label, its confidence and the probability of every class, or with the numbers.
 
-    Where folders are named after classes, or a table has labels, the share of right answers goes to standard error. Images in an archive
-    have the names that they have there, after the archive's URL where it lies at one.
+    If folders are named after classes, or a table has labels, the accuracy is printed to standard error. An image in an archive
+    has its path there as its name; if the archive is at a URL, the URL comes first.
 
-    Where images have several labels, those that reach their thresholds are joined by |, and the confidence is that of the least sure decision.
+    With several labels for each image, the labels that reach their thresholds are joined by |, and the confidence is that of the least certain decision.
 
-    Numbers have a column each, such as age (years), and age low and age high hold the ends of its 90 % interval. Where a table has the true numbers, or
-    folders are named after them, RMSE, MAE, R² and the share of truths within the intervals go to standard error.
+    A number has a column of its own, such as age (years); age low and age high are the ends of its 90 % interval. If a table has the true numbers, or
+    folders are named after them, RMSE, MAE, R² and the coverage of the intervals are printed to standard error.
 
         find photos -name '*.jpg' | automl-cnn predict flowers -
     """
@@ -86,7 +88,11 @@ def predict(
 
 
 def _answer(classifier: Any, images: Iterable[Picture], at_once: int) -> None:
-    """A line for each image as they come; then how good the answers are, where labels are known."""
+    """Write a line for each image; then print the scores, if labels are known.
+
+    Raises:
+        DataError: no image could be read.
+    """
     from automl_cnn.cli.compared import compared_for
 
     classes, task = [str(name) for name in classifier.classes], classifier.task
@@ -107,7 +113,10 @@ def _answer(classifier: Any, images: Iterable[Picture], at_once: int) -> None:
 
 
 def columns_of_truth(model: str, store: Path) -> list[str]:
-    """The columns of a table that have what the model answers, where it knows their names. A model that cannot be read is reported when it is loaded."""
+    """The columns of a table that hold the true values of what the model predicts; [] if the model does not know their names or cannot be read.
+
+    Loading the model reports why it cannot be read.
+    """
     from automl_cnn.export import bundle, deployed
     from automl_cnn.modelfile.file import read_card
     from automl_cnn.store import Store
@@ -121,8 +130,10 @@ def columns_of_truth(model: str, store: Path) -> list[str]:
 
 
 def _images(paths: Sequence[str], store: Path, columns: str | None, stack: ExitStack, truth: Sequence[str] = ()) -> list[Picture]:
-    """The images that the user names. What lies at a URL is copied to the store; archives are unpacked there too, so that they are found again, or, where
-    there is none, to a folder that is removed in the end. No other process deletes them until `stack` is closed.
+    """The images at `paths`.
+
+    Files at a URL are copied to the store. Archives are unpacked in the store, where the next command can use them again; without a store, in a
+    temporary folder that is removed when `stack` is closed. No other process deletes these files until then.
     """
     from automl_cnn.store import Store
 
@@ -132,7 +143,12 @@ def _images(paths: Sequence[str], store: Path, columns: str | None, stack: ExitS
 
 
 def classifier_of(model: str, store: Path, trust: bool = False) -> Any:
-    """The model `model`, ready to predict (see `automl_cnn.export.answering`). An exported file is run by its own runtime, without Keras."""
+    """The model `model`, ready to predict (see `automl_cnn.export.answering`). The runtime of its format runs an exported file, without Keras.
+
+    Raises:
+        StoreError: there is no such model, or it cannot be read.
+        BackendError: the model needs Keras, which has no backend.
+    """
     from automl_cnn.export import bundle
     from automl_cnn.store import Store
 
@@ -150,7 +166,7 @@ def classifier_of(model: str, store: Path, trust: bool = False) -> Any:
 
 
 def listed(lines: Iterable[str]) -> Iterator[Picture]:
-    """The paths among lines, as they come."""
+    """An image for each line that is not blank, read lazily."""
     from automl_cnn.data.to_predict import picture_of
 
     return (picture_of(Path(line.rstrip("\r\n"))) for line in lines if line.strip())
@@ -164,13 +180,13 @@ def chunks(images: Iterable[Picture], size: int) -> Iterator[list[Picture]]:
 
 
 def find(given: Given, cache: Path, columns: str | None = None, claim: ExitStack | None = None, truth: Sequence[str] = ()) -> list[Picture]:
-    """The images among the given paths, and in the folders, archives and tables among them, each file once; what is left out goes to stderr.
+    """The images among the given paths, and in the folders, archives and tables among them, each file once. Print to stderr which files are left out.
 
-    Until `claim` is closed, no other process deletes what was unpacked. `truth` are columns of a table that have what the model answers.
+    Until `claim` is closed, no other process deletes the unpacked archives. `truth` are the columns of a table with the true values of what the model predicts.
 
     Raises:
-        DataError: a path does not exist or cannot be used, or there is no image at all.
-        ConfigError: `columns` are not there, or there is no table.
+        DataError: a path does not exist or cannot be used, or no image was found.
+        ConfigError: a table lacks `columns`, or there is no table.
         StoreError: an archive cannot be unpacked to `cache`.
     """
     from automl_cnn.data.kinds import COMMON
@@ -203,21 +219,21 @@ def usable(images: Sequence[Picture]) -> Iterator[Picture]:
 
     for one in images:
         reason = why_not(one.path)
-        if reason and reason != MISSING:  # whoever opens a missing file reports it
+        if reason and reason != MISSING:  # a missing file is reported when it is opened
             say(inline(f"left out {one.name}: {reason}"))
         else:
             yield one
 
 
 def answers(classifier: Any, images: Sequence[Picture]) -> Iterator[tuple[Picture, np.ndarray]]:
-    """Each readable image and its answers (1, outputs); where some fail, each half is tried alone, until the bad ones are named."""
+    """Each readable image and its predictions, an array (1, outputs). If a batch fails, each half is tried alone, to isolate and report the bad images."""
     if not images:
         return
     try:
         given = classifier.answers([one.path for one in images])
         yield from ((one, given[row : row + 1]) for row, one in enumerate(images))
         return
-    except StoreError:  # it is the model's fault, whatever the image
+    except StoreError:  # the model fails, not the image
         raise
     except (AutomlCnnError, OSError, ValueError, SyntaxError) as error:
         if len(images) == 1:

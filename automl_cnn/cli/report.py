@@ -1,4 +1,4 @@
-"""`automl-cnn report`: a study as one page to read, mail and keep."""
+"""`automl-cnn report`: a study's results as one page."""
 
 from __future__ import annotations
 
@@ -28,13 +28,14 @@ def report(
     out: Annotated[Path | None, typer.Option(help="The file to write. Default: report.html in the study's folder.", show_default=False)] = None,
     open_: Annotated[bool, typer.Option("--open", help="Open it in a web browser.")] = False,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Do not look at images: without confusion matrix or labels, and without mistakes where the search left none.")
+        bool,
+        typer.Option("--quick", help="Do not run the model: if the search saved no evidence, the report has no confusion matrix, suspect labels or mistakes."),
     ] = False,
     store: InStore = STORE,
 ) -> None:
-    """Write what was found as one HTML page, which needs no network and nothing beside it.
+    """Write a study's results as one HTML file that opens offline.
 
-    Where the search had no time to look at the winner's mistakes, that is done now, in about 20 seconds.
+    If the search had no time to examine the winner's mistakes, this command does it, in about 20 seconds.
     """
     from automl_cnn.study.finish import reporting
     from automl_cnn.study.stored.overview import overview
@@ -50,13 +51,13 @@ def report(
             say(why)
     place = reporting.write(reporting.facts(study, where, evidence, why), study.folder, out)
     write_path(place)
-    say(f"{bytes_(place.stat().st_size)}, complete in itself: it opens offline.")
+    say(f"{bytes_(place.stat().st_size)}, one file that opens offline.")
     if open_ and not webbrowser.open(place.resolve().as_uri()):
         say("No web browser could be opened here.")
 
 
 def _looked(study: Overview) -> tuple[Evidence | None, str]:
-    """What a worker learns about the winner now, or why it cannot."""
+    """The winner's evidence, examined by a worker now; or None and the reason."""
     from automl_cnn.study.finish import reporting
 
     try:

@@ -60,24 +60,29 @@ def scale(
         ),
     ] = None,
     phi: Annotated[float | None, typer.Option(help="How often to double the mult-adds: 2, or 0.5 (default: 2).", rich_help_panel=HOW_FAR)] = None,
-    to: Annotated[str | None, typer.Option(help="Or: to a multiple of the baseline's mult-adds, as in 4x.", rich_help_panel=HOW_FAR)] = None,
-    alpha: Annotated[float | None, typer.Option(help="Fixed, with beta and gamma, instead of the grid: depth. The paper's: 1.2.", rich_help_panel=RULE)] = None,
-    beta: Annotated[float | None, typer.Option(help="Width. The paper's: 1.1.", rich_help_panel=RULE)] = None,
-    gamma: Annotated[float | None, typer.Option(help="Resolution. The paper's: 1.15.", rich_help_panel=RULE)] = None,
+    to: Annotated[
+        str | None, typer.Option(help="The target as a multiple of the baseline's mult-adds, such as 4x; instead of --phi.", rich_help_panel=HOW_FAR)
+    ] = None,
+    alpha: Annotated[
+        float | None,
+        typer.Option(help="The depth coefficient. With beta and gamma, it replaces the grid search. The paper's value: 1.2.", rich_help_panel=RULE),
+    ] = None,
+    beta: Annotated[float | None, typer.Option(help="The width coefficient. The paper's value: 1.1.", rich_help_panel=RULE)] = None,
+    gamma: Annotated[float | None, typer.Option(help="The resolution coefficient. The paper's value: 1.15.", rich_help_panel=RULE)] = None,
     setting: Annotated[
         list[str] | None,
-        typer.Option("--set", help="A value of the baseline: resolution=24, resnet.variant=20, optimizer=sgd; several times.", rich_help_panel=RULE),
+        typer.Option("--set", help="A value of the baseline: resolution=24, resnet.variant=20, optimizer=sgd. May be repeated.", rich_help_panel=RULE),
     ] = None,
-    compare: Annotated[bool, typer.Option(help="Also depth, width and resolution alone, for as many mult-adds.", rich_help_panel=RULE)] = False,
+    compare: Annotated[bool, typer.Option(help="Compare with scaling only depth, width or resolution to the same mult-adds.", rich_help_panel=RULE)] = False,
     seeds: Annotated[int, typer.Option(min=1, max=50, help="Trainings of each network.", rich_help_panel=LIMITS)] = 1,
     epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of each training (default: what the budget affords).", rich_help_panel=LIMITS)] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="What was found as one JSON object on standard output.", rich_help_panel=OUTPUT)] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the results as one JSON object on standard output.", rich_help_panel=OUTPUT)] = False,
     mlflow: Annotated[bool, typer.Option("--mlflow/--no-mlflow", help="Keep the runs in MLflow.", rich_help_panel=OUTPUT)] = True,
     **settings: Any,
 ) -> None:
-    """Grow a small network in depth, width and resolution together, and see what each doubling of its cost buys.
+    """Scale a small network in depth, width and resolution together, and measure the gain of each doubling of its cost.
 
-    A small grid finds the rule on your images; the same command again goes on where it ended.
+    A small grid search finds the scaling rule on your images. To continue after an interruption, run the same command again.
 
         automl-cnn scale --data ./images --architecture resnet --phi 2 --compare
     """
@@ -144,7 +149,7 @@ def parts(report: ScaleReport, settings: StudyConfig, metric: str = "") -> list[
 
 
 def rows(head: str, networks: Sequence[Row], metric: str = "") -> list[Any]:
-    """One part of the study as a table, its scores as `metric` reads, and below it what is odd about some of its networks."""
+    """One part of the study as a table, with scores in `metric`, and notes on some of its networks below."""
     cells: list[tuple[str | Text, ...]] = [
         (
             row.name,
@@ -172,7 +177,7 @@ def times(text: str) -> float:
     """`4x` or `4` as 4.
 
     Raises:
-        ConfigError: it is no number above 1.
+        ConfigError: the value is not a number above 1.
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)[xX]?", text.strip())
     if match is None or float(match.group(1)) <= 1:
@@ -181,10 +186,10 @@ def times(text: str) -> float:
 
 
 def fixed(alpha: float | None, beta: float | None, gamma: float | None) -> Any:
-    """The coefficients, None where the grid is to find them.
+    """The coefficients; None if the grid search is to find them.
 
     Raises:
-        ConfigError: some are missing, or they are no rule of scaling.
+        ConfigError: a coefficient is missing, or they do not make a valid scaling rule.
     """
     from automl_cnn.scaling import Coefficients
 
@@ -200,7 +205,7 @@ def given(architecture: str, settings: Sequence[str], plugins_dir: Path | None) 
     """The values of `--set name=value`, in the types that their parameters have.
 
     Raises:
-        ConfigError: one is no such pair, or out of range.
+        ConfigError: a value is not such a pair, or is out of range.
         PluginError: there is no such architecture.
     """
     from automl_cnn import registry
@@ -242,7 +247,7 @@ def _number(text: str) -> Scalar:
 
 
 def name_of(settings: StudyConfig, plan: Plan) -> str:
-    """The name of a scale study that was given none: the same command on the same folder is the same study."""
+    """The default name of a scale study: the same command on the same folder gives the same study."""
     identity = {
         **plan.identity,
         "data": stored(settings.data),

@@ -16,7 +16,7 @@ from automl_cnn.cli.settings import with_settings
 from automl_cnn.config import StudyConfig, study_config
 from automl_cnn.flags import LIMITS, OUTPUT
 
-AsJson = Annotated[bool, typer.Option("--json", help="The result as one JSON object on standard output.", rich_help_panel=OUTPUT)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object on standard output.", rich_help_panel=OUTPUT)]
 Mlflow = Annotated[bool, typer.Option("--mlflow/--no-mlflow", help="Keep the runs in MLflow.", rich_help_panel=OUTPUT)]
 Config = Annotated[Path | None, typer.Option(help="A study.toml with any of these settings; flags override it.", rich_help_panel=LIMITS)]
 
@@ -25,8 +25,8 @@ Config = Annotated[Path | None, typer.Option(help="A study.toml with any of thes
 def search(*, config: Config = None, as_json: AsJson = False, mlflow: Mlflow = True, **settings: Any) -> None:
     """Find the best network for a folder of images, and keep it.
 
-    There is a best model so far from the first trial on. Ctrl-C ends the search well; the same
-    command again goes on where it ended.
+    From the first trial on, the best model so far is on disk. Ctrl-C ends the search properly; the same
+    command continues it.
 
         automl-cnn search --data ./images --budget 10m
     """

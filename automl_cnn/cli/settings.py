@@ -1,4 +1,4 @@
-"""Flags made of the settings of a study, so that no command lists them again."""
+"""Command-line flags generated from the settings of a study: commands need not list them."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ Command = Callable[..., None]
 
 
 def with_settings(*only: str) -> Callable[[Command], Command]:
-    """A command with a flag for each setting of `StudyConfig` (or for those named), which it takes as `**settings`.
+    """Decorate a command with a flag for each setting of `StudyConfig` (or for those named), which it receives as `**settings`.
 
-    They default to None, which marks a flag as not given: the study.toml may then set it.
+    The default is None, which means that the flag is not given: study.toml may then set it.
     """
 
     def decorated(command: Command) -> Command:

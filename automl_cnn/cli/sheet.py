@@ -1,8 +1,8 @@
-"""CSV that spreadsheets, programs and terminals take safely: names of files and classes come from outside.
+"""CSV that is safe for spreadsheets, programs and terminals: names of files and classes are untrusted.
 
-A cell that a spreadsheet would run as a formula (it begins with =, +, -, @, a tab or a carriage return, and is no number) gets a
-quote in front: '=cmd. A program that wants the exact name takes that one quote off (`exact`). Bytes that are no UTF-8 are written as
-\\xe9, as everywhere here. On a terminal control characters are escaped.
+A cell that a spreadsheet would run as a formula (it starts with =, +, -, @, a tab or a carriage return, and is not a number) gets a
+quote in front: '=cmd. To get the exact name, a program removes that quote (`exact`). Bytes that are not valid UTF-8 are written as
+\\xe9, as everywhere in this package. On a terminal, control characters are escaped.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ class Sheet:
 
 
 def inert(text: str) -> str:
-    """`text`, with a quote in front where a spreadsheet would run it."""
+    """`text`, with a quote in front if a spreadsheet would run it."""
     return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
 
 
 def exact(text: str) -> str:
-    """The text that `inert` received."""
+    """Undo `inert`: the original text."""
     return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
 
 

@@ -1,4 +1,4 @@
-"""Standard streams that take any text: where an encoding lacks a character, something readable stands in for it, never an error."""
+"""Standard streams that accept any text: characters that an encoding lacks are replaced by readable ones, without an error."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ERRORS = "automl_cnn_plain"
 
 
 def prepare() -> None:
-    """Make the standard streams of this process take any text, and standard input any bytes, such as paths that are no UTF-8."""
+    """Make the standard streams of this process accept any text, and standard input any bytes, such as paths that are not valid UTF-8."""
     codecs.register_error(ERRORS, plain)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -26,9 +26,9 @@ def prepare() -> None:
 
 
 def utf8_names() -> None:
-    """Begin this process again in Python's UTF-8 mode, where the locale knows only ASCII: names of files are UTF-8 all the same.
+    """If the locale is ASCII, restart this process in Python's UTF-8 mode: file names are UTF-8 nevertheless.
 
-    The streams stay ASCII. Elsewhere nothing is done.
+    The streams stay ASCII. With any other locale, do nothing.
     """
     if os.name == "nt" or sys.flags.utf8_mode or codecs.lookup(sys.getfilesystemencoding()).name != "ascii":
         return
@@ -40,7 +40,7 @@ def utf8_names() -> None:
 
 
 def plain(error: UnicodeError) -> tuple[str, int]:
-    """What stands in for characters that an encoding lacks: `+/-` for a plus-minus sign, lines of minus signs, else an escape such as `\\xe9`."""
+    """The replacement for characters that an encoding lacks: `+/-` for a plus-minus sign, minus signs for lines, otherwise an escape such as `\\xe9`."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     return "".join(map(_one, error.object[error.start : error.end])), error.end

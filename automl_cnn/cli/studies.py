@@ -1,4 +1,4 @@
-"""`automl-cnn studies`: what was searched so far; go on with one, or delete it."""
+"""`automl-cnn studies`: list the studies so far, resume one, or delete it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 NUMBERS = ("images", "trials", "size")
 DISPENSABLE = ("size", "images", "metric", "data", "time")  # columns left out for lack of room, in this order
 
-app = typer.Typer(help="What was searched so far: list, show, resume, delete, compare.")
+app = typer.Typer(help="The studies so far: list, show, resume, delete, compare.")
 
 
 @app.callback(invoke_without_command=True)
@@ -38,12 +38,12 @@ def _bare(context: typer.Context, store: InStore = STORE, storage: InStorage = N
     if context.invoked_subcommand is None:
         list_(store, storage, as_json)
     elif store != STORE or storage or as_json:
-        raise ConfigError(f"Options of `studies {context.invoked_subcommand}` go behind it: automl-cnn studies {context.invoked_subcommand} --help.")
+        raise ConfigError(f"Put the options of `studies {context.invoked_subcommand}` after it: automl-cnn studies {context.invoked_subcommand} --help.")
 
 
 @app.command("list")
 def list_(store: InStore = STORE, storage: InStorage = None, as_json: Json = False) -> None:
-    """Every study, the one last worked on first."""
+    """List every study, the one last worked on first."""
     from automl_cnn.study.stored.overview import overviews
 
     database = database_option(storage)
@@ -72,15 +72,17 @@ def list_(store: InStore = STORE, storage: InStorage = None, as_json: Json = Fal
 def resume(
     *,
     name: StudyName,
-    budget: Annotated[str | None, typer.Option(help="More time, on top of what was used: 10m is ten more minutes (default: what is left).")] = None,
-    trials: Annotated[int | None, typer.Option(min=1, help="The number of trials to add. If only one of the two is given, it alone limits.")] = None,
-    workers: Annotated[str | None, typer.Option(help="Trials at a time, where it is to be another number than before: auto, or 2.")] = None,
+    budget: Annotated[str | None, typer.Option(help="Additional time: 10m is ten more minutes (default: the rest of the budget).")] = None,
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="The number of trials to add. If only one of --budget and --trials is given, only that one limits the search.")
+    ] = None,
+    workers: Annotated[str | None, typer.Option(help="The number of trials at a time, if it should change: auto, or a number such as 2.")] = None,
     data: Annotated[str | None, typer.Option(help="Where the images are now, if they have moved.", show_default=False)] = None,
     store: InStore = STORE,
     as_json: Json = False,
     mlflow: Annotated[bool, typer.Option("--mlflow/--no-mlflow", help="Keep the runs in MLflow.")] = True,
 ) -> None:
-    """Go on with a study where it ended, with the settings it began with.
+    """Continue a study with the settings that it was started with.
 
     automl-cnn studies resume flowers --budget 10m
     """
@@ -93,16 +95,16 @@ def resume(
 @app.command("delete")
 def delete(
     name: StudyName,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete without confirmation.")] = False,
     store: InStore = STORE,
 ) -> None:
-    """Delete a study: its model and files, its record, its runs and model in MLflow. The cache of images stays."""
+    """Delete a study: its model and files, its record, and its runs and model in MLflow. The cache of images stays."""
     from automl_cnn.study.stored.overview import overview
 
     study = overview(Store(store), name)
     if not yes:
         if not _terminal():
-            raise ConfigError(f"The study '{name}' is only deleted without asking where you say so: there is no terminal to ask on. Pass --yes.")
+            raise ConfigError(f"There is no terminal to confirm that the study '{name}' should be deleted. Pass --yes to delete it without confirmation.")
         best = f", best {metric_name(study.metric)} {with_margin(study.metric, study.best.score, study.best.interval)}" if study.best else ""
         if not typer.confirm(visible(f"Delete the study '{name}' ({plural(len(study.trials), 'trial')}{best}) and its model in {study.folder.folder}?")):
             say("Nothing was deleted.")

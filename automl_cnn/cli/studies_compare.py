@@ -1,4 +1,4 @@
-"""`automl-cnn studies compare`: studies side by side."""
+"""`automl-cnn studies compare`: compare studies side by side."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def compare(
     store: InStore = STORE,
     as_json: Json = False,
 ) -> None:
-    """Scores with intervals, whether they differ by more than chance, and what differs between the best networks."""
+    """Compare studies: scores with intervals, whether their difference is significant, and the differences between the best networks."""
     from automl_cnn.study.stored import overview
     from automl_cnn.study.stored.compare import compare as compare_studies
 

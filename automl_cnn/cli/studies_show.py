@@ -1,4 +1,4 @@
-"""`automl-cnn studies show`: everything known about one study."""
+"""`automl-cnn studies show`: show one study in detail."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ COLOURS = {"running": "cyan", "finished": "green", "interrupted": "yellow", "ref
 
 def show(
     name: StudyName,
-    every: Annotated[bool, typer.Option("--all", help="Every trial, not only the best.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Show every trial, not only the best.")] = False,
     store: InStore = STORE,
     storage: InStorage = None,
     as_json: Json = False,
 ) -> None:
-    """Settings, images, winner, leaderboard, failures, files; with --json also every trial and epoch."""
+    """Show a study: settings, images, winner, leaderboard, failures, files; with --json also every trial and epoch."""
     from automl_cnn.study.stored.overview import overview
 
     study = overview(Store(store), name, database=database_option(storage))
@@ -72,7 +72,7 @@ def _parts(study: Overview, store: Store, width: int, shown: int | None) -> list
 
 def _facts(study: Overview) -> list[Text]:
     by = f"process {study.pid}{f' on {study.host}' if study.host else ''}"
-    state = {"running": f"running, by {by}", "interrupted": "interrupted: `studies resume` goes on with it"}.get(str(study.state), "")
+    state = {"running": f"running, by {by}", "interrupted": "interrupted: `studies resume` continues it"}.get(str(study.state), "")
     if not state and study.result:
         state = f"finished: {ENDED.get(study.result['stopped_by'], study.result['stopped_by'])}"
     facts = [fact("state", state, COLOURS[str(study.state)]), fact("data", _data(study))]

@@ -1,4 +1,4 @@
-"""`automl-cnn study`: a comparison of networks from its table, with live output."""
+"""`automl-cnn study`: run a comparison of networks from its study.toml, with live output."""
 
 from __future__ import annotations
 
@@ -29,25 +29,27 @@ def study(
     name: Annotated[
         str | None,
         typer.Argument(
-            help="A study in ./studies, or a folder with a study.toml. Without it: the studies there are.",
+            help="A study in ./studies, or a folder with a study.toml. Default: list the studies.",
             autocompletion=completions.one_of(completions.comparisons),
         ),
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="One minute: tiny networks, few images, nothing written. Shows that it runs.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="A test run of one minute: tiny networks, few images, nothing is written.")] = False,
     images: Annotated[
-        list[str] | None, typer.Option("--images", metavar="NAME=FOLDER", help="Where an image set is; several times.", rich_help_panel=WHAT)
+        list[str] | None, typer.Option("--images", metavar="NAME=FOLDER", help="The folder of an image set. May be repeated.", rich_help_panel=WHAT)
     ] = None,
-    seeds: Annotated[str | None, typer.Option(help="Other seeds than the table's: 0,1,2.", rich_help_panel=WHAT)] = None,
-    budget: Annotated[str | None, typer.Option(help="Time for the whole command (default: no limit). The same command goes on.", rich_help_panel=HOW)] = None,
+    seeds: Annotated[str | None, typer.Option(help="Seeds instead of those in study.toml: 0,1,2.", rich_help_panel=WHAT)] = None,
+    budget: Annotated[
+        str | None, typer.Option(help="Time for the whole command (default: no limit). The same command continues the study.", rich_help_panel=HOW)
+    ] = None,
     store: Annotated[Path, typer.Option(parser=store_option, metavar="FOLDER", help="The folder that holds the studies.", rich_help_panel=HOW)] = Path(
         "automl-cnn-runs"
     ),
     mlflow: Annotated[bool, typer.Option("--mlflow/--no-mlflow", help="Keep the runs in MLflow.", rich_help_panel=HOW)] = True,
-    as_json: Annotated[bool, typer.Option("--json", help="The results as one JSON object on standard output.", rich_help_panel=OUTPUT)] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the results as one JSON object on standard output.", rich_help_panel=OUTPUT)] = False,
 ) -> None:
     """Compare networks side by side: each with several seeds, on the same images, with 95 % intervals.
 
-    A study is a table, study.toml: what is compared, on which images, how long. Results go beside it.
+    A study is defined by a study.toml: the networks, the images and the duration. The results are written beside it.
 
         automl-cnn study three_small_kernels
         automl-cnn study three_small_kernels --quick

@@ -1,4 +1,4 @@
-"""What a search found, and what to type next."""
+"""The summary at the end of a search, and the commands to use next."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ENDED = {
 
 
 def print_summary(screen: Console, result: StudyResult, store: Path, *, mlflow: bool = True, known: Context | None = None) -> None:
-    """Print the winner, its scores, its configuration, where it is, and the next commands."""
+    """Print the winner, its scores, its configuration, the path of its model, and the next commands."""
     for part in _parts(result, store, screen.width, mlflow=mlflow, known=known):
         screen.print(part, soft_wrap=isinstance(part, Text))  # a path is never broken
 
@@ -102,7 +102,7 @@ def _winner(result: StudyResult) -> Text:
 
 
 def crossed(folds: int) -> str:
-    """What follows a score: how it was measured, where it is not that of the validation images."""
+    """The text after a score that says how it was measured, if not on the validation images."""
     return f", by {kind(folds)} over {over(folds)}" if folds else ""
 
 
@@ -123,12 +123,12 @@ def _calibration(calibration: Calibration) -> str:
 
 
 def _members(result: StudyResult) -> str:
-    """Whose probabilities the model averages, and with what share."""
+    """The members of the ensemble, and their shares."""
     return ", ".join(f"trial {number} ({share:.0%})" for number, share in result.members.items())
 
 
 def _front(result: StudyResult) -> list[RenderableType]:
-    """The Pareto front, where there were several objectives, and where its models are."""
+    """The Pareto front and the folder of its models; empty if there was one objective."""
     if not result.front:
         return []
     folder = Path(result.model_path).parent.parent / "trials"
@@ -136,7 +136,7 @@ def _front(result: StudyResult) -> list[RenderableType]:
 
 
 def fact(label: str, words: str, style: str = "") -> Text:
-    """A line that begins with its subject."""
+    """A line with its label in front."""
     return Text.assemble((f"{label:<12}", "dim"), (inline(words), style))
 
 
@@ -146,7 +146,7 @@ def switched_on(configuration: Mapping[str, object]) -> dict[str, object]:
 
 
 def pairs(values: Mapping[str, object]) -> Table:
-    """Names and values, two pairs a line, read down."""
+    """Names and values in two columns."""
     cells = [(name, value(given)) for name, given in values.items()]
     half = (len(cells) + 1) // 2
     grid = Table.grid(padding=(0, 2))
@@ -166,7 +166,7 @@ def _commands(result: StudyResult, store: Path, *, mlflow: bool) -> Group:
 
 
 def next_commands(study: str, store: Path, commands: Sequence[tuple[str, str, str]]) -> Group:
-    """Commands that work as they are, whatever the names. Each of `commands` is an action, the arguments after the study's name, and a purpose."""
+    """Commands that can be copied: names are quoted. Each of `commands` is an action, the arguments after the study's name, and a purpose."""
     place = "" if store == STORE else f" --store {shlex.quote(str(store))}"
     lines = []
     for command, rest, purpose in commands:

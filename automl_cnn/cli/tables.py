@@ -1,4 +1,4 @@
-"""What the `plugins` and `studies` commands share: their options, and tables without rules."""
+"""Options and tables shared by the `plugins` and `studies` commands."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from rich.table import Table
 from automl_cnn.cli import completions
 from automl_cnn.cli.console import Text
 
-Folder = Annotated[Path | None, typer.Option("--plugins-dir", envvar="AUTOML_CNN_PLUGINS_DIR", help="A folder of plugins of your own (.py files).")]
+Folder = Annotated[Path | None, typer.Option("--plugins-dir", envvar="AUTOML_CNN_PLUGINS_DIR", help="A folder with your own plugins (.py files).")]
 StudyName = Annotated[str, typer.Argument(help="A study's name, as `studies list` shows it.", show_default=False, autocompletion=completions.studies)]
-Json = Annotated[bool, typer.Option("--json", help="As JSON on standard output.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
 
 NUMBERS = ("params", "mult-adds", "activations")
 
 
 def table(rows: Sequence[tuple[str | Text, ...]], head: tuple[str, ...] | None = None) -> Table:
-    """Rows without rules, two spaces in; the first column stands out."""
+    """A table without rules, indented by two spaces; the first column is highlighted."""
     made = Table(box=None, show_header=head is not None, header_style="dim", padding=(0, 2), pad_edge=True)
     for index in range(len(rows[0]) if rows else 1):
         numeric = head is not None and head[index] in NUMBERS

@@ -1,4 +1,4 @@
-"""A data set, a configuration and a trial in a line each."""
+"""Describe a data set, a configuration or a trial in a line."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SPLITS: dict[Literal["train", "val", "test"], str] = {"train": "training", "val"
 
 
 def dataset_lines(dataset: Dataset) -> list[str]:
-    """What was found in the images' folder, what was left out and why."""
+    """Lines on the images: their number, classes and splits, and the files left out with the reasons."""
     sizes = ", ".join(f"{len(dataset.rows(split)):,} {word}" for split, word in SPLITS.items())
     color = "gray" if dataset.channels == 1 else "color"
     each = dataset.labels_each
@@ -51,12 +51,12 @@ def short(configuration: Mapping[str, Scalar]) -> str:
 
 
 def judged_score(trial: Trial, metric: str) -> str:
-    """`0.926 ± 0.034`, or `0.926 ± 0.012 (5-fold)` where it is cross-validated."""
+    """`0.926 ± 0.034`, or `0.926 ± 0.012 (5-fold)` for a cross-validated score."""
     return f"{with_margin(metric, trial.score, trial.interval)}{f' ({trial.judged})' if trial.folds else ''}"
 
 
 def outcome(trial: Trial, metric: str) -> str:
-    """How a trial ended, in a line."""
+    """The outcome of a trial, in a line."""
     if trial.state is State.FAILED:
         return f"failed after {clock(trial.seconds)}: {trial.failure or 'no reason given'}"
     facts = [

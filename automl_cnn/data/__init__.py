@@ -5,7 +5,7 @@ from automl_cnn.data.dataset import Dataset, Skipped
 from automl_cnn.data.decode import as_uint8, open_image, resize_array
 from automl_cnn.data.inputs import scan_input
 from automl_cnn.data.levels import Levels
-from automl_cnn.data.scan import Scan, scan, told_apart
+from automl_cnn.data.scan import Scan, scan, set_name
 from automl_cnn.data.split import split
 
 __all__ = [
@@ -25,6 +25,6 @@ __all__ = [
     "resize_array",
     "scan",
     "scan_input",
+    "set_name",
     "split",
-    "told_apart",
 ]

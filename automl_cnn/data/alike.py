@@ -1,10 +1,10 @@
-"""Images that show one photo: mirrored, turned or shifted a little, cropped, brightened, compressed again. By their pixels, in bounded time.
+"""Find images that show the same photo by comparing pixels, in bounded time: mirrored, slightly rotated or shifted, cropped, brightened, recompressed.
 
 Three steps, each on fewer pairs:
 
 1. the nearest images of the same class, by thumbnails of a few pixels, also mirrored and shifted (correlations, one matrix product a variant)
 2. each pair brought to cover one another by an affine map (inverse compositional Lucas-Kanade, Baker and Matthews 2004), at 16 px
-3. those that then look alike, again at 32 px; one photo, if their fine details agree as well
+3. pairs that then look alike are compared again at 32 px; they show one photo if their fine details agree as well
 
 Details decide: two photos of a thing may agree in every large shape, but edges and texture agree to the pixel only in copies.
 """
@@ -21,7 +21,7 @@ from automl_cnn.data.names import Components
 from automl_cnn.data.passes import Passes, Report
 
 LEAST_SIDE = 32  # px; smaller pictures have no details that distinguish two of a kind
-MOST = 4000  # images; comparing this number takes about ten seconds of one core, and of more, none is compared
+MOST = 4000  # images; comparing this number takes about ten seconds on one core. Larger sets are not compared.
 NEAREST = 3  # images that each is compared with closely
 THUMB, WINDOW = 10, 8  # px of a thumbnail, and of the part of it that is compared
 COARSE, FINE = 16, 32  # px of the two alignments
@@ -47,9 +47,9 @@ def too_many(images: int) -> bool:
 
 
 def pairs(images: np.ndarray, labels: np.ndarray, report: Report | None = None) -> list[tuple[int, int]]:
-    """Pairs of rows of `images` (uint8, n x side x side x channels) that show one photo; only images of one class are compared.
+    """Pairs of rows of `images`, uint8 (n, side, side, channels), that show the same photo. Only images of one class are compared.
 
-    Nothing where the images are smaller than `LEAST_SIDE`, or where images that are not copies look as alike: see `_bound`. Call it only if not `too_many`.
+    Returns [] if the images are smaller than `LEAST_SIDE` px, or if images that are not copies look as similar (see `_bound`). Check `too_many` first.
     """
     if len(images) < 2 or images.shape[1] < LEAST_SIDE:
         return []
@@ -70,16 +70,16 @@ def pairs(images: np.ndarray, labels: np.ndarray, report: Report | None = None) 
 
 
 def grays(images: np.ndarray) -> np.ndarray:
-    """Images (uint8, n x side x side x channels) as gray ones of `FINE` px, float32."""
+    """Convert images, uint8 (n, side, side, channels), to gray, float32 (n, FINE, FINE)."""
     return np.concatenate(list(arrays.in_threads(lambda start: _gray(images[start : start + BLOCK]), range(0, len(images), BLOCK))))
 
 
 def _bound(own: tuple[np.ndarray, np.ndarray, int], strange: tuple[np.ndarray, np.ndarray, int]) -> float:
     """The least correlation of details at which two images count as one photo; above 1 where no correlation shows it.
 
-    Copies stand apart: few pairs are just below the bound, and images of other classes, which are not copies, do not reach it. Where pictures
-    of a kind differ little (one object before one background), both fail, and nothing is taken for a copy. `own` are pairs of one class, `strange`
-    of two: the first image's row, the correlation, and of how many images.
+    The bound separates copies from other pairs: few pairs lie just below it, and images of different classes, which are not copies, do not reach it. If all
+    images are similar (one object in front of one background), no bound does both, and no image is taken for a copy. `own` are pairs within a class,
+    `strange` pairs across classes: the first image's row, the correlation, and the number of images compared.
     """
     _, details, _ = own
     for bound in BOUNDS:
@@ -92,7 +92,7 @@ def _bound(own: tuple[np.ndarray, np.ndarray, int], strange: tuple[np.ndarray, n
 
 
 def _plausible(matches: list[tuple[int, int]], labels: np.ndarray) -> list[tuple[int, int]]:
-    """Without the pairs of classes most of whose images would be one photo: that is one scene in front of one camera."""
+    """The matches, except those of classes in which most images would be one photo: that is a fixed camera in front of one scene."""
     joined = Components(sorted({row for pair in matches for row in pair}))
     for pair in matches:
         joined.join(pair)
@@ -258,7 +258,7 @@ def shrunk(images: np.ndarray, side: int) -> np.ndarray:
 
 
 def _unit(images: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
-    """Rows of mean 0 and length 1, so that their product is a correlation; flat ones are 0."""
+    """Rows of mean 0 and length 1, whose product is a correlation; constant rows become 0."""
     flat = np.asarray(images, np.float32).reshape(len(images), -1)
     flat = flat - flat.mean(axis=1, keepdims=True)
     length = np.linalg.norm(flat, axis=1, keepdims=True)

@@ -1,7 +1,7 @@
 """A zip or tar archive of images, unpacked once into the cache.
 
-Archives come from anywhere: nothing is written outside of the folder, links and devices are refused, and so is an archive that would unpack to
-a hundred times its size.
+Archives are not trusted: nothing is written outside of the folder. Links and devices are refused, and so is an archive that would unpack to more
+than a hundred times its size.
 """
 
 from __future__ import annotations
@@ -45,17 +45,18 @@ class Unpacked:
 
 
 def is_archive(path: Path) -> bool:
-    """Whether a path is that of an archive, by its name."""
+    """Whether a path has the name of an archive."""
     return path.name.lower().endswith(SUFFIXES)
 
 
 def unpacked(archive: Path, cache: Path, claim: ExitStack | None = None) -> Unpacked:
-    """The folder with an archive's images; where all of them lie in one folder, that one.
+    """The folder with an archive's images. If all of them are in one subfolder, that subfolder.
 
-    It is unpacked once: the same archive, by its content, is found again. No other process deletes it until `claim` is closed.
+    An archive is unpacked once and recognized by its content. No other process deletes the folder until `claim` is closed.
 
     Raises:
-        DataError: it is not an archive, is damaged or encrypted, or holds a name twice, a name that leads elsewhere, a link, or far more than its size.
+        DataError: it is not an archive, is damaged or encrypted, or has a duplicate name, a name that leads out of the folder, a link, or far more data
+            than its size allows.
         StoreError: `cache` cannot be written.
     """
     try:
@@ -120,7 +121,7 @@ def _leads_to_a_device(path: PurePosixPath) -> bool:
 
 
 def _copied(archive: Path, member: Member, part: Path, path: PurePosixPath, allowed: int) -> int | None:
-    """Write one file where it is wanted; its size, or None where it is neither an image nor a table. Of a file larger than `allowed`, only a part."""
+    """Write one file and return its size; None if it is neither an image nor a table. Writing stops once the file exceeds `allowed` bytes."""
     suffix = kinds.suffix_of(path.name)
     wanted = suffix in kinds.SUFFIXES or tables.is_metadata(path.name)
     if not wanted and not kinds.may_hide_an_image(suffix):
@@ -157,7 +158,7 @@ def _new(archive: Path, part: Path, path: PurePosixPath) -> IO[bytes]:
 
 
 def _inner(place: Path) -> Path:
-    """The folder itself, or the one within where there is nothing else."""
+    """The folder itself, or its only subfolder if it holds nothing else."""
     while True:
         entries = [entry for entry in place.iterdir() if entry.name != store.MARK]
         if len(entries) != 1 or not entries[0].is_dir():

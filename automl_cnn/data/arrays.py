@@ -24,7 +24,7 @@ _B = TypeVar("_B")
 
 
 def in_threads(function: Callable[[_A], _B], items: Sequence[_A]) -> Iterator[_B]:
-    """The results in order, a few hundred at most ahead of the reader, so that Ctrl-C never waits for all."""
+    """The results in order. At most a few hundred are computed ahead, and Ctrl-C waits only for these."""
     workers = min(8, os.cpu_count() or 1)
     with ThreadPoolExecutor(workers) as pool:
         for start in range(0, len(items), 128 * workers):
@@ -32,9 +32,9 @@ def in_threads(function: Callable[[_A], _B], items: Sequence[_A]) -> Iterator[_B
 
 
 def write(path: Path, shape: tuple[int, ...], blocks: Iterable[np.ndarray], limit_bytes: int) -> None:
-    """Write a uint8 array of at most `shape[0]` rows, block after block; a row that no block brings is left out.
+    """Write a uint8 array of at most `shape[0]` rows, block by block. It has as many rows as the blocks together.
 
-    The arrays that were not used for longest are deleted first where the folder would exceed `limit_bytes`.
+    If the folder would exceed `limit_bytes`, the arrays used least recently are deleted first.
 
     Raises:
         StoreError: the disk is full, or the folder cannot be written.
@@ -67,7 +67,7 @@ def write(path: Path, shape: tuple[int, ...], blocks: Iterable[np.ndarray], limi
 
 
 def recall(path: Path, shape: tuple[int, ...]) -> np.memmap | None:
-    """The array, memory-mapped and marked as used now; None where it is missing, damaged or of another shape."""
+    """The array, memory-mapped, and mark it as used now; None if it is missing, damaged or has another shape."""
     try:
         array = np.load(path, mmap_mode="r")
         os.utime(path)
@@ -77,7 +77,7 @@ def recall(path: Path, shape: tuple[int, ...]) -> np.memmap | None:
 
 
 def trim(folder: Path, limit_bytes: int, keep: Path) -> None:
-    """Delete the arrays used least recently until the rest fits, never those of `keep`'s data set or of one that a search reads; and what crashes left."""
+    """Delete files left by crashes, and the arrays used least recently until the rest fits. Keep those of `keep`'s data set, and of any that a search reads."""
     files, spared = [], {family(keep), *claims.in_use(folder)}
     for path in folder.glob("*.npy"):
         with suppress(OSError):  # another process may trim too

@@ -1,4 +1,4 @@
-"""Decoded files -> a `Dataset`: versions of one photo grouped, images without a sure label set aside, the rest split."""
+"""Make a `Dataset` of decoded files: group versions of one photo, set aside images with contradicting labels, and split the rest."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from automl_cnn.text import readable
 
 @dataclass(frozen=True)
 class Splitting:
-    """How images are split: the `seed`, the shares of validation and test images, and whether training images that are in a given one too are left out."""
+    """How images are split: the `seed`, the shares of validation and test images, and whether to leave out training images that leak into a given split."""
 
     seed: int = 0
     val_share: float = 0.15
@@ -63,7 +63,7 @@ def assemble(
     """The data set of `files` (path, class, given split), row by row the pixels in `array`. `families` are rows that must stay on one side of every split.
     `progress` receives the number of images done and their total.
 
-    `meaning` says what `classes` mean where images have several labels, or numbers.
+    `meaning` is the meaning of `classes` if images have several labels or numbers.
 
     Raises:
         DataError: a class has too few images, or a number is the same for all training images.
@@ -208,7 +208,7 @@ def _kept(meaning: LabelSets | Numbers | None, learned: np.ndarray) -> dict[str,
 
 
 def _doubtful(labels: np.ndarray, has: np.ndarray, digests: Sequence[str], given: Sequence[str | None]) -> np.ndarray:
-    """The rows of files with the same bytes under several classes: nobody knows which label is right. None where a class would keep too few images."""
+    """The rows of files with the same bytes in several classes: which label is correct is unknown. No rows if a class would keep too few images."""
     doubtful = np.zeros(len(labels), bool)
     doubtful[[row for family in torn_labels(labels, digests) for row in family]] = True
     for side in {name or "train" for name in given}:
@@ -245,7 +245,7 @@ def _split(
 
 
 def _leaking(has: np.ndarray, splits: np.ndarray, given: Sequence[str | None], keys: Sequence[str], names: tuple[str, ...]) -> tuple[np.ndarray, str]:
-    """The training images whose photo is among the given validation or test images, and a note. A class keeps its own where it would have no others."""
+    """The training images whose photo is also in the given validation or test images, and a note. They stay if their class would have no other images."""
     held = {key for key, side in zip(keys, given, strict=True) if side in ("val", "test")}
     mask = np.array([key in held for key in keys], bool) & (splits == TRAIN)
     if not mask.any():

@@ -1,7 +1,7 @@
 """TIFF files with more bands than gray or color: infrared, elevation, a mask, and sometimes opacity.
 
-Programs tag bands as opacity that are none, or do not tag them at all. Such a band is taken for opacity only where its
-values are those of one: most of what is not fully transparent is fully opaque. Otherwise the colors alone are used.
+Programs tag other bands as opacity, or do not tag opacity at all. A band is taken for opacity only if its values look
+like opacity: most pixels that are not fully transparent are fully opaque. Otherwise only the colors are used.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ OPAQUE = 0.5  # of the values above 0 that must be the highest in a band of opac
 
 
 def settled(content: bytes, pixels: int) -> tuple[bytes, int]:
-    """An image file in which a decoder takes no other band for opacity, and how many bands are used where others are left out.
+    """The file, changed if a decoder would take another band for opacity, and the number of bands used if some are left out.
 
-    The second is 0 where none is left out: for every file but a TIFF, and for most of these.
+    The number is 0 if no band is left out: for all files except TIFF, and for most TIFF files.
 
     Raises:
         DataError: the file cannot be used.

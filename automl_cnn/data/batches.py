@@ -18,13 +18,13 @@ Softening = Callable[[np.ndarray], np.ndarray]
 class Batches(keras.utils.PyDataset):
     """`pixels[rows]` with their labels, batch by batch, for Keras' `fit` (`train.feed` hands them over).
 
-    A batch is (images uint8 (b, size, size, channels), targets float32 (b, outputs)), with `weights` of the outputs
-    also the images' weights float32 (b,); for a network of several `outputs`, the labels and the weights
-    are given as often. `soften` changes the targets last, after `augment` and after the images are weighted: smoothed
-    labels must not give an image the weight of labels that it has not. The last batch may be smaller. With `shuffle`, every epoch has
-    another order, which follows from `seed` and the number of the epoch; so does the generator that
-    `augment` draws from, batch by batch, so that nothing depends on which thread reads first. Within a
-    batch the rows ascend, which spares a disk that holds more than the memory does.
+    A batch is (images uint8 (b, size, size, channels), targets float32 (b, outputs)). With `weights` of the outputs,
+    it also has the images' weights, float32 (b,). For a network with several `outputs`, the labels and weights
+    are repeated for each. `soften` changes the targets last, after `augment` and after the images are weighted: smoothed
+    labels must not give an image the weight of labels that it does not have. The last batch may be smaller. With `shuffle`, every
+    epoch has another order, which depends only on `seed` and the number of the epoch. The same holds for the generator of each
+    batch that `augment` draws from: the order in which threads read does not matter. Within a
+    batch the rows ascend, which makes reading faster if the images do not fit into memory.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Batches(keras.utils.PyDataset):
         return images, labels, weights if self.outputs == 1 else (weights,) * self.outputs
 
     def on_epoch_begin(self) -> None:
-        """Called by Keras before each epoch; from the second on there is another order.
+        """Called by Keras before each epoch. Every epoch after the first changes the order.
 
         (`on_epoch_end` would not do: Keras also calls it when it resets, before the first epoch.)
         """
@@ -95,7 +95,7 @@ class Batches(keras.utils.PyDataset):
 
 
 def _bytes(images: np.ndarray) -> np.ndarray:
-    """Always uint8, so that every batch of a training has the same type whatever the augmentation did."""
+    """Round to uint8: every batch of a training has the same type, whatever the augmentation returns."""
     if images.dtype == np.uint8:
         return images
     return np.asarray(np.clip(np.rint(images), 0, 255), np.uint8)

@@ -1,4 +1,4 @@
-"""Images -> a `Dataset` whose pixels lie decoded on disk, keyed by content: a second call only hashes the files."""
+"""Decode images into a `Dataset` whose pixels are cached on disk by content: a second call only hashes the files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from automl_cnn.data.levels import CONVENTION, Scale, levels_of_arrays
 from automl_cnn.data.measurements import numbers_in
 from automl_cnn.data.passes import Report
 from automl_cnn.data.pictures import bytes_of, pictures, square
-from automl_cnn.data.scan import Scan, told_apart
+from automl_cnn.data.scan import Scan, set_name
 from automl_cnn.errors import DataError, ImagesGone
 from automl_cnn.tasks import TaskName
 from automl_cnn.text import readable
@@ -49,16 +49,16 @@ def prepare(
     drop_leaks: bool = False,
     fit: Fit = "squash",
 ) -> Dataset:
-    """Scan, check, split and decode images (see `scan_input` for where they may lie, `split` for the shares), or those that were scanned before.
+    """Scan, check, split and decode images, or the files of a `Scan`. `scan_input` lists the sources that `folder` may be, `split` explains the shares.
 
     The pixels are stored at one square size, the median shorter side of the files but at most `max_size`,
-    in `cache`, a folder that is kept under `limit_bytes` by deleting what was not used for longest.
-    Files that cannot be read, or that have more than `max_pixels` (`guard.limit`), are listed in `skipped`. `progress` is given (done, of how many);
-    each file counts twice. `group_by` (`auto` or a pattern, see `grouping.grouped`) keeps groups on one side of every split; with `drop_leaks`, training images
-    that validation or test images of the folder are versions of are left out. `fit` says how photos become square (see `fit.squared`).
+    in `cache`. That folder is kept under `limit_bytes` by deleting the arrays used least recently.
+    Files that cannot be read, or that have more than `max_pixels` (`guard.limit`), are listed in `skipped`. `progress` receives the number of files done and
+    their total; each file counts twice. `group_by` (`auto` or a pattern, see `grouping.grouped`) keeps groups on one side of every split. `drop_leaks` leaves
+    out training images that are versions of the folder's own validation or test images. `fit` makes photos square (see `fit.squared`).
 
     Raises:
-        DataError: the folder's layout, too few readable images in a class.
+        DataError: the folder's layout is not supported, or a class has too few readable images.
         StoreError: `cache` cannot be written.
     """
     source = read(folder, cache, max_size=max_size, max_pixels=max_pixels, limit_bytes=limit_bytes, progress=progress, fit=fit)
@@ -67,7 +67,7 @@ def prepare(
 
 @dataclass(frozen=True)
 class Source:
-    """The files of a folder once they were looked at and decoded; `probes` belong to `scan.files`."""
+    """The examined and decoded files of a folder; `probes` belong to `scan.files`."""
 
     scan: Scan
     probes: Sequence[Probe]
@@ -104,7 +104,7 @@ def dataset_of(source: Source, cache: Path, splitting: Splitting = PLAIN, group_
     files, decoded = source.scan, source.decoded
     families, notes = _grouped(source, group_by)
     return assemble(
-        name=told_apart(files.source.with_suffix("") if files.source else files.folder),
+        name=set_name(files.source.with_suffix("") if files.source else files.folder),
         folder=str(files.url or files.folder.resolve()),
         classes=files.classes,
         files=[files.files[row] for row in source.good],
@@ -132,7 +132,7 @@ def in_fit(
     limit_bytes: int = arrays.LIMIT_BYTES,
     progress: Report | None = None,
 ) -> Dataset:
-    """The data set of `source` made square in another way: the same images in the same splits, which do not depend on how they are made square.
+    """The data set of `source` made square in another way. The images and their splits stay the same.
 
     Raises:
         DataError: a file changed since it was read, or cannot be read in this way.
@@ -185,9 +185,9 @@ def prepare_arrays(
 ) -> Dataset:
     """Check, split and store images that are already in memory; the paths are their row numbers.
 
-    `images` is anything that `pictures` takes, `labels` one hashable value per image. `scale` states the values that
-    are black and white; without it `levels_of_arrays` decides for all of them together. Images of different sizes are
-    stored at the median of their shorter sides; `fit` says how they become square. Classes are named str(label), in the labels' own order where they have one.
+    `images` is anything that `pictures` takes, `labels` one hashable value per image. `scale` gives the values of
+    black and white; without it `levels_of_arrays` infers them from all images together. Images of different sizes are
+    stored at the median of their shorter sides; `fit` makes them square. Classes are named str(label), sorted if the labels can be sorted.
 
     With `task="multilabel"`, `labels` is an array (images, labels) of zeros and ones whose columns have `names` (default: their numbers), or a sequence
     with a list, set or tuple of labels for each image. With `task="regression"`, `labels` is an array (images,) or (images, numbers) of numbers, whose
@@ -231,7 +231,8 @@ def prepare_arrays(
 def pixels(dataset: Dataset, size: int, *, limit_bytes: int = arrays.LIMIT_BYTES, report: Report | None = None) -> np.memmap:
     """The images at another square size, uint8 (n, size, size, channels), read-only and memory-mapped.
 
-    Made once from the stored array, then kept beside it. Processes that ask at once each make one; the last stays. `report` is given how many are made.
+    They are resized once from the stored array and kept beside it. If several processes ask at the same time, each resizes, and the last result stays.
+    `report` receives the number of images done and their total.
 
     Raises:
         ImagesGone: the stored array was deleted.

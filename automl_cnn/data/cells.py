@@ -62,7 +62,7 @@ def _number(value: Any) -> str:
 
 
 def path_within(given: str, base: Path, above: str = "") -> str:
-    """The path of a row, relative to the folder `base`. Where that is a copy of the URL `above`, a row may have the whole URL of an image below it.
+    """The path of a row, relative to the folder `base`. If `base` is a copy of the URL `above`, a row may have the whole URL of an image below it.
 
     Raises:
         DataError: there is none, or it leads out of the folder; a clause.
@@ -111,7 +111,7 @@ def _below(url: Url, base: Path, above: str) -> str:
 
 
 def _is_plain(path: str) -> bool:
-    """Whether a path is surely within the folder, as simple as can be. Of most tables all are."""
+    """Whether a path is clearly within the folder: a fast check that suffices for most tables."""
     return path.isascii() and not ("\\" in path or ":" in path or "\0" in path) and _NO_PARTS.isdisjoint(path.split("/"))
 
 

@@ -1,6 +1,6 @@
-"""Which decoded images are being read: a search claims them, and no other search deletes them meanwhile.
+"""Claims on decoded images: other searches do not delete images that a search is using.
 
-A claim is a locked file beside the arrays. The system releases the lock when the process ends, however it ends.
+A claim is a locked file beside the arrays. The system releases the lock when the process ends, for whatever reason.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ ATTEMPTS = 5  # another search may take the new file for one that a crash left
 
 @contextlib.contextmanager
 def claimed(folder: Path, family: str) -> Iterator[None]:
-    """Claim the arrays of one data set within the block. Where the folder cannot be written, they stay unclaimed."""
+    """Claim the arrays of one data set within the block. If the folder cannot be written, they stay unclaimed."""
     claim = folder / f".{family}.{os.getpid()}-{secrets.token_hex(4)}.used"
     lock = FileLock(claim)
     with contextlib.suppress(OSError, Timeout):
@@ -37,7 +37,7 @@ def claimed(folder: Path, family: str) -> Iterator[None]:
 
 
 def in_use(folder: Path) -> set[str]:
-    """The data sets whose arrays are claimed by a process that lives. Claims that a crash left are deleted."""
+    """The data sets whose arrays are claimed by a running process. Delete the claims of crashed processes."""
     used = set()
     for claim in folder.glob(".*.used"):
         try:

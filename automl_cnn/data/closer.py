@@ -1,6 +1,6 @@
-"""Pairs of images that may show one photo, decided with more pixels than `alike` uses: one image is drawn in the place of the other, and then they are shrunk.
+"""Decide whether pairs of images show one photo, with more pixels than `alike` uses: warp one image onto the other, then shrink both.
 
-A crop and its photo, each shrunk to a few pixels, have details of different sizes. Drawn at one scale first, they agree to the pixel.
+A crop and its photo, each shrunk to a few pixels, have details of different sizes. Warped to one scale first, they agree to the pixel.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def verified(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Which of the given pairs of views show one photo, whatever their classes: rows, other rows, the correlation of their details, whether mirrored.
 
-    `flip` says in which pairs the other image is mirrored. The surest bound is asked for, since no other pairs are there to set it by.
+    `flip` marks the pairs whose other image is mirrored. The strictest bound is used, because there are no other pairs to set it by.
     """
     passes = Passes(report, len(views.images), (1.0, 4.0))
     gray = views.grays(passes.part)

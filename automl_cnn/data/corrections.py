@@ -32,7 +32,7 @@ _COMPARED, _LONG = 20_000, 300  # names that a wrong one is compared with, and c
 
 @dataclass(frozen=True)
 class Correction:
-    """What to do with one image; `label` is its new class, or its new labels as in cat|dog, where it is relabeled. `line` is where the list says so."""
+    """What to do with one image. `label` is the new class or labels (cat|dog) of a relabeled image. `line` is the line of the list, for messages."""
 
     action: str
     path: str
@@ -41,7 +41,7 @@ class Correction:
 
 
 def read(place: Path) -> list[Correction]:
-    """The lines of a list, those with `keep` included.
+    """The corrections of a list, including those with `keep`.
 
     Raises:
         DataError: it cannot be read, lacks a column, or a line names no action.
@@ -64,10 +64,10 @@ def _correction(line: int, row: Mapping[str, str], place: Path) -> Correction:
 
 
 def corrected(files: Scan, corrections: Sequence[Correction], place: Path) -> Scan:
-    """The files of a folder with the labels of a list, and without those that it excludes.
+    """The files of a folder with the labels of a list, without the files that it excludes.
 
     Raises:
-        DataError: the list names a file that is not there or a class that does not exist, twice the same file, or leaves a class empty.
+        DataError: the list names a missing file, an unknown class or the same file twice, or it leaves a class empty.
     """
     labels = {path: label for path, label, _ in files.files}
     seen: dict[str, int] = {}
@@ -114,7 +114,7 @@ def _cell(files: Scan, one: Correction, where: str) -> str:
 
 
 def _meaning(files: Scan, cells: Sequence[str], place: Path) -> tuple[tuple[str, ...], LabelSets | Numbers | None]:
-    """The classes of the images that are left, all of them as before; of several labels, the sets of them, and of numbers, their rows, which may be others.
+    """The classes after the corrections, which stay the same; for several labels or numbers, their new sets or rows.
 
     Raises:
         DataError: a class or a label has no image any more.
@@ -137,7 +137,7 @@ def _meaning(files: Scan, cells: Sequence[str], place: Path) -> tuple[tuple[str,
 
 
 def _near(name: str, names: Collection[str]) -> str:
-    """A question that names the nearest of `names`, where one is near; of very many, those of the same file name alone are compared."""
+    """`Did you mean ...?` with the nearest of `names`, if one is near. Among very many names, only equal file names are compared."""
     if len(names) > _COMPARED:
         names = [other for other in names if other.rpartition("/")[2] == name.rpartition("/")[2]][:_COMPARED]
     near = difflib.get_close_matches(name, names, 1) if len(name) <= _LONG else []

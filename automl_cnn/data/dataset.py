@@ -1,4 +1,4 @@
-"""`Dataset`: everything a search knows about its images, beside their pixels."""
+"""`Dataset`: everything that a search knows about its images, except their pixels."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from automl_cnn.data.fit import Fit
 from automl_cnn.data.labelsets import NONE, SEPARATOR, indicators
 from automl_cnn.data.levels import CONVENTION, Levels
 from automl_cnn.data.numbers import written
-from automl_cnn.data.place import found_array, kept_array
+from automl_cnn.data.place import kept_array, located_array
 from automl_cnn.data.split import SPLITS
 from automl_cnn.errors import DataError
 from automl_cnn.tasks import Multiclass, Multilabel, Regression, Target, Task
@@ -95,12 +95,12 @@ class Dataset:
 
     @cached_property
     def strata(self) -> np.ndarray:
-        """The strata, int (images,), which each split should hold in equal shares: their classes, the rarest label of each, or low and high numbers alike."""
+        """The stratum of each image, int (images,): its class, its rarest label, or the part from low to high numbers. Splits are stratified by it."""
         return self.task.strata(self.truth(np.arange(len(self))))
 
     @property
     def labels_each(self) -> tuple[int, ...]:
-        """Where images have several labels: how many images have none, one, two and so on; else empty."""
+        """If images have several labels, the number of images with no label, one, two and so on; otherwise empty."""
         if not self.label_sets:
             return ()
         return tuple(np.bincount([len(one) for one in self.label_sets], np.bincount(self.labels, minlength=len(self.label_sets))).astype(int).tolist())
@@ -113,7 +113,7 @@ class Dataset:
         return Multilabel(len(self.classes)) if self.label_sets else Multiclass(len(self.classes), self.ordered)
 
     def truth(self, rows: np.ndarray) -> np.ndarray:
-        """What is known of the images in `rows`, as the task takes it: their classes, int (rows,), their labels, uint8 (rows, labels), or their numbers,
+        """The true values for the images in `rows`, in the form that the task takes: classes, int (rows,); labels, uint8 (rows, labels); or numbers,
         float64 (rows, numbers)."""
         return np.asarray(self.labels[rows] if self._meaning is None else self._meaning[self.labels[rows]])
 
@@ -123,7 +123,7 @@ class Dataset:
 
     @cached_property
     def _meaning(self) -> np.ndarray | None:
-        """The meaning of each value of `labels` where it is not a class, made once: every batch of a training asks for some."""
+        """The meaning of each value of `labels` if it is not a class. Cached, because every batch of a training asks for it."""
         if self.numbers:
             return np.array(self.numbers, np.float64)
         return indicators(self.label_sets, len(self.classes)) if self.label_sets else None
@@ -133,11 +133,11 @@ class Dataset:
         return self.task.counted(self.truth(rows))
 
     def same_answer(self, split: SplitName, metric: Metric) -> float:
-        """The score of the same prediction for every image of a split, chosen by the training images."""
+        """The score of the constant prediction for a split, chosen by the training images."""
         return self.task.baseline(metric, self.truth(self.rows("train")), self.truth(self.rows(split)))
 
     def copied(self, split: SplitName) -> float | None:
-        """The share of a split's images that have a version of themselves in the training split; None where that is not known."""
+        """The share of a split's images with a version in the training split; None if groups are unknown."""
         mine, numbers = self.rows(split), np.asarray(self.groups)
         return float(np.mean(np.isin(numbers[mine], numbers[self.rows("train")]))) if len(numbers) and len(mine) else None
 
@@ -150,18 +150,18 @@ class Dataset:
         return np.asarray(self.groups)[rows] if self.groups else None
 
     def independent(self, split: SplitName) -> int:
-        """How many photos the split's images show: versions of one photo count once."""
+        """The number of different photos in a split: versions of one photo count once."""
         rows = self.rows(split)
         return len(np.unique(np.asarray(self.groups)[rows])) if self.groups else len(rows)
 
     @property
     def imbalance(self) -> float:
-        """The largest class of the training split over the smallest; 1 where all are equal."""
+        """The size of the largest class of the training split over the smallest; 1 if all are equal."""
         counts = self.counts("train")
         return float(counts.max() / max(1, counts.min()))
 
     def save(self, path: Path) -> None:
-        """Write one JSON file; whoever reads it sees the old one or the new one, never a part."""
+        """Write one JSON file atomically: a reader sees the old file or the new one, never a part."""
         own = {"labels": self.labels.tolist(), "splits": self.splits.tolist(), "levels": self.levels.as_dict(), "array": kept_array(self.array, Path(path))}
         values = {**asdict(self), **own}
         for name in ("label_sets", "numbers", "targets", "ordered"):
@@ -188,7 +188,7 @@ class Dataset:
             values["targets"] = tuple(Target(**one) for one in values["targets"])
             values["aside"] = tuple((int(row), str(why)) for row, why in values["aside"])
             values["skipped"] = tuple(Skipped(**skipped) for skipped in values["skipped"])
-            values["array"] = found_array(str(values["array"]), Path(path))
+            values["array"] = located_array(str(values["array"]), Path(path))
             return cls(**values)
         except OSError as error:
             raise DataError(f"The data set's description {path} cannot be read: {error.strerror}. Run the search again to write it again.") from None
@@ -197,7 +197,7 @@ class Dataset:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file under another name and rename it, so that nobody sees a part of it."""
+    """Write a file under another name and rename it: a reader never sees a part of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
     try:

@@ -1,4 +1,4 @@
-"""Whole groups to splits, where a group holds images of several classes: a person who shows every sign, a place with every animal."""
+"""Assign whole groups to splits if groups hold images of several classes: a person who shows every sign, a place with every animal."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ Group = Sequence[int]  # rows of images
 
 
 def across(labels: np.ndarray, groups: Sequence[Group], shares: Mapping[int, float], classes: int) -> dict[int, list[int]]:
-    """The rows of each split in `shares` (by its code, the share of the groups' images). No group is on two sides; each class is as near its share as may be.
+    """The rows of each split in `shares` (by its code, the share of the groups' images). Groups stay whole; each class is as near its share as possible.
 
-    `groups` are dealt in their order. What no split takes trains. Every split gets an image of every class, and training keeps one, where groups allow that.
+    `groups` are assigned in their order. The rest goes to training. Every split gets an image of every class, and training keeps one, if the groups allow it.
     """
     counts = [np.bincount(labels[list(rows)], minlength=classes) for rows in groups]
     total = np.sum(counts, axis=0) if counts else np.zeros(classes)

@@ -1,8 +1,7 @@
-"""One image file, or its bytes -> a square array of bytes.
+"""Decode an image file, or its bytes, to a square uint8 array.
 
-Everything that turns pictures into pixels goes through here, at training and at prediction, so
-that both see the same: upright, on white where transparent, made square as the data set states (`fit`),
-with antialiasing. JPEG files are decoded at the smallest scale that suffices (2-3 times faster).
+Training and prediction both decode images here and get the same pixels: upright, on white
+where transparent, made square as the data set states (`fit`), with antialiasing. JPEG files are decoded at the smallest scale that suffices (2-3 times faster).
 """
 
 from __future__ import annotations
@@ -57,7 +56,7 @@ def open_image(
 def read_image(
     source: Path | bytes, size: int, channels: int, levels: Levels = CONVENTION, *, fit: Fit = "squash", max_pixels: float | None = None
 ) -> tuple[np.ndarray, int]:
-    """As `open_image`, and of a file with bands that are left out how many are used (else 0)."""
+    """As `open_image`, and the number of bands used if the file has more (else 0)."""
     with _decoding(source, size, guard.limit(max_pixels)) as (image, again, used):
         return _square(_picture(image, size, again, levels), size, channels, fit), used
 
@@ -160,7 +159,7 @@ def _to_bytes(images: np.ndarray, levels: Levels) -> np.ndarray:
 
 @contextmanager
 def _decoding(source: Path | bytes, size: int, pixels: int) -> Iterator[tuple[Image.Image, Callable[[], Image.Image], int]]:
-    """An image that may be decoded now, what opens it once more, and how many of its bands are used where others are left out, else 0."""
+    """An image that may be decoded now, a function that opens it again, and the number of bands used if the file has more (else 0)."""
     with (
         _in_a_sentence(),
         _content(source, guard.file_limit(pixels)) as content,
@@ -191,7 +190,7 @@ def _content(source: Path | bytes, limit: int) -> Iterator[bytes]:
 
 @contextmanager
 def _in_a_sentence() -> Iterator[None]:
-    """Whatever a decoder raises, or libtiff complains about, as a DataError: a damaged file makes them raise anything."""
+    """Turn any exception of a decoder, and any complaint of libtiff, into a DataError: damaged files raise all kinds of exceptions."""
     with quiet.listening() as complaints:
         try:
             yield

@@ -1,4 +1,4 @@
-"""The files of a folder -> their pixels in one array on disk, and facts collected on the way."""
+"""Decode the files of a folder into one array on disk, and collect facts about them."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class ChangedError(Exception):
 
 
 def look(path: Path, max_pixels: float | None = None) -> Probe:
-    """Read one file for its digest and header, and for the range of its values where it has more than 8 bits; a regular file only, up to a size."""
+    """Read one file's digest and header, and the range of its values if it has more than 8 bits. Only regular files of limited size are opened."""
     limit = guard.file_limit(guard.limit(max_pixels))
     try:
         with regular.opened(path, limit) as (file, size), guard.turn(size):
@@ -94,8 +94,8 @@ def decode(
     """Decode every usable file of `scan` into one array in `cache`, in the order of the files.
 
     Raises:
-        DataError: not one can be used.
-        ChangedError: a file has another digest than its probe. Nothing is kept then.
+        DataError: no file can be used.
+        ChangedError: a file's digest differs from its probe's. Nothing is kept in that case.
         StoreError: the array cannot be written.
     """
     paths = [path for path, _, _ in scan.files]

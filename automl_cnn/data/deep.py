@@ -1,6 +1,6 @@
 """Image files of more than 8 bits for a color: their values, and those values as bytes.
 
-Pillow keeps the upper byte of 16-bit colors alone, which leaves 16 levels of a 12-bit picture. Here both bytes are read.
+Pillow keeps only the upper byte of 16-bit colors, which leaves 16 levels of a 12-bit picture. This module reads both bytes.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Span:
 
 
 def kind_of(image: Image.Image) -> Kind:
-    """Whether an image that was opened, and not loaded, has more than 8 bits for a color."""
+    """The kind of an opened image that is not loaded yet: whether it has more than 8 bits for a color."""
     if image.mode == "F":
         return "floats"
     if image.mode == "I" or image.mode.startswith("I;16"):
@@ -47,7 +47,7 @@ def kind_of(image: Image.Image) -> Kind:
 
 
 def may_be_deep(content: bytes) -> bool:
-    """Whether it is worth opening this file to ask for its kind: the first bytes tell that most have 8 bits."""
+    """Whether the file may have more than 8 bits for a color, judged by its first bytes."""
     return content[24:25] == b"\x10" if content.startswith(b"\x89PNG") else content[:2] in (b"II", b"MM")
 
 

@@ -1,4 +1,4 @@
-"""Several files of a URL at once, in threads, each into a file of its own. The caller moves them to their places, one by one."""
+"""Download several files of a URL at once, in threads, each to a temporary file. The caller moves them to their places, one by one."""
 
 from __future__ import annotations
 

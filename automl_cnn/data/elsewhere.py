@@ -1,6 +1,6 @@
-"""Images at a URL -> the same images in a folder here, from which everything else reads them.
+"""Copy the images at a URL to a local folder, from which all other modules read them.
 
-What is fetched of a folder: images, and the table `metadata.csv` at its top; of a table: the images that it lists; of an archive: the archive.
+From a folder, the images and the table `metadata.csv` at its top are downloaded; from a table, the images that it lists; an archive as a whole.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Listed = Callable[[int], None]  # how many files were listed so far
 
 @dataclass(frozen=True)
 class Copy:
-    """A URL, the folder or file here with what it names, and what was left out of it: (path, reason)."""
+    """A URL, the local copy of its folder or file, and the files that were left out: (path, reason)."""
 
     url: Url
     root: Path
@@ -37,7 +37,7 @@ class Copy:
         return self.url.parent if self.root.is_file() else str(self.url)
 
     def named(self, text: str) -> str:
-        """A text in which paths of the copy stand as what they are a copy of."""
+        """The text with paths of the copy replaced by their URLs."""
         for path, url in self._places:
             text = text.replace(path, url)
         return text
@@ -49,7 +49,7 @@ class Copy:
 
     @contextlib.contextmanager
     def naming(self) -> Iterator[None]:
-        """The same for errors."""
+        """Replace paths of the copy by their URLs in errors raised within the block."""
         try:
             yield
         except AutomlCnnError as error:
@@ -66,10 +66,10 @@ class _Wanted:
 
 
 def copied(url: Url, cache: Path, *, columns: str | None = None, listed: Listed | None = None, fetched: Progress | None = None) -> Copy:
-    """The copy of what a URL names, brought up to date. `listed` is called with the number of files, `fetched` with the bytes that came, of how many.
+    """The local copy of a URL, brought up to date. `listed` receives the number of files so far; `fetched` the bytes received and their total.
 
     Raises:
-        DataError: the URL cannot be read, or names nothing of the kind.
+        DataError: the URL cannot be read, or there are no images, table or archive.
         ConfigError: `columns` are not those of the table.
         StoreError: `cache` cannot be written, or has no room.
     """
@@ -104,7 +104,7 @@ def _listing(remote: Remote, mirror: Mirror, count: Listed) -> Listing:
 
 
 def _refuse_pages(url: Url) -> None:
-    """The web has no folders that could be listed."""
+    """Refuse a folder on the web: it cannot be listed."""
     path = Path(url.name)
     if url.scheme in HTTP and not (archives.is_archive(path) or tables.is_table(path) or kinds.suffix_of(url.name) in kinds.SUFFIXES):
         raise DataError(

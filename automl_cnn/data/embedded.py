@@ -1,4 +1,4 @@
-"""Images that lie in a table itself, as bytes: written to files of the cache, once."""
+"""Images stored as bytes in a table, written to files of the cache once."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _BEGINNINGS = {b"\xff\xd8\xff": ".jpg", b"\x89PNG": ".png", b"GIF8": ".gif", b"B
 
 
 def written(table: Path, rows: Iterator[Row], column: str, cache: Path | None, *, claim: ExitStack | None = None) -> tuple[Path, Reading]:
-    """The folder that the paths in `column` are relative to, and the rows, with a path where there were bytes.
+    """The folder that the paths in `column` are relative to, and the rows with paths in place of bytes.
 
-    The rows are to be closed where they are not read to their end: what was written is removed then. No other process deletes it until `claim` is
+    Close the rows if you do not read them to the end; the files written so far are then removed. No other process deletes the files until `claim` is
     closed.
 
     Raises:

@@ -1,4 +1,4 @@
-"""How a photo that is not square becomes square, before it is resized."""
+"""Make a photo square before it is resized."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from PIL import Image
 Fit = Literal["squash", "pad", "crop"]
 FITS: tuple[Fit, ...] = ("squash", "pad", "crop")
 GRAY = 128  # of the bars that pad a photo: in the middle of the range, as far from black as from white
-COARSE = 3  # a photo is first shrunk to this many times the final size, so that the bars of a panorama take no memory
+COARSE = 3  # a photo is first shrunk to this many times the final size; otherwise the bars of a panorama would take much memory
 
 
 def squared(image: Image.Image, size: int, fit: Fit) -> Image.Image:
     """A photo in mode L, RGB or RGBA, ready to be resized to `size` on both sides.
 
-    squash: as it is, so that its shape changes. pad: between gray bars, so that nothing is lost and nothing is distorted. crop: the square in its middle.
+    squash: unchanged; resizing distorts its shape. pad: gray bars fill the square; nothing is lost or distorted. crop: the square in its middle.
     """
     if fit == "squash" or image.width == image.height:
         return image

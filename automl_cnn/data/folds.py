@@ -1,4 +1,4 @@
-"""A data set dealt into folds, so that every image is held out once."""
+"""Divide a data set into folds; every image is held out once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LEAST = 3  # folds: one is answered, one chooses the epoch, the others train
 
 
 def possible(dataset: Dataset) -> int:
-    """How many folds there can be at most: the number of different photos of the smallest class, or of numbers, all of them."""
+    """The largest possible number of folds: the number of different photos of the smallest class; if images have numbers, of all images."""
     rows = np.flatnonzero(dataset.splits != NOWHERE)
     truth, photos = dataset.task.targets(dataset.truth(rows)) > 0, dataset.photos(rows)
     own = rows if photos is None else photos
@@ -23,7 +23,7 @@ def possible(dataset: Dataset) -> int:
 
 
 def dealt(dataset: Dataset, folds: int, seed: int) -> np.ndarray:
-    """The fold of each image, int8 (images,), -1 for those that were set aside: classes alike, versions of one photo together."""
+    """The fold of each image, int8 (images,), -1 for images set aside. Folds are stratified, and versions of one photo stay together."""
     from sklearn.model_selection import StratifiedGroupKFold
 
     out = np.full(len(dataset), NOWHERE, np.int8)

@@ -1,4 +1,4 @@
-"""The formats that are read: which one a file is in, and the decoder for it.
+"""The supported image formats: recognize a file's format and open it with its decoder.
 
 Pillow's `Image.open` is not used. It tries other decoders too, some of which start programs, and it refuses large JPEGs by
 the size they would have if they were not decoded at a smaller scale.
@@ -35,7 +35,7 @@ _BEGINNINGS: tuple[tuple[bytes, type[ImageFile.ImageFile]], ...] = (
 
 
 def opened(file: BinaryIO, pixels: int) -> ImageFile.ImageFile:
-    """The image in a file that is at its start, its header read and checked, nothing decoded; at most `pixels` may be.
+    """Open the image in `file`, which is at its start: the header is read and checked, no pixel decoded. The image may have at most `pixels` pixels.
 
     Raises:
         DataError: the file is of no known format, or the image too large.

@@ -1,4 +1,4 @@
-"""Groups that must stay on one side of a split: persons, places or series, by the names of files, by the cameras' clocks, or by a pattern of the user's."""
+"""Groups that must stay on one side of a split (persons, places or series), from file names, capture times, or a pattern of the user."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ class Grouping:
 
 
 def grouped(rule: str, paths: Sequence[str], labels: Sequence[int], headers: Sequence[Header | None]) -> Grouping:
-    """The groups by a rule: `auto`, or a regular expression whose first part in brackets (or whole match) is what the images of a group share.
+    """The groups by a rule: `auto`, or a regular expression. Images with the same first group in brackets (or the same whole match) are a group.
 
     Raises:
-        ConfigError: it is not a regular expression.
-        DataError: it fits no name, or makes no group of two; with `auto`, neither names nor times show groups.
+        ConfigError: the rule is not a regular expression.
+        DataError: it matches no name, or no two images share a group; with `auto`, neither names nor times show groups.
     """
     if rule == AUTO:
         made = by_name(paths, labels) or by_camera(headers)

@@ -1,4 +1,4 @@
-"""Which images show one photo, so that they must not be on both sides of a split: exact copies, versions by name, versions by their pixels."""
+"""Group images that show one photo, which must stay on one side of a split: exact copies, versions by name, versions by their pixels."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def groups_of(
 ) -> Groups:
     """The groups of these images. `images` are their pixels; without them, or of too many, only names and contents are compared.
 
-    `more` are rows that belong together for another reason. Pairs of similar pixels are kept in the file `kept`, since they take the longest.
+    `more` are rows that belong together for another reason. Pairs of similar pixels are cached in the file `kept`, because computing them takes longest.
     """
     compared = images is not None and not alike.too_many(len(labels))
     passes = Passes(progress, len(paths), [*WEIGHTS, COMPARING if compared else 0.0])

@@ -55,7 +55,7 @@ def file_limit(pixels: int) -> int:
 
 @contextmanager
 def turn(size: float) -> Iterator[None]:
-    """Wait, where something takes this many bytes and that is much, until no other thread is at something large."""
+    """If decoding takes many bytes (`LARGE` or more), wait until no other thread decodes a large image."""
     if size < LARGE:
         yield
         return
@@ -86,7 +86,7 @@ def decoded_size(image: ImageFile.ImageFile, size: int) -> tuple[int, int]:
 
 
 def cost(image: ImageFile.ImageFile, size: int, content: bytes, pixels: int) -> int:
-    """The bytes that decoding an image takes, about, if it is reduced to `size`.
+    """The approximate memory for decoding an image that is reduced to `size` px, in bytes.
 
     Raises:
         DataError: more than the limit allows, or a JPEG with more scans than it can need.

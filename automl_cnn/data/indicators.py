@@ -1,4 +1,4 @@
-"""Several labels for each image as Python has them -> an array of zeros and ones, and what its columns stand for, as scikit-learn's `MultiLabelBinarizer`."""
+"""Convert several labels for each image to an array of zeros and ones with named columns, as scikit-learn's `MultiLabelBinarizer` does."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def indicators_of(labels: Any, known: Sequence[Any] | None = None) -> tuple[np.n
 
 @dataclass(frozen=True)
 class InMemory:
-    """Labels in memory: a cell for each image, as a table would have it, the place of each different cell, these cells in order, and what they mean."""
+    """Labels in memory: the index of each image's cell, the different cells in order (as a table would have them), and their meaning."""
 
     cells: list[str]
     index: tuple[dict[Any, int], tuple[str, ...]]

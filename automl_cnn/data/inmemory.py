@@ -1,4 +1,4 @@
-"""Images that Python code holds -> pictures and labels: arrays, data frames, `tf.data`, and data sets with a length and items as PyTorch's."""
+"""Read pictures and labels from Python objects: arrays, data frames, `tf.data`, and data sets with a length and items, such as PyTorch's."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EXPECTED = (
 
 
 def is_frame(data: Any) -> bool:
-    """Whether it is a data frame of pandas, or behaves like one."""
+    """Whether `data` is a pandas data frame, or behaves like one."""
     return hasattr(data, "columns") and hasattr(data, "iloc")
 
 
@@ -48,7 +48,7 @@ def pictures_of(data: Any, *, several: bool = False) -> tuple[Any, Any]:
     numbers, what `indicators_of` and `numbers_in` take.
 
     Raises:
-        DataError: it is none of the kinds that hold both.
+        DataError: `data` does not hold pictures and labels in a supported form.
     """
     if is_frame(data):
         label = next((name for name in data.columns if str(name).casefold() in tables.NAMES["label"]), None)
@@ -105,14 +105,14 @@ def _last(image: Any) -> Any:
 
 
 def _labels(value: Any) -> Any:
-    """Several labels as Python has them: a list of texts, or a row of zeros and ones."""
+    """Several labels as Python values: a list of texts, or a row of zeros and ones."""
     if isinstance(value, (str, list, tuple, set, frozenset)):
         return value
     return [one.decode() if isinstance(one, bytes) else one for one in np.asarray(value).tolist()]
 
 
 def _label(value: Any) -> Any:
-    """A label as Python has it: a number, or a text; of one-hot rows, the place of the one."""
+    """A label as a Python value: a number or a text; for a one-hot row, the index of the one."""
     array = np.asarray(value)
     if array.ndim == 1 and array.size > 1:
         return int(array.argmax())

@@ -1,4 +1,4 @@
-"""Any source of images that a user names -> a `Scan`: a folder, an archive of one, or a table that lists them, here or at a URL."""
+"""Scan any source of images: a folder, an archive of one, or a table that lists them, on this machine or at a URL."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def scan_input(
 ) -> Scan:
     """The images of a folder (see `scan`), of a table (see `scan_table`), or of an archive with either in it, which is unpacked in `cache`.
 
-    What lies at a URL is copied to `cache` first; `fetched` is called with the bytes that came, of how many.
-    Until `claim` is closed, no other process deletes what was unpacked; what was copied is this process's until it ends.
+    Files at a URL are copied to `cache` first; `fetched` receives the bytes so far and their total, `listed` the number of files.
+    No other process deletes unpacked files until `claim` is closed, or copied files until this process ends.
 
     Raises:
-        DataError: there is nothing of the kind, or it cannot be used.
-        ConfigError: `columns` were named for a folder, or are not there.
+        DataError: there is no such folder, table or archive, or it cannot be used.
+        ConfigError: `columns` were named for a folder, or the table lacks them.
         StoreError: `cache` cannot be written.
     """
     try:
@@ -85,7 +85,7 @@ def _here(
     task: TaskName | None = None,
     claim: ExitStack | None,
 ) -> Scan:
-    """What lies on this computer; `above` is the URL of the folder that it is a copy of."""
+    """Scan a source on this machine; `above` is the URL of the folder that it is a copy of."""
     if not path.is_file():
         return _folder(path, columns, skip, listed, above=above, task=task)
     if tables.is_table(path):
@@ -100,7 +100,7 @@ def _here(
 
 
 def copies_of(files: Scan, cache: Path) -> tuple[Path, ...]:
-    """The folders of the cache with what was fetched or unpacked for these images; none where they are read where the user has them."""
+    """The folders of the cache that hold downloaded or unpacked copies of these images; () if they are read in place."""
     home, folder = (cache / unpacked.FOLDER).absolute(), files.folder.absolute()
     places = [] if files.url is None else [elsewhere.place_of(files.url, cache).absolute()]
     if folder.is_relative_to(home):

@@ -1,4 +1,4 @@
-"""What a file is, judged by its name: an image that can be decoded, clutter that no one misses, or something else that is counted and named."""
+"""Classify files by name: images that can be decoded, clutter to ignore, and other files to count and report."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _judged(suffix: str) -> str:
 
 
 def is_clutter(name: str) -> bool:
-    """Whether an operating system or a file manager left it there: hidden files, `Thumbs.db`, `__MACOSX` and the like."""
+    """Whether the file is clutter of an operating system or a file manager: hidden files, `Thumbs.db`, `__MACOSX` and the like."""
     return name.startswith(".") or name.lower() in CLUTTER
 
 
@@ -83,7 +83,7 @@ def begins_like_an_image(path: str) -> bool:
 
 
 def is_beginning(head: bytes) -> bool:
-    """The same of a file's first bytes."""
+    """Whether these first bytes of a file are those of such an image."""
     if head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*")):
         return True
     if head.startswith(b"RIFF"):

@@ -1,4 +1,4 @@
-"""Whatever a user passes as labels -> one hashable value for each image."""
+"""Convert labels of any supported type to one hashable value for each image."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""Several labels for each image: how tables write them, and the sets of them as a data set keeps them.
+"""Several labels for each image: their notation in tables, and the label sets that a data set keeps.
 
     path,label              path,cat,dog,night
     1.jpg,cat|night         1.jpg,1,0,1
     2.jpg,dog               2.jpg,0,1,0
     3.jpg,|                 3.jpg,0,0,0
 
-`|` alone says that no label applies. An empty cell says that nobody knows: such images can only be predicted.
+`|` alone means that no label applies. An empty cell means that the labels are unknown: such images can only be predicted.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class LabelSets:
     task = NAME
 
     def has(self, labels: np.ndarray) -> np.ndarray:
-        """Which images, whose sets are `labels` (images,), have which label, bool (images, labels)."""
+        """The labels of images whose sets are `labels` (images,), as bool (images, labels)."""
         return np.asarray(indicators(self.sets, len(self.names))[labels] > 0)
 
     def parts(self, labels: np.ndarray) -> tuple[str, ...]:
@@ -49,7 +49,7 @@ class LabelSets:
         return self.names
 
     def line(self) -> tuple[Any, ...]:
-        """What changes with any of it: the same sets of other labels are another data set."""
+        """A value for the fingerprint: the same sets of other labels are another data set."""
         return ("labels", *self.names, *self.sets)
 
 
@@ -77,10 +77,10 @@ def several_labels(cells: Iterable[str], task: TaskName | None) -> bool:
 
 
 def label_sets_of(cells: Sequence[str], where: str) -> LabelSets:
-    """What the different cells mean, in their order.
+    """The label sets of the different cells, in their order.
 
     Raises:
-        DataError: there are fewer than two labels, or far too many; `where` names what they were read from.
+        DataError: there are fewer than two labels, or far too many; `where` names their source in the message.
     """
     names = tuple(sorted({name for cell in cells for name in parts_of(cell)}, key=natural))
     if len(cells) < 2 and names:
@@ -94,7 +94,7 @@ def label_sets_of(cells: Sequence[str], where: str) -> LabelSets:
 
 
 def label_of(cells: Mapping[str, Any], columns: Sequence[str]) -> str:
-    """The labels of a row with a column of zeros and ones for each, as one cell; empty where all of these are.
+    """The labels of a row that has a column of zeros and ones for each label, as one cell; empty if all these columns are.
 
     Raises:
         DataError: a cell is neither; a clause.
@@ -111,7 +111,7 @@ def label_of(cells: Mapping[str, Any], columns: Sequence[str]) -> str:
 
 
 def columns_of_zeros_and_ones(rows: Iterable[tuple[int, Mapping[str, Any]]], heads: Sequence[str]) -> list[str]:
-    """Which of the columns hold nothing but zeros and ones in the first rows, both of them somewhere."""
+    """The columns that hold only zeros and ones in the first rows, and each of the two at least once."""
     seen: dict[str, set[str]] = {name: set() for name in heads}
     for _, cells in itertools.islice(rows, PEEKED):
         for name in heads:

@@ -1,6 +1,6 @@
-"""The folders of a walk -> the class folders of each split; folders without labels are recognized and left out.
+"""Find the class folders of each split among the folders of a walk; recognize folders without labels and leave them out.
 
-A folder is never taken for a class without a word where its name says train, val or test: see `classes_of_splits`.
+If a folder named train, val or test is taken for a class, a note says so: see `classes_of_splits`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SHOWN = 4
 
 @dataclass
 class Layout:
-    """The class folders of each split, and what was decided on the way."""
+    """The class folders of each split, and notes on the decisions."""
 
     splits: list[tuple[Split, Sequence[Folder]]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -44,7 +44,7 @@ def classes_of_splits(place: Path, root: Folder) -> Layout:
 
 
 def inner(folder: Folder) -> Folder:
-    """The folder that holds the class folders: `train`, or `train/images` where that is all there is."""
+    """The folder that holds the class folders: `train`, or `train/images` if `train` holds nothing else."""
     while not folder.images and len(folder.classes) == 1 and len(folder.classes[0].classes) > 1 and not folder.classes[0].images:
         folder = folder.classes[0]
     return folder
@@ -155,7 +155,7 @@ def _add(layout: Layout, split: Split, folder: Folder) -> None:
 
 
 def _leave_out(layout: Layout, place: Path, folder: Folder, part: Part) -> None:
-    """Without class folders nobody knows what the images show: they can only be predicted."""
+    """Leave out a folder without class folders: its labels are unknown, and its images can only be predicted."""
     count = sum(1 for _ in folder.all())
     layout.unlabelled.append(folder.name)
     use = "Validation images are taken from the training images instead" if part.role == "val" else "Predict them with the model"
@@ -174,7 +174,7 @@ def _keep_as_class(layout: Layout, folder: Folder, beside: str = "") -> None:
 
 
 def _say_if_grouped(layout: Layout, filled: Sequence[Folder]) -> None:
-    """`day/cat`, `day/dog`, `night/cat`, `night/dog`: two readings, so say which was chosen."""
+    """`day/cat`, `day/dog`, `night/cat`, `night/dog` is ambiguous: add a note on the chosen reading."""
     if len(filled) < 2:
         return
     shared = set.intersection(*(_names(folder) for folder in filled))
@@ -187,7 +187,7 @@ def _say_if_grouped(layout: Layout, filled: Sequence[Folder]) -> None:
 
 
 def _refuse_splits_without_classes(place: Path, root: Folder, parts: dict[str, Part]) -> None:
-    """Folders that are all named like splits, none of which can be trained on, would make a search for `train` against `test`."""
+    """Refuse folders that are all named like splits if none can be trained on: the search would learn to distinguish `train` from `test`."""
     roles = {parts[folder.name].role for folder in root.classes if folder.name in parts}
     if len(root.classes) < 2 or len(parts) < len(root.classes) or len(roles) < 2:
         return

@@ -1,4 +1,4 @@
-"""What a walk left out: counted by kind, named, and reported in a few lines."""
+"""The files that a walk left out, counted by kind and reported in a few lines."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class LeftOut:
     crowded: list[str] = field(default_factory=list)  # folders that too many links lead to
 
     def notes(self) -> list[str]:
-        """Everything but the refused files, in one line for each kind of thing."""
+        """One line for each kind of file that was left out, except the refused files."""
         notes = []
         if self.kinds:
             total = sum(self.kinds.values())
@@ -40,7 +40,7 @@ class LeftOut:
 
 
 def _grouped(kinds: Counter[str]) -> list[str]:
-    """The counts, those with the same advice together: `25 .heic, 3 .avif (convert them to JPEG or PNG)`."""
+    """The counts, grouped by advice: `25 .heic, 3 .avif (convert them to JPEG or PNG)`."""
     groups: dict[str, Counter[str]] = {}
     for kind, count in kinds.most_common():
         groups.setdefault(HINTS.get(kind, ""), Counter())[kind] = count

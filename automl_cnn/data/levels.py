@@ -1,4 +1,4 @@
-"""Which value is black and which is white: a property of the data set and of the model fitted to it, never of one batch or one image.
+"""The values of black and white: a property of the data set and of the model fitted to it, never of one batch or one image.
 
 Levels()                                  # the convention: bytes 0..255, floats 0..1, 16-bit files 0..65535
 levels_of_arrays([images])                # what the arrays of a training set hold
@@ -40,13 +40,13 @@ class Levels:
         """Black and white in an array of this type.
 
         Raises:
-            DataError: no picture is stored in such a type.
+            DataError: the type is neither bool, integer nor float.
         """
         pair: Pair = UNIT if dtype.kind == "b" else getattr(self, _kind(dtype))
         return pair
 
     def stated(self, scale: Scale | None) -> Levels:
-        """The same where `scale` is None; else with `scale` for arrays of every type but bool.
+        """These levels if `scale` is None; otherwise with `scale` for arrays of every type except bool.
 
         Raises:
             DataError: `scale` is neither a number nor two ascending ones.
@@ -59,7 +59,7 @@ class Levels:
         return dataclasses.replace(self, uint8_arrays=pair, integer_arrays=pair, float_arrays=pair)
 
     def for_files(self) -> Levels:
-        """The levels of arrays for the files that the same values would be saved in: deep ones where integers have more than 8 bits."""
+        """The levels for files that hold the same values as these arrays: deep files if integers have more than 8 bits."""
         deep = self.integer_arrays if self.integer_arrays[1] > BYTE[1] else self.deep_files
         return dataclasses.replace(self, deep_files=deep, float_files=self.float_arrays)
 
@@ -69,7 +69,7 @@ class Levels:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any] | None) -> Levels:
-        """What `as_dict` wrote; the convention for what is missing, since older models and data sets do not state it.
+        """The levels that `as_dict` wrote. Missing values are those of the convention: older models and data sets do not state them.
 
         Raises:
             DataError: a value is not a pair of ascending numbers.
@@ -90,7 +90,7 @@ CONVENTION = Levels()
 def levels_of_arrays(arrays: Iterable[np.ndarray]) -> Levels:
     """The levels of a training set in memory.
 
-    Nothing but zeros and ones is read as black and white, whatever its type. Else floats are 0..1 or, where some are
+    If all values are zeros and ones, these are black and white, whatever the type. Otherwise floats are 0..1 or, if some are
     larger, 0..255, and integers have as many bits as the largest value needs: 8, 10, 12, 14 or 16.
 
     Raises:

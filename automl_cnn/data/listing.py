@@ -1,4 +1,4 @@
-"""Which image is in which split, as a table to read, keep and compare."""
+"""Write the split of each image as a table."""
 
 from __future__ import annotations
 

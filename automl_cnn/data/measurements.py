@@ -1,4 +1,4 @@
-"""Numbers for each image as Python has them -> an array (images, numbers), and what a data set keeps of it."""
+"""Convert numbers for each image to an array (images, numbers), and to the form that a data set keeps."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from automl_cnn.errors import DataError
 
 EXPECTED = "a number for each image, as an array (images,), or several, as an array (images, numbers)"
 
-NO_NUMBERS = {"c": "complex", "M": "dates", "m": "durations"}  # by NumPy's kind, what would become other numbers without a word
+NO_NUMBERS = {"c": "complex", "M": "dates", "m": "durations"}  # by NumPy's kind: types whose conversion to float would change the numbers silently
 
 
 def measurements_of(labels: Any) -> np.ndarray:
-    """Numbers as float64 (images, numbers), of an array, a Series, a data frame or a sequence of numbers or of rows of numbers.
+    """Numbers as float64 (images, numbers), from an array, a Series, a data frame, or a sequence of numbers or of rows of numbers.
 
     Raises:
         DataError: they are none of these, or one is missing or infinite.
@@ -43,7 +43,7 @@ def measurements_of(labels: Any) -> np.ndarray:
 
 
 def continuous(labels: Any) -> bool:
-    """Whether labels are floating-point numbers some of which are not whole ones, so that they cannot be meant as classes."""
+    """Whether labels are floating-point numbers, not all of them whole: such labels cannot be classes."""
     given = labels.to_numpy() if hasattr(labels, "to_numpy") else labels
     array = np.asarray(given) if hasattr(given, "__array__") else None
     return array is not None and array.dtype.kind == "f" and bool(np.isfinite(array).all() and np.any(array != np.round(array)))

@@ -1,4 +1,4 @@
-"""The members of a zip or tar archive, one after the other. Whatever the libraries make of damaged bytes is one error of ours."""
+"""Iterate over the members of a zip or tar archive. Any exception of the libraries on damaged bytes becomes a DataError."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _PACKED: tuple[tuple[bytes, Callable[[BinaryIO], IO[bytes]]], ...] = (
 
 @dataclass(frozen=True)
 class Member:
-    """One entry of an archive: its name there, its size as stated, what opens it, and why it is not to be used (`refused`)."""
+    """One entry of an archive: its name, its stated size, a function that opens it, and the reason not to use it (`refused`)."""
 
     name: str
     size: int
@@ -41,10 +41,10 @@ class Member:
 
 @contextlib.contextmanager
 def listed(archive: Path, most: int, bomb: str) -> Iterator[Iterator[Member]]:
-    """The members of an archive. A tar archive is unpacked up to `most` bytes, whatever is in it; `bomb` is the message where there are more.
+    """The members of an archive. A tar archive is unpacked up to `most` bytes; `bomb` is the message if it holds more.
 
     Raises:
-        DataError: it is damaged, encrypted, no archive at all, or too much. Taking the next member raises it too.
+        DataError: it is not an archive, damaged, encrypted or too large. Iterating raises it too.
     """
     with contextlib.ExitStack() as stack:
         with reading(archive):
@@ -57,7 +57,7 @@ def listed(archive: Path, most: int, bomb: str) -> Iterator[Iterator[Member]]:
 
 @contextlib.contextmanager
 def reading(archive: Path) -> Iterator[None]:
-    """Whatever reading an archive raises, as a DataError: damaged bytes make the libraries raise anything."""
+    """Turn any exception of reading an archive into a DataError: damaged bytes raise all kinds of exceptions."""
     try:
         yield
     except AutomlCnnError:
@@ -104,7 +104,7 @@ def _file(tape: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
 
 
 class _Stream:
-    """What a tar archive unpacks to, up to a limit; no header may fill the memory. `last` is what was read last."""
+    """The decompressed bytes of a tar archive, up to a limit: no header can fill the memory. `last` holds the bytes read last."""
 
     def __init__(self, file: IO[bytes], most: int, bomb: str) -> None:
         self._file, self._most, self._bomb = file, most, bomb

@@ -1,10 +1,10 @@
-"""A folder of the cache that holds what lies at a URL, file by file; what is there already is not fetched again.
+"""A folder of the cache that mirrors the files at a URL; files that are there already are not downloaded again.
 
-CACHE/unpacked/url-DIGEST/           one place for each URL, which gives way like what was unpacked from archives
+CACHE/unpacked/url-DIGEST/           one place for each URL, deleted like unpacked archives when space is needed
     .complete  .index  .parts-*/     when it was last used, what lies there, what is being fetched
-    bucket/photos/cat/1.jpg          images as they are; other files are empty, so that they are counted and named as in any folder
+    bucket/photos/cat/1.jpg          images as they are; other files are empty, but are counted and reported as in any folder
 
-A kill costs the files under way. Processes fetch one after the other, and none deletes a place while another uses it.
+A kill loses only the files being downloaded. Processes download one after the other, and none deletes a place while another uses it.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ class Mirror:
 
     @contextlib.contextmanager
     def alone(self, waiting: Callable[[], None]) -> Iterator[bool]:
-        """Nobody else writes here within the block; whether that had to be waited for. `waiting` is called every second.
+        """Lock the place within the block; yields whether it had to wait. `waiting` is called every second while it waits.
 
-        The place is this process's until it ends: others do not delete it.
+        Other processes do not delete the place until this process ends.
 
         Raises:
             StoreError: the cache cannot be written.
@@ -84,7 +84,7 @@ class Mirror:
         return not (self.place / store.MARK.upper()).exists()
 
     def fetch(self, remote: Remote, base: Path, jobs: Sequence[Job], report: Progress) -> None:
-        """Bring the files of `jobs` to `base`, those that are not there as they are now.
+        """Download the files of `jobs` to `base`, except those that are there and up to date.
 
         Raises:
             DataError: the URL cannot be read.
@@ -104,7 +104,7 @@ class Mirror:
                         index.flush()
 
     def tidy(self, base: Path, fetched: Collection[str], others: Collection[str], folders: Collection[str]) -> None:
-        """Delete what is neither among the files `fetched` nor the `others`, which are made as empty files, as `folders` are.
+        """Delete all files that are neither in `fetched` nor in `others`. Create `others` as empty files, and `folders`.
 
         Raises:
             StoreError: the cache cannot be written.
@@ -135,7 +135,7 @@ class Mirror:
 
     @contextlib.contextmanager
     def _parts(self) -> Iterator[Path]:
-        """A folder for files under way, another each time: threads that nobody waits for may still write to the last one."""
+        """A new folder for partial downloads each time: abandoned threads may still write to the last one."""
         for old in self.place.glob(f"{PARTS}*"):
             shutil.rmtree(old, ignore_errors=True)
         parts = Path(tempfile.mkdtemp(prefix=PARTS, dir=self.place))
@@ -154,7 +154,7 @@ class Mirror:
         return known
 
     def _compact(self, paths: Collection[str]) -> None:
-        """Forget the files that are not among `paths`, once there are many of them."""
+        """Remove files that are not among `paths` from the index, if there are many of them."""
         known = self._known()
         if len(known) > 2 * len(paths) + _FEW:
             lines = [json.dumps([path, stamp, size]) for path, (stamp, size) in known.items() if path in paths]
@@ -182,7 +182,7 @@ def _is_here(base: Path, job: Job, known: tuple[str, int] | None) -> bool:
     entry = job.entry
     if known is None or known[0] != entry.stamp or not entry.stamp:
         return False
-    if not job.unsure and entry.size not in (None, known[1]):  # it was taken for no image, before its decoder was installed
+    if not job.unsure and entry.size not in (None, known[1]):  # it was not recognized as an image before its decoder was installed
         return False
     return _size(base, entry.path) == known[1]
 
@@ -195,7 +195,7 @@ def _size(base: Path, path: str) -> int | None:
 
 
 def _put(done: Done, base: Path) -> str | None:
-    """Bring a file to its place. The line that says so; None where it is gone."""
+    """Move a downloaded file to its place. The line for the index; None if the file is gone."""
     target = base / done.job.entry.path
     if done.entry is None:
         target.unlink(missing_ok=True)

@@ -1,6 +1,6 @@
-"""File names -> which files are versions of one photo: `photo03_aug2.jpg` and `photo03_flip.jpg` of `photo03.jpg`.
+"""Find versions of one photo by file names: `photo03_aug2.jpg` and `photo03_flip.jpg` are versions of `photo03.jpg`.
 
-A name alone proves little: `IMG_0001` and `cat.12` are ordinary numbers. A name counts as a version only if
+A number in a name proves little: `IMG_0001` and `cat.12` are ordinary names. A name counts as a version only if
 
 - it has an augmentation's or a copy's mark, and the file it is named after exists too;
 - or it has an augmentation's mark, and other versions share a stem that identifies one photo, because a digit is in it;
@@ -138,7 +138,7 @@ def _shorter(name: str) -> Iterator[tuple[str, bool]]:
 
 
 def _numbered_apart(files: Sequence[tuple[str, str]]) -> bool:
-    """Whether one name stands for different contents, as where every folder counts from 1."""
+    """Whether files of the same name have different contents, for example because every folder counts from 1."""
     known: dict[str, str] = {}
     return any(known.setdefault(name, digest) != digest for name, digest in files)
 
@@ -164,7 +164,7 @@ def _saved_by_keras(files: Sequence[tuple[int, str, str]]) -> Iterator[list[int]
 
 
 class Components:
-    """Rows that are joined, directly or by way of others."""
+    """Connected components of rows that are joined pairwise."""
 
     def __init__(self, rows: Sequence[int]) -> None:
         self._above = {row: row for row in rows}

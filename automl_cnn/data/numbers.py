@@ -1,10 +1,10 @@
-"""Numbers for each image: how tables write them, and how a data set keeps them.
+"""Numbers for each image: their notation in tables, and the form that a data set keeps.
 
     path,age (years)        path,x [mm],y [mm]
     1.jpg,34                1.jpg,12.5,3
     2.jpg,61.5              2.jpg,-4,7.25
 
-The unit is what the head of a column has in brackets.
+The unit is in brackets in the head of a column.
 """
 
 from __future__ import annotations
@@ -55,12 +55,12 @@ class Numbers:
         return np.array(self.rows, np.float64).reshape(len(self.rows), len(self.names))
 
     def has(self, labels: np.ndarray, most: int = STRATA) -> np.ndarray:
-        """Which images, whose rows are `labels` (images,), are in which part from low to high numbers, bool (images, at most `most` parts)."""
+        """The part, from low to high numbers, of images whose rows are `labels` (images,), as bool (images, at most `most` parts)."""
         part = quantiles(self.values[labels], most)
         return np.asarray(part[:, None] == np.arange(int(part.max(initial=0)) + 1))
 
     def line(self) -> tuple[Any, ...]:
-        """What changes with any of it."""
+        """A value for the fingerprint."""
         return ("numbers", *self.names, *self.units, *self.rows)
 
     def targets(self, learned: np.ndarray) -> tuple[Target, ...]:
@@ -77,7 +77,7 @@ class Numbers:
 
 
 def task_of(targets: Sequence[Target]) -> Regression:
-    """What a network is asked."""
+    """The regression task of these numbers."""
     return Regression(len(targets), tuple(targets))
 
 
@@ -88,7 +88,7 @@ def named(head: str) -> tuple[str, str]:
 
 
 def number_of(text: str) -> float | None:
-    """The number that a cell holds; None where it holds something else."""
+    """The number in a cell; None if it holds anything else."""
     try:
         value = float(text)
     except ValueError:
@@ -109,8 +109,8 @@ def all_numbers(cells: Sequence[str]) -> bool:
 def are_numbers(cells: Sequence[str], task: TaskName | None) -> bool:
     """Whether the cells of images, one for each, are numbers to be predicted, rather than the names of classes.
 
-    They are if the task says so; else if all are numbers and they would make no classes: some are not whole numbers, or the average
-    number has fewer images than the three splits need.
+    They are if the task is regression. Without a task, they are if all cells are numbers that cannot be classes: some are not whole numbers, or a
+    number has on average fewer images than the three splits need.
     """
     if task is not None:
         return task == NAME
@@ -123,10 +123,10 @@ def are_numbers(cells: Sequence[str], task: TaskName | None) -> bool:
 
 
 def numbers_of(cells: Sequence[str], heads: Sequence[str], where: str) -> Numbers:
-    """What the different cells mean, in their order; a cell holds a number for each of the `heads`, joined by `|`.
+    """The numbers of the different cells, in their order; a cell holds a number for each of the `heads`, joined by `|`.
 
     Raises:
-        DataError: a cell is not that, or all are alike; `where` names what they were read from.
+        DataError: a cell holds anything else, or all cells are equal; `where` names their source in the message.
     """
     rows = [row_of(cell, len(heads), where) for cell in cells]
     if len(set(rows)) < 2:
@@ -141,7 +141,7 @@ def row_of(cell: str, numbers: int, where: str) -> tuple[float, ...]:
     """The numbers in a cell.
 
     Raises:
-        DataError: they are more or fewer, or something else; `where` names what the cell was read from.
+        DataError: the cell does not hold that many numbers; `where` names its source in the message.
     """
     values = [number_of(part.strip()) for part in cell.split(SEPARATOR)]
     if len(values) != numbers or None in values:
@@ -164,7 +164,7 @@ def cell_of(cells: Mapping[str, Any], columns: Sequence[str]) -> str:
 
 
 def columns_of_numbers(rows: Iterable[tuple[int, Mapping[str, Any]]], heads: Sequence[str]) -> list[str]:
-    """Which of the columns hold nothing but numbers in the first rows, and different ones."""
+    """The columns that hold only numbers in the first rows, and not all the same."""
     seen: dict[str, set[str]] = {name: set() for name in heads}
     for _, cells in itertools.islice(rows, PEEKED):
         for name in heads:

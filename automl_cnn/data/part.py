@@ -1,4 +1,4 @@
-"""A part of a split, of every class alike: what a short trial on many images is trained on."""
+"""A stratified part of a split: short trials on large image sets train on it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ AFFORDED = 0.3  # of them for each training image: a pass without learning costs
 
 
 def part(rows: np.ndarray, labels: np.ndarray, share: float, fingerprint: str) -> np.ndarray:
-    """A share of `rows`, ascending, with that share of every class, or `LEAST_PER_CLASS` images where that is more (all, where a class has fewer).
+    """A share of `rows`, ascending, with that share of every class, or `LEAST_PER_CLASS` images if that is more (or all, if a class has fewer).
 
-    `labels` are those of all images. Which rows it is follows from the data set's `fingerprint` alone, and a smaller
-    share is a part of any larger one: a training that goes on with more images has lost none.
+    `labels` are those of all images. The choice depends only on the data set's `fingerprint`. A smaller
+    share is contained in any larger one: a training that continues with more images keeps those that it had.
     """
     if share >= 1:
         return rows
@@ -32,9 +32,9 @@ def part(rows: np.ndarray, labels: np.ndarray, share: float, fingerprint: str) -
 
 
 def thinned(dataset: Dataset, share: float) -> Dataset:
-    """The data set with a share of its training images, and no more validation images than suit them; the others belong to no split.
+    """The data set with a share of its training images and proportionally fewer validation images; the others belong to no split.
 
-    The validation images that are kept take about a tenth of an epoch's time to score, or are `SCORED` where that is more.
+    Scoring the remaining validation images takes about a tenth of an epoch's time; at least `SCORED` are kept.
     """
     if share >= 1:
         return dataset

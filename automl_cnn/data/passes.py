@@ -20,9 +20,9 @@ def counted(items: Iterable[_T], report: Report | None, of: int, start: int = 0)
 
 
 class Passes:
-    """Passes that take about as long, relative to one another, as `weights` say. `done` ends each; within one, `part` says how far it is.
+    """Progress through passes whose relative durations are `weights`. `part` reports progress within a pass, `done` ends it.
 
-    What is reported are shares of `images`, and never decreases.
+    The reported number is a share of `images` and never decreases.
     """
 
     def __init__(self, report: Report | None, images: int, weights: Sequence[float]) -> None:
@@ -33,12 +33,12 @@ class Passes:
         self.part(0, 1)
 
     def part(self, done: int, of: int) -> None:
-        """The current pass is that far."""
+        """Report that `done` of `of` items of the current pass are finished."""
         if self._report is not None:
             share = (sum(self._weights[: self._at]) + sum(self._weights[self._at : self._at + 1]) * done / max(1, of)) / sum(self._weights)
             self._report(int(share * self._images), self._images)
 
     def done(self) -> None:
-        """The current pass is over."""
+        """End the current pass."""
         self._at += 1
         self.part(0, 1)

@@ -1,4 +1,4 @@
-"""Waiting for an answer that may never come, without hanging with it."""
+"""Wait for an answer that may never come, with a time limit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def patiently(ask: Callable[[], T]) -> T:
-    """An answer, waited for at most `LONGEST` seconds; Ctrl-C ends the wait at once."""
+    """The result of `ask`, after at most `LONGEST` seconds; Ctrl-C ends the wait at once."""
     answers: list[T] = []
     errors: list[BaseException] = []
 

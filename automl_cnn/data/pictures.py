@@ -1,4 +1,4 @@
-"""Whatever a user passes as a set of pictures in memory -> one array, or a list of arrays where their sizes differ."""
+"""Convert pictures in memory, of any supported type, to one array, or to a list of arrays if their sizes differ."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ NUMBERS = "biuf"
 def pictures(given: Any) -> np.ndarray | list[np.ndarray]:
     """One array (n, height, width[, channels]) of numbers, or an array for each picture.
 
-    Takes arrays and tensors of any library, nested lists, and lists, Series or a table's column of arrays or PIL images.
+    `given` may be an array or tensor of any library, nested lists, or a list, a Series or a table's column of arrays or PIL images.
 
     Raises:
-        DataError: there are no pictures in it; the message says what was received.
+        DataError: it holds no pictures; the message names what was received.
     """
     given = plain(given)
     if isinstance(given, np.ndarray):
@@ -42,7 +42,7 @@ def pictures(given: Any) -> np.ndarray | list[np.ndarray]:
 
 
 def plain(given: Any) -> Any:
-    """An array of numbers, or a list of whatever was given, without the containers of other libraries."""
+    """An array of numbers, or a list of the items, without the containers of other libraries."""
     if hasattr(given, "columns") and hasattr(given, "iloc"):
         given = _column(given)
     if hasattr(given, "__array__") and not _is_pillow(given):

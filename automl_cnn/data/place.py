@@ -1,7 +1,7 @@
-"""Where the decoded images of a saved data set lie, also after its store was moved or copied.
+"""Locate the decoded images of a saved data set, also after its store was moved or copied.
 
-The description lies in `STORE/studies/NAME/`, the images in `STORE/cache/`. So the description names them relative to
-itself, and descriptions that name an absolute place, as earlier versions wrote, look into their own store first.
+The description is in `STORE/studies/NAME/`, the images in `STORE/cache/`. The description names them by a path relative to
+itself. Earlier versions wrote absolute paths; for these, the description's own store is searched first.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ CACHE = "cache"
 
 
 def kept_array(array: str, description: Path) -> str:
-    """How the file `description` names the decoded images: relative to itself if both are in one store, else as they are."""
+    """The path of the decoded images to write into the file `description`: relative to it if both are in one store, else unchanged."""
     own = _own(description)
     return os.path.relpath(own / Path(array).name, description.absolute().parent) if _same(Path(array).parent, own) else array
 
 
-def found_array(array: str, description: Path) -> str:
-    """Where the decoded images that the file `description` names are now. An absolute path, which need not exist."""
+def located_array(array: str, description: Path) -> str:
+    """The current path of the decoded images that the file `description` names. It is absolute and need not exist."""
     place = os.path.normpath(description.absolute().parent / array)
     own = _own(description) / Path(array).name
     return str(own) if own.is_file() else place

@@ -1,7 +1,7 @@
-"""Keeps the image libraries from writing to the user's terminal: their lines name no file, ours do.
+"""Keep the image libraries from writing to the user's terminal: their messages name no file, ours do.
 
-libtiff prints to standard error by itself. Its lines are caught instead, since a file that it complains about is damaged,
-even where pixels come out. Pillow's warnings and log entries say what an exception says too, or do not matter here.
+libtiff prints to standard error. Its messages are captured instead, because a file that it complains about is damaged,
+even if it can be decoded. Pillow's warnings and log entries repeat its exceptions or do not matter here.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _kept: list[Any] = []  # the handler, which must live as long as the process
 
 @contextmanager
 def listening() -> Iterator[list[str]]:
-    """What libtiff complains about in this thread, as it comes; nothing reaches standard error."""
+    """A list that collects libtiff's messages in this thread within the block; nothing reaches standard error."""
     _handler()
     _ignore_warnings()
     outer = getattr(_caught, "lines", None)
@@ -36,7 +36,7 @@ def listening() -> Iterator[list[str]]:
 
 
 def _ignore_warnings() -> None:
-    """Not `warnings.catch_warnings`, which other threads would undo."""
+    """Ignore Pillow's warnings. `warnings.catch_warnings` is not used, because other threads would undo it."""
     if not any(entry[0] == "ignore" and getattr(entry[3], "pattern", None) == _PATTERN for entry in warnings.filters):
         warnings.filterwarnings("ignore", module=_PATTERN)
 

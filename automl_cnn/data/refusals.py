@@ -1,4 +1,4 @@
-"""Why a URL cannot be read, in a sentence: whatever the libraries of the storages raise, without their types and without credentials."""
+"""Explain in a sentence why a URL cannot be read: turn any exception of the storage libraries into one of ours, without credentials."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _LONGEST = 200
 
 @contextlib.contextmanager
 def explained(url: Url) -> Iterator[None]:
-    """Turn whatever is raised into a DataError; a full disk is a StoreError. Errors of this package pass.
+    """Turn any exception within the block into a DataError, and a full disk into a StoreError. Errors of this package pass.
 
     Raises:
         DataError, StoreError: see above.
@@ -49,7 +49,7 @@ def explained(url: Url) -> Iterator[None]:
 
 
 def explanation(url: Url, error: BaseException) -> AutomlCnnError:
-    """The error to show for one of a library."""
+    """The error to raise in place of a library's `error`."""
     names, numbers = _names(error), _numbers(error)
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return StoreError(f"{url} cannot be copied to the cache: {error.strerror}. Free some space there, or choose another --store.")
@@ -59,18 +59,18 @@ def explanation(url: Url, error: BaseException) -> AutomlCnnError:
         return DataError(f"{url} cannot be read: no credentials are set. {_login(url)}")
     if numbers & set(_REFUSED) or "PermissionError" in names or str(error).startswith("Forbidden"):  # the last as gcsfs says it
         again = " The credentials of a URL are not stored: pass --data with them again." if url.scheme not in BUCKETS else ""
-        return DataError(f"{url} cannot be read: access was refused ({_said(url, error)}). Check the permissions of these credentials. {_login(url)}{again}")
+        return DataError(f"{url} cannot be read: access was refused ({_reason(url, error)}). Check the permissions of these credentials. {_login(url)}{again}")
     if names & {"ClientConnectorError", "EndpointConnectionError", "ConnectTimeoutError", "ConnectionError", "gaierror", "ConnectionRefusedError"}:
-        return DataError(f"The server of {url} cannot be reached ({_said(url, error)}). Check the network and the address, and try again.")
+        return DataError(f"The server of {url} cannot be reached ({_reason(url, error)}). Check the network and the address, and try again.")
     if any("Timeout" in name for name in names):
-        return DataError(f"The server of {url} does not answer ({_said(url, error)}). Check the network, and try again: what was read is kept.")
+        return DataError(f"The server of {url} does not answer ({_reason(url, error)}). Check the network, and try again: what was read is kept.")
     if numbers & set(_GONE) or "FileNotFoundError" in names:
         return DataError(missing(url))
-    return DataError(f"{url} cannot be read: {_said(url, error)}. Check the address, and try again.")
+    return DataError(f"{url} cannot be read: {_reason(url, error)}. Check the address, and try again.")
 
 
 def missing(url: Url) -> str:
-    """The message where nothing lies at a URL."""
+    """The message if there is nothing at a URL."""
     if url.scheme in HTTP:
         return f"There is no file {url}. Expected an archive of images, or a table."
     return f"There is no folder or file {url}, or nothing is in it. Check its spelling (large and small letters differ)."
@@ -100,7 +100,7 @@ def _numbers(error: BaseException) -> set[int]:
     return {code for one in _chain(error) for name in ("status", "code", "status_code") if isinstance(code := getattr(one, name, None), int)}
 
 
-def _said(url: Url, error: BaseException) -> str:
+def _reason(url: Url, error: BaseException) -> str:
     text = " ".join(url.clean(str(error)).split()) or type(error).__name__
     return text[:_LONGEST].rstrip(".")
 

@@ -1,4 +1,4 @@
-"""Reading files that others put there: regular files only, up to a size, and never a pipe or a device."""
+"""Read untrusted files safely: only regular files up to a size, never a pipe or a device."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def opened(path: Path, limit: int) -> Iterator[tuple[BinaryIO, int]]:
     """A regular file of 1 to `limit` bytes, open for reading, and its size.
 
     Raises:
-        DataError: it is not a regular file, empty, larger, or cannot be opened. Reading it raises OSError as usual.
+        DataError: it is not a regular file, is empty or larger, or cannot be opened. Reading it raises OSError as usual.
     """
     try:
         _check(os.stat(path), limit)
@@ -38,7 +38,7 @@ def opened(path: Path, limit: int) -> Iterator[tuple[BinaryIO, int]]:
 
 
 def unreadable(error: OSError) -> str:
-    """The reason in a sentence."""
+    """The reason for an OSError, in a sentence."""
     return f"the file cannot be read: {error.strerror or error}"
 
 
@@ -55,7 +55,7 @@ def check_size(size: int, limit: int) -> None:
 
 
 def digest_of(content: bytes) -> str:
-    """What stands for these bytes."""
+    """The digest that identifies these bytes."""
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 

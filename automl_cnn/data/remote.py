@@ -1,7 +1,7 @@
-"""What lies at a URL, and how its files are read. The only module that knows fsspec; it is imported when a URL is read.
+"""List and read the files at a URL. This is the only module that uses fsspec, which it imports when a URL is read.
 
-Timeouts and retries of single requests are those of the file systems. Above them, a file is tried `TRIES` times, and a server that is silent for
-`SILENCE` seconds is given up.
+The file systems have their own timeouts and retries for single requests. In addition, a file is tried `TRIES` times, and a server that sends nothing
+for `SILENCE` seconds is given up.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Moved = Callable[[int], None]  # how many bytes came
 
 @dataclass(frozen=True)
 class Entry:
-    """One file: `key` opens it, `path` is its place below the folder, `stamp` is another where its content is another, "" where nobody knows."""
+    """One file: `key` opens it, `path` is relative to the folder, `stamp` changes with its content ("" if the file system has no such value)."""
 
     key: str
     path: str
@@ -75,7 +75,7 @@ class Remote:
             self._files, self.root = self._opened()
 
     def listing(self) -> Listing:
-        """Every file below the URL, or the one that it names; nothing where there is none."""
+        """All files below the URL, or the one that it names; empty if there is none."""
         with refusals.explained(self.url):
             try:
                 return patiently(self._listing)
@@ -100,11 +100,11 @@ class Remote:
         return {name: _entry(info, name) for info in infos if info["type"] == "file" and (name := str(info["name"]).rpartition("/")[2])}
 
     def fetch(self, entry: Entry, target: Path, moved: Moved) -> Entry:
-        """Write a file to `target`, and return it as it was read: it may have changed since it was listed.
+        """Download a file to `target`, and return its entry as it was read: it may have changed since it was listed.
 
         Raises:
-            FileNotFoundError: it is gone.
-            Exception: whatever the file system raises after the last try.
+            FileNotFoundError: the file is gone.
+            Exception: any error of the file system, after the last try.
         """
         return self._tried(lambda: self._fetched(entry, target, moved))
 
@@ -215,7 +215,7 @@ def _entry(info: Mapping[str, Any], path: str) -> Entry:
 
 
 def _http_options() -> dict[str, Any]:
-    """Nothing limits the whole, which may be large, but every silence is."""
+    """Options without a limit on the whole download, which may be large, but with one on every silence."""
     try:
         from aiohttp import ClientTimeout
     except ImportError:  # fsspec says what it needs

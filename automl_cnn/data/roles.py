@@ -1,4 +1,4 @@
-"""What a folder's name says about its part: training, validation, test, or images without labels."""
+"""Recognize a folder's role by its name: training, validation, test, or images without labels."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _JOINED = re.compile(rf"({'|'.join(_ROLE)})(set|data|images|imgs|img|split)")
 
 @dataclass(frozen=True)
 class Part:
-    """`sure`: the whole name says so (`test`, `test_images`, `testset2`), not just a word of it (`test tube`)."""
+    """A folder's role. `sure`: the whole name means it (`test`, `test_images`, `testset2`), not just one word (`test tube`)."""
 
     role: Role
     sure: bool

@@ -1,4 +1,4 @@
-"""The rows of a table's file: CSV, TSV, JSON lines or Parquet. One row after the other, so that a small file cannot fill the memory."""
+"""Read the rows of a table: CSV, TSV, JSON lines or Parquet. Rows are read one at a time: a small file cannot fill the memory."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ Reading = Generator[Row, None, None]  # to be closed where it is not read to its
 
 @dataclass(frozen=True)
 class Rows:
-    """The names of the columns, and what reads the rows, each with the cells of the columns that are asked for (or of more)."""
+    """The names of the columns, and a function that reads the rows with the cells of the requested columns (or more)."""
 
     heads: tuple[str, ...]
     of: Callable[[Collection[str]], Reading]
 
 
 def rows_of(table: Path) -> Rows:
-    """The rows of a table.
+    """The columns and rows of a table.
 
     Raises:
-        DataError: it cannot be read. Reading the rows raises it too.
+        DataError: the table cannot be read. Reading the rows raises it too.
     """
     suffix = table.suffix.lower()
     if suffix == ".parquet":
@@ -50,7 +50,7 @@ def rows_of(table: Path) -> Rows:
 
 
 def delimited(table: Path, what: str = "table", most: int = MOST) -> Rows:
-    """The rows of a CSV file, up to `most` bytes of it; with commas, semicolons, tabs or bars between the cells. `what` is what messages call it.
+    """The rows of a CSV file, up to `most` bytes of it. Cells are separated by commas, semicolons, tabs or bars. Messages call the file a `what`.
 
     Raises:
         DataError: as `rows_of`.
@@ -119,7 +119,7 @@ def _objects(table: Path, name: str) -> Reading:
         except (ValueError, RecursionError):
             given = None
         if not isinstance(given, dict):
-            raise DataError(f'Line {number} of {table} is no JSON object: expected lines such as {{"path": "1.jpg", "label": "cat"}}.')
+            raise DataError(f'Line {number} of {table} is not a JSON object: expected lines such as {{"path": "1.jpg", "label": "cat"}}.')
         yield number, given
 
 
@@ -152,7 +152,7 @@ def _batches(file: Any, heads: list[str], name: str, columns: Collection[str]) -
 
 @contextlib.contextmanager
 def _parquet_errors(name: str) -> Iterator[None]:
-    """Whatever PyArrow raises: it stumbles over damaged bytes in many ways."""
+    """Turn any exception of PyArrow into a DataError: damaged bytes raise all kinds of exceptions."""
     try:
         yield
     except (DataError, GeneratorExit):

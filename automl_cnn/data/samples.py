@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-IMAGES, SIDE = 1797, 32  # how many there are, and their height and width in pixels
+IMAGES, SIDE = 1797, 32  # number of images, and their height and width in pixels
 
 
 def digits() -> tuple[np.ndarray, np.ndarray]:
@@ -24,7 +24,7 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
 
 
 def write_digits(folder: Path, *, only: np.ndarray | None = None) -> Path:
-    """Write the digits as PNG files in class folders, those in the rows `only` or all; files that exist stay as they are.
+    """Write the digits as PNG files in class folders: the rows in `only`, or all. Existing files stay unchanged.
 
     Raises:
         OSError: the folder cannot be written.

@@ -1,4 +1,4 @@
-"""A folder -> which files it holds, of which class and in which split. Reads names, no image.
+"""List the files of a folder with their classes and splits. Reads names, but no images.
 
 flowers/daisy/1.jpg             flowers/train/daisy/1.jpg
 flowers/daisy/more/2.png        flowers/val/daisy/2.jpg
@@ -33,7 +33,7 @@ _BESIDE = 1000  # names beside a missing folder that are compared with its own
 
 @dataclass(frozen=True)
 class Scan:
-    """What lies in a folder: the files are (path relative to it, index of the class, split or None); `refused` are (path, reason)."""
+    """The result of scanning a folder: the files are (path relative to it, index of the class, split or None); `refused` are (path, reason)."""
 
     folder: Path
     classes: tuple[str, ...]
@@ -48,15 +48,15 @@ class Scan:
 
     @property
     def shown(self) -> str:
-        """What messages call the images' place, as the user named it."""
+        """The images' place as the user named it, for messages."""
         return str(self.url or self.source or self.folder)
 
 
 def in_order(files: Scan, classes: Sequence[str]) -> Scan:
-    """The files with their classes from the lowest to the highest.
+    """The files with their classes in the order of `classes`, from the lowest to the highest.
 
     Raises:
-        ConfigError: these are not the classes, each once.
+        ConfigError: `classes` does not name every class exactly once.
     """
     if files.meaning is not None:
         raise ConfigError(f"--ordered names classes from the lowest to the highest, but these images have {words_for(files.meaning.task).each}. Leave it out.")
@@ -75,9 +75,9 @@ def in_order(files: Scan, classes: Sequence[str]) -> Scan:
 def scan(folder: Path, *, skip: Sequence[Path] = (), listed: Listed | None = None) -> Scan:
     """The images of `folder`, one subfolder per class, with or without train/val/test above the classes.
 
-    `automl_cnn.data.walk` says which files count, `automl_cnn.data.layout` which folders are classes. Classes and
-    files are in natural order (2 before 10), so that the outcome does not depend on the file system. `skip` are
-    folders that are passed over; `listed` is called with the number of files every so often.
+    `automl_cnn.data.walk` decides which files count, `automl_cnn.data.layout` which folders are classes. Classes and
+    files are in natural order (2 before 10): the result does not depend on the file system. `skip` are
+    folders to leave out; `listed` is called with the number of files from time to time.
 
     Raises:
         DataError: there is no such folder, it cannot be read, or its subfolders do not make at
@@ -112,7 +112,11 @@ def scan(folder: Path, *, skip: Sequence[Path] = (), listed: Listed | None = Non
 
 
 def status_of(path: Path, what: str, expected: str) -> os.stat_result:
-    """`os.stat`, links followed; whatever is wrong with the path is a DataError in one sentence."""
+    """`os.stat`, links followed.
+
+    Raises:
+        DataError: the path cannot be used; the message is one sentence.
+    """
     shown, near = shortened(path), ""
     try:
         return os.stat(path)
@@ -137,8 +141,8 @@ def _near(path: Path) -> str:
     return f"Did you mean {shortened(path.parent / near[0])}? " if near else ""
 
 
-def told_apart(folder: Path | Url) -> str:
-    """A name for the images in a folder: its own, with its parent's where it alone says little (`flowers-train`)."""
+def set_name(folder: Path | Url) -> str:
+    """A name for the images in a folder: the folder's, with its parent's in front if it is as vague as `train` (`flowers-train`)."""
     path = folder if isinstance(folder, Url) else folder.resolve()
     above = path.above if isinstance(path, Url) else path.parent.name
     return readable(f"{above}-{path.name}" if path.name.lower() in VAGUE and above else path.name)

@@ -1,4 +1,4 @@
-"""Classes with too few images for the splits, all named at once."""
+"""The error message for classes with too few images for the splits; it names all of them at once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SHORTEST = 3  # different images that a class needs for train, val and test
 
 @dataclass(frozen=True)
 class Scarce:
-    """A class without enough images: how many it has by split, all of them readable, and how many differ."""
+    """A class without enough images: its readable images by split, and how many of them differ."""
 
     name: str
     counts: Mapping[str, int]
@@ -27,7 +27,7 @@ class Scarce:
 
 
 def too_few(classes: Sequence[Scarce], carved: Sequence[str]) -> str:
-    """Which classes have too few images and what to do; the splits `carved` are taken from the training images."""
+    """The message that names the classes with too few images and what to do; the splits `carved` are taken from the training images."""
     if len(carved) == 2:
         needed = f"expected at least {_SHORTEST} different ones that are in no other class, one each to train, to validate and to test"
         return _listed(classes, [_all(scarce) for scarce in classes], needed)

@@ -1,4 +1,4 @@
-"""Whether a set's images have shapes that no way of making them square suits by itself."""
+"""Detect image sets whose shapes are extreme: for these, the ways to make images square must be compared."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-LONG = 2.0  # times the shorter side: more than what cameras and screens have (up to 16:9), so that squashing changes what is seen
+LONG = 2.0  # times the shorter side: more than cameras and screens have (up to 16:9); squashing such an image distorts it visibly
 SHARE = 0.25  # of the images that are longer than that, from which on they are many
 VARIED = 4.0  # times as wide for its height as another: more than upright and level photos of one camera differ (3.2 at 16:9)
 TAIL = 0.1  # of the images at either end, which a few odd ones do not decide
@@ -15,8 +15,8 @@ TAIL = 0.1  # of the images at either end, which a few odd ones do not decide
 def extreme(sizes: Sequence[tuple[int, int]]) -> str:
     """Why the shapes of images (width, height) are extreme, as the end of a sentence; empty where they are not.
 
-    They are where a quarter of the images are more than twice as long as they are wide or high, or where the widest tenth are more than four times as wide
-    for their height as the narrowest tenth. A few odd images make no set extreme.
+    Shapes are extreme if the longer side of a quarter of the images is more than twice the shorter one, or if the aspect ratio of the widest tenth is more than
+    four times that of the narrowest tenth. A few odd images do not make a set extreme.
     """
     if not len(sizes):
         return ""

@@ -1,4 +1,4 @@
-"""Which image trains, which chooses the model, and which judges it at the very end."""
+"""Split images into training, validation and test images."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ def split(  # noqa: PLR0917  # the order of the sentence: these labels, of these
 ) -> np.ndarray:
     """int8 (n,): 0 train, 1 val, 2 test; stratified by class, the same for the same content and seed.
 
-    `given` holds "train", "val", "test" or None by image: what is given stays, and a split that is
-    missing altogether is carved from train (its share counts of train's images). Equal images (equal
-    digests) are carved into one split together, so that none is judged by its own copy; those that
-    appear under several labels all train. Versions of one photo (equal `keys`) stay together too, unless a
+    `given` holds "train", "val", "test" or None for each image. Given splits stay unchanged, and a split that is
+    missing altogether is carved from train (its share is of train's images). Equal images (equal
+    digests) go to the same split: no model is scored on copies of its training images. Equal images with several labels
+    all go to train. Versions of one photo (equal `keys`) stay together too, unless a
     class then has too few groups for its splits. In that case copies of given validation and test images
-    may leave train, and if that is not enough, versions are dealt out one by one, since a model with an
-    optimistic score is better than none; `torn` names the classes. The order and names of the files do not
-    matter: each image's place follows from its content and the seed. `classes` are names for the messages.
-    With `together`, groups of several classes are dealt out whole as well: they are persons or places, and not one photo with two labels.
+    may leave train. If that is not enough, versions are assigned one by one, because a model with an
+    optimistic score is better than none; `torn` names these classes. The order and names of the files do not
+    matter: the split of an image depends on its content and the seed. `classes` are names for the messages.
+    With `together`, groups with several classes are assigned as a whole as well: they are persons or places, not one photo with two labels.
 
     Raises:
         DataError: classes have too few different images to have one in each split; all of them are named.
@@ -82,7 +82,7 @@ def split(  # noqa: PLR0917  # the order of the sentence: these labels, of these
 
 
 def torn(labels: Sequence[int] | np.ndarray, keys: Sequence[str], given: Sequence[str | None], splits: np.ndarray) -> dict[int, int]:
-    """The classes whose versions of one photo `split` had to deal out to several splits, and how many photos they show.
+    """The classes in which `split` had to assign versions of one photo to several splits, and the number of these photos.
 
     Versions that already lie in different given splits do not count.
     """
@@ -97,7 +97,7 @@ def torn(labels: Sequence[int] | np.ndarray, keys: Sequence[str], given: Sequenc
 def _ways(
     labels: np.ndarray, out: np.ndarray, digests: Sequence[str], keys: Sequence[str] | None, seed: int, *, report: Report | None
 ) -> tuple[Callable[[], dict[int, list[tuple[bytes, Group]]]], ...]:
-    """What may be carved, the best way first; each is worked out when it is asked for, since most classes need the first alone."""
+    """Ways to choose the groups to carve, the best one first. Each is computed on demand, because most classes need only the first."""
     given = out.copy()
     if keys is None:
         return (cache(lambda: _free(labels, given, digests, seed, report=report)),)
@@ -111,9 +111,9 @@ def _ways(
 def _free(
     labels: np.ndarray, out: np.ndarray, keys: Sequence[str], seed: int, *, within: bool = False, report: Report | None = None
 ) -> dict[int, list[tuple[bytes, Group]]]:
-    """By class, the groups that may be moved out of train, each with a number that follows from its key and the seed.
+    """By class, the groups that may leave train, each with a number that depends on its key and the seed.
 
-    Those with an image in another split stay in train, unless only images `within` train count.
+    Groups with an image in another split stay in train, unless only images `within` train count.
     """
     classes, trains = labels.tolist(), (out == TRAIN).tolist()
     groups = defaultdict[str, Group](list)

@@ -1,4 +1,4 @@
-"""Images with several labels each: which of them train, which choose the model, and which judge it."""
+"""Split images with several labels into training, validation and test images."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def split_labels(
 ) -> np.ndarray:
     """int8 (n,): 0 train, 1 val, 2 test, each label in its share (see `tasks.stratify`); the same for the same content and seed.
 
-    `has` is bool (n, labels), `given` holds "train", "val", "test" or None by image: what is given stays, and a split that is missing altogether is carved
-    from train. Versions of one photo (equal `keys`) stay on one side, and in train where a given split has one of them. `names` are for messages.
+    `has` is bool (n, labels), `given` holds "train", "val", "test" or None for each image. Given splits stay unchanged, and a split that is missing altogether
+    is carved from train. Versions of one photo (equal `keys`) stay on one side, and in train where a given split has one of them. `names` are for messages.
 
     Raises:
         DataError: a label has too few different images to have one in each split; all of them are named.
@@ -49,7 +49,7 @@ def split_labels(
 
 
 def _fill(out: np.ndarray, has: np.ndarray, free: np.ndarray, keys: np.ndarray, carved: Sequence[int]) -> None:
-    """Bring one photo to each carved split that lacks a label, from where it leaves no gap."""
+    """Move one photo to each carved split that lacks a label, from a split that can spare it."""
     for label in np.argsort(has.sum(axis=0), kind="stable"):
         for code in (*carved, TRAIN):
             if np.any(has[:, label] & (out == code)):
@@ -63,7 +63,7 @@ def _fill(out: np.ndarray, has: np.ndarray, free: np.ndarray, keys: np.ndarray, 
 
 
 def _spares(out: np.ndarray, has: np.ndarray, rows: np.ndarray) -> bool:
-    """Whether the split that these rows leave keeps an image of each of their labels."""
+    """Whether the split keeps an image of each label when these rows leave it."""
     left = np.flatnonzero(out == out[rows[0]])
     stays = has[np.setdiff1d(left, rows)].any(axis=0)
     return bool(np.all(stays | ~has[rows].any(axis=0)))

@@ -1,4 +1,4 @@
-"""Looks at the files of a folder and decodes them; what changes in between is looked at again, so that pixels and digests always belong together."""
+"""Examine and decode the files of a folder. Files that change in between are examined again: pixels and digests always belong together."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from automl_cnn.errors import DataError
 from automl_cnn.paths import shortened
 
 ROUNDS = 5
-CHANGED = Probe("changed", reason="the file changed while it was read")  # the digest of no file, so that it is read again the next time
+CHANGED = Probe("changed", reason="the file changed while it was read")  # not the digest of any file: the file is read again the next time
 
 
 def read(
@@ -31,10 +31,10 @@ def read(
 ) -> tuple[list[Probe], str, Decoded]:
     """The probes of all files, the key of their pixels in `cache`, and what decoding them showed.
 
-    A file that changes twice is left out. `known` are the probes of an earlier call, so that no file is looked at again.
+    A file that changes twice is left out. `known` are the probes of an earlier call; the files are then not examined again.
 
     Raises:
-        DataError: not one file can be used, or ever more of them change.
+        DataError: no file can be used, or more and more files change.
         StoreError: `cache` cannot be written.
     """
     paths = [path for path, _, _ in scanned.files]

@@ -1,4 +1,4 @@
-"""Names from elsewhere as names of files here: none leads out of its folder, and what this system cannot store is left out with the reason."""
+"""Check names from a URL or an archive before files are written: none may lead out of its folder, and names that this system cannot store are refused."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _WINDOWS = re.compile(r'[<>:"|?*\\]')
 
 
 def leads_out(path: str) -> str:
-    """The reason to leave a file out whose path leads to a folder above; "" where it does not."""
+    """The reason to leave out a file whose path leads out of its folder; "" for any other path."""
     return "its name leads out of the folder" if ".." in path.replace("\\", "/").split("/") else ""
 
 
 def unusable(path: str) -> str:
-    """Why a file cannot lie at this path below a folder, in a clause; "" where it can."""
+    """Why no file can have this path below a folder, in a clause; "" if one can."""
     parts = path.split("/")
     if outside := leads_out(path):
         return outside
@@ -35,7 +35,7 @@ def unusable(path: str) -> str:
 
 
 def twin_of(path: str, known: dict[str, str]) -> str:
-    """Why a file cannot lie beside those in `known`, by path in small letters, where a disk ignores case; "" where it can. It joins them."""
+    """Why a file cannot be stored beside those in `known` (keys: paths in lower case) on a disk that ignores case; "" if it can, and add it to `known`."""
     other = known.setdefault(path.casefold(), path)
     return "" if other == path else f"this disk cannot tell its name from {other}"
 
@@ -48,7 +48,7 @@ def above(path: str) -> Iterator[str]:
 
 
 def fit(name: str) -> str:
-    """A name of a URL as that of a folder or file. Of a long one the beginning and the endings are kept: `.tar.gz` says what it is, `.gz` does not."""
+    """A file name for a name in a URL. A long name keeps its beginning and all its extensions: `.tar.gz` says what the file is, `.gz` does not."""
     made = _UNFIT.sub("_", name)
     ending = _ENDINGS.search(made)
     at = ending.start() if ending else len(made)

@@ -1,4 +1,4 @@
-"""A table of images -> a `Scan`: CSV, TSV, JSON lines or Parquet with a path and a label in each row.
+"""Scan a table of images: CSV, TSV, JSON lines or Parquet with a path and a label in each row.
 
 path,label,split,group
 photos/1.jpg,cat,train,person1
@@ -42,9 +42,9 @@ NAMES = {  # what a column may be called, in small letters
     "group": ("group", "group_id"),
     "weight": ("weight", "sample_weight"),
 }
-NO_SPLIT = "none"  # in place of a split, of an image that is left out: as `split.csv` has it
+NO_SPLIT = "none"  # the split of an image that is left out, as in `split.csv`
 Joiner = Callable[[Mapping[str, Any], Sequence[str]], str]
-WITHOUT = "without {}"  # how notes speak of rows that have none
+WITHOUT = "without {}"  # how notes describe rows that lack a value
 LEAST_FLAGS = 2  # columns of zeros and ones that stand for the labels unasked
 _SHOWN = 5
 
@@ -73,15 +73,15 @@ def is_metadata(name: str) -> bool:
 def scan_table(
     table: Path, columns: str | None = None, *, cache: Path | None = None, above: str = "", task: TaskName | None = None, claim: ExitStack | None = None
 ) -> Scan:
-    """The images that a table lists. `columns` names them where they are called otherwise: `path=file,label=species`.
+    """The images that a table lists. `columns` maps roles to columns if these have other names: `path=file,label=species`.
 
     A Parquet file may hold the images themselves, as bytes or as Hugging Face's `{"bytes": ..., "path": ...}`: they are written to `cache`, where
-    no other process deletes them until `claim` is closed. `above` is the URL of the table's folder, where the table is a copy.
+    no other process deletes them until `claim` is closed. `above` is the URL of the table's folder, if the table is a copy.
 
     Raises:
-        DataError: it cannot be read, has no columns for path and label, names a file outside of its folder, an unknown split, or two labels for an image;
-            or fewer than two classes.
-        ConfigError: `columns` is not a list of that form, or names a column that is not there.
+        DataError: the table cannot be read, has no columns for path and label, names a file outside of its folder or an unknown split, has two labels for an
+            image, or fewer than two classes.
+        ConfigError: `columns` does not have that form, or names a column that the table lacks.
     """
     return scan_rows(table, rows_of(table), columns=with_flags(table, columns, task), cache=cache, above=above, task=task, claim=claim)
 
@@ -126,7 +126,7 @@ def scan_rows(
 
 
 def _meant(table: Path, rows: list[_Row], heads: Sequence[str], task: TaskName | None) -> tuple[list[_Row], tuple[str, ...], LabelSets | Numbers | None]:
-    """The rows with their labels in one form, the different labels, and what these mean where they are not classes."""
+    """The rows with their labels in one form, the different labels, and their meaning if they are not classes."""
     cells, where = [row.label for row in rows], f"The table {table}"
     several_each = several_labels(cells, task)
     if several_each:
@@ -138,7 +138,7 @@ def _meant(table: Path, rows: list[_Row], heads: Sequence[str], task: TaskName |
 
 
 def _joiner(again: Callable[[], Rows], chosen: Mapping[str, str], task: TaskName | None) -> Joiner:
-    """What makes one cell of several columns: columns of zeros and ones say which labels apply, any others hold numbers. `again` reads the table from its
+    """A function that joins several columns to one cell: columns of zeros and ones hold labels, other columns hold numbers. `again` reads the table from its
     first row.
     """
     columns = label_columns(chosen)
@@ -151,7 +151,7 @@ def _joiner(again: Callable[[], Rows], chosen: Mapping[str, str], task: TaskName
 
 
 def has_labels(table: Path, columns: str | None = None, task: TaskName | None = None, *, numbers: Sequence[str] = ()) -> bool:
-    """Whether a table has columns for path and label, or for these numbers; it may be about something else.
+    """Whether a table has columns for path and label, or for these numbers. It may hold other data.
 
     Raises:
         DataError: it cannot be read.
@@ -167,12 +167,12 @@ def has_labels(table: Path, columns: str | None = None, task: TaskName | None = 
 def images_in(
     table: Path, columns: str | None = None, *, cache: Path | None = None, above: str = "", claim: ExitStack | None = None, numbers: Sequence[str] = ()
 ) -> tuple[Path, dict[str, str]]:
-    """The folder of the images that a table lists, and these, each with its label, "" where it has none: for prediction, which needs no labels.
+    """The folder of the images that a table lists, and the images with their labels, "" if an image has none. For prediction, which needs no labels.
 
-    `numbers` are the columns with the numbers that a model answers: where the table has them, they are the label.
+    `numbers` are the columns of the numbers that a model predicts: if the table has them, they are the label.
 
     Raises:
-        DataError, ConfigError: as `scan_table`, save that labels may be missing, and classes may be few.
+        DataError, ConfigError: as `scan_table`, except that labels may be missing and one class is enough.
     """
     given = rows_of(table)
     chosen = _columns(table, given.heads, with_flags(table, columns, numbers=numbers), needed=("path",))
@@ -183,7 +183,7 @@ def images_in(
 
 
 def paths_in(table: Path, columns: str | None = None, *, above: str = "") -> list[str]:
-    """The files that a table lists, each once; none where the images are in the table itself. It raises as `images_in` does."""
+    """The files that a table lists, each once; [] if the table itself holds the images. It raises as `images_in` does."""
     given = rows_of(table)
     chosen = _columns(table, given.heads, columns, needed=("path",))
     inside, values = embedded.peeked(given.of(_all(chosen)), chosen["path"])
@@ -200,7 +200,7 @@ def holds_paths(table: Path, columns: str | None = None) -> bool:
 
 
 def _columns(table: Path, heads: Sequence[str], given: str | None, needed: Sequence[str] = ("path", "label")) -> dict[str, str]:
-    """By role, the column that has it."""
+    """The column for each role."""
     chosen: dict[str, str] = {}
     for part in filter(None, (given or "").split(",")):
         role, equals, name = (text.strip() for text in part.partition("="))
@@ -229,10 +229,10 @@ def _columns(table: Path, heads: Sequence[str], given: str | None, needed: Seque
 
 
 def _checked(table: Path, values: Iterator[Row], chosen: Mapping[str, str], base: Path, above: str, join: Joiner = label_of) -> Iterator[_Row]:  # noqa: PLR0917
-    """The rows as they come, their paths relative to the folder `base`, whose URL is `above` where it is a copy. `join` makes one cell of several columns.
+    """The rows, read lazily, with paths relative to the folder `base`; `above` is its URL if it is a copy. `join` makes one cell of several columns.
 
     Raises:
-        DataError: there is none, or one that cannot be used.
+        DataError: there are no rows, or a row cannot be used.
     """
     wanted, count = {role: name for role, name in chosen.items() if role != "weight"}, 0
     flags = flags_of(chosen)
@@ -254,8 +254,8 @@ def _checked(table: Path, values: Iterator[Row], chosen: Mapping[str, str], base
 
 
 def with_flags(table: Path, columns: str | None, task: TaskName | None = None, *, numbers: Sequence[str] = ()) -> str | None:
-    """`columns` with the labels' own columns, where a table has none for the label, but a column of zeros and ones for each label, or columns of numbers
-    and these are asked for. Columns of the names `numbers` come first, where the table has all of them.
+    """`columns`, extended by the columns of the labels if a table has no column for the label, but a column of zeros and ones for each label, or columns of
+    numbers for a regression task. Columns with the names `numbers` take precedence if the table has all of them.
 
     Raises:
         DataError: the table cannot be read.
@@ -280,12 +280,12 @@ def with_flags(table: Path, columns: str | None, task: TaskName | None = None, *
 
 
 def label_columns(chosen: Mapping[str, str]) -> list[str]:
-    """The columns that hold the label, or the labels or numbers of which there are several."""
+    """The column that holds the label, or the columns that hold several labels or numbers."""
     return flags_of(chosen) or ([chosen["label"]] if "label" in chosen else [])
 
 
 def flags_of(chosen: Mapping[str, str]) -> list[str]:
-    """The columns of labels or of numbers, where several stand for the label."""
+    """The columns of labels or numbers, if there are several."""
     return chosen["label"].split(SEPARATOR) if SEPARATOR in chosen.get("label", "") else []
 
 
@@ -330,7 +330,11 @@ def _labeled(table: Path, rows: Iterator[_Row]) -> tuple[list[_Row], list[str]]:
 
 
 def _twins(table: Path, classes: Sequence[str]) -> list[str]:
-    """A note on labels that differ by case alone. Those that look the same, and differ only by how their accents are stored, are refused."""
+    """A note on labels that differ only by case.
+
+    Raises:
+        DataError: two labels look the same and differ only in the encoding of accents.
+    """
     looks: dict[str, str] = {}
     cases: dict[str, str] = {}
     pairs = []
@@ -352,7 +356,7 @@ def _split(table: Path, row: _Row) -> str | None:
 
 
 def _refuse_gaps(table: Path, classes: Sequence[str], files: Sequence[tuple[str, int, str | None]], meaning: LabelSets | Numbers | None) -> None:
-    """Splits that lack a class, and rows without a split among others that have one."""
+    """Refuse splits that lack a class, and rows without a split if other rows have one."""
     given = {split for _, _, split in files if split is not None}
     if not given:
         return

@@ -1,4 +1,4 @@
-"""The first image's properties from the header of a TIFF file, read without Pillow, which would allocate whatever the header asks for."""
+"""Read the properties of a TIFF file's first image from its header. Pillow is not used: it would allocate any amount that the header asks for."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _KINDS = {1: "whole numbers", 2: "signed whole numbers", 3: "floating point"}
 
 @dataclass(frozen=True)
 class Entry:
-    """One tag: its number, the type and count of its values, and these, if they are few whole numbers."""
+    """One tag: its number, the type and count of its values, and the values if they are few whole numbers."""
 
     tag: int
     type: int
@@ -64,7 +64,7 @@ class Layout:
 
 
 def layout(file: BinaryIO) -> Layout | None:
-    """The first directory of a file that is at its start; None where it is damaged so that it cannot be read."""
+    """The first directory of `file`, which is at its start; None if it is too damaged to be read."""
     head = file.read(16)
     if not head.startswith(BEGINNINGS):
         return None
@@ -83,10 +83,11 @@ def layout(file: BinaryIO) -> Layout | None:
 
 
 def check(directory: Layout, pixels: int) -> None:
-    """Refuse what would cost too much to read, or be misread.
+    """Refuse files that would cost too much to read, or that Pillow would misread.
 
     Raises:
-        DataError: big-endian BigTIFF, which Pillow takes for plain TIFF; too many pixels, also in a single tile; too many strips, tiles or numbers in tags.
+        DataError: the file is a big-endian BigTIFF, which Pillow takes for plain TIFF; it or one of its tiles has too many pixels; or it has too many strips,
+            tiles or numbers in tags.
     """
     if directory.big and directory.order == ">":
         raise DataError("a big-endian BigTIFF cannot be decoded; save it as little-endian, or as plain TIFF")

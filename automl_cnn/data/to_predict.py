@@ -1,4 +1,4 @@
-"""Whatever a user names to be predicted -> its images: a file, a folder, an archive of one, or a table that lists them."""
+"""List the images to predict: a file, a folder, an archive of one, or a table that lists them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EXPECTED = "an image, a folder or an archive of images, or a table that lists th
 
 @dataclass(frozen=True)
 class Picture:
-    """One image: the file to open, its name in the answers, its `label` where a table has one, and the folders that it lies in: one may be its class."""
+    """One image: the file to open, its name in the output, its `label` if a table has one, and the folders above it, one of which may be its class."""
 
     path: Path
     name: str
@@ -31,11 +31,11 @@ class Picture:
     folders: tuple[str, ...] = ()
 
     def named(self, text: str) -> str:
-        """A message on its file, as one on the image."""
+        """A message with the file's path replaced by the image's name."""
         return text.replace(str(self.path), self.name).replace(shortened(self.path), shortened(self.name))
 
     def labels_among(self, classes: Collection[str], task: Task) -> tuple[str, ...] | None:
-        """Its class, or all of its labels, which only a table tells; None where they are not known."""
+        """Its class, or all of its labels (only a table has these); None if they are unknown."""
         if task.exclusive:
             label = self.label_among(classes)
             return None if label is None else (label,)
@@ -45,13 +45,13 @@ class Picture:
         return parts_of(self.label) if self.label else None
 
     def label_among(self, classes: Collection[str]) -> str | None:
-        """Its label: what a table says, or the outermost of its folders that is named after a class; None where there is neither."""
+        """Its label from a table, or the outermost of its folders that is named after a class; None if there is neither."""
         return self.label or next((name for name in self.folders if name in classes), None)
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """The images of an input; what was left out, a line each; and the table that was read, where there is one."""
+    """The images of an input; a note for each kind of file that was left out; and the table, if one was read."""
 
     images: tuple[Picture, ...]
     notes: tuple[str, ...] = ()
@@ -59,19 +59,19 @@ class Pictures:
 
 
 def picture_of(path: Path) -> Picture:
-    """A file that was named by itself."""
+    """The picture of a file that the user names directly."""
     return Picture(path, str(path), folders=(readable(path.parent.name),))
 
 
 def pictures_of(path: Path, cache: Path, columns: str | None = None, *, above: str = "", claim: ExitStack | None = None, truth: Sequence[str] = ()) -> Pictures:
-    """The images of one input. Those within an archive, or within a table, are written to `cache` and have the names that they have there.
+    """The images of one input. Images within an archive or a table are written to `cache`, and named by their path there.
 
-    `above` is the URL that paths in a table may begin with, where the input is a copy. `truth` are the columns with what the model answers, where a table has
-    them. Until `claim` is closed, no other process deletes what was written.
+    `above` is the URL that paths in a table may begin with, if the input is a copy. `truth` are the columns of a table with the true values of what the model
+    predicts. Until `claim` is closed, no other process deletes the written files.
 
     Raises:
-        DataError: there is nothing of the kind, or it cannot be used.
-        ConfigError: `columns` are not there.
+        DataError: the input does not exist or cannot be used.
+        ConfigError: a table lacks `columns`.
         StoreError: `cache` cannot be written.
     """
     if why := address(path):
@@ -108,7 +108,7 @@ def _archive(archive: Path, cache: Path, columns: str | None, claim: ExitStack |
 
 
 def _folder(folder: Path, columns: str | None, above: str = "", truth: Sequence[str] = ()) -> Pictures:
-    """The images of a folder, with the labels of the table that describes them, where there is one."""
+    """The images of a folder, with their labels if a table in it describes them."""
     walked, table = walk(folder), metadata_of(folder, columns, numbers=truth)
     labels = tables.images_in(table, columns, above=above, numbers=truth)[1] if table is not None else {}
     names = dict.fromkeys([*walked.images(), *labels])

@@ -1,4 +1,4 @@
-"""The cache's folder of files that were unpacked from archives and tables: found again by content, and the longest unused give way."""
+"""The cache of files unpacked from archives and tables: entries are keyed by content, and those used least recently are deleted first."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RATIO, FREE = 100, 1 << 30  # a file may unpack to this many times its size, or 
 
 
 def place_of(source: Path, cache: Path) -> Path:
-    """Where the files of an archive or a table lie, by its content.
+    """The folder for the files of an archive or a table, named by its content.
 
     Raises:
         OSError: `source` cannot be read.
@@ -32,7 +32,7 @@ def is_complete(place: Path) -> bool:
 
 
 def allowed(source: Path) -> int:
-    """How many bytes the files in an archive or a table may have: small files that unpack to enormous ones are made to do harm.
+    """The limit in bytes for the files in an archive or a table: a small file that unpacks to an enormous one is an attack.
 
     Raises:
         OSError: `source` cannot be read.
@@ -42,7 +42,7 @@ def allowed(source: Path) -> int:
 
 @contextlib.contextmanager
 def filled(place: Path) -> Iterator[Path]:
-    """A new folder to write to, which becomes `place` once all went well, and of which nothing is left otherwise.
+    """A new folder to write to. It becomes `place` if the block succeeds, and is removed otherwise.
 
     Raises:
         OSError: it cannot be written.
@@ -66,13 +66,13 @@ def filled(place: Path) -> Iterator[Path]:
 
 
 def hold(place: Path, claim: contextlib.ExitStack | None) -> None:
-    """Keep other processes from deleting a folder until `claim` is closed. It may be gone already: look whether it is complete."""
+    """Keep other processes from deleting a folder until `claim` is closed. The folder may be gone already: check `is_complete` afterwards."""
     if claim is not None:
         claim.enter_context(claims.claimed(place.parent, place.name))
 
 
 def used(place: Path, cache: Path, limit_bytes: int = arrays.LIMIT_BYTES) -> None:
-    """Mark a folder as complete and used now, and delete those used least recently, save those in use, until the rest fits.
+    """Mark a folder as complete and used now. Delete the folders used least recently, except those in use, until the rest fits.
 
     Raises:
         OSError: it cannot be written.

@@ -1,6 +1,6 @@
-"""A folder -> the images in and below it, and what was left out. Reads names, never images.
+"""List the images in and below a folder, and the files that are left out. Reads names, but no images.
 
-Training and prediction both list files with `walk`, so both see the same images. Links to files and
+Training and prediction both list files with `walk`, and see the same images. Links to files and
 folders are followed. Every walk ends: a link to a folder above is not followed, and below the second
 level (a class, or a class of a split) each real folder is entered once.
 """
@@ -23,7 +23,7 @@ from automl_cnn.errors import DataError
 from automl_cnn.paths import because, shortened
 from automl_cnn.text import readable
 
-LEVELS = 4  # of folders that count as different; whatever lies deeper counts to the folder at this level
+LEVELS = 4  # of folders that count as different; anything deeper counts to the folder at this level
 BRANCHES = 2  # levels down to which a real folder may come up again, as the class of another split
 WAYS = 100  # a real folder is entered at most this often
 TRIES = 5  # before a link is believed to lead to itself
@@ -60,7 +60,7 @@ class Folder:
 
 @dataclass(frozen=True)
 class Walk:
-    """What a walk returns: a tree of folders with their images, and what was left out."""
+    """The result of a walk: a tree of folders with their images, and the files that were left out."""
 
     root: Folder
     left: LeftOut
@@ -82,9 +82,9 @@ class _Step:
 
 
 def walk(root: Path, *, skip: Sequence[Path] = (), listed: Listed | None = None) -> Walk:
-    """The images in and below `root`; the folders of `skip`, and any that hold studies or an exported model, are left out.
+    """The images in and below `root`, without the folders of `skip` and any that hold studies or an exported model.
 
-    `listed` is called with the number of files every so often.
+    `listed` is called with the number of files from time to time.
 
     Raises:
         DataError: a folder cannot be read.
@@ -139,10 +139,10 @@ def walk(root: Path, *, skip: Sequence[Path] = (), listed: Listed | None = None)
 
 
 def _within(above: Folder, name: str, path: str) -> Folder:
-    """The folder `name` in `above`, made where it is new. It is called by letters, also where the bytes of its name are no UTF-8.
+    """The folder `name` in `above`; it is added if it is new. Its name is valid Unicode, even if the bytes on disk are not valid UTF-8.
 
     Raises:
-        DataError: the bytes of another folder's name read the same.
+        DataError: another folder, with other bytes, has the same readable name.
     """
     if name in above.folders:
         return above.folders[name]
@@ -175,10 +175,10 @@ def _listed(path: str) -> list[os.DirEntry[str]]:
 
 
 def _again(ask: Callable[[], _T]) -> _T:
-    """Ask the file system, several times where it takes a path of many links for a loop.
+    """Ask the file system, several times if it takes a path with many links for a loop.
 
-    Linux gives up a fast look-up when other processes change folders meanwhile. It then counts the links of the path once more, on top of those
-    that it counted before, and from 40 on it reports a loop.
+    Linux restarts a fast look-up when other processes change folders at the same time. It then counts the links of the path again without resetting
+    the count, and reports a loop from 40 on.
     """
     for _ in range(TRIES - 1):
         try:
@@ -190,7 +190,7 @@ def _again(ask: Callable[[], _T]) -> _T:
 
 
 def _key(path: str) -> _Key:
-    """What is the same for every path to one real folder."""
+    """A key that is the same for every path to one real folder."""
     try:
         status = _again(lambda: os.stat(path))
     except (OSError, ValueError) as error:

@@ -1,1 +1,1 @@
-"""Models that leave the search: one self-describing file, and its MLflow form."""
+"""Export models for deployment: files for each runtime, serving with MLflow, and the classifier that predicts."""

@@ -39,7 +39,7 @@ class Answering(ABC):
 
         Raises:
             DataError: an image cannot be read, or its values are out of range; the message names it.
-            StoreError: the network answers what cannot be an answer.
+            StoreError: the network's output is invalid for its task, for example NaN.
         """
 
     @property
@@ -49,7 +49,7 @@ class Answering(ABC):
 
     @property
     def task(self) -> Task:
-        """The task of the network: one class of several, every label that applies, with the probability from which each counts, or numbers."""
+        """The task of the network: one class of several, labels with their thresholds, or numbers."""
         return of_card(self.described)
 
     @property
@@ -73,9 +73,9 @@ class Answering(ABC):
         return as_batches(images, self.size, self.channels, BATCH, stored=stored, levels=self.levels.stated(scale), fit=fit)
 
     def predict(self, images: Images, *, scale: Scale | None = None) -> Any:
-        """The likeliest class of each image, a list; where images have several labels, the list of those that reach their thresholds.
+        """The most likely class of each image, as a list. With several labels, an item is the list of labels that reach their thresholds.
 
-        Numbers are in their units, float64 (images,), or (images, numbers) where there are several, in the order of `classes`.
+        Numbers are in their units, float64 (images,), or (images, numbers) if there are several, in the order of `classes`.
 
         Raises:
             DataError: an image cannot be read; the message names it.
@@ -86,7 +86,7 @@ class Answering(ABC):
         """The probability of each class or label, float32 (images, classes), in the order of `classes`.
 
         Raises:
-            DataError: an image cannot be read; the message names it. Or the model answers numbers, which have no probabilities.
+            DataError: an image cannot be read (the message names it), or the model predicts numbers, which have no probabilities.
         """
         if why := self.task.no_probabilities:
             raise DataError(why)
@@ -95,20 +95,20 @@ class Answering(ABC):
     def predict_interval(self, images: Images, *, scale: Scale | None = None) -> tuple[np.ndarray, np.ndarray]:
         """The lower and the upper end of each number's prediction interval, in the units and the shape of `predict`.
 
-        The share of truths that lie within is the `level` in the model's `intervals`, 0.9, as far as new images are like those of the search (split
+        The coverage is the `level` in the model's `intervals`, 0.9, if new images come from the same distribution as those of the search (split
         conformal prediction; see `automl_cnn.tasks.conformal`).
 
         Raises:
-            DataError: an image cannot be read; the message names it. Or the model answers no numbers, or knows no intervals.
+            DataError: an image cannot be read (the message names it), or the model predicts no numbers or has no intervals.
         """
         return self.task.span(self.answers(images, scale=scale))
 
 
 def joined(parts: Sequence[np.ndarray]) -> np.ndarray:
-    """The answers to all batches.
+    """The predictions of all batches in one array.
 
     Raises:
-        DataError: there are none.
+        DataError: there are no batches.
     """
     if not parts:
         raise DataError("There are no images to predict: received an empty list.")
@@ -116,10 +116,10 @@ def joined(parts: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def sound(task: Task, answers: np.ndarray, what: str) -> np.ndarray:
-    """`answers`, if a network for the task can have given them.
+    """Check that `answers` are valid for the task, and return them.
 
     Raises:
-        StoreError: it cannot.
+        StoreError: they are not.
     """
     if not task.sound(answers):
         problem = "numbers that are not probabilities" if task.probable else "numbers that are not finite"

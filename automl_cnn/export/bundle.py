@@ -58,10 +58,10 @@ def resolve(model: str | Path, store: Store) -> Path:
 
 
 def require_fit(model: Any, card: Mapping[str, Any], path: Path) -> None:
-    """Refuse a network whose input and output are not what its card says.
+    """Check that a network's input and output match its card.
 
     Raises:
-        StoreError: the message says what was received and what was expected.
+        StoreError: they do not; the message says what was received and what was expected.
     """
     size, channels, classes = int(card["size"]), int(card["channels"]), len(card["classes"])
     try:
@@ -91,10 +91,10 @@ def _activation(model: Any) -> str | None:
 
 
 def load(path: Path) -> Classifier:
-    """The classifier in a model file. No code in it is run. It is read only if it is the file that its search wrote.
+    """The classifier in a model file. Code in the file is never run. The file is refused if it changed since its search wrote it.
 
     Raises:
-        StoreError: the file is missing, damaged, changed, or no model of automl-cnn's.
+        StoreError: the file is missing, damaged or changed, or is not a model of automl-cnn.
     """
     card = read_card(path)
     unchecked = verify(path)

@@ -21,13 +21,13 @@ from automl_cnn.text import inline
 from automl_cnn.transfer import name_of
 
 CARD = "model_card.md"
-FEW = 30  # images of a class below which its score says little
+FEW = 30  # images of a class, below which its score is unreliable
 CLASSES = 100  # listed at most
 SPLITS = (("train", "training"), ("val", "validation"), ("test", "test"))
 
 
 def model_card(facts: Facts, model: Path | None = None) -> str:
-    """The card in Markdown. `model` is the file it is about, named without its folder."""
+    """The card in Markdown. `model` is the model's file; the card names it without its folder."""
     best = facts.best
     if best is None:
         return f"# {plain(facts.name)}\n\nNo network could be trained yet.\n"
@@ -40,7 +40,7 @@ def model_card(facts: Facts, model: Path | None = None) -> str:
         _trust(facts),
         _findings(facts, best),
         "## Limits\n\n" + _list(_limits(facts, best)),
-        "## How it was built\n\n" + _found(facts, best),
+        "## How it was built\n\n" + _how_built(facts, best),
         "## Configuration\n\n" + _table(("parameter", "value"), _configuration(best.configuration)),
         "## Versions and hashes\n\n" + _table(("name", "value"), [*facts.versions.items(), *facts.hashes.items()]),
     ]
@@ -240,12 +240,12 @@ def _limits(facts: Facts, best: Trial) -> Iterable[str]:
 
 
 def _worst(facts: Facts, names: Sequence[Any]) -> str:
-    """What it gets wrong most often."""
+    """The model's most frequent errors."""
     matrix = () if facts.evidence is None else facts.evidence.test_confusion or facts.evidence.confusion
     return worst(task_of(facts.data), matrix, [plain(str(name)) for name in names]) if matrix and len(names) == len(matrix) else ""
 
 
-def _found(facts: Facts, best: Trial) -> str:
+def _how_built(facts: Facts, best: Trial) -> str:
     failed = sum(trial.state is State.FAILED for trial in facts.trials)
     settings = facts.settings
     way = f" by the engine {settings['engine']} ({settings.get('sampler', '')})" if settings.get("engine") else ""

@@ -13,7 +13,7 @@ FEW = 2  # images below which a mistake is not named
 
 
 def rows_of(task: Task, matrix: Matrix, names: Sequence[str], thresholds: Sequence[float] = ()) -> list[Cells]:
-    """(name, images that have it, recall, its 95 % interval, precision) in the order of the outputs; of labels, F1 and threshold too."""
+    """(name, images that have it, recall, its 95 % interval, precision) in the order of the outputs; for labels, also F1 and threshold."""
     cuts = [f"{cut:.2f}" for cut in thresholds] or ["-"] * len(names)
     rows: list[Cells] = []
     for tally, name, cut in zip(task.tallies(matrix), names, cuts, strict=True):
@@ -24,7 +24,7 @@ def rows_of(task: Task, matrix: Matrix, names: Sequence[str], thresholds: Sequen
 
 
 def worst(task: Task, matrix: Matrix, names: Sequence[str]) -> str:
-    """What it gets wrong most often, from the counts of `Task.confusion`."""
+    """The most frequent errors, from the counts of `Task.confusion`."""
     return confused(matrix, names) if task.exclusive else missed_most(matrix, names)
 
 

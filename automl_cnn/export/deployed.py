@@ -1,4 +1,4 @@
-"""An exported model, run by its own runtime: `automl-cnn predict` uses it for anything but a study or a `.keras` file.
+"""An exported model, run by its own runtime: `automl-cnn predict` uses it for all models except studies and `.keras` files.
 
 classifier = load(Path("exported"))          # or exported/model.onnx, model.tflite, model.xml, a SavedModel's folder
 classifier.predict_proba(["photo.jpg"])
@@ -70,13 +70,13 @@ def _folder(path: Path) -> Path:
 
 
 def load(path: Path, *, trust: bool = False) -> Deployed:
-    """The classifier in an exported file, or in a folder of them: of several, the first whose runtime is installed.
+    """The classifier in an exported file, or in a folder of them: the first whose runtime is installed.
 
-    `trust` runs a SavedModel whose graph may read and write files, or that no model.json vouches for.
+    `trust` runs a SavedModel even if its graph may read and write files, or if model.json does not have its hash.
 
     Raises:
-        StoreError: model.json is missing or damaged, the file is not the one that it vouches for, cannot be loaded, or does not fit it.
-        ExportError: no runtime for it is installed.
+        StoreError: model.json is missing or damaged, the file differs from its hash there, cannot be loaded, or has another input or output.
+        ExportError: no runtime for the file is installed.
     """
     contract, folder = contract_of(path), _folder(path)
     if folder != path:
@@ -123,7 +123,7 @@ def _running(path: Path, folder: Path, contract: Mapping[str, Any], trust: bool)
 
 
 def _careful(run: Callable[[np.ndarray], np.ndarray], path: Path, task: Task) -> Callable[[np.ndarray], np.ndarray]:
-    """Wrap `run`: turn its errors into sentences, and check that its answers can be those of a network for the task."""
+    """Wrap `run`: turn its errors into sentences, and check that its predictions are valid for the task."""
 
     def careful(images: np.ndarray) -> np.ndarray:
         try:

@@ -1,13 +1,13 @@
-"""A model file -> a folder to deploy: the model in the requested formats, its labels, its contract, and the proof.
+"""Export a model file to a folder to deploy: the model in the requested formats, its labels, its contract, and the proof.
 
     exported/
-      model.onnx  model-int8.onnx  model.tflite …     one file (or folder) a variant
+      model.onnx  model-int8.onnx  model.tflite …     one file (or folder) for each variant
       labels.txt      the classes, labels or numbers, in the order of the answers
       model.json      inputs, outputs, origin, a hash of every file
-      README.md       a program for each of the models, to be copied
+      README.md       a program to copy for each of the models
       model_card.md   purpose, quality and limits
-      export.json     what each variant did in its own runtime, beside the original
-      variants.svg    size, latency and accuracy, or error, of all in one picture
+      export.json     the measurements of each variant in its own runtime, compared with the original
+      variants.svg    a chart of size, latency and accuracy, or error, of all variants
 
 Files that disagree with the original are left out. Everything is first written next to the folder.
 """
@@ -49,7 +49,7 @@ TO_BYTES = (
     "levels holds (black, white) for each kind of source, as the training images had them. Files of 8 bits are 0 to 255. Other values become bytes "
     "before resizing: round(255 * (value - black) / (white - black)), clipped to 0..255."
 )
-MENDABLE = 0.8  # of the answers that a refused file must keep for its bias to be worth a correction
+MENDABLE = 0.8  # share of unchanged predictions from which on the bias of a refused file is corrected
 Say = Callable[[str], None]
 
 
@@ -65,7 +65,7 @@ class Limits:
         return self.latency is not None or self.size is not None
 
     def passed(self, proof: Proof) -> str | None:
-        """Which limit a variant exceeds, as a clause."""
+        """The limit that a variant exceeds, as a clause; None if it exceeds none."""
         if self.latency is not None and proof.latency_ms["1"] > self.latency:
             return f"{proof.latency_ms['1']:.2f} ms are above {self.latency:g} ms"
         if self.size is not None and proof.bytes > self.size:
@@ -75,7 +75,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Variant:
-    """One format at one precision: its proof, or why it is left out. `method` is how it was quantized in the end."""
+    """One format at one precision: its proof, or why it is left out. `method` is the quantization method that was used in the end."""
 
     format: str
     quantize: str
@@ -116,12 +116,12 @@ class Exported:
 
 
 def checked(names: Sequence[str], quantize: Sequence[str], *, beside: Sequence[str] = ()) -> None:
-    """Whether each format exists, is installed, and has these quantizations; imports nothing.
+    """Check that each format exists, is installed, and has these quantizations, without importing a runtime.
 
     `beside` are formats that the caller writes by itself; a message about an unknown one names them too.
 
     Raises:
-        ExportError: the message names what there is, or what to install.
+        ExportError: the message names the available formats or quantizations, or the packages to install.
     """
     for wanted in quantize:
         if wanted not in QUANTIZATIONS:
@@ -145,13 +145,13 @@ def export(
 ) -> Exported:
     """Write the model file `model` into the folder `out` in the formats `names`, each proved in its own runtime.
 
-    `quantize` are precisions, each a variant: none (float32, the default), float16, int8. With `limits` and no `quantize`
-    all that a format has are tried, and the one that keeps them with the best score on the validation images is
-    written, alone. `dataset` is the study's, for calibration and proof; without it the proof uses made-up images and
-    there is no int8; `missing` says why it is not available. Formats that fail are in the answer's `failed` and leave no file.
+    `quantize` are precisions, each a variant: none (float32, the default), float16, int8. With `limits` and no `quantize`,
+    all precisions of a format are tried, and only the variant within the limits that has the best score on the validation
+    images is written. `dataset` is the study's, for calibration and proof; without it the proof uses synthetic images and
+    int8 is not possible. `missing` says why `dataset` is None. Variants that fail are in `failed` of the result and leave no file.
 
     Raises:
-        ExportError: no variant could be written, or none keeps the limits; `out` stays as it was.
+        ExportError: no variant could be written, or none is within the limits; `out` stays unchanged.
         StoreError: the model cannot be read, or `out` cannot be written.
     """
     limits = limits or Limits()
@@ -191,7 +191,7 @@ def _wanted(names: Sequence[str], quantize: Sequence[str], limits: Limits, image
 
 
 def _variant(kind: Format, quantize: str, given: tuple[Source, Reference, Task], work: Path, say: Say) -> Variant:
-    """Write and prove one variant, by the first of its methods that passes; what does not pass is deleted."""
+    """Write and prove one variant, by the first of its methods that passes. Files that do not pass are deleted."""
     source, reference, task = given
     path = kind.path(work, quantize)
     why: list[str] = []
@@ -231,7 +231,7 @@ def _tried(kind: Format, method: str, given: tuple[Source, Reference, Task], pat
 
 
 def _corrected(kind: Format, source: Source, task: Task, path: Path, say: Say) -> Source | None:
-    """The source with a bias that makes up for what rounding shifts in the file at `path`; None where that is not possible."""
+    """The source with a bias that corrects the shift from rounding in the file at `path`; None if that is not possible."""
     from automl_cnn.export.rounding import corrected
 
     say(f"{kind.name}: correcting the bias of {path.name}")
@@ -247,7 +247,7 @@ def _instead(kind: Format, quantize: str) -> str:
 
 
 def _chosen(variants: tuple[Variant, ...], limits: Limits) -> tuple[Variant, ...]:
-    """With limits: only the best that keeps them, judged by its score on the validation images, then by its latency."""
+    """With limits, only the best variant within them, by its score on the validation images, then by its latency."""
     if not limits.any:
         return variants
     judged = [
@@ -295,7 +295,7 @@ def _finish(exported: Exported, work: Path, card: Mapping[str, Any]) -> None:
 
 
 def contract(exported: Exported, work: Path, card: Mapping[str, Any]) -> dict[str, Any]:
-    """The content of `model.json`: what a program that runs a model must know."""
+    """The content of `model.json`: everything that a program needs to run a model."""
     size, channels, task = int(card["size"]), int(card["channels"]), of_card(card)
     models = []
     for variant in exported.kept:
@@ -374,7 +374,7 @@ def _beside(out: Path) -> Iterator[Path]:
 
 
 def _move(work: Path, out: Path, exported: Exported) -> None:
-    """Move everything into place. Delete what an earlier export left under the name of a variant that failed now: no proof covers it."""
+    """Move everything into place. Delete the files of an earlier export for variants that failed now: no proof covers them."""
     try:
         out.mkdir(exist_ok=True)
         for variant in exported.variants:

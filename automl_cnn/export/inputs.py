@@ -1,4 +1,4 @@
-"""Images in any form -> batches like those that the network was trained on."""
+"""Convert images in any form to batches like those that the network was trained on."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ DEEP = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")  # Pillow's modes of more t
 def as_batches(images: Images, size: int, channels: int, batch: int, *, stored: int, levels: Levels = CONVENTION, fit: Fit = "squash") -> Iterator[np.ndarray]:
     """uint8 arrays (at most `batch`, size, size, channels), decoded a batch at a time.
 
-    `stored` is the side, in pixels, of the squares that training kept: images are resized in the same steps
-    here, file to `stored` to `size`, so that the network sees exactly the pixels it would have been trained on.
+    `stored` is the side, in pixels, of the squares that training kept. Images are resized in the same steps
+    here, from the file to `stored` to `size`: the network sees exactly the pixels that it would see in training.
     `levels` and `fit` are those of the training images. An array (height, width, 1, 3 or 4) is one picture.
 
     Raises:
@@ -60,13 +60,13 @@ def as_batches(images: Images, size: int, channels: int, batch: int, *, stored: 
 def from_request(given: Any, *, paths: bool, served: bool | None = None) -> Images:
     """The images of a request, over HTTP or to an MLflow model, as `as_batches` takes them.
 
-    The limits of `limits` hold where the model is `served`, and by default where paths are not taken.
+    The limits of `limits` hold if the model is `served`; by default, they hold if `paths` is false.
 
-    Text is base64 of an image file, a data: URL or, where `paths` allows it, the path of one; nested lists are
-    arrays; a mapping or a pandas table has the images in the column `image`, or in its only column.
+    Text is base64 of an image file, a data: URL or, with `paths`, a path. Nested lists are
+    arrays. A mapping or a pandas table has the images in the column `image`, or in its only column.
 
     Raises:
-        DataError: it is none of these, or too much for a request; the message says what was received.
+        DataError: the request has another form or exceeds the limits; the message says what was received.
     """
     served = not paths if served is None else served
     if hasattr(given, "columns") and hasattr(given, "iloc"):
@@ -102,7 +102,7 @@ def _item(item: Any, number: int, *, paths: bool) -> Any:
 
 
 def _text(text: str, number: int, *, paths: bool) -> bytes | Path:
-    """Base64 or a path. What decodes to the beginning of an image file is base64; hardly any path does."""
+    """Base64 or a path. Text that decodes to the beginning of an image file is base64; hardly any path does."""
     body = text.partition(",")[2] if text.startswith("data:") else text
     try:
         content = base64.b64decode("".join(body.split()), validate=True)
@@ -187,7 +187,7 @@ def _sized(images: np.ndarray, size: int, channels: int, fit: Fit) -> np.ndarray
 
 
 def _encoded(image: Any) -> bytes:
-    """A PIL image as a lossless file, so that it is read like a file: orientation, colors and resizing."""
+    """A PIL image as a lossless file: it is then read like a file, with the same orientation, colors and resizing."""
     out = io.BytesIO()
     if image.mode in DEEP:
         image.save(out, "TIFF", exif=image.getexif())

@@ -1,4 +1,4 @@
-"""`labels.txt`: one line for each class, label or number, whatever they are called. `model.json` has the exact names."""
+"""`labels.txt`: exactly one line for each class, label or number, whatever its name contains. `model.json` has the exact names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OF_NUMBERS = MEANING.replace("for each class.", "for each number, with its unit.
 
 
 def lines(classes: Sequence[str]) -> str:
-    """The text of the file: a line for each class or label, or for each number with its unit. No name shifts the ones below it."""
+    """The text of the file: one line for each class or label, or for each number with its unit. Names with line breaks are escaped."""
     shown = [_line(name) for name in classes]
     if len(set(shown)) < len(shown):
         shown = [_line(name.replace("\\", "\\\\")) for name in classes]

@@ -1,4 +1,4 @@
-"""Limits of one request to a served model, so that a small request cannot occupy the server or its memory."""
+"""Limits on a request to a served model: a small request cannot occupy the server or its memory."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ TIMES = 10  # the limit of one image: the pixels to decode in a request
 
 
 def check_amount(items: Sequence[Any]) -> None:
-    """Refuse too many images, or too much text, before any of it is decoded.
+    """Refuse too many images, or too much text, before anything is decoded.
 
     Raises:
-        DataError: which limit is exceeded.
+        DataError: a limit is exceeded; the message names it.
     """
     if len(items) > IMAGES:
         raise DataError(f"The request holds {len(items):,} images: expected at most {IMAGES:,}. Send them in several requests.")
@@ -30,7 +30,7 @@ def check_amount(items: Sequence[Any]) -> None:
 
 
 def check_pixels(images: Sequence[Any]) -> None:
-    """Refuse more pixels than a request may have decoded. An image that cannot be used does not count here.
+    """Refuse a request with too many pixels to decode. Images that cannot be used do not count.
 
     Raises:
         DataError: they are too many.

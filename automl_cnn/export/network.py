@@ -1,10 +1,10 @@
-"""The trained network as formats take it: stock Keras classes, nothing of ours, pixels in, answers out: probabilities, or numbers in their units.
+"""Rewrite the trained network for export: stock Keras classes only, from raw pixels to probabilities, or to numbers in their units.
 
     uint8 (n, any height, any width, channels) -> resized as training resized -> network -> (n, outputs)
 
-The network's own `Resize` does nothing here: it takes one pixel in many where a photo is much larger, while
-training saw images that were shrunk with antialiasing. What is exported resizes as training did, and
-leaves an image of the network's own size as it is, bit for bit.
+The network's own `Resize` is not used: it would sample single pixels of a large photo, while
+training saw images that were shrunk with antialiasing. The exported network resizes as training did, and
+leaves an image of the network's own size unchanged, bit for bit.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ def core(model: Any, size: int, channels: int) -> Any:
 
 
 def _in_stock(model: Any, pixels: Any, known: dict[int, Any]) -> Any:
-    """`model` on `pixels` in stock Keras. `known` holds the networks within it that were rewritten already: one that is used several times stays one."""
+    """`model` on `pixels` in stock Keras. `known` holds the inner networks that are rewritten already: a network that is used several times stays shared."""
     return keras.models.clone_model(model, input_tensors=pixels, clone_function=lambda layer: layer, call_function=functools.partial(_stock, known))
 
 
 def _stock(known: dict[int, Any], layer: Any, *arguments: Any, **named: Any) -> Any:
-    """What a layer computes at inference, in stock Keras. A member of an ensemble and the frozen network of a readout are layers too."""
+    """The output of a layer at inference, in stock Keras. A member of an ensemble and the frozen network of a readout are layers too."""
     if isinstance(layer, StochasticDepth):
         return arguments[0]
     if isinstance(layer, Resize):
@@ -74,7 +74,7 @@ def _normed(norm: Any, x: Any) -> Any:
 
 
 def of_any_size(network: Any, fit: Fit = "squash") -> Any:
-    """`network` (of `core`) for uint8 images of any size, made square by `fit`, in Keras alone: what a `.keras` file holds."""
+    """`network` (of `core`) for uint8 images of any size, made square by `fit`, in Keras only: the content of a `.keras` file."""
     _, height, width, channels = network.input_shape
     images = keras.Input((None, None, channels), dtype="uint8", name=IMAGES)
     pixels = keras.ops.cast(images, "float32")
@@ -100,7 +100,7 @@ def of_one_size(network: Any) -> Any:
 def portable(network: Any, fit: Fit = "squash") -> Any:
     """`network` for uint8 images of any size, made square by `fit`, in operations that other runtimes have too.
 
-    TensorFlow's own antialiased resizing has no counterpart elsewhere; two matrix products have.
+    Other runtimes lack TensorFlow's antialiased resizing; two matrix products replace it.
     """
     _, height, _, channels = network.input_shape
     images = keras.Input((None, None, channels), dtype="uint8", name=IMAGES)
@@ -110,7 +110,7 @@ def portable(network: Any, fit: Fit = "squash") -> Any:
 class _Antialiased(keras.layers.Layer):
     """Images of any size as `size` x `size` float32, each pixel the mean of those it covers, weighted by a triangle (as Pillow's BILINEAR).
 
-    Padding needs no larger image: where a new pixel lies in a bar, the weights of the given ones add up to less than one, and gray is the rest.
+    Padding needs no larger image: for a new pixel in a bar, the weights of the given pixels sum to less than one, and gray fills the rest.
     """
 
     def __init__(self, size: int, fit: Fit, **kwargs: Any) -> None:

@@ -1,4 +1,4 @@
-"""Size, latency and score of every variant in one picture (SVG, no script, light and dark)."""
+"""Draw size, latency and score of every variant in one chart (SVG, no script, light and dark)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STYLE = (
 
 @dataclass(frozen=True)
 class Shown:
-    """One variant: its score (None where no images were there to measure it), and the share of its answers that are the original's."""
+    """One variant: its score (None if there were no images to measure it), and the share of its predictions that equal the original's."""
 
     file: str
     latency: float  # milliseconds for one image
@@ -32,19 +32,19 @@ class Shown:
 
     @classmethod
     def of(cls, file: str, proof: Proof) -> Shown:
-        """The variant that a proof is of."""
+        """The variant with this proof."""
         return cls(file, proof.latency_ms["1"], proof.bytes, proof.score, proof.same)
 
     @property
     def height(self) -> float:
-        """What is drawn upward."""
+        """The value on the vertical axis."""
         return self.same if self.score is None else self.score
 
 
 def variants(rows: Sequence[Shown], measured: str = "accuracy") -> str:
     """An SVG: latency to the right, the score up, size as the circles' area; the Pareto front stands out.
 
-    `measured` is the metric of the score, as it reads (see `automl_cnn.measure`). Where no score is known, the share of answers that stayed takes its place.
+    `measured` is the name of the score's metric (see `automl_cnn.measure`). If no score is known, the share of unchanged predictions takes its place.
     """
     shown = [(row.file, row.latency, row.height, row.bytes) for row in rows]
     scored = all(row.score is not None for row in rows)

@@ -1,4 +1,4 @@
-"""Proof: each file is run by its own runtime, in a process that cannot import this package, and must give the original's answers.
+"""Proof: each file is run by its own runtime, in a process that cannot import this package, and must give the original's predictions.
 
 proof = prove(formats.FORMATS["onnx"], Path("exported/model.onnx"), reference)
 refused(proof, "float32", task)           # None, or why it must not be used
@@ -25,8 +25,8 @@ from automl_cnn.tasks import Task
 from automl_cnn.tasks.regression import TARGETS
 from automl_cnn.tasks.task import Judged
 
-ALIKE = 0.9  # of the answers that a quantized file must keep in any case: with more changed, a score that stays is luck
-LIKE = 0.99  # of the answers that a quantized one must keep where no score is known
+ALIKE = 0.9  # share of predictions that a quantized file must keep in any case: with more changes, an unchanged score is luck
+LIKE = 0.99  # share of predictions that a quantized file must keep if no score is known
 BATCH = 32
 SINGLES = 8  # images that are also run one by one: the answer must not depend on the rest of the batch
 LATENCIES = (1, 32)
@@ -40,7 +40,7 @@ class Reference:
     """Images, and the original network's answers for them.
 
     `images` are uint8 (n, size, size, channels), of the validation split where `validation` is true, else of the test
-    split; `labels` is what is known of them, as the `task` takes it, or None if nothing is. `sized` are a few of another size.
+    split. `labels` are their true values in the form that the `task` takes, or None if unknown. `sized` are a few images of another size.
     """
 
     images: np.ndarray
@@ -53,7 +53,7 @@ class Reference:
 
     @property
     def validated(self) -> int:
-        """How many images are of the validation split."""
+        """The number of images of the validation split."""
         return 0 if self.validation is None else int(self.validation.sum())
 
     def score(self, answers: np.ndarray, *, validation: bool) -> float | None:
@@ -62,13 +62,13 @@ class Reference:
         return None if known is None else self.task.score(self.task.share, *known)
 
     def figures(self, answers: np.ndarray, *, validation: bool) -> dict[str, dict[str, float | None]]:
-        """How well each number is answered, by its name; empty where that is not known, or answers are not numbers."""
+        """The errors of each number, by its name; empty if the true values are unknown, or the task has no numbers."""
         known, names = self._of_split(answers, validation), self.numbers
         return {} if known is None or not names else self.task.of_each(list(names), Judged(truth=known[0], answers=known[1]))
 
     @property
     def numbers(self) -> dict[str, str]:
-        """The unit of each number that is answered, by its name; empty where probabilities are."""
+        """The unit of each predicted number, by its name; empty if the model predicts probabilities."""
         return {str(target["name"]): str(target["unit"]) for target in self.task.stated().get(TARGETS, ())}
 
     def _of_split(self, answers: np.ndarray, validation: bool) -> tuple[np.ndarray, np.ndarray] | None:
@@ -93,8 +93,8 @@ class Proof:
     score: float | None  # on the test images
     original_score: float | None
     validation_score: float | None
-    lost: float | None  # score on the validation images; negative if it gained some. The test images decide nothing.
-    lost_images: int | None  # that were answered correctly; None of numbers
+    lost: float | None  # loss of score on the validation images; negative for a gain. The test images decide nothing.
+    lost_images: int | None  # images whose prediction is no longer correct; None for numbers
     latency_ms: dict[str, float]
     loading_seconds: float
     bytes: int
@@ -102,7 +102,7 @@ class Proof:
     numbers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-ready, under names that say what the figures are of this task."""
+        """JSON-ready, with keys that fit the task."""
         names = IN_STANDARD_DEVIATIONS if self.numbers else ACCURACIES
         values = {names.get(name, name): value for name, value in dataclasses.asdict(self).items()}
         unused = ("score", "original_score", "validation_score", "lost_images") if self.numbers else ("numbers",)
@@ -117,7 +117,7 @@ def prove(kind: Format, path: Path, reference: Reference, *, latencies: Sequence
     """Run the file at `path` in a fresh process and compare.
 
     Raises:
-        ExportError: it cannot be loaded or run there, or its answers cannot be any.
+        ExportError: the file cannot be loaded or run there, or its output is invalid.
     """
     task, fidelity = reference.task, reference.task.fidelity
     sized = reference.sized if kind.any_size else reference.sized[:0]
@@ -171,12 +171,12 @@ def _by_number(reference: Reference, answers: np.ndarray, pairs: Sequence[tuple[
 def refused(proof: Proof, method: str, task: Task) -> str | None:
     """Why a file must not be used, as a clause; None if it may.
 
-    A float32 file must give the original's probabilities to within 0.0001 and every one of its labels; a smaller one may
-    not lose more than one point of accuracy on the validation images (a single image may be lost where there are fewer than
-    a hundred), nor change a tenth of the labels, whatever its accuracy. Of several labels, that is the subset accuracy.
+    A float32 file must give the original's probabilities to within 0.0001, and the same labels for all images. A quantized file may
+    lose at most one point of accuracy on the validation images (with fewer than a hundred images, one image), and change at most
+    a tenth of the labels, whatever its accuracy. With several labels, this is the subset accuracy.
 
-    Numbers count in standard deviations. Those of a float32 file must be the original's to within 0.001; those of a smaller one may not have an RMSE on the
-    validation images that is larger by more than 0.02, and nine of ten must lie within 0.1 of the original's.
+    Numbers are compared in standard deviations. A float32 file must match the original's to within 0.001. For a quantized file, the RMSE on the
+    validation images may be larger by at most 0.02, and nine of ten numbers must be within 0.1 of the original's.
     """
     return _refused_labels(proof, method, task) if task.probable else _refused_numbers(proof, method, task)
 
@@ -221,7 +221,7 @@ def _refused_numbers(proof: Proof, method: str, task: Task) -> str | None:
 
 
 def run_bare(kind: str, path: Path, images: np.ndarray, sized: np.ndarray, *, latencies: Sequence[int] = ()) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """The answers of a model in a fresh process: by name as `runners` gives them, and its speed.
+    """The predictions of a model in a fresh process, by name as `runners` returns them, and its speed.
 
     Raises:
         ExportError: the process failed; the message ends with its last line.

@@ -1,13 +1,13 @@
 """The best network as an MLflow model: `mlflow models serve`, `mlflow.pyfunc.load_model`.
 
-MLflow stores this file with the model and runs it to load it ("models from code"), so it imports
-absolutely and Keras only when the model is loaded.
+MLflow stores this file with the model and runs it to load it ("models from code"). For this reason it uses absolute
+imports, and imports Keras only when the model is loaded.
 
     MLFLOW_TRACKING_URI=sqlite:///automl-cnn-runs/mlflow.db mlflow models serve -m models:/flowers@champion --env-manager local
     curl localhost:5000/invocations -H 'Content-Type: application/json' -d "{\\"inputs\\": [\\"$(base64 -w0 photo.jpg)\\"]}"
 
-MLflow answers an MlflowException with the HTTP status of its code and its message, and anything else
-with 400 and a traceback; so whatever is wrong with the images is raised as INVALID_PARAMETER_VALUE: 400 and a sentence.
+MLflow answers an MlflowException with the HTTP status of its code and its message, and any other exception
+with 400 and a traceback. Problems of the images are raised as INVALID_PARAMETER_VALUE, which gives 400 and a sentence.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ SERVE_PATHS = "AUTOML_CNN_SERVE_PATHS"  # "1" lets every caller name files that 
 
 
 class ImageModel(mlflow.pyfunc.PythonModel):
-    """Images -> a table: `label`, `confidence` and `probabilities`, a mapping of every class to its share.
+    """Predict images and return a table with `label`, `confidence` and `probabilities`, a mapping of every class to its probability.
 
-    Where images have several labels, the first column is `labels`, a list of those that reach their thresholds; `confidence` is then that of the least
-    sure decision. Where the model answers numbers, each has a column named with its unit, `age (years)`, and two with the ends of its prediction interval,
+    With several labels, the first column is `labels`, the list of labels that reach their thresholds, and `confidence` is that of the least
+    certain decision. If the model predicts numbers, each has a column named with its unit, `age (years)`, and two with the ends of its prediction interval,
     `age low` and `age high`.
 
     Takes encoded bytes, base64 text (a data: URL too), arrays (height, width[, channels]), a list of any of these, one array
     (images, height, width[, channels]), or a table with a column `image`.
 
-    A model does not know whether it answers a client over HTTP, to whom paths would give the server's files. So paths are refused, and `limits` bounds
-    a request. In a process of your own, trust yourself: `loaded.unwrap_python_model().trusted = True` takes paths, and any number of images.
+    A model cannot distinguish a client over HTTP, which could read the server's files by their paths. Paths are therefore refused, and `limits` bounds
+    a request. In your own process, `loaded.unwrap_python_model().trusted = True` allows paths and any number of images.
     On a server whose clients may name its files, set `AUTOML_CNN_SERVE_PATHS=1`.
     """
 

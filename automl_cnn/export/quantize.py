@@ -1,6 +1,6 @@
 """Quantization: the choice of calibration images, and the methods that ONNX has no ready tool for.
 
-- float16: weights stored in half the space and computed with in float32; the safe first step.
+- float16: weights stored in half the space, arithmetic in float32; the safe first step.
 - int8: weights and activations; a quarter of the space and, where the processor has instructions for it, faster.
   Jacob et al. 2018, Quantization and training of neural networks, https://arxiv.org/abs/1712.05877
 - int8 weights: for networks whose activations cannot be quantized; the space of int8, the speed of float.
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 CALIBRATION = 200  # images, at least one of each class
-SMALL = 256  # numbers in a tensor that is not worth the trouble
+SMALL = 256  # numbers; smaller tensors are not quantized
 SPARED = 0.01  # share of all weights, those of the smallest kernels, that stay as they are: the first layers suffer most, and are the smallest
 QUANTIZED = ("Conv", "MatMul", "Gemm", "Add", "Mul", "MaxPool", "AveragePool", "GlobalAveragePool", "Relu", "Clip", "Concat", "Reshape", "Transpose")
 POOLING = ("GlobalAveragePool", "ReduceMean")
@@ -26,9 +26,9 @@ HALF_MAX = float(np.finfo(np.float16).max)
 
 
 def evenly(labels: np.ndarray, rows: np.ndarray, count: int) -> np.ndarray:
-    """At most `count` of `rows`, ascending, as many of each class as there are; more only where the classes outnumber `count`.
+    """At most `count` of `rows`, ascending, stratified by class, with at least one of each class.
 
-    The choice is the same every time: within a class the rows are equally far apart.
+    The choice is deterministic: within a class the rows are evenly spaced.
     """
     classes = [rows[labels[rows] == label] for label in np.unique(labels[rows])]
     wanted = [1] * len(classes)
@@ -42,7 +42,7 @@ def evenly(labels: np.ndarray, rows: np.ndarray, count: int) -> np.ndarray:
 
 
 def name_output(path: Path, name: str) -> None:
-    """Call the one output of an ONNX file `name`, whatever its converter called it."""
+    """Rename the only output of an ONNX file to `name`."""
     import onnx
 
     model = onnx.load(path)
@@ -54,7 +54,7 @@ def name_output(path: Path, name: str) -> None:
 
 
 def onnx_float16(path: Path) -> None:
-    """Store the weights of an ONNX file as float16; each is cast back before it is used, which runtimes do once, on loading."""
+    """Store the weights of an ONNX file as float16. A cast to float32 precedes each use; runtimes fold it when they load the file."""
     import onnx
 
     def halved(weight: np.ndarray, name: str, users: list[Any]) -> tuple[list[Any], Any] | None:
@@ -67,7 +67,7 @@ def onnx_float16(path: Path) -> None:
 
 
 def onnx_int8_weights(path: Path) -> None:
-    """Store the kernels of an ONNX file as int8, one scale an output channel; all arithmetic stays float32. The smallest kernels stay as they are."""
+    """Store the kernels of an ONNX file as int8, with one scale per output channel; all arithmetic stays float32. The smallest kernels stay unchanged."""
     import onnx
 
     spared = _smallest(onnx.load(path).graph)
@@ -91,7 +91,7 @@ def onnx_int8_weights(path: Path) -> None:
 def onnx_int8(path: Path, images: np.ndarray) -> None:
     """Quantize an ONNX file with onnxruntime's own tool: weights by channel, activations calibrated on `images` (uint8).
 
-    What comes after the last maps stays float32: averages of channels of unlike scale, the classifier that reads them, and what scales numbers.
+    Everything after the last feature maps stays float32: the averages of channels with different scales, the classifier, and the scaling of numbers.
     """
     import onnx
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
@@ -126,7 +126,7 @@ def onnx_int8(path: Path, images: np.ndarray) -> None:
 
 
 def _readout(graph: Any) -> list[str]:
-    """The names of the nodes from the last averages of maps to the output, what scales and shifts numbers included."""
+    """The names of the nodes from the last averages of maps to the output, including the scaling of numbers."""
     maker = {output: node for node in graph.node for output in node.output}
     chosen: dict[str, str] = {}  # by what the node gives
     todo = [(output.name, False) for output in graph.output]
@@ -142,7 +142,7 @@ def _readout(graph: Any) -> list[str]:
 
 
 def _smallest(graph: Any) -> set[str]:
-    """The kernels that hold `SPARED` of all weights together, the smallest first; those that are not worth the trouble are among them."""
+    """The kernels that stay float32: the smallest ones, up to `SPARED` of all weights together, and all below `SMALL`."""
     sizes = {tensor.name: math.prod(tensor.dims) for tensor in graph.initializer}
     used = {node.input[1] for node in graph.node if node.op_type in ("Conv", "MatMul", "Gemm")}
     kernels = sorted(used & sizes.keys(), key=lambda name: (sizes[name], name))
@@ -185,7 +185,7 @@ def _names_in_branches(nodes: Iterable[Any]) -> Iterator[str]:
 
 
 def _channel_axis(node: Any, name: str) -> int | None:
-    """Which axis of the weight `name` the output channels of `node` lie on; None where it is not a kernel."""
+    """The axis of the weight `name` that holds the output channels of `node`; None if the weight is not a kernel."""
     if list(node.input).index(name) != 1:
         return None
     if node.op_type == "Conv":

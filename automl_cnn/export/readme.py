@@ -20,7 +20,7 @@ README = "README.md"
 
 @dataclass(frozen=True)
 class Use:
-    """How a format is run in Python; `{file}` stands for the model's, `{returned}` for the name of the output."""
+    """The Python code that runs a format; `{file}` stands for the model's file, `{returned}` for the name of the output."""
 
     words: str
     install: str
@@ -108,7 +108,7 @@ def _opening(task: Task) -> str:
 
 
 def _numbers(task: Task) -> dict[str, Any]:
-    """What the programs know of numbers: their titles, how wide their intervals are and with which probability, and the digits that are shown."""
+    """The values that the programs need for numbers: titles, widths and coverage of the intervals, and the digits to print."""
     known = task.stated().get(INTERVALS) or {}
     halves, digits = known.get("half_widths", ()), task.output().get("digits", ())
     return {

@@ -1,9 +1,9 @@
-"""The effect of rounding to integers on a classifier, and its correction before it is written; all of it on stock Keras networks (see `export.network`).
+"""Prepare a classifier for integer quantization, on stock Keras networks (see `export.network`): even out its weights and correct its bias.
 
-A readout's classifier has weights of very different size: where a feature hardly varies, they are a hundred times larger. With one scale for all weights of
-an output, the small ones become 0. So the features are brought to mean 0 and deviation 1 in front of it, and its weights changed to give the same logits:
-the scales of two layers evened out (Nagel et al. 2019, https://arxiv.org/abs/1906.04721). From the same paper is the correction of the bias: rounding shifts
-each logit by about the same on all images, and the mean shift of the calibration images is taken off.
+The weights of a readout's classifier differ widely: those of a feature that hardly varies are a hundred times larger. With one scale for all weights of
+an output, the small ones would become 0. `evened` therefore standardizes the features and changes the weights to give the same logits, which equalizes
+the scales of two layers (Nagel et al. 2019, https://arxiv.org/abs/1906.04721). `corrected` applies the bias correction of the same paper: rounding shifts
+each logit by about the same amount on all images, and the mean shift on the calibration images is subtracted.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from automl_cnn.train.probe import CLASSIFIER
 
 LEAST = 1e-3  # of a deviation: features that never vary are left small
 FAR = 16.0  # times the farthest feature seen, beyond which it is cut off
-SURE = 1 / 512  # probabilities nearer to 0 or 1 say nothing of the logit: whole numbers have no finer ones
-FEW = 10  # images that must say something of an output's shift
+SURE = 1 / 512  # probabilities nearer to 0 or 1 do not determine the logit: int8 cannot represent finer ones
+FEW = 10  # images that must determine an output's shift
 BATCH = 32
 
 
 def evened(network: Any, images: np.ndarray) -> Any:
-    """`network` with the classifier's features brought to one scale, as they are on `images` (uint8); as it is where it has not one dense classifier."""
+    """`network` with the classifier's features standardized on `images` (uint8); unchanged if it does not have exactly one dense classifier."""
     layer = _classifier(network)
     if layer is None:
         return network
@@ -47,9 +47,9 @@ def evened(network: Any, images: np.ndarray) -> Any:
 
 
 def corrected(network: Any, images: np.ndarray, run: Callable[[np.ndarray], np.ndarray], task: Task) -> Any | None:
-    """`network` with the bias of its classifier changed by what `run`, its rounded version, is off on `images` (uint8).
+    """`network` with the bias of its classifier corrected by the mean error of `run`, its rounded version, on `images` (uint8).
 
-    None where it has not one dense classifier.
+    None if it does not have exactly one dense classifier.
     """
     layer = _classifier(network)
     if layer is None:
@@ -61,23 +61,23 @@ def corrected(network: Any, images: np.ndarray, run: Callable[[np.ndarray], np.n
 
 
 def shift_of(answers: np.ndarray, rounded: np.ndarray, task: Task) -> np.ndarray:
-    """By how much each logit, or standardized number, is off on average, (outputs,).
+    """The mean shift of each logit, or standardized number, (outputs,).
 
-    It is measured where both answers (images, outputs) say something of a logit, and 0 where hardly any does.
+    Only predictions (images, outputs) that determine the logit in both arrays count. The shift is 0 if there are fewer than `FEW`.
     """
     if not task.probable:
         return np.asarray(np.mean(task.logits(rounded) - task.logits(answers), axis=0), np.float32)
     known = np.minimum.reduce([answers, rounded, 1 - answers, 1 - rounded]) >= SURE
     inside = (np.clip(given, SURE, 1 - SURE) for given in (rounded, answers))
     off = np.where(known, np.subtract(*(task.logits(one) for one in inside)), 0.0)
-    if task.exclusive:  # logits of classes are known but for a number for each image
+    if task.exclusive:  # logits of classes are known up to a constant for each image
         off = np.where(known, off - off.sum(axis=1, keepdims=True) / np.maximum(known.sum(axis=1, keepdims=True), 1), 0.0)
     counts = known.sum(axis=0)
     return np.asarray(np.where(counts >= FEW, off.sum(axis=0) / np.maximum(counts, 1), 0.0), np.float32)
 
 
 def _classifier(network: Any) -> Any | None:
-    """The one dense classifier; None of ensembles, and of anything that is not a network."""
+    """The only dense classifier; None for ensembles, and for anything that is not a network."""
     layers = [layer for layer in getattr(network, "layers", ()) if layer.name == CLASSIFIER]
     return layers[0] if len(layers) == 1 and isinstance(layers[0], keras.layers.Dense) and layers[0].use_bias else None
 

@@ -1,10 +1,10 @@
-"""An exported model run by its own runtime and nothing else. This file imports NumPy, and the runtime when asked; not this package.
+"""Run an exported model with its own runtime only. This file imports NumPy and, on demand, the runtime, but never this package.
 
 As a script it is the fresh process of `export.proof`:
 
-    python -P runners.py < job.json        # the job names files; its answer is one line of JSON
+    python -P runners.py < job.json        # the job names files; the result is one line of JSON
 
-The job's `forbidden` modules cannot be imported: what runs here, runs without them.
+The job's `forbidden` modules cannot be imported: a model that runs here does not need them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The images for a proof, and the original's answers for them."""
+"""The images for a proof, and the original's predictions for them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from automl_cnn.export.quantize import CALIBRATION, evenly
 from automl_cnn.tasks import Task
 
 IMAGES = 300  # of the validation split, and of the test split, for the proof
-NOISE = 64  # images made up where there are none
+NOISE = 64  # synthetic images, if there are no others
 OTHER_SIZE = 4  # images that are also tried at another size
 
 
@@ -33,7 +33,7 @@ class Samples:
 def samples(dataset: Dataset | None, size: int, notes: list[str], missing: str = "") -> Samples | None:
     """Images of the study: for the proof, from the validation and the test split; for calibration, from the training split.
 
-    Where there are none, `missing` says why, and so does a note.
+    None if there is no data set, or its images cannot be read. A note then gives the reason; for a missing data set, this is `missing`.
     """
     if dataset is None:
         notes.append(f"Checked on synthetic images, so its quality was not measured. {missing or 'The images of the study are not available here.'}")

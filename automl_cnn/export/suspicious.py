@@ -1,4 +1,4 @@
-"""Models that could do more than compute: their files are inspected before any runtime opens them."""
+"""Refuse model files that could do more than compute, before any runtime opens them."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ FILE_OPERATIONS = tuple(
 
 
 def require_self_contained(path: Path) -> None:
-    """Refuse an ONNX file that takes numbers from other files.
+    """Refuse an ONNX file that loads tensors from other files.
 
     Raises:
-        StoreError: it does, or it cannot be read.
+        StoreError: it loads tensors from other files, or it cannot be read.
     """
     if _holds(path, (ELSEWHERE,)):
         raise StoreError(f"{path} takes its weights from other files, which `automl-cnn export` never writes. It was not used: export the model again.")
@@ -30,11 +30,11 @@ def require_self_contained(path: Path) -> None:
 def require_harmless(folder: Path, *, vouched: bool) -> None:
     """Refuse a SavedModel that may read or write files: its graph is a program.
 
-    `vouched` says whether a model.json has the right hash of its graph. That does not prove where it comes from, so operations on
-    files are searched for too.
+    `vouched` says whether model.json has the hash of its graph. The hash does not prove the model's origin; the graph is therefore
+    searched for file operations too.
 
     Raises:
-        StoreError: it is refused; the message says how to run it all the same.
+        StoreError: the model is refused; the message says how to run it anyway.
     """
     anyway = "If you trust whoever made it, pass --trust (from Python: trust=True)."
     if not vouched:

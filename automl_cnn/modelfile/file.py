@@ -32,7 +32,7 @@ def write_card(keras_file: Path, card: Mapping[str, Any]) -> None:
     """Put `card` (JSON-ready) into the model file, in place of an earlier one. In one step, with every member stored uncompressed.
 
     Raises:
-        StoreError: the file is no `.keras` file, or cannot be written.
+        StoreError: the file is not a `.keras` file, or cannot be written.
     """
     text = json.dumps(card, indent=2, ensure_ascii=False)
     temporary: str | None = None

@@ -1,4 +1,4 @@
-"""A session that is no search: it has its own wishes, and the same images, record, worker and budget."""
+"""What a session that is not a search changes: the configurations that it asks for. Images, record, worker and budget stay the same."""
 
 from __future__ import annotations
 

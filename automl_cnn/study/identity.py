@@ -14,7 +14,7 @@ import tomli_w
 
 from automl_cnn.caveats import COPIES, COPIES_TEST, INDEPENDENT, leaks
 from automl_cnn.config import StudyConfig
-from automl_cnn.data import Dataset, told_apart
+from automl_cnn.data import Dataset, set_name
 from automl_cnn.data.dataset import SplitName
 from automl_cnn.databases import Database, parse
 from automl_cnn.dataset_summary import IMAGES, LABELS_EACH, RANGES, RIGHT, SAME_ANSWER, TASK
@@ -91,7 +91,7 @@ def name_of(config: StudyConfig, store: Store | None = None) -> str:
     identity = _identity(config)
     identity["data"] = stored(config.data)
     digest = hashlib.blake2b(json.dumps(identity, sort_keys=True).encode(), digest_size=3).hexdigest()
-    plain = re.sub(r"[^\w.-]+", "-", told_apart(config.data)).strip("-.") or "study"
+    plain = re.sub(r"[^\w.-]+", "-", set_name(config.data)).strip("-.") or "study"
     name = f"{plain}-{digest}"
     if store is None:
         return name

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from automl_cnn import __version__
 from automl_cnn.config import StudyConfig
-from automl_cnn.data.place import found_array
+from automl_cnn.data.place import located_array
 from automl_cnn.errors import ConfigError
 from automl_cnn.store import StudyFolder
 from automl_cnn.study.running.cluster.agent import Agent
@@ -123,7 +123,7 @@ class Briefs:
             return self._made[key]
 
     def _brief(self, setting: Setting, manifest: Path) -> Brief:
-        array = Path(found_array(str(json.loads(manifest.read_bytes())["array"]), manifest))
+        array = Path(located_array(str(json.loads(manifest.read_bytes())["array"]), manifest))
         weights = None if setting.weights is None else self._item(Path(setting.weights), f"{self._study}/{Path(setting.weights).name}")
         return Brief(
             setting,

@@ -29,7 +29,7 @@ from automl_cnn.study.running.executors.protocol import Executor, Setting
 from automl_cnn.study.running.prices import Prices
 from automl_cnn.study.scaling.planner import KEY as SCALE
 from automl_cnn.study.scaling.planner import coefficients
-from automl_cnn.study.weights import Found, choose
+from automl_cnn.study.weights import WeightNames, choose
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Parts:
     part: float = 1.0
 
 
-def weights_of(registry: plugins.Registry, config: StudyConfig, record: Record, executor: Executor, observer: Observer) -> Found:
+def weights_of(registry: plugins.Registry, config: StudyConfig, record: Record, executor: Executor, observer: Observer) -> WeightNames:
     """The pretrained weights of the study, the same in every session of it, since they shape its space."""
     known = record.settings.get(WEIGHTS)
     if known is None:
@@ -78,7 +78,7 @@ def setting_of(config: StudyConfig, registry: plugins.Registry, folder: StudyFol
     )
 
 
-def space_of(registry: plugins.Registry, config: StudyConfig, dataset: Dataset, weights: Found, observer: Observer) -> Space:
+def space_of(registry: plugins.Registry, config: StudyConfig, dataset: Dataset, weights: WeightNames, observer: Observer) -> Space:
     """The space that is searched."""
     return study_space(
         registry,

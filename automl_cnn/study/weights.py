@@ -11,7 +11,7 @@ from automl_cnn.registry import Registry
 
 AUTO, NONE = "auto", "none"
 
-Found = dict[str, tuple[str, ...]]  # architecture -> names of its weights
+WeightNames = dict[str, tuple[str, ...]]  # architecture -> names of its weights
 
 
 def choose(
@@ -22,7 +22,7 @@ def choose(
     file: str | None,
     fetch: Callable[[str, str], None],
     note: Callable[[str], None],
-) -> Found:
+) -> WeightNames:
     """The weights by architecture. `wanted` is auto (what is on this machine), none, or a name, with its architecture's where two share it (`resnet/50`).
 
     Named weights that are not here are fetched with `fetch(architecture, name)`; where that fails, `note` says
@@ -35,7 +35,7 @@ def choose(
         return {}
     entries = [(architecture, entry) for architecture in architectures for entry in _entries(registry, architecture)]
     if wanted == AUTO:
-        weights: Found = {}
+        weights: WeightNames = {}
         for architecture, entry in entries:
             if available(entry):
                 weights[architecture] = (*weights.get(architecture, ()), entry.name)

@@ -1,4 +1,4 @@
-"""Rules for architectures. Most are checked on shapes alone; four need a small network's weights."""
+"""Rules for architectures. Most are checked on shapes only; four need the weights of a small network."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def the_width_multiplier_widens(subject: Subject) -> None:
 
 @rule(after=(DEFAULT,))
 def the_depth_multiplier_deepens(subject: Subject) -> None:
-    """The mult-adds grow with the depth multiplier, each time by about as much."""
+    """The mult-adds grow with the depth multiplier, by about the same amount each time."""
     costs = _costs(subject)
     one, two, three = (costs[1.0, depth, 1] for depth in (1.0, 2.0, 3.0))
     observation = f"that depth 1, 2, 3 cost {one:,}, {two:,}, {three:,} mult-adds"
@@ -102,7 +102,7 @@ def the_resolution_counts(subject: Subject) -> None:
 
 @rule(after=(DEFAULT,))
 def the_kept_model_has_one_output(subject: Subject) -> None:
-    """What is kept gives one row of probabilities; auxiliary classifiers are for training only."""
+    """The saved model has one output of probabilities; auxiliary classifiers are for training only."""
     for where, result in _edges(subject):
         if isinstance(result, Built) and result.outputs != ((None, CLASSES),):
             broken(f"outputs of shapes {result.outputs} in {where}", f"one of shape (None, {CLASSES})", "Put further classifiers on with net.auxiliary.")
@@ -110,7 +110,7 @@ def the_kept_model_has_one_output(subject: Subject) -> None:
 
 @rule(after=(DEFAULT,))
 def predictions_do_not_depend_on_the_batch(subject: Subject) -> None:
-    """Called without `training=`, the model says of an image the same alone and among others, twice, and stays as it is."""
+    """Called without `training=`, the model predicts the same for an image alone and in a batch, repeatedly, and does not change."""
     model = _small(subject).model
     logits = keras.Model(model.inputs, model.get_layer("classifier").output)
     before = numbers(model.non_trainable_variables)
@@ -236,7 +236,7 @@ def saved_difference(model: Any, images: np.ndarray) -> float:
 
 
 def _edges(subject: Subject) -> list[tuple[str, Built | str]]:
-    """Every edge, and some points at random: what was built, or why not."""
+    """Every edge, and some points at random, each with the network that was built, or the reason why it was not."""
 
     def make() -> list[tuple[str, Built | str]]:
         size = subject.plugin.min_size
@@ -277,7 +277,7 @@ def _small(subject: Subject) -> Any:
 
 
 def _power(more: int, less: int) -> float:
-    """The p of more / less = 2 ** p."""
+    """The exponent p in more / less = 2 ** p."""
     return math.log2(more / less) if more > 0 and less > 0 else 0.0
 
 

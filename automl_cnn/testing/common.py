@@ -134,7 +134,7 @@ RULES: tuple[Rule, ...] = (
 
 
 def _use(plugin: Plugin) -> None:
-    """Do once what the search would do with it. Another rule checks whether that fails."""
+    """Use the plugin once as the search would. Another rule checks whether that fails."""
     import numpy as np
 
     with contextlib.suppress(Exception):
@@ -153,7 +153,7 @@ def _use(plugin: Plugin) -> None:
 
 
 def _file_of(plugin: type[Plugin]) -> Path | None:
-    """The file that could be dropped into a folder; None for a class of a notebook, a session or a test."""
+    """The plugin's file, which could be put into a folder of plugins; None for a class of a notebook, a session or a test."""
     module = sys.modules.get(plugin.__module__)
     name = getattr(module, "__file__", None)
     if module is None or name is None or vars(module).get(plugin.__name__) is not plugin or plugin.__module__ == "__main__":
@@ -163,7 +163,7 @@ def _file_of(plugin: type[Plugin]) -> Path | None:
 
 
 def _is_from(module: str, file: Path | None) -> bool:
-    """Whether the installed module is that file: somebody checks an installed plugin by its path."""
+    """Whether the installed module is that file: an installed plugin may be checked by its path."""
     with contextlib.suppress(ImportError):
         spec = importlib.util.find_spec(module)
         return file is not None and spec is not None and spec.origin is not None and Path(spec.origin).resolve() == file.resolve()
@@ -172,7 +172,7 @@ def _is_from(module: str, file: Path | None) -> bool:
 
 @contextmanager
 def _as_it_was() -> Iterator[None]:
-    """Forget afterwards the modules that were loaded, and the layers that they registered a second time."""
+    """Afterwards, forget the modules loaded within the block, and the layers that they registered a second time."""
     modules = set(sys.modules)
     custom = sys.modules["keras"].saving.get_custom_objects() if "keras" in sys.modules else {}
     before = dict(custom)

@@ -1,4 +1,4 @@
-"""Rules and a plugin -> checks -> a report."""
+"""Apply the rules to a plugin: the checks, and the report on them."""
 
 from __future__ import annotations
 
@@ -87,10 +87,10 @@ class Report:
 
 
 def checks_of(plugin_class: type[Plugin]) -> list[Check]:
-    """The checks of a plugin, cheap ones first. Nothing runs yet; what is expensive to build is shared among them.
+    """The checks of a plugin, cheap ones first. Nothing runs yet; the checks share networks that are expensive to build.
 
     Raises:
-        PluginError: it is no Architecture, Optimizer or Regularizer.
+        PluginError: the class is not an Architecture, Optimizer or Regularizer.
     """
     rules = next((rules for kind, rules in OF_KIND if isinstance(plugin_class, type) and issubclass(plugin_class, kind)), None)
     if rules is None:
@@ -100,7 +100,7 @@ def checks_of(plugin_class: type[Plugin]) -> list[Check]:
 
 
 def parametrize_with_checks(plugin_classes: Iterable[type[Plugin]]) -> Any:
-    """Decorate a test function of one argument, `check`: it becomes one test per plugin and rule, `resnet-every_kernel_is_penalized`."""
+    """Decorate a test function with one argument, `check`: it becomes one test per plugin and rule, such as `resnet-every_kernel_is_penalized`."""
     import pytest
 
     checks = [check for plugin in plugin_classes for check in checks_of(plugin)]
@@ -108,10 +108,10 @@ def parametrize_with_checks(plugin_classes: Iterable[type[Plugin]]) -> Any:
 
 
 def check_plugin(plugin_class: type[Plugin]) -> Report:
-    """Run every check; raises nothing of the plugin's.
+    """Run every check. Exceptions of the plugin become failed checks.
 
     Raises:
-        PluginError: it is no Architecture, Optimizer or Regularizer.
+        PluginError: the class is not an Architecture, Optimizer or Regularizer.
         BackendError: Keras has no backend to compute with.
     """
     checks = checks_of(plugin_class)
@@ -148,12 +148,12 @@ def _run(one: Rule, subject: Subject) -> None:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a stranger's plugin may raise anything, SystemExit included
-        raise Broken(f"{one.name}: {_told(error)} Expected: {one.sentence}") from error
+        raise Broken(f"{one.name}: {_observed(error)} Expected: {one.sentence}") from error
 
 
 @contextmanager
 def _in_keras() -> Iterator[None]:
-    """With a backend, and without the user's settings of Keras, as in a search.
+    """Run the block with a Keras backend and Keras' default settings, as in a search.
 
     Raises:
         BackendError: Keras has no backend to compute with.
@@ -163,7 +163,7 @@ def _in_keras() -> Iterator[None]:
         yield
 
 
-def _told(error: BaseException) -> str:
+def _observed(error: BaseException) -> str:
     observation = plainly(error) if isinstance(error, PluginError) else f"that it raises {type(error).__name__}: {plainly(error)}{foreign.place(error)}"
     return f"Found {observation}" if observation.endswith(("?", "!")) else f"Found {observation}."
 

@@ -1,4 +1,4 @@
-"""Small networks to inspect: with shapes and no weights where that is enough."""
+"""Small networks to inspect, without weights if shapes are enough."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Kernel:
 
 @dataclass(frozen=True)
 class Built:
-    """What is known of a network without its weights."""
+    """The facts about a network that need no weights."""
 
     mult_adds: int
     outputs: tuple[tuple[int | None, ...], ...]
@@ -46,10 +46,10 @@ class Built:
 
 
 def shapes(architecture: Architecture, *, size: int, width: float = 1.0, depth: float = 1.0, channels: int = 3) -> Built:
-    """Build with shapes only; `shapeless` around many of these spares time.
+    """Build an architecture with shapes only. Use `shapeless` around many calls to save time.
 
     Raises:
-        PluginError: it does not build.
+        PluginError: the architecture does not build.
     """
     from automl_cnn.models.build import network
     from automl_cnn.models.cost import cost
@@ -62,7 +62,7 @@ def shapes(architecture: Architecture, *, size: int, width: float = 1.0, depth: 
 
 @contextmanager
 def shapeless() -> Iterator[None]:
-    """Networks built within have no weights; the outermost of several clears Keras's session."""
+    """Networks built within the block have no weights. The outermost block clears Keras's session."""
     if _within:
         yield
         return
@@ -95,7 +95,7 @@ def photos(count: int, size: int) -> np.ndarray:
 
 
 def onehot(count: int) -> np.ndarray:
-    """Labels of the classes in turn."""
+    """One-hot labels that cycle through the classes."""
     return np.eye(CLASSES, dtype=np.float32)[np.arange(count) % CLASSES]
 
 
@@ -105,7 +105,7 @@ def numbers(weights: Any) -> list[np.ndarray]:
 
 
 def predicted(model: Any, images: np.ndarray) -> np.ndarray:
-    """The model's answers when it is called as exports call it: without `training=`."""
+    """The model's predictions when it is called without `training=`, as exports call it."""
     return np.asarray(keras.ops.convert_to_numpy(model(keras.ops.convert_to_tensor(images))))
 
 

@@ -17,7 +17,7 @@ BUILDS = "builds_a_keras_optimizer"
 
 @rule()
 def builds_a_keras_optimizer(subject: Subject) -> None:
-    """At every edge of its space, for 1, 10 and 1000 steps, `build` returns a Keras optimizer."""
+    """`build` returns a Keras optimizer at every edge of its space, for 1, 10 and 1000 steps."""
     for point, steps in _edges(subject):
         made = subject.plugin(**point).build(steps)
         if not isinstance(made, keras.optimizers.Optimizer):
@@ -39,7 +39,7 @@ def builds_a_fresh_one_each_time(subject: Subject) -> None:
 
 @rule(after=(BUILDS,))
 def the_learning_rate_is_a_rate(subject: Subject) -> None:
-    """Over the steps, the learning rate is finite, never below zero, and somewhere above it."""
+    """The learning rate is finite and never negative over all steps, and positive at some step."""
     for point, steps in _edges(subject):
         rates = _rates(subject.plugin(**point).build(steps), steps)
         if not np.isfinite(rates).all() or rates.min() < 0 or rates.max() <= 0:
@@ -66,7 +66,7 @@ def its_steps_move_the_weights(subject: Subject) -> None:
 
 @rule(after=(BUILDS,))
 def survives_its_own_description(subject: Subject) -> None:
-    """`from_config(get_config())` gives the same optimizer: the trainer makes it again with a rate of its own."""
+    """`from_config(get_config())` gives the same optimizer: the trainer rebuilds it with another learning rate."""
     for point in subject.edges:
         made = subject.plugin(**point).build(10)
         again = type(made).from_config(made.get_config())

@@ -62,7 +62,7 @@ def its_penalty_is_a_number(subject: Subject) -> None:
 
 @rule()
 def its_layers_act_in_training_only(subject: Subject) -> None:
-    """What `block`, `branch` and `dense` add keeps the shape, and lets everything through unchanged when predicting."""
+    """The layers that `block`, `branch` and `dense` add keep the shape, and change nothing at prediction."""
     for hook, shape in LAYERS:
         for point in _points(subject, hook):
             given = keras.Input(shape)
@@ -84,7 +84,7 @@ def its_layers_act_in_training_only(subject: Subject) -> None:
 
 @rule()
 def its_augmentation_keeps_the_form(subject: Subject) -> None:
-    """`augment` returns as many images within 0..255 and as many labels, leaves what it was given, and obeys its generator."""
+    """`augment` returns the same number of images within 0..255 and of labels, does not modify its arguments, and draws only from its generator."""
     for point in _points(subject, "augment"):
         for dtype, count, channels in ((np.uint8, 6, 3), (np.float32, 6, 3), (np.uint8, 1, 3), (np.uint8, 6, 1)):
             _augmented(subject, point, dtype, count, channels)
@@ -92,7 +92,7 @@ def its_augmentation_keeps_the_form(subject: Subject) -> None:
 
 @rule()
 def it_names_tasks_that_there_are(subject: Subject) -> None:
-    """`tasks` is None, for all, or a tuple of names of tasks."""
+    """`tasks` is None, which means all tasks, or a tuple of names of tasks."""
     tasks = subject.plugin.tasks
     if tasks is not None and (not isinstance(tasks, tuple) or not tasks or set(tasks) - set(TASKS)):
         broken(f"tasks = {tasks!r}", f"None or a tuple of some of {', '.join(TASKS)}", 'Write it as in tasks = ("multiclass", "multilabel").')
@@ -122,7 +122,7 @@ def its_labels_fit_every_task_it_is_for(subject: Subject) -> None:
 
 @rule()
 def it_returns_optimizers_callbacks_and_a_verdict(subject: Subject) -> None:
-    """`optimizer` returns a Keras optimizer, `callbacks` Keras callbacks, `stop` a bool, however few or many epochs there were."""
+    """`optimizer` returns a Keras optimizer, `callbacks` Keras callbacks, and `stop` a bool after any number of epochs."""
     for point in subject.edges:
         plugin = subject.plugin(**point)
         optimizer = plugin.optimizer(keras.optimizers.Adam(1e-3))
@@ -139,7 +139,7 @@ def it_returns_optimizers_callbacks_and_a_verdict(subject: Subject) -> None:
 
 @rule(after=("its_penalty_is_a_number", "its_layers_act_in_training_only", "it_returns_optimizers_callbacks_and_a_verdict"))
 def works_in_a_network_that_can_be_saved(subject: Subject) -> None:
-    """With all its hooks and another penalty, a small network trains, stays finite, and loads in safe mode to predict the same."""
+    """A small network with all its hooks and another penalty trains with a finite loss, and predicts the same after saving and loading in safe mode."""
     from automl_cnn.models.build import network
 
     images, labels = photos(6, 8), onehot(6)
@@ -174,7 +174,7 @@ def _hooks(subject: Subject) -> list[str]:
 
 
 def _points(subject: Subject, hook: str) -> list[Point]:
-    """The points at which to check a hook: none if it is the base's."""
+    """The points at which to check a hook; none if the plugin does not override it."""
     return [*subject.edges, *subject.mixed] if hook in _hooks(subject) else []
 
 
@@ -206,7 +206,7 @@ def _augmented(subject: Subject, point: Point, dtype: Any, count: int, channels:
 
 
 def _labels_for(task: str, count: int) -> np.ndarray:
-    """Labels of the form that a task has: of several, images without a label too, and with all of them."""
+    """Labels in the form of a task. For several labels, some images have none and some have all."""
     if task == "regression":
         return np.full((count, 1), VALUE, np.float32)
     if task == "multilabel":

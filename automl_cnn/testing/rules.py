@@ -1,6 +1,6 @@
-"""How a rule is written: a function of the plugin under test that raises `Broken`.
+"""Write a rule as a function of the plugin under test that raises `Broken`.
 
-Its name is the rule's, the first line of its docstring the rule's sentence:
+Its name is the name of the rule, the first line of its docstring the rule's sentence:
 
     @rule(after=("builds_its_default",))
     def every_kernel_is_penalized(subject):
@@ -25,11 +25,11 @@ Point = dict[str, Scalar]
 
 
 class Broken(AssertionError):
-    """A plugin breaks a rule; the message says what was found, what was expected and what to do."""
+    """A plugin breaks a rule; the message gives the observation, the expectation and what to do."""
 
 
 def broken(observation: object, expected: str, do: str) -> NoReturn:
-    """The rule is broken.
+    """Report that the rule is broken.
 
     Raises:
         Broken: always.
@@ -44,7 +44,7 @@ def plainly(text: object) -> str:
 
 @dataclass
 class Subject:
-    """A plugin under test, with what its checks have in common. `memory` keeps what is expensive to make."""
+    """A plugin under test, shared by its checks. `memory` caches objects that are expensive to make."""
 
     plugin: type[Any]
     memory: dict[str, Any] = field(default_factory=dict)
@@ -59,7 +59,7 @@ class Subject:
 
     @cached_property
     def edges(self) -> list[Point]:
-        """The default, and each edge of each parameter, the others at their defaults."""
+        """The default, and each edge of each parameter with the other parameters at their defaults."""
         points: list[Point] = [{}]
         for key, domain in self.domains.items():
             points += [{key: edge} for edge in domain.edges() if edge != domain.default or type(edge) is not type(domain.default)]
@@ -67,7 +67,7 @@ class Subject:
 
     @cached_property
     def mixed(self) -> list[Point]:
-        """Some points at random, always the same: what goes wrong only when two parameters meet."""
+        """Some random points, always the same: they reveal defects that need a combination of parameters."""
         rng = random.Random(0)
         return [{key: domain.sample(rng) for key, domain in self.domains.items()} for _ in range(RANDOM_POINTS if len(self.domains) > 1 else 0)]
 
@@ -81,7 +81,7 @@ class Subject:
         return f"{self.name}({', '.join(f'{key}={value!r}' for key, value in point.items())})"
 
     def once(self, key: str, make: Callable[[], Any]) -> Any:
-        """What `make` returned the first time."""
+        """The result of `make`, which is called only the first time."""
         if key not in self.memory:
             self.memory[key] = make()
         return self.memory[key]
@@ -89,7 +89,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule: `check` raises where `subject` breaks it. It has no meaning while one of `after` is broken."""
+    """One rule: `check` raises if `subject` breaks it. It is not checked while one of `after` is broken."""
 
     name: str
     sentence: str

@@ -257,7 +257,7 @@ class Tracker:
         }
         tags: dict[str, Any] = {"stage": trial.stage, "reason": trial.reason, "state": trial.state.value, "failure": trial.failure}
         tags |= {"worker": trial.worker, "node": trial.node}
-        tags |= self._found(trial)
+        tags |= self._diagnosed(trial)
         metrics = [point for epoch in trial.epochs for point in self._curves(epoch, trial.started_at)] + self._points(figures, ended)
         params = {**trial.configuration, "fidelity.epochs": trial.fidelity.epochs}
         self._log(run, metrics=metrics, params=params, tags=tags)
@@ -268,7 +268,7 @@ class Tracker:
         self._client.set_terminated(run, STATUS[trial.state], end_time=_ms(ended))
         self._trials[trial.number] = (run, True)
 
-    def _found(self, trial: Trial) -> dict[str, Any]:
+    def _diagnosed(self, trial: Trial) -> dict[str, Any]:
         """What the diagnosis says, the main finding in one word."""
         settings, data = self._settings or ({}, {})
         context = Context.of(data, settings.get("metric"))

@@ -1,4 +1,4 @@
-"""One network at a time, in a notebook: train it, compare it with others, look into it.
+"""Work with single networks in a notebook: train them, compare them, inspect them.
 
     from automl_cnn import workbench
     from automl_cnn_plugins import VGG

@@ -39,7 +39,7 @@ class Compared:
         return score
 
     def difference(self, name: str, other: str, measure: Measure = "accuracy") -> Contrast:
-        """By how much a measure of `name` is above that of `other`, with half of its 95 % interval."""
+        """The difference of a measure, `name` minus `other`, with half of its 95 % interval."""
         contrast = self.results.contrast(*self._of(name), self._of(other)[1], measure=measure)
         assert contrast is not None  # as above
         return contrast
@@ -75,13 +75,13 @@ def compare(
     progress: Callable[[str], None] | None = print,
     **settings: Any,
 ) -> Compared:
-    """Train each of several networks with each seed, on the same images.
+    """Train each of several networks with each seed, on the same images. Choose it to measure the effect of one decision with intervals.
 
     The values of `networks` are architectures, or mappings of `train`'s arguments with the key "network": `{"network": VGG(), "optimizer": SGD()}`. They
-    override `settings`, which are those of `train` and the same for all.
+    override `settings`, the arguments of `train` that are the same for all.
 
     Raises:
-        ConfigError: there is no network, or no seed.
+        ConfigError: `networks` or `seeds` is empty.
         PluginError, TrialError: as in `train`.
     """
     if not networks or not seeds:

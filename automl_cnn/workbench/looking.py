@@ -21,7 +21,7 @@ MARKED = 20  # points of a line, at most, that have markers
 
 
 def lines(series: Mapping[str, Mapping[float, Score | float]], x: str, y: str, *, log: bool = False) -> Figure:
-    """A line for each of `series`: values by place, with their 95 % intervals where they are scores. `x` and `y` name the axes; `log` is for y."""
+    """Plot a line for each of `series`, values by x, with 95 % intervals if they are scores. `x` and `y` are the axis labels; `log` scales the y axis."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=FIGURE, layout="constrained")
@@ -41,7 +41,7 @@ def lines(series: Mapping[str, Mapping[float, Score | float]], x: str, y: str, *
 
 
 def curves(*trained: Trained, measure: str = "accuracy") -> Figure:
-    """A measure of `Trained.history` by epoch: solid for the held-out images, dashed for the training images."""
+    """Plot a measure of `Trained.history` by epoch: solid for the held-out images, dashed for the training images."""
     from matplotlib.figure import Figure
 
     if measure not in ("accuracy", "loss"):
@@ -60,7 +60,9 @@ def curves(*trained: Trained, measure: str = "accuracy") -> Figure:
 
 
 def kernels(trained: Trained, layer: int = 0, most: int = 16) -> Figure:
-    """The kernels of the convolution number `layer` as pictures, each stretched from black to white: its first `most` channels, averaged over the inputs."""
+    """Show the kernels of convolution `layer` (counted from 0) as pictures, each stretched from black to white: its first `most` channels, averaged over
+    the inputs.
+    """
     layers = _convolutions(trained.model)
     if not 0 <= layer < len(layers):
         raise ConfigError(f"layer = {layer}: the network has convolutions 0 to {len(layers) - 1}.")
@@ -69,7 +71,7 @@ def kernels(trained: Trained, layer: int = 0, most: int = 16) -> Figure:
 
 
 def feature_maps(trained: Trained, image: np.ndarray, layer: int = 0, most: int = 16) -> Figure:
-    """What the convolution number `layer` makes of one image (height, width, channels), values in 0 to 255: its first `most` channels as pictures."""
+    """Show the output of convolution `layer` (counted from 0) for one image (height, width, channels) with values in 0 to 255: its first `most` channels."""
     import keras
 
     layers = _convolutions(trained.model)
@@ -84,7 +86,7 @@ def picture(images: Dataset, row: int = 0, size: int | None = None) -> np.ndarra
     """One image of a data set, uint8 (size, size, channels).
 
     Raises:
-        DataError: there is no such row.
+        DataError: the data set has no such row.
     """
     if not 0 <= row < len(images):
         raise DataError(f"There is no image {row}: the data set has images 0 to {len(images) - 1}.")

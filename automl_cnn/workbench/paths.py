@@ -30,7 +30,7 @@ class Paths:
     grid: np.ndarray
 
     def plot(self) -> Figure:
-        """The loss as a map, and the paths on it from their common beginning."""
+        """Plot the loss as a map, and the paths on it from their common start."""
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(6.4, 4.6), layout="constrained")
@@ -60,9 +60,9 @@ def loss_paths(
     seed: int = 0,
     points: int = 21,
 ) -> Paths:
-    """Let several optimizers take `steps` from the same weights, and draw their paths in the plane of the two directions in which they differ most.
+    """Run several optimizers for `steps` steps from the same weights, and project their paths onto the plane of their two principal directions.
 
-    The loss is measured on one fixed batch of at most 256 training images, with batch norms as while training. Choose a small network: all weights of all
+    The loss is measured on one fixed batch of at most 256 training images, with batch norms in training mode. Choose a small network: the weights of all
     steps are kept in memory.
 
     Li et al. 2018, Visualizing the Loss Landscape of Neural Nets, https://arxiv.org/abs/1712.09913

@@ -1,4 +1,4 @@
-"""Images, what a network costs, and one training."""
+"""Images for the workbench, the cost of a network, and one training."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ METRIC: Metric = "accuracy"
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained network and how it came to be.
+    """A trained network and its training.
 
     `model` is a `keras.Model` from raw pixels (batch, height, width, channels) in 0 to 255 to probabilities (batch, classes). `history` has a row for each
-    epoch; `accuracy` is the share of held-out images that the kept epoch answered correctly, `correct` says which.
+    epoch. `accuracy` is the held-out accuracy of the kept epoch, `correct` marks the held-out images that it predicted correctly.
     """
 
     name: str
@@ -50,20 +50,20 @@ class Trained:
 
     @property
     def train_accuracy(self) -> float:
-        """The share of training images, without augmentation and dropout, that the last epoch answered correctly."""
+        """The accuracy of the last epoch on training images, without augmentation and dropout."""
         return float(self.history["train_accuracy"].iloc[-1])
 
     @property
     def gap(self) -> float:
-        """By how much the last epoch's accuracy on training images is above that on held-out images: large where a network has learned images by heart."""
+        """The last epoch's accuracy on training images minus that on held-out images: large if the network overfits."""
         return self.train_accuracy - float(self.history["accuracy"].iloc[-1])
 
 
 def images(folder: str | Path | None = None, *, train: int | None = 400, held_out: int | None = 600, size: int = 64, seed: int = 0) -> Dataset:
-    """Images to learn from and to be judged by: scikit-learn's handwritten digits, or those of a folder, an archive, a table or a URL.
+    """Images for training and held-out scores: scikit-learn's handwritten digits, or those of a folder, an archive, a table or a URL.
 
-    `train` and `held_out` limit their numbers (None: all there are), `size` the pixels that are kept of each side. A smaller number of training
-    images is a part of any larger one.
+    `train` and `held_out` limit their numbers (None: all), `size` the stored side in pixels. A smaller number of training
+    images is a subset of any larger one.
 
     Raises:
         DataError: the folder cannot be used, or has fewer images.
@@ -79,7 +79,7 @@ def images(folder: str | Path | None = None, *, train: int | None = 400, held_ou
 
 
 def cost(network: Architecture, *, size: int = 32, width: float = 1.0, depth: float = 1.0, classes: int = 10, channels: int = 3) -> NetCost:
-    """What a network costs, without training it: `params`, `mult_adds` for one image, `kernels` (layers with weights).
+    """The cost of a network, without training it: `params`, `mult_adds` for one image, `kernels` (layers with weights). Sizes are in pixels.
 
     Raises:
         PluginError: the network cannot be built at this size.
@@ -104,10 +104,10 @@ def train(
     seed: int = 0,
     name: str | None = None,
 ) -> Trained:
-    """Train one network with the trainer of the search, and judge it by the held-out images.
+    """Train one network with the trainer of the search, and score it on the held-out images.
 
-    `size` is the input in pixels, `width` and `depth` are the multipliers of compound scaling. Without `optimizer` it is Adam, and no regularizer is on
-    that is not given. The epoch with the best held-out accuracy is kept.
+    `size` is the input in pixels, `width` and `depth` are the multipliers of compound scaling. The default optimizer is Adam. Only the given regularizers
+    are on. The epoch with the best held-out accuracy is kept.
 
     Raises:
         PluginError: the network cannot be built.

@@ -45,7 +45,7 @@ def read(path: Path, case: Case, number: int) -> tuple[str, str]:
     except BaseException as error:
         return f"{type(error).__name__}: {error}", ""
     if len(reason) > LONGEST or inline(reason) != reason or not reason:
-        return f"the reason is no sentence: {reason!r}", ""
+        return f"the reason is not a sentence: {reason!r}", ""
     return "", "refused"
 
 

@@ -79,7 +79,7 @@ def _predicted(path: Path, folder: Path, cache: Path, case: Case) -> tuple[str, 
 
 def _of_message(text: str) -> str:
     wrong = len(text) > LONGEST or inline(text) != text or text[-1:] not in (".", "?", "!")
-    return f"the message is no sentence: {text[: LONGEST + 20]!r}" if wrong else ""
+    return f"the message is not a sentence: {text[: LONGEST + 20]!r}" if wrong else ""
 
 
 def _is_within(path: Path, folder: Path) -> bool:
@@ -101,7 +101,9 @@ def _of_scan(files: Scan, folder: Path, cache: Path) -> str:
         return "a path is listed twice"
     looks = Counter(unicodedata.normalize("NFC", name) for name in files.classes)
     twins = [name for name, count in looks.items() if count > 1]
-    odd = [name for name in files.classes if not name or len(name) > 1020]  # a folder has up to 255 bytes, each of them four letters where they are no UTF-8
+    odd = [
+        name for name in files.classes if not name or len(name) > 1020
+    ]  # a folder has up to 255 bytes, each of them four letters if the name is not valid UTF-8
     if twins or odd or len(files.classes) < 2:
         return f"the classes are {files.classes!r}"[:300]
     return "" if not files.groups or len(files.groups) == len(files.files) else "groups do not belong to files"

@@ -138,10 +138,10 @@ def a_store_that_moved(lab: Lab) -> None:
     lab.study().rename(lab.folder / "moved")
     every_reader(lab, lab.folder / "moved")
     lab.cli("studies", "show", "--store", lab.folder / "moved", "tiny", code=0)
-    said = lab.cli("export", "--store", lab.folder / "moved", "tiny", "--format", "onnx", "--quantize", "int8", "--out", lab.folder / "out",
+    ended = lab.cli("export", "--store", lab.folder / "moved", "tiny", "--format", "onnx", "--quantize", "int8", "--out", lab.folder / "out",
                    megabytes=KERAS, seconds=LONG)  # fmt: skip
-    if "made-up" in said.err + said.out:
-        raise Finding(f"the export of a moved store is proved on made-up images.{said.tail()}")
+    if "made-up" in ended.err + ended.out:
+        raise Finding(f"the export of a moved store is proved on made-up images.{ended.tail()}")
 
 
 @case(search=True)

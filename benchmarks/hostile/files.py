@@ -29,9 +29,9 @@ def beside_a_photo(lab: Lab, name: str, make: Callable[[Path], object], err: str
     """A folder with one good photo and one hostile file: the photo is predicted, the file is named."""
     photo = lab.photo("mixed/good.png")
     make(photo.parent / name)
-    found = predicted(lab, photo.parent, err=err or name.partition(".")[0], **expected)
-    if [Path(row["path"]).name for row in found] != ["good.png"]:
-        raise Finding(f"predicted {[row['path'] for row in found]}, expected good.png alone")
+    predictions = predicted(lab, photo.parent, err=err or name.partition(".")[0], **expected)
+    if [Path(row["path"]).name for row in predictions] != ["good.png"]:
+        raise Finding(f"predicted {[row['path'] for row in predictions]}, expected good.png alone")
 
 
 def in_a_search(lab: Lab, make: Callable[[Path], object], **expected: Any) -> None:
@@ -155,9 +155,9 @@ def twenty_five_levels_of_doubled_links(lab: Lab) -> None:
         level = above
     (photos / "cat" / "more").symlink_to(level)
     lab.cli("search", "--data", photos, "--store", lab.store, code=2, err=FEW)
-    found = predicted(lab, photos / "cat")
-    if len(found) != 4:
-        raise Finding(f"{len(found)} images predicted, expected 4: each file once")
+    predictions = predicted(lab, photos / "cat")
+    if len(predictions) != 4:
+        raise Finding(f"{len(predictions)} images predicted, expected 4: each file once")
 
 
 @case()
@@ -187,9 +187,9 @@ def a_path_of_5000_letters(lab: Lab) -> None:
 def paths_on_standard_input_that_are_none(lab: Lab) -> None:
     good = os.fsencode(lab.photo())
     stdin = b"\n".join([b"a\0b.png", b"\xff\xfe.png", b"x" * 6000, b"   ", b"\x1b[31m.png", b"https://example.org/cat.jpg", b"/dev/zero", good])
-    found = predicted(lab, "-", stdin=stdin)
-    if len(found) != 1:
-        raise Finding(f"{len(found)} rows, expected that of the one image")
+    predictions = predicted(lab, "-", stdin=stdin)
+    if len(predictions) != 1:
+        raise Finding(f"{len(predictions)} rows, expected that of the one image")
 
 
 @case()
@@ -201,10 +201,10 @@ def names_with_everything(lab: Lab) -> None:
     for name in strange:
         with open(os.fsencode(folder) + b"/" + name + b".png", "wb") as file:
             file.write(photo.read_bytes())
-    found = predicted(lab, folder, raw=True)
-    if len(found) != len(strange):
-        raise Finding(f"{len(found)} rows, expected {len(strange)}")
-    dangerous = [row["path"] for row in found if row["path"][:1] in "=+-@\t\r"]
+    predictions = predicted(lab, folder, raw=True)
+    if len(predictions) != len(strange):
+        raise Finding(f"{len(predictions)} rows, expected {len(strange)}")
+    dangerous = [row["path"] for row in predictions if row["path"][:1] in "=+-@\t\r"]
     if dangerous:
         raise Finding(f"a spreadsheet would calculate {dangerous}")
 
@@ -283,9 +283,9 @@ def content_that_is_not_what_the_name_says(lab: Lab) -> None:
     for name, content in (("page.jpg", b"<html>not found</html>"), ("archive.png", b"PK\x03\x04" + bytes(60)), ("empty.webp", b""), ("zeros.tif", bytes(4096))):
         lab.file(f"other/{name}", content)
     lab.file("other/random.jpg", lab.rng.randbytes(20_000))
-    found = predicted(lab, photo.parent, err="page.*archive|archive.*page")
-    if [Path(row["path"]).name for row in found] != ["photo.png"]:
-        raise Finding(f"predicted {[row['path'] for row in found]}, expected photo.png alone")
+    predictions = predicted(lab, photo.parent, err="page.*archive|archive.*page")
+    if [Path(row["path"]).name for row in predictions] != ["photo.png"]:
+        raise Finding(f"predicted {[row['path'] for row in predictions]}, expected photo.png alone")
 
 
 @case()
@@ -295,8 +295,8 @@ def images_cut_off_anywhere(lab: Lab) -> None:
         whole = lab.photo(f"whole.{suffix}").read_bytes()
         for part in (0.02, 0.1, 0.5, 0.9):
             lab.file(f"cut/{suffix}-{part}.{suffix}", whole[: int(part * len(whole))])
-    found = predicted(lab, lab.folder / "cut")
-    if not any(Path(row["path"]).name == "good.png" for row in found):
+    predictions = predicted(lab, lab.folder / "cut")
+    if not any(Path(row["path"]).name == "good.png" for row in predictions):
         raise Finding("the whole image is not predicted")
 
 

@@ -95,21 +95,21 @@ class Shared:
                 raise Finding(f"the {name} for the cases cannot be made.{ended.tail()}")
             self._made[name] = folder
             self.restore()
-        found = self._made[name]
-        if found is None:
+        ready = self._made[name]
+        if ready is None:
             raise Finding(f"the {name} for the cases could not be made")
-        return found
+        return ready
 
     def _listing(self) -> dict[str, str]:
         """All that lies around the cases: names, kinds, contents. Scratch files of libraries below the temporary folder are not looked at."""
-        found = {}
+        listing = {}
         for folder in (self.root, self.canary, self.canary / "folder", self.home):
             for path in folder.iterdir() if folder.is_dir() else ():
                 if path.name in (".keras", ".cache", ".config", "made") and folder in (self.home, self.root):
                     continue
                 kind = "link" if path.is_symlink() else "folder" if path.is_dir() else hashlib.sha256(path.read_bytes()).hexdigest()
-                found[str(path)] = kind
-        return found
+                listing[str(path)] = kind
+        return listing
 
 
 class Lab:
@@ -213,10 +213,10 @@ def rows(ended: Ended) -> list[dict[str, str]]:
     Raises:
         Finding: it is none, or its rows differ in length.
     """
-    found = list(csv.reader(io.StringIO(ended.out), strict=True))
-    if not found or any(len(row) != len(found[0]) for row in found):
-        raise Finding(f"standard output is no CSV with rows of one length.{ended.tail()}")
-    return [dict(zip(found[0], row, strict=True)) for row in found[1:]]
+    cells = list(csv.reader(io.StringIO(ended.out), strict=True))
+    if not cells or any(len(row) != len(cells[0]) for row in cells):
+        raise Finding(f"standard output is not a CSV with rows of one length.{ended.tail()}")
+    return [dict(zip(cells[0], row, strict=True)) for row in cells[1:]]
 
 
 def document(ended: Ended) -> Any:
@@ -228,7 +228,7 @@ def document(ended: Ended) -> Any:
     try:
         return json.loads(ended.out)
     except ValueError as error:
-        raise Finding(f"standard output is no JSON ({error}).{ended.tail()}") from None
+        raise Finding(f"standard output is not JSON ({error}).{ended.tail()}") from None
 
 
 def _argument(one: object) -> str | bytes:

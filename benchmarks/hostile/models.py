@@ -256,6 +256,6 @@ def the_ready_made_model_is_right(lab: Lab) -> None:
         (lab.folder / label).mkdir()
         Image.new("RGB", (30, 20), color).save(lab.folder / label / "photo.png")
     for model in (lab.model(), *sorted(path for path in lab.exported().iterdir() if path.name.startswith(("model.onnx", "model.tflite", "model.xml")))):
-        found = rows(lab.cli("predict", model, *(lab.folder / label for label in ("cat", "dog", "eel")), megabytes=KERAS))
-        if [row["label"] for row in found] != ["cat", "dog", "eel"]:
-            raise Finding(f"{model.name} says {[row['label'] for row in found]}")
+        predictions = rows(lab.cli("predict", model, *(lab.folder / label for label in ("cat", "dog", "eel")), megabytes=KERAS))
+        if [row["label"] for row in predictions] != ["cat", "dog", "eel"]:
+            raise Finding(f"{model.name} says {[row['label'] for row in predictions]}")

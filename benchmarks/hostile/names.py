@@ -59,9 +59,9 @@ def empty_stores_with_strange_names(lab: Lab) -> None:
     for name in ("st?ore", "a%20b", "x#y", "[x]", "a b", "a;b", "a'b\"", "ü", "\x1b[31m", "a\nb"):
         folder = lab.folder / name
         folder.mkdir()
-        found = document(lab.cli("studies", "list", "--store", folder, "--json"))
-        if found not in ([], {"studies": []}):
-            raise Finding(f"{name}: {found}")
+        listing = document(lab.cli("studies", "list", "--store", folder, "--json"))
+        if listing not in ([], {"studies": []}):
+            raise Finding(f"{name}: {listing}")
         if list(folder.iterdir()):
             raise Finding(f"{name}: listing filled the store with {[path.name for path in folder.iterdir()]}")
 
@@ -104,13 +104,13 @@ def classes_with_strange_names(lab: Lab) -> None:
     for plain, odd in strange.items():
         os.symlink(os.fsencode(lab.shared.study() / "photos") + b"/" + plain, photos + b"/" + odd)
     lab.cli(*tiny(Path(os.fsdecode(photos)), lab.store), megabytes=KERAS, seconds=LONG)
-    found = rows(lab.cli("predict", "--store", lab.store, "odd", photos, megabytes=KERAS, raw=True))
-    if len(found) != 48 or len({row["label"] for row in found}) < 2:
-        raise Finding(f"{len(found)} rows with the labels {sorted({row['label'] for row in found})}, expected 48 of several classes")
+    predictions = rows(lab.cli("predict", "--store", lab.store, "odd", photos, megabytes=KERAS, raw=True))
+    if len(predictions) != 48 or len({row["label"] for row in predictions}) < 2:
+        raise Finding(f"{len(predictions)} rows with the labels {sorted({row['label'] for row in predictions})}, expected 48 of several classes")
     lab.cli("report", "--store", lab.store, "odd", "--quick")
     lab.cli("export", "--store", lab.store, "odd", "--format", "onnx", "--out", lab.folder / "out", megabytes=KERAS, seconds=LONG)
     again = rows(lab.cli("predict", lab.folder / "out", photos, raw=True))
-    if [row["label"] for row in again] != [row["label"] for row in found]:
+    if [row["label"] for row in again] != [row["label"] for row in predictions]:
         raise Finding("the exported model gives other labels than the study")
 
 

@@ -30,10 +30,10 @@ def listed(lab: Lab, code: str, why: str, **expected: Any) -> None:
     """A folder with a hostile plugin and a good one: the good one is there, the other one is named with its reason, and the output is whole."""
     lab.file("plugins/bad.py", code)
     lab.file("plugins/good.py", GOOD)
-    found = document(lab.cli("plugins", "list", "--plugins-dir", lab.folder / "plugins", "--json", **expected))
-    if "good_net" not in {plugin["name"] for plugin in found["plugins"]}:
+    listing = document(lab.cli("plugins", "list", "--plugins-dir", lab.folder / "plugins", "--json", **expected))
+    if "good_net" not in {plugin["name"] for plugin in listing["plugins"]}:
         raise Finding("the good plugin is not listed")
-    reason = next((text for source, text in found["broken"].items() if "bad.py" in source), None)
+    reason = next((text for source, text in listing["broken"].items() if "bad.py" in source), None)
     if reason is None or why not in reason:
         raise Finding(f"of the hostile plugin it says {reason!r}, expected {why!r}")
 

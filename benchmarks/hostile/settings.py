@@ -55,9 +55,9 @@ def seeds_at_both_ends(lab: Lab) -> None:
     photos = lab.shared.study() / "photos"
     for seed in (20250101, 2**31 - 1):
         limits = ("--trials", "1", "--budget", "3m", "--max-resolution", "24", "--pretrained", "none", "--no-mlflow")
-        found = document(lab.cli("search", "--data", photos, "--store", lab.store, f"--seed={seed}", *limits, "--json", megabytes=KERAS, seconds=LONG))
-        if not found.get("model_path"):
-            raise Finding(f"seed {seed} gives no model: {found}")
+        result = document(lab.cli("search", "--data", photos, "--store", lab.store, f"--seed={seed}", *limits, "--json", megabytes=KERAS, seconds=LONG))
+        if not result.get("model_path"):
+            raise Finding(f"seed {seed} gives no model: {result}")
 
 
 @case(quick=True)

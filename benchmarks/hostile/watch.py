@@ -30,7 +30,7 @@ class Finding(Exception):
 
 @dataclass(frozen=True)
 class Ended:
-    """A command that ended, or was ended. The texts may hold surrogates, where the tool wrote bytes that are no UTF-8."""
+    """A command that ended, or was ended. The texts may hold surrogates, where the tool wrote bytes that are not valid UTF-8."""
 
     code: int
     out: str
@@ -88,9 +88,9 @@ def clean(ended: Ended, *, raw: bool = False) -> None:
             raise Finding(f"a traceback on {name}.{ended.tail()}")
         if "report this defect" in text.lower():
             raise Finding(f"{name} asks to report a defect.{ended.tail()}")
-        found = CONTROL.search(text)
-        if found and not (raw and name == "stdout"):
-            raise Finding(f"{name} has the control character {found.group()!r} at {text[max(0, found.start() - 40) : found.end() + 20]!r}.")
+        match = CONTROL.search(text)
+        if match and not (raw and name == "stdout"):
+            raise Finding(f"{name} has the control character {match.group()!r} at {text[max(0, match.start() - 40) : match.end() + 20]!r}.")
 
 
 def _limit(pid: int) -> None:
@@ -129,9 +129,9 @@ def _end(process: subprocess.Popen[bytes], mark: str) -> list[str]:
 
 
 def _marked(mark: str) -> list[psutil.Process]:
-    found = []
+    processes = []
     for other in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
             if other.pid != os.getpid() and other.environ().get(MARK) == mark:
-                found.append(other)
-    return found
+                processes.append(other)
+    return processes

@@ -24,7 +24,7 @@ def python_with(pins: tuple[str, ...], folder: Path) -> Path:
     for step in steps:
         done = subprocess.run(step, capture_output=True, text=True, check=False)
         if done.returncode:
-            said = (done.stderr or done.stdout).strip().splitlines() or ["no reason was given"]
-            raise RuntimeError(f"the environment with {', '.join(pins)} could not be made: {said[-1]}")
+            output = (done.stderr or done.stdout).strip().splitlines() or ["no reason was given"]
+            raise RuntimeError(f"the environment with {', '.join(pins)} could not be made: {output[-1]}")
     ready.write_text(wanted)
     return python

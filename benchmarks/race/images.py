@@ -27,10 +27,10 @@ def labelled(folder: Path) -> list[tuple[Path, str]]:
     classes = sorted(place for place in folder.iterdir() if place.is_dir() and not place.name.startswith("."))
     if {"train", "test"} <= {place.name for place in classes}:
         raise ValueError(f"{folder} holds splits, not classes. Expected NAME={folder}/train:{folder}/test.")
-    found = [(path, place.name) for place in classes for path in sorted(place.rglob("*")) if path.suffix.lower() in SUFFIXES and path.is_file()]
-    if len({label for _, label in found}) < 2:
+    images = [(path, place.name) for place in classes for path in sorted(place.rglob("*")) if path.suffix.lower() in SUFFIXES and path.is_file()]
+    if len({label for _, label in images}) < 2:
         raise ValueError(f"{folder} holds images of fewer than two classes. Expected one subfolder of images per class.")
-    return found
+    return images
 
 
 def held_out(images: list[tuple[Path, str]]) -> set[Path]:

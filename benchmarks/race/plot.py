@@ -7,7 +7,7 @@ from pathlib import Path
 
 from race.results import mean_curve, minutes
 
-COLOURS = ("#0072B2", "#56B4E9", "#999999", "#D55E00", "#009E73", "#CC79A7", "#E69F00")  # told apart by the colour-blind too
+COLOURS = ("#0072B2", "#56B4E9", "#999999", "#D55E00", "#009E73", "#CC79A7", "#E69F00")  # distinguishable for the color-blind too
 MARKS = "osD^vPX"
 
 

@@ -53,13 +53,13 @@ def likeliest(probabilities: np.ndarray) -> np.ndarray:
 
 
 def _versions(packages: list[str]) -> dict[str, str]:
-    found = {}
+    versions = {}
     for package in packages:
         try:
-            found[package] = importlib.metadata.version(package)
+            versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 if __name__ == "__main__":

@@ -34,8 +34,8 @@ def finished(rows: Iterable[Mapping[str, str]]) -> set[Cell]:
 
 def minutes(row: Mapping[str, str]) -> list[float | None]:
     """The accuracy after each minute of the row's budget."""
-    told = [row.get(f"{MINUTE}{minute}") for minute in range(1, -(-int(row["budget"]) // 60) + 1)]
-    return [float(value) if value else None for value in told]
+    values = [row.get(f"{MINUTE}{minute}") for minute in range(1, -(-int(row["budget"]) // 60) + 1)]
+    return [float(value) if value else None for value in values]
 
 
 def mean_curve(rows: Sequence[Mapping[str, str]]) -> list[float | None]:
@@ -66,8 +66,8 @@ def _line(rows: Sequence[Mapping[str, str]]) -> str:
     numbers = (
         (_mean(rows, key), width) for key, width in (("seconds_used", 9), ("seconds_to_first_model", 11), ("trials", 8), ("peak_memory_mb", 9), ("disk_mb", 9))
     )
-    told = "".join(f"{'-' if value is None else format(value, '.0f'):>{width}}" for value, width in numbers)
-    return f"  {rows[0]['tool']:<20}{accuracy:>9}{spread:<16}{len(rows):>7}{failed:>8}{told}"
+    cells = "".join(f"{'-' if value is None else format(value, '.0f'):>{width}}" for value, width in numbers)
+    return f"  {rows[0]['tool']:<20}{accuracy:>9}{spread:<16}{len(rows):>7}{failed:>8}{cells}"
 
 
 def _mean(rows: Sequence[Mapping[str, str]], key: str) -> float | None:

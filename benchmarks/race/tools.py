@@ -14,7 +14,7 @@ OURS = Path("store/studies") / STUDY / "best/model.keras"
 
 @dataclass(frozen=True)
 class Run:
-    """What a tool is told. `deadline` is in seconds since 1970, for tools that are stopped by a callback."""
+    """The settings that a tool receives. `deadline` is in seconds since 1970, for tools that are stopped by a callback."""
 
     python: str
     train: Path
@@ -31,7 +31,7 @@ class Tool:
     command: Callable[[Run], list[str]]
     model: Path
     reads: str  # how its models predict: bundle or keras
-    packages: tuple[str, ...]  # whose versions are told
+    packages: tuple[str, ...]  # whose versions are recorded
     pins: tuple[str, ...] = ()  # of an environment of its own
     imports: tuple[str, ...] = field(default=())  # modules that register its models' layers
     note: str = ""
@@ -39,8 +39,8 @@ class Tool:
 
 def _ours(*flags: str, module: tuple[str, ...] = ("automl_cnn", "search")) -> Callable[[Run], list[str]]:
     def command(run: Run) -> list[str]:
-        told = ["--data", str(run.train), "--budget", f"{run.budget}s", "--seed", str(run.seed), "--name", STUDY, "--store", "store", "--no-mlflow"]
-        return [run.python, "-P", "-m", *module, *told, *flags]
+        arguments = ["--data", str(run.train), "--budget", f"{run.budget}s", "--seed", str(run.seed), "--name", STUDY, "--store", "store", "--no-mlflow"]
+        return [run.python, "-P", "-m", *module, *arguments, *flags]
 
     return command
 

@@ -75,7 +75,7 @@ def at(snapshots: Sequence[Snapshot], seconds: float) -> Snapshot | None:
 
 
 def marks(budget: int) -> list[int]:
-    """The seconds at which accuracy is told: every minute, and the end of the budget."""
+    """The seconds at which accuracy is measured: every minute, and the end of the budget."""
     return [min(60 * minute, budget) for minute in range(1, -(-budget // 60) + 1)]
 
 

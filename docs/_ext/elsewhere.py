@@ -21,7 +21,7 @@ FILES = {  # file of the repository -> page
     "README.md": "index.md",
 }
 LINK = re.compile(r"(!?\[[^\]]*\])\(([^)#\s]+)?(#[^)\s]*)?\)")
-BARE = re.compile(r"""(?<![<(\[`"'/\w])(https?://[^\s)>`"']*[^\s)>`"'.,;:])([.,;:)]?)""")  # an address that is no link yet
+BARE = re.compile(r"""(?<![<(\[`"'/\w])(https?://[^\s)>`"']*[^\s)>`"'.,;:])([.,;:)]?)""")  # an address that is not a link yet
 TABLE = re.compile(r"<table.*</table>", re.DOTALL)
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 

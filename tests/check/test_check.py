@@ -60,13 +60,13 @@ def test_what_is_planted_is_named(folder, tmp_path):
     Image.new("RGB", (64, 64), "gray").save(folder / "dog" / "empty.png")
     (folder / "dog" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nno more")
     picture(99).save(folder / "dog" / "jpeg.png", "JPEG", quality=95)
-    found = kinds(check(folder, tmp_path / "cache", None))
-    assert set(found) == {"copies", "conflict", "blank", "unreadable", "extension"}
-    assert found["copies"].cases[0].path == "cat/again.png"
-    assert {found["conflict"].cases[0].path, *found["conflict"].cases[0].others} == {"cat/photo 001 of one.png", "dog/wrong.png"}
-    assert found["blank"].cases[0].path == "dog/empty.png"
-    assert found["unreadable"].cases[0].path == "dog/broken.png"
-    assert found["extension"].cases[0].path == "dog/jpeg.png"
+    reported = kinds(check(folder, tmp_path / "cache", None))
+    assert set(reported) == {"copies", "conflict", "blank", "unreadable", "extension"}
+    assert reported["copies"].cases[0].path == "cat/again.png"
+    assert {reported["conflict"].cases[0].path, *reported["conflict"].cases[0].others} == {"cat/photo 001 of one.png", "dog/wrong.png"}
+    assert reported["blank"].cases[0].path == "dog/empty.png"
+    assert reported["unreadable"].cases[0].path == "dog/broken.png"
+    assert reported["extension"].cases[0].path == "dog/jpeg.png"
 
 
 def test_a_copy_in_the_test_folder_is_a_leak_and_may_be_dropped(folder, tmp_path):

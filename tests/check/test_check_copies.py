@@ -85,40 +85,40 @@ def test_exact_copies_are_the_rows_of_equal_digests():
 
 
 def test_copies_of_one_class_are_a_remark_and_altered_ones_a_warning():
-    found = problems([0, 0, 0, 1, 1, 1], [None] * 6, same=[[0, 1]], pairs=[Pair(3, 4, 0.97)])
-    assert {kind: problem.severity for kind, problem in found.items()} == {"copies": "note", "near_copies": "warning"}
-    assert found["near_copies"].cases[0].others == ("4.jpg",)
+    reported = problems([0, 0, 0, 1, 1, 1], [None] * 6, same=[[0, 1]], pairs=[Pair(3, 4, 0.97)])
+    assert {kind: problem.severity for kind, problem in reported.items()} == {"copies": "note", "near_copies": "warning"}
+    assert reported["near_copies"].cases[0].others == ("4.jpg",)
 
 
 def test_an_exact_copy_within_altered_ones_is_counted_once():
     """Two files of the same bytes, and an altered version: one exact copy, one altered version."""
-    found = problems([0, 0, 0, 1, 1, 1], [None] * 6, same=[[0, 1], [3, 4]], pairs=[Pair(1, 2), Pair(0, 1), Pair(3, 4)])
-    assert {kind: problem.count for kind, problem in found.items()} == {"copies": 2, "near_copies": 1}
-    (case,) = found["near_copies"].cases
+    reported = problems([0, 0, 0, 1, 1, 1], [None] * 6, same=[[0, 1], [3, 4]], pairs=[Pair(1, 2), Pair(0, 1), Pair(3, 4)])
+    assert {kind: problem.count for kind, problem in reported.items()} == {"copies": 2, "near_copies": 1}
+    (case,) = reported["near_copies"].cases
     assert (case.path, case.others, case.detail) == ("0.jpg", ("2.jpg",), "")
     both = problems([0, 0, 0, 0, 1, 1], [None] * 6, same=[[0, 1], [2, 3]], pairs=[Pair(1, 2)])
     assert both["near_copies"].cases[0].others == ("2.jpg",)
 
 
 def test_one_photo_under_two_labels_is_an_error():
-    found = problems([0, 0, 0, 1, 1, 1], [None] * 6, same=[[0, 3]], pairs=[Pair(1, 4, 0.9, mirrored=True)])
-    assert found["conflict"].severity == "error"
-    assert found["conflict"].count == 4
-    assert "'cat' and 'dog'" in found["conflict"].cases[0].detail
+    reported = problems([0, 0, 0, 1, 1, 1], [None] * 6, same=[[0, 3]], pairs=[Pair(1, 4, 0.9, mirrored=True)])
+    assert reported["conflict"].severity == "error"
+    assert reported["conflict"].count == 4
+    assert "'cat' and 'dog'" in reported["conflict"].cases[0].detail
 
 
 def test_a_photo_on_two_sides_of_the_users_split_is_a_leak():
     given = ["train", "train", "train", "train", "test", "test"]
-    found = problems([0, 0, 0, 1, 1, 1], given, pairs=[Pair(3, 4, 0.95)])
-    assert found["leak"].severity == "error"
-    assert found["leak"].count == 1
-    assert "test and train" in found["leak"].cases[0].detail
+    reported = problems([0, 0, 0, 1, 1, 1], given, pairs=[Pair(3, 4, 0.95)])
+    assert reported["leak"].severity == "error"
+    assert reported["leak"].count == 1
+    assert "test and train" in reported["leak"].cases[0].detail
     assert "leak" not in problems([0, 0, 0, 1, 1, 1], given, pairs=[Pair(4, 5, 0.95)])
 
 
 def test_how_versions_are_alike_is_named_only_where_it_is_known():
-    found = problems([0, 0, 0, 1, 1, 1], [None] * 6, pairs=[Pair(0, 1), Pair(3, 4, 0.95, mirrored=True)])
-    assert [case.detail for case in found["near_copies"].cases] == ["", "mirrored"]
+    reported = problems([0, 0, 0, 1, 1, 1], [None] * 6, pairs=[Pair(0, 1), Pair(3, 4, 0.95, mirrored=True)])
+    assert [case.detail for case in reported["near_copies"].cases] == ["", "mirrored"]
 
 
 def test_a_pair_that_is_asked_for_both_ways_is_named_the_way_it_fits():

@@ -68,10 +68,10 @@ def test_long_tails_and_steps_are_no_outliers():
     rng = np.random.default_rng(0)
     for values in (rng.normal(size=5000), rng.lognormal(0, 1, 5000), rng.integers(1, 21, 500).astype(float), np.repeat([1.0, 2.0], 50), np.ones(9)):
         assert away(values) is None
-    cluster = np.concatenate([rng.normal(size=100), np.full(20, 500.0)])  # a sixth of the images is no mistake
+    cluster = np.concatenate([rng.normal(size=100), np.full(20, 500.0)])  # a sixth of the images cannot be a mistake
     assert away(cluster) is None
     assert away(np.append(rng.normal(size=100), [400.0])).rows == (100,)
-    assert away(np.append(np.zeros(100), [1.0])) is None  # a single step is no distance
+    assert away(np.append(np.zeros(100), [1.0])) is None  # a single step gives no distance to compare with
 
 
 def test_one_number_very_often_may_stand_for_not_known(tmp_path):

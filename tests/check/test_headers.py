@@ -29,16 +29,16 @@ def test_landscapes_among_portraits_are_no_odd_shapes():
 
 
 def test_a_wrong_extension_is_named():
-    found = problems([header()] * 20 + [header(format="PNG")])
-    assert [case.path for case in found["extension"].cases] == ["x/20.jpg"]
-    assert "PNG" in found["extension"].cases[0].detail
+    reported = problems([header()] * 20 + [header(format="PNG")])
+    assert [case.path for case in reported["extension"].cases] == ["x/20.jpg"]
+    assert "PNG" in reported["extension"].cases[0].detail
 
 
 @pytest.mark.parametrize(("size", "kind"), [((3000, 200), "shape"), ((4000, 3000), "size"), ((40, 30), "size")])
 def test_the_odd_one_is_named(size, kind):
     rng = np.random.default_rng(1)
-    found = problems([header(int(400 + rng.integers(-40, 40)), int(300 + rng.integers(-30, 30))) for _ in range(60)] + [header(*size)])
-    assert [case.path for case in found[kind].cases] == ["x/60.jpg"]
+    reported = problems([header(int(400 + rng.integers(-40, 40)), int(300 + rng.integers(-30, 30))) for _ in range(60)] + [header(*size)])
+    assert [case.path for case in reported[kind].cases] == ["x/60.jpg"]
 
 
 @pytest.mark.parametrize(("fit", "words"), [("squash", "squashes it to a square"), ("pad", "puts it between gray bars"), ("crop", "the square in the middle")])
@@ -54,9 +54,9 @@ def test_gray_images_among_colored_ones_are_counted():
 
 @pytest.mark.parametrize("properties", [{"format": "PNG"}, {"camera": "X100"}, {"width": 1000, "height": 1000}])
 def test_a_class_that_shows_in_the_files_is_a_shortcut(properties):
-    found = problems([header()] * 40 + [header(**properties)] * 40, [0] * 40 + [1] * 40, "png" if "format" in properties else "jpg")
-    assert "shortcut" in found
-    assert "100%" in found["shortcut"].sentence or "100 %" in found["shortcut"].sentence
+    reported = problems([header()] * 40 + [header(**properties)] * 40, [0] * 40 + [1] * 40, "png" if "format" in properties else "jpg")
+    assert "shortcut" in reported
+    assert "100%" in reported["shortcut"].sentence or "100 %" in reported["shortcut"].sentence
 
 
 def test_properties_that_do_not_tell_the_class_are_no_shortcut():

@@ -31,9 +31,9 @@ def flipped(labels, share=0.05, seed=1):
 def test_flipped_labels_come_first_and_the_right_class_is_suggested():
     features, labels = blobs()
     given, wrong = flipped(labels)
-    found = TASK.suspects(given, held_out(TASK, features, given, None))
-    assert len(set(wrong.tolist()) & {one.row for one in found[: len(wrong)]}) >= len(wrong) - 1
-    assert all(one.better == (labels[one.row],) for one in found if one.row in wrong)
+    suspects = TASK.suspects(given, held_out(TASK, features, given, None))
+    assert len(set(wrong.tolist()) & {one.row for one in suspects[: len(wrong)]}) >= len(wrong) - 1
+    assert all(one.better == (labels[one.row],) for one in suspects if one.row in wrong)
 
 
 def test_the_ranking_tells_flipped_labels_from_others():
@@ -80,9 +80,9 @@ def test_an_image_unlike_its_class_and_classes_that_look_alike_are_named():
     features[labels == 2] = features[labels == 1] + np.random.default_rng(3).normal(0, 0.3, (60, 16))  # dogs and owls look alike
     features[5] = -4 * features[5]
     answered = Answered(TASK, np.arange(len(labels)), labels, held_out(TASK, features, labels, None), features)
-    found = {problem.kind: problem for problem in problems_of([str(row) for row in range(len(labels))], CLASSES, answered)}
-    assert found["outlier"].cases[0].row == 5
-    assert "'dog' are mistaken for 'owl'" in found["confusable"].sentence
+    by_kind = {problem.kind: problem for problem in problems_of([str(row) for row in range(len(labels))], CLASSES, answered)}
+    assert by_kind["outlier"].cases[0].row == 5
+    assert "'dog' are mistaken for 'owl'" in by_kind["confusable"].sentence
 
 
 def labeled_blobs(images=500, seed=0, noise=1.5, shares=(0.5, 0.3, 0.1)):
@@ -105,10 +105,10 @@ def test_of_several_labels_the_flipped_ones_come_first():
     given, wrong = with_flips(truth)
     answers = held_out(Multilabel(3), features, given, None)
     assert roc_auc_score(wrong.ravel(), -unlikely(given, answers).ravel()) > 0.95
-    found = Multilabel(3).suspects(given, answers)
-    assert np.mean([wrong[one.row, one.output] for one in found]) > 0.8
-    assert len(found) > 0.4 * wrong.sum()
-    for one in found:
+    suspects = Multilabel(3).suspects(given, answers)
+    assert np.mean([wrong[one.row, one.output] for one in suspects]) > 0.8
+    assert len(suspects) > 0.4 * wrong.sum()
+    for one in suspects:
         assert set(one.truths) == set(np.flatnonzero(given[one.row]))
         assert set(one.truths) ^ set(one.better) == {one.output}
         assert one.confidence == pytest.approx(1 - one.chance)

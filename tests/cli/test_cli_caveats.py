@@ -46,13 +46,13 @@ def test_unequal_classes_and_what_changes_the_metric():
     ],
 )
 def test_a_model_no_better_than_one_answer_never_looks_good(metric, score, span, words):
-    found = behind(DATA, result(metric, score, span))
-    assert [words in text for text in found] == ([True] if words else [])
+    caveats = behind(DATA, result(metric, score, span))
+    assert [words in text for text in caveats] == ([True] if words else [])
 
 
 def test_without_test_images_the_validation_images_decide():
-    found = behind(DATA, dataclasses.replace(result("accuracy", None, None), val_score=0.95, val_interval=(0.9, 0.98)))
-    assert "its validation accuracy is 0.950" in found[0]
+    caveats = behind(DATA, dataclasses.replace(result("accuracy", None, None), val_score=0.95, val_interval=(0.9, 0.98)))
+    assert "its validation accuracy is 0.950" in caveats[0]
 
 
 def test_a_class_that_is_never_answered_is_named():

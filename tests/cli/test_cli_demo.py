@@ -118,5 +118,5 @@ def test_ctrl_c_lets_the_search_end_well(stand_in):
         process.kill()
     assert process.returncode == 130
     assert (stand_in / "ended-well").exists()
-    assert errors.strip().endswith("The demo was interrupted. `automl-cnn demo` goes on where it ended.")
+    assert errors.strip().endswith("The demo was interrupted. `automl-cnn demo` continues it.")
     assert len(commands(stand_in)) == 1

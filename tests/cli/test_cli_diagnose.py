@@ -35,8 +35,8 @@ def curves(train, val):
 @pytest.fixture
 def store(tmp_path):
     """A study of an overfitting trial, its counterfactual, a failed and a running one."""
-    found = Store(tmp_path / "runs")
-    record = Record(found.journal, "flowers")
+    made = Store(tmp_path / "runs")
+    record = Record(made.journal, "flowers")
     record.keep(DATA, SUMMARY)
     configuration = trial(0, "vgg", 0.7).configuration
     guide = Guide("overfitting", "augment on", 0, 0)
@@ -48,7 +48,7 @@ def store(tmp_path):
         failure = None if train else "out of memory at batch 128"
         record.finish(number, Finished(State.COMPLETE if train else State.FAILED, val, 8, failure=failure, interval=(val - 0.07, val + 0.07) if val else None))
     record.start(Job(configuration, trial(0, "vgg", 0.7).fidelity, "made", "search"), SPACE)
-    return found
+    return made
 
 
 @pytest.fixture
@@ -72,18 +72,18 @@ def test_the_best_trials_are_told_with_what_may_help_and_what_helped(cli, store)
 
 def test_one_trial_alone_as_json(cli, store):
     done = cli("diagnose", "flowers", "--trial", 0, "--json", "--store", store.root)
-    told = json.loads(done.stdout)
-    assert [entry["trial"] for entry in told["trials"]] == [0]
-    main = told["trials"][0]["findings"][0]
+    printed = json.loads(done.stdout)
+    assert [entry["trial"] for entry in printed["trials"]] == [0]
+    main = printed["trials"][0]["findings"][0]
     assert (main["kind"], main["severity"]) == ("overfitting", "high")
     assert main["evidence"]["gap"] == pytest.approx(0.29)
-    assert told["helped"][0]["action"] == "augment on"
+    assert printed["helped"][0]["action"] == "augment on"
 
 
 def test_a_failed_trial_is_told_with_its_failure(cli, store):
     done = cli("diagnose", "flowers", "--trial", 2, "--store", store.root)
     assert "out of memory at batch 128" in done.stdout
-    assert "no epoch was scored" in done.stdout
+    assert "the trial ended before an epoch was scored" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -101,21 +101,21 @@ def test_what_is_not_there_is_said(cli, store, words, wanted):
 
 
 def test_a_study_without_a_trial_says_what_to_do(cli, tmp_path):
-    found = Store(tmp_path / "runs")
-    Record(found.journal, "new")
-    done = cli("diagnose", "new", "--store", found.root)
+    made = Store(tmp_path / "runs")
+    Record(made.journal, "new")
+    done = cli("diagnose", "new", "--store", made.root)
     assert done.exit_code == 2
     assert "nothing to diagnose" in done.stderr
 
 
 def test_old_records_without_scores_of_training_images_are_diagnosed(cli, tmp_path):
-    found = Store(tmp_path / "runs")
-    record = Record(found.journal, "old")
+    made = Store(tmp_path / "runs")
+    record = Record(made.journal, "old")
     number = record.start(Job(trial(0, "vgg", 0.7).configuration, trial(0, "vgg", 0.7).fidelity, "made"), SPACE)
     for epoch in curves(0.99, 0.7):
         old = dataclasses.astuple(epoch)[:9]
         record._storage.set_trial_user_attr(record._ids[number], f"epoch:{epoch.number}", old)
     record.finish(number, Finished(State.COMPLETE, 0.7, 8))
-    assert Record(found.journal, "old").trials[0].epochs[0].clean_loss is None
-    done = cli("diagnose", "old", "--store", found.root)
+    assert Record(made.journal, "old").trials[0].epochs[0].clean_loss is None
+    done = cli("diagnose", "old", "--store", made.root)
     assert "as trained" in done.stdout

@@ -76,9 +76,9 @@ def test_export_hands_on_formats_precisions_and_limits(cli, store, exporting):
 
 
 def test_export_as_json(cli, store, exporting):
-    told = json.loads(cli("export", "--json", "--store", store).stdout)
-    assert told["folder"] == "exported"
-    assert told["variants"][0] | {"versions": {}} == {
+    printed = json.loads(cli("export", "--json", "--store", store).stdout)
+    assert printed["folder"] == "exported"
+    assert printed["variants"][0] | {"versions": {}} == {
         "format": "onnx",
         "quantize": "none",
         "method": "float32",
@@ -147,7 +147,7 @@ def test_the_images_of_a_study_are_found_beside_its_model(store):
 
     model = Store(store).find("pets-1").model
     assert dataset_of(model, None) == (None, "")
-    with pytest.raises(ConfigError, match="lies in no study's folder"):
+    with pytest.raises(ConfigError, match="is not in a study's folder"):
         dataset_of(model, store)
     Store(store).find("pets-1").manifest.write_text("damaged")
     dataset, missing = dataset_of(model, None)

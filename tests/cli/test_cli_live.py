@@ -196,14 +196,14 @@ def test_the_order_of_the_leaderboard():
     assert [trial.number for trial in ranked(TRIALS, incumbent(TRIALS))] == [2, 0, 1, 3, 4]
 
 
-@pytest.mark.parametrize(("number", "said"), [(None, "-"), (0, "0"), (999, "999"), (1000, "1.0k"), (12_345, "12.3k"), (999_999, "1.0M"), (1_234_567, "1.2M")])
-def test_compact(number, said):
-    assert compact(number) == said
+@pytest.mark.parametrize(("number", "text"), [(None, "-"), (0, "0"), (999, "999"), (1000, "1.0k"), (12_345, "12.3k"), (999_999, "1.0M"), (1_234_567, "1.2M")])
+def test_compact(number, text):
+    assert compact(number) == text
 
 
-@pytest.mark.parametrize(("seconds", "said"), [(0, "0:00"), (59.6, "1:00"), (245, "4:05"), (3723, "1:02:03"), (-1, "0:00")])
-def test_clock(seconds, said):
-    assert clock(seconds) == said
+@pytest.mark.parametrize(("seconds", "expected"), [(0, "0:00"), (59.6, "1:00"), (245, "4:05"), (3723, "1:02:03"), (-1, "0:00")])
+def test_clock(seconds, expected):
+    assert clock(seconds) == expected
 
 
 def board(trials, width: int) -> list[str]:

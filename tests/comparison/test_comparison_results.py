@@ -89,7 +89,7 @@ def test_rows_survive_a_file_and_those_of_another_table_do_not(tmp_path):
     fewer = read(study(tmp_path, seeds=(0, 7)), tmp_path / "results.csv")
     assert len(fewer.rows) == 6, "other seeds lose nothing"
     assert fewer.missing == 2
-    assert len(again.of("digits", "small")) == 2, "a failure is no score"
+    assert len(again.of("digits", "small")) == 2, "a failure does not count as a score"
     changed = read(study(tmp_path, TABLE.replace('"7x7"', '"5x5"')), tmp_path / "results.csv")
     assert (changed.stale, changed.missing) == (3, 3)
     assert {row.series for row in changed.rows} == {"small"}

@@ -39,9 +39,9 @@ def test_altered_copies_are_found_and_nothing_else(photos, turn):
     images = stack([*photos, *(altered(picture, rng, turn) for picture in photos[:20])])
     labels = np.arange(len(images)) % 2
     labels[60:] = labels[:20]
-    found = alike.pairs(images, labels)
-    assert set(found) <= {(row, 60 + row) for row in range(20)}
-    assert len(found) >= 18
+    pairs = alike.pairs(images, labels)
+    assert set(pairs) <= {(row, 60 + row) for row in range(20)}
+    assert len(pairs) >= 18
 
 
 def test_photos_of_their_own_are_no_pairs(photos):

@@ -44,10 +44,10 @@ def tarred(place, files, name="pets.tar.gz", links=()):
 
 @pytest.mark.parametrize("pack", [zipped, tarred])
 def test_the_images_of_an_archive_are_listed_without_clutter(tmp_path, pack):
-    found = scan_input(pack(tmp_path, FILES), cache=tmp_path / "cache")
-    assert found.classes == ("cat", "dog")
-    assert len(found.files) == 6
-    assert found.source.name.startswith("pets")
+    scanned = scan_input(pack(tmp_path, FILES), cache=tmp_path / "cache")
+    assert scanned.classes == ("cat", "dog")
+    assert len(scanned.files) == 6
+    assert scanned.source.name.startswith("pets")
 
 
 def test_it_is_unpacked_once_and_found_again_by_its_content(tmp_path):
@@ -181,7 +181,7 @@ def test_a_tar_archive_that_was_copied_by_half_is_refused(tmp_path, name):
 
 
 def test_a_tar_archive_is_damaged_where_no_header_follows_a_file(tmp_path):
-    """tarfile takes what is no header for the end: the rest would be lost in silence."""
+    """tarfile takes bytes that are not a header for the end: the rest would be lost in silence."""
     content = tarred(tmp_path, FILES, "pets.tar").read_bytes()
     (tmp_path / "pets.tar").write_bytes(spoiled(content, content.index(b"pets/dog/0.png"), b"\xff" * 512))
     with pytest.raises(DataError, match="no header follows a file"):

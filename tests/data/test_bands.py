@@ -61,22 +61,22 @@ def joined(*bands):
     ids=lambda value: "" if isinstance(value, tuple) else str(value),
 )
 def test_bands_that_are_no_opacity_are_left_out_whatever_their_tag_says(bands, extra, order, big):
-    found, used = read_image(tiff(joined(*bands), extra, order, big), 16, 3)
-    assert np.array_equal(found, RGB)
+    image, used = read_image(tiff(joined(*bands), extra, order, big), 16, 3)
+    assert np.array_equal(image, RGB)
     assert used == 3
     assert probe(tiff(joined(*bands), extra, order, big)) == (16, False)
 
 
 def test_sixteen_bits_with_infrared_tagged_as_opacity():
     content = tiff(joined(RGB, INFRARED).astype(np.uint16) * 257, [2])
-    found, used = read_image(content, 16, 3)
-    assert np.array_equal(found, RGB)
+    image, used = read_image(content, 16, 3)
+    assert np.array_equal(image, RGB)
     assert used == 3
 
 
 def test_plain_opacity_lies_on_white():
-    found, used = read_image(tiff(joined(RGB, MASK), [2]), 16, 3)
-    assert np.array_equal(found, np.where(MASK == 255, RGB, 255))
+    image, used = read_image(tiff(joined(RGB, MASK), [2]), 16, 3)
+    assert np.array_equal(image, np.where(MASK == 255, RGB, 255))
     assert used == 0
     assert read_image(tiff(joined(RGB, MASK, INFRARED), [2, 0]), 16, 3)[1] == 3
 
@@ -84,11 +84,11 @@ def test_plain_opacity_lies_on_white():
 def test_gray_with_a_second_band():
     gray = RGB[..., :1]
     for extra in ([0], [2], [1]):
-        found, used = read_image(tiff(joined(gray, INFRARED), extra, photometric=1), 16, 1)
-        assert np.array_equal(found, gray)
+        image, used = read_image(tiff(joined(gray, INFRARED), extra, photometric=1), 16, 1)
+        assert np.array_equal(image, gray)
         assert used == 1
-    found, used = read_image(tiff(joined(gray, MASK), [2], photometric=1), 16, 1)
-    assert np.array_equal(found, np.where(MASK == 255, gray, 255))
+    image, used = read_image(tiff(joined(gray, MASK), [2], photometric=1), 16, 1)
+    assert np.array_equal(image, np.where(MASK == 255, gray, 255))
     assert used == 0
 
 

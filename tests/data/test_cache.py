@@ -205,9 +205,9 @@ def test_pixels_at_other_sizes_are_the_stored_ones_resized(photos, cache, monkey
     dataset = prepare(photos, cache)
     base = np.array(pixels(dataset, 24))
     for size in (16, 48):
-        found = pixels(dataset, size)
-        assert isinstance(found, np.memmap)
-        assert np.array_equal(found, resize_array(base, size))
+        resized = pixels(dataset, size)
+        assert isinstance(resized, np.memmap)
+        assert np.array_equal(resized, resize_array(base, size))
     monkeypatch.setattr("automl_cnn.data.cache.resize_array", lambda *_: pytest.fail("made again"))
     assert pixels(dataset, 16).shape == (16, 16, 16, 3)
     with pytest.raises(DataError, match="at least 1 px"):
@@ -221,8 +221,8 @@ def _digest_at_16(dataset):
 def test_two_processes_may_ask_for_the_same_size_at_once(photos, cache):
     dataset = prepare(photos, cache)
     with multiprocessing.get_context("spawn").Pool(2) as pool:
-        found = set(pool.map(_digest_at_16, [dataset] * 4, chunksize=1))
-    assert found == {_digest_at_16(dataset)}
+        digests = set(pool.map(_digest_at_16, [dataset] * 4, chunksize=1))
+    assert digests == {_digest_at_16(dataset)}
     assert not list(cache.glob("*.part"))
 
 

@@ -26,9 +26,9 @@ def encoded(image, form="PNG", **options):
     return out.getvalue()
 
 
-def close(found, expected, tolerance=8):
-    assert found.shape == expected.shape
-    assert np.abs(found.astype(int) - expected.astype(int)).max() <= tolerance
+def close(decoded, expected, tolerance=8):
+    assert decoded.shape == expected.shape
+    assert np.abs(decoded.astype(int) - expected.astype(int)).max() <= tolerance
 
 
 @pytest.mark.parametrize("form", ["PNG", "BMP", "TIFF", "GIF"])
@@ -38,8 +38,8 @@ def test_lossless_formats_give_the_exact_pixels(form):
 
 @pytest.mark.parametrize(("form", "options"), [("JPEG", {"quality": 95, "subsampling": 0}), ("WEBP", {"quality": 95})])
 def test_lossy_formats_give_nearly_the_pixels(form, options):
-    found = open_image(encoded(quarters(64), form, **options), 64, 3)
-    close(found[[8, 8, 56, 56], [8, 56, 8, 56]], quarters(64)[[8, 8, 56, 56], [8, 56, 8, 56]], 12)
+    decoded = open_image(encoded(quarters(64), form, **options), 64, 3)
+    close(decoded[[8, 8, 56, 56], [8, 56, 8, 56]], quarters(64)[[8, 8, 56, 56], [8, 56, 8, 56]], 12)
 
 
 def test_a_path_reads_as_its_bytes_whatever_the_suffix_says(tmp_path):
@@ -49,8 +49,8 @@ def test_a_path_reads_as_its_bytes_whatever_the_suffix_says(tmp_path):
 
 
 def test_large_jpeg_through_draft_mode_is_the_antialiased_image():
-    found = open_image(encoded(quarters(1024), "JPEG", quality=95), 32, 3)
-    close(found[[4, 4, 28, 28], [4, 28, 4, 28]], quarters(32)[[4, 4, 28, 28], [4, 28, 4, 28]], 6)
+    decoded = open_image(encoded(quarters(1024), "JPEG", quality=95), 32, 3)
+    close(decoded[[4, 4, 28, 28], [4, 28, 4, 28]], quarters(32)[[4, 4, 28, 28], [4, 28, 4, 28]], 6)
 
 
 def test_shrinking_averages_instead_of_skipping_pixels():
@@ -60,8 +60,8 @@ def test_shrinking_averages_instead_of_skipping_pixels():
 
 def test_an_oblong_image_is_squashed_whole():
     wide = np.concatenate([quarters(16), quarters(16)], axis=1)
-    found = open_image(encoded(wide), 16, 3)
-    close(found[[2, 2, 13, 13], [1, 14, 1, 14]], np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 0]], np.uint8), 40)
+    decoded = open_image(encoded(wide), 16, 3)
+    close(decoded[[2, 2, 13, 13], [1, 14, 1, 14]], np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 0]], np.uint8), 40)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -80,8 +80,8 @@ def test_every_exif_orientation_comes_out_upright(orientation, form):
     exif = Image.Exif()
     exif[0x0112] = orientation
     options = {"quality": 95, "subsampling": 0} if form == "JPEG" else {}
-    found = open_image(encoded(np.ascontiguousarray(stored), form, exif=exif, **options), 32, 3)
-    close(found[[4, 4, 28, 28], [4, 28, 4, 28]], quarters(32)[[4, 4, 28, 28], [4, 28, 4, 28]], 12)
+    decoded = open_image(encoded(np.ascontiguousarray(stored), form, exif=exif, **options), 32, 3)
+    close(decoded[[4, 4, 28, 28], [4, 28, 4, 28]], quarters(32)[[4, 4, 28, 28], [4, 28, 4, 28]], 12)
 
 
 def test_damaged_exif_does_not_cost_the_image():
@@ -148,8 +148,8 @@ def test_floats_are_read_at_the_levels_of_their_data_set():
 def test_the_first_frame_of_an_animation():
     frames = [Image.new("RGB", (8, 8), color) for color in ("red", "blue")]
     for form, options in (("GIF", {}), ("WEBP", {"lossless": True})):
-        found = open_image(encoded(frames[0], form, save_all=True, append_images=frames[1:], **options), 8, 3)
-        assert np.array_equal(found, np.full((8, 8, 3), (255, 0, 0)))
+        decoded = open_image(encoded(frames[0], form, save_all=True, append_images=frames[1:], **options), 8, 3)
+        assert np.array_equal(decoded, np.full((8, 8, 3), (255, 0, 0)))
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ TRAIN = ("train/cat/1.png", "train/dog/1.png")
 CLASSES = ("cat/1.png", "dog/1.png")
 
 
-def splits(found):
-    return {split for _, _, split in found.files}
+def splits(scanned):
+    return {split for _, _, split in scanned.files}
 
 
 @pytest.mark.parametrize(
@@ -38,10 +38,10 @@ def splits(found):
     ],
 )
 def test_images_without_labels_beside_train_are_left_out_with_one_line(tmp_path, test):
-    found = scan(make(tmp_path, *TRAIN, *test))
-    assert found.classes == ("cat", "dog")
-    assert splits(found) == {"train"}
-    (note,) = found.notes
+    scanned = scan(make(tmp_path, *TRAIN, *test))
+    assert scanned.classes == ("cat", "dog")
+    assert splits(scanned) == {"train"}
+    (note,) = scanned.notes
     name = test[0].split("/")[0]
     assert f"in '{name}'" in note
     assert f"automl-cnn predict MODEL {tmp_path / name}" in note
@@ -49,23 +49,23 @@ def test_images_without_labels_beside_train_are_left_out_with_one_line(tmp_path,
 
 @pytest.mark.parametrize("test", [("test/1.png",), ("Test/images/1.png",), ("test/a/1.png", "test/b/1.png"), ("unlabelled_data/1.png",), ("validation/1.png",)])
 def test_images_without_labels_beside_classes_are_no_class(tmp_path, test):
-    found = scan(make(tmp_path, *CLASSES, *test))
-    assert found.classes == ("cat", "dog")
-    assert splits(found) == {None}
-    assert len(found.notes) == 1
-    assert "left out" in found.notes[0]
+    scanned = scan(make(tmp_path, *CLASSES, *test))
+    assert scanned.classes == ("cat", "dog")
+    assert splits(scanned) == {None}
+    assert len(scanned.notes) == 1
+    assert "left out" in scanned.notes[0]
 
 
 def test_a_command_line_in_a_note_can_be_copied(tmp_path):
-    found = scan(make(tmp_path / "my photos", *TRAIN, "test/1.png"))
-    assert f"predict MODEL '{tmp_path / 'my photos' / 'test'}'" in found.notes[0]
+    scanned = scan(make(tmp_path / "my photos", *TRAIN, "test/1.png"))
+    assert f"predict MODEL '{tmp_path / 'my photos' / 'test'}'" in scanned.notes[0]
 
 
 def test_a_test_folder_with_the_same_classes_is_a_split_even_beside_the_classes(tmp_path):
-    found = scan(make(tmp_path, *CLASSES, "test/cat/2.png", "test/dog/2.png"))
-    assert found.classes == ("cat", "dog")
-    assert splits(found) == {"train", "test"}
-    assert any("'test'" in note for note in found.notes)
+    scanned = scan(make(tmp_path, *CLASSES, "test/cat/2.png", "test/dog/2.png"))
+    assert scanned.classes == ("cat", "dog")
+    assert splits(scanned) == {"train", "test"}
+    assert any("'test'" in note for note in scanned.notes)
 
 
 @pytest.mark.parametrize(
@@ -83,11 +83,11 @@ def test_a_test_folder_with_the_same_classes_is_a_split_even_beside_the_classes(
     ],
 )
 def test_splits_by_other_names_and_with_other_things_beside_them(tmp_path, paths, expected):
-    found = scan(make(tmp_path, *paths))
-    assert found.classes == ("cat", "dog")
-    assert splits(found) == expected
+    scanned = scan(make(tmp_path, *paths))
+    assert scanned.classes == ("cat", "dog")
+    assert splits(scanned) == expected
     if any(not path.startswith(("train/cat", "train/dog", "test/", "valid/")) for path in paths):
-        assert found.notes
+        assert scanned.notes
 
 
 @pytest.mark.parametrize(
@@ -120,21 +120,21 @@ def test_splits_that_cannot_be_used_are_an_error_not_classes(tmp_path, paths, re
     ],
 )
 def test_a_class_with_the_name_of_a_split_is_a_class_and_a_line_says_so(tmp_path, paths, classes):
-    found = scan(make(tmp_path, *paths))
-    assert found.classes == classes
-    assert any("was taken for a class" in note for note in found.notes)
+    scanned = scan(make(tmp_path, *paths))
+    assert scanned.classes == classes
+    assert any("was taken for a class" in note for note in scanned.notes)
 
 
 def test_names_that_only_hold_such_a_word_are_classes_without_a_line(tmp_path):
-    found = scan(make(tmp_path, "test tube/1.png", "flask/1.png", "train station/1.png"))
-    assert found.classes == ("flask", "test tube", "train station")
-    assert found.notes == ()
+    scanned = scan(make(tmp_path, "test tube/1.png", "flask/1.png", "train station/1.png"))
+    assert scanned.classes == ("flask", "test tube", "train station")
+    assert scanned.notes == ()
 
 
 def test_groups_with_the_same_folders_are_classes_with_a_line(tmp_path):
-    found = scan(make(tmp_path, "day/cat/1.png", "day/dog/1.png", "night/cat/1.png", "night/dog/1.png"))
-    assert found.classes == ("day", "night")
-    assert "cat, dog" in found.notes[0]
+    scanned = scan(make(tmp_path, "day/cat/1.png", "day/dog/1.png", "night/cat/1.png", "night/dog/1.png"))
+    assert scanned.classes == ("day", "night")
+    assert "cat, dog" in scanned.notes[0]
 
 
 @pytest.mark.parametrize(

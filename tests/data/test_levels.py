@@ -226,8 +226,8 @@ def test_all_sixteen_bits_of_colors_are_read(form, samples, opaque):
     if samples != 3:
         values[..., -1] = opaque
     content = sixteen(values, samples, form)
-    found = span_of(content)
-    assert (found.low, found.high) == (values[..., :colors].min(), 4095)
+    span = span_of(content)
+    assert (span.low, span.high) == (values[..., :colors].min(), 4095)
     image = open_image(content, 16, 3, Levels(deep_files=(0, 4095)))
     expected = np.rint(values[..., :colors] * 255 / 4095)
     assert np.array_equal(image, np.repeat(expected, 3 // colors, axis=2))

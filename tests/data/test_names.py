@@ -14,8 +14,8 @@ OTHERS = [f"x{number}q.jpg" for number in range(8)]  # a class has other photos 
 
 def grouped(names, others=OTHERS):
     every = [*names, *others]
-    found = families([f"cat/{name}" for name in every], [0] * len(every), [f"digest {name}" for name in every])
-    return sorted(sorted(every[row] for row in family) for family in found)
+    groups = families([f"cat/{name}" for name in every], [0] * len(every), [f"digest {name}" for name in every])
+    return sorted(sorted(every[row] for row in family) for family in groups)
 
 
 @pytest.mark.parametrize(

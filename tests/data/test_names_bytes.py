@@ -1,4 +1,4 @@
-"""Names of files and folders that are no UTF-8: classes are valid Unicode, paths can still be opened."""
+"""Names of files and folders that are not valid UTF-8: classes are valid Unicode, paths can still be opened."""
 
 import json
 import os
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from automl_cnn.data import Dataset, prepare, scan, told_apart
+from automl_cnn.data import Dataset, prepare, scan, set_name
 from automl_cnn.data.cache import prepare_arrays
 from automl_cnn.errors import DataError
 
@@ -27,10 +27,10 @@ def images(root: Path, *classes: bytes, each: int = 8) -> Path:
 
 def test_classes_are_valid_unicode_and_paths_still_open(tmp_path):
     folder = images(tmp_path / os.fsdecode(b"d\xe9"), b"caf\xe9", b"th\xc3\xa9")
-    found = scan(folder)
-    assert found.classes == ("caf\\xe9", "thé")
-    assert all((folder / path).is_file() for path, _, _ in found.files)
-    assert told_apart(folder) == "d\\xe9"
+    scanned = scan(folder)
+    assert scanned.classes == ("caf\\xe9", "thé")
+    assert all((folder / path).is_file() for path, _, _ in scanned.files)
+    assert set_name(folder) == "d\\xe9"
 
 
 def test_a_data_set_comes_back_from_its_file(tmp_path):

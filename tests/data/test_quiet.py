@@ -53,9 +53,9 @@ def test_threads_that_begin_at_once_set_one_handler(monkeypatch):
     monkeypatch.setattr(quiet, "_set", slow)
     gate = threading.Barrier(8)
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda _: (gate.wait(), quiet._handler())[1], range(8)))
+        handlers = list(pool.map(lambda _: (gate.wait(), quiet._handler())[1], range(8)))
     assert len(made) == 1
-    assert set(found) == set(made)
+    assert set(handlers) == set(made)
 
 
 def test_an_image_that_is_whole_is_no_complaint(capfd):

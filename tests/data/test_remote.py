@@ -85,7 +85,7 @@ def test_a_url_and_a_folder_give_the_same_images_but_for_their_place(put, tmp_pa
     assert (there.classes, there.files) == (here.classes, here.files)
     assert [note.replace(url, str(folder)) for note in there.notes] == list(here.notes)
     assert any(url in note for note in there.notes), "the note on predicting names the URL"
-    one, other = (dataset_of(read(found, tmp_path / "cache"), tmp_path / "cache") for found in (there, here))
+    one, other = (dataset_of(read(source, tmp_path / "cache"), tmp_path / "cache") for source in (there, here))
     assert (one.fingerprint, one.splits.tolist(), one.groups, one.array) == (other.fingerprint, other.splits.tolist(), other.groups, other.array)
     assert (one.name, other.name, one.folder) == ("photos", "photos", url)
 
@@ -128,8 +128,8 @@ def test_an_archive_and_tables_are_read_as_here(memory, tmp_path):
     memory.pipe_file("/sets/pets.zip", out.getvalue())
     memory.pipe_file("/sets/2026-01-01 12:30.zip", out.getvalue())
     assert len(scan_input("memory://sets/2026-01-01 12:30.zip", cache=tmp_path / "cache").files) == 16
-    found = scan_input("memory://sets/pets.zip", cache=tmp_path / "cache")
-    assert (found.classes, len(found.files), str(found.url)) == (("cat", "dog"), 16, "memory://sets/pets.zip")
+    scanned = scan_input("memory://sets/pets.zip", cache=tmp_path / "cache")
+    assert (scanned.classes, len(scanned.files), str(scanned.url)) == (("cat", "dog"), 16, "memory://sets/pets.zip")
     dataset = prepare("memory://sets/pets.zip", tmp_path / "cache")
     assert (dataset.name, dataset.folder) == ("pets", "memory://sets/pets.zip")
     assert dataset.fingerprint == prepare(written(tmp_path / "pets", pets()), tmp_path / "cache").fingerprint
@@ -174,8 +174,8 @@ def test_an_archive_with_a_long_name_is_still_one(memory, tmp_path, stem, ending
                 entry.size = len(content)
                 tar.addfile(entry, io.BytesIO(content))
     memory.pipe_file(f"/sets/{stem}{ending}", out.getvalue())
-    found = scan_input(f"memory://sets/{stem}{ending}", cache=tmp_path / "cache")
-    assert (found.classes, len(found.files)) == (("cat", "dog"), 16)
+    scanned = scan_input(f"memory://sets/{stem}{ending}", cache=tmp_path / "cache")
+    assert (scanned.classes, len(scanned.files)) == (("cat", "dog"), 16)
 
 
 @pytest.mark.parametrize(
@@ -202,9 +202,9 @@ def test_a_table_at_a_url_is_read_row_by_row_as_here(memory, tmp_path):
         memory.pipe_file(f"/there/{path}", content)
     table = "path|label\rMemory://there/cat/0.png|cat\r./cat/1.png|cat\rdog\\0.png|dog\rmemory://there/dog/1.png|dog\r"
     memory.pipe_file("/there/pets.csv", table.encode("utf-16"))
-    found = scan_input("memory://there/pets.csv", cache=tmp_path)
-    assert [path for path, _, _ in found.files] == list(pets(each=2))
-    assert all((found.folder / path).read_bytes() == content for path, content in pets(each=2).items())
+    scanned = scan_input("memory://there/pets.csv", cache=tmp_path)
+    assert [path for path, _, _ in scanned.files] == list(pets(each=2))
+    assert all((scanned.folder / path).read_bytes() == content for path, content in pets(each=2).items())
     for bad, words in {
         "memory://elsewhere/1.png|cat": r"Line 6 of memory://there/pets\.csv: memory://elsewhere/1\.png lies outside of memory://there, the folder of "
         r"the table\. Expected an image below that folder: its path from there, or its whole URL\. Copy the images to below the table, or put the table above",
@@ -246,9 +246,9 @@ def test_a_name_that_leads_elsewhere_or_cannot_be_a_file_is_left_out_and_named(m
     for path, content in pets().items():
         memory.pipe_file(f"/photos/{path}", content)
     memory.store[f"/photos/{bad}"] = memory.store["/photos/cat/0.png"]
-    found = scan_input("memory://photos", cache=tmp_path / "in" / "cache")
-    assert len(found.files) == 16
-    assert [path for path, _ in found.refused] == [bad]
+    scanned = scan_input("memory://photos", cache=tmp_path / "in" / "cache")
+    assert len(scanned.files) == 16
+    assert [path for path, _ in scanned.refused] == [bad]
     assert not list(tmp_path.rglob("outside.png"))
 
 
@@ -256,9 +256,9 @@ def test_files_that_are_too_large_are_named(memory, tmp_path, monkeypatch):
     for path, content in {**pets(), "dog/large.png": bytes(5000), "dog/large.mp4": bytes(5000)}.items():
         memory.pipe_file(f"/photos/{path}", content)
     monkeypatch.setattr("automl_cnn.data.kinds.LARGEST_FILE", 4000)
-    found = scan_input("memory://photos", cache=tmp_path)
-    assert dict(found.refused) == {"dog/large.png": "the file is too large: 0.0 GB, expected at most 4e-06 GB"}
-    assert any("1 .mp4" in note for note in found.notes)
+    scanned = scan_input("memory://photos", cache=tmp_path)
+    assert dict(scanned.refused) == {"dog/large.png": "the file is too large: 0.0 GB, expected at most 4e-06 GB"}
+    assert any("1 .mp4" in note for note in scanned.notes)
 
 
 def test_names_that_differ_by_case_alone_on_a_disk_that_cannot_tell(memory, tmp_path, monkeypatch):
@@ -266,8 +266,8 @@ def test_names_that_differ_by_case_alone_on_a_disk_that_cannot_tell(memory, tmp_
         memory.pipe_file(f"/photos/{path}", content)
     assert len(scan_input("memory://photos", cache=tmp_path / "one").files) == 18
     monkeypatch.setattr("automl_cnn.data.mirror.Mirror.tells_case_apart", lambda self: False)
-    found = scan_input("memory://photos", cache=tmp_path / "other")
-    assert found.refused == (("cat/a.png", "this disk cannot tell its name from cat/A.png"),)
+    scanned = scan_input("memory://photos", cache=tmp_path / "other")
+    assert scanned.refused == (("cat/a.png", "this disk cannot tell its name from cat/A.png"),)
 
 
 def test_errors_and_notes_name_the_url_and_never_the_copy(memory, tmp_path):
@@ -503,8 +503,8 @@ def test_a_kill_costs_the_files_under_way(tmp_path):
     kept = [json.loads(line)[0] for line in index.read_text().splitlines() if line]
     assert 0 < len(kept) < 31
     index.write_text(index.read_text() + '\n["cat/19.png", "cut')
-    found = scan_input(f"local://{folder}", cache=tmp_path / "cache")
-    assert [found.folder.joinpath(path).read_bytes() == content for path, content in pets(each=20).items()] == [True] * 40
+    scanned = scan_input(f"local://{folder}", cache=tmp_path / "cache")
+    assert [scanned.folder.joinpath(path).read_bytes() == content for path, content in pets(each=20).items()] == [True] * 40
     assert not list(tmp_path.rglob(".parts*"))
     assert {json.loads(line)[0] for line in index.read_text().splitlines() if line.endswith("]")} == set(pets(each=20))
 
@@ -552,8 +552,8 @@ def test_a_web_address_of_an_archive_is_read(tmp_path):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         url = f"http://127.0.0.1:{server.server_address[1]}"
-        found = scan_input(f"{url}/pets.zip?token=secret", cache=tmp_path / "cache")
-        assert (found.classes, str(found.url)) == (("cat", "dog"), f"{url}/pets.zip")
+        scanned = scan_input(f"{url}/pets.zip?token=secret", cache=tmp_path / "cache")
+        assert (scanned.classes, str(scanned.url)) == (("cat", "dog"), f"{url}/pets.zip")
         assert not [path for path in (tmp_path / "cache").rglob("*") if "secret" in str(path) or (path.is_file() and b"secret" in path.read_bytes())]
         with pytest.raises(DataError, match=r"There is no file http://.*/lost\.zip"):
             scan_input(f"{url}/lost.zip", cache=tmp_path / "cache")
@@ -574,11 +574,11 @@ def test_an_image_whose_decoder_was_missing_is_fetched_once_it_is_there(memory, 
     for path, content in {**pets(), "cat/new.heic": b"a photo"}.items():
         memory.pipe_file(f"/photos/{path}", content)
     monkeypatch.setattr("automl_cnn.data.kinds.SUFFIXES", frozenset({".png"}))
-    found = scan_input("memory://photos", cache=tmp_path)
-    assert (found.folder / "cat" / "new.heic").read_bytes() == b""
+    scanned = scan_input("memory://photos", cache=tmp_path)
+    assert (scanned.folder / "cat" / "new.heic").read_bytes() == b""
     monkeypatch.setattr("automl_cnn.data.kinds.SUFFIXES", frozenset({".png", ".heic"}))
     assert len(scan_input("memory://photos", cache=tmp_path).files) == 17
-    assert (found.folder / "cat" / "new.heic").read_bytes() == b"a photo"
+    assert (scanned.folder / "cat" / "new.heic").read_bytes() == b"a photo"
 
 
 def test_a_file_that_no_one_knows_to_be_the_same_is_fetched_again(faulty, tmp_path, gets, monkeypatch):

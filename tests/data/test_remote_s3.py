@@ -102,14 +102,14 @@ def test_keys_that_no_folder_could_hold(bucket, tmp_path):
         bucket.pipe_file(f"photos/{path}", content)
     for key in ("train", "train/cat", "train/bird/", "train//odd.png", "train/../../out.png", "train/dog/a::b.png", "notes.txt"):
         bucket.pipe_file(f"photos/{key}", b"" if key in ("train", "train/bird/") else picture(1))
-    found = scan_input("s3://photos", cache=tmp_path)
-    assert dict(found.refused) == {
+    scanned = scan_input("s3://photos", cache=tmp_path)
+    assert dict(scanned.refused) == {
         "train/cat": "a folder has the same name",
         "train//odd.png": "a part of its path is empty or not a name",
         "train/../../out.png": "its name leads out of the folder",
     }
-    assert len(found.files) == 25
-    assert "1 class folder without any image left out: bird." in found.notes
+    assert len(scanned.files) == 25
+    assert "1 class folder without any image left out: bird." in scanned.notes
     assert not list(tmp_path.rglob("out.png"))
 
 
@@ -133,8 +133,8 @@ def test_a_large_file_comes_in_parts(bucket, tmp_path):
     for path in ("cat/2.png", "dog/1.png"):
         bucket.pipe_file(f"photos/large/{path}", picture(1))
     steps = []
-    found = scan_input("s3://photos/large", cache=tmp_path, fetched=lambda done, of: steps.append(done))
-    assert (found.folder / "cat" / "1.png").read_bytes() == content
+    scanned = scan_input("s3://photos/large", cache=tmp_path, fetched=lambda done, of: steps.append(done))
+    assert (scanned.folder / "cat" / "1.png").read_bytes() == content
     assert max(steps) > 60 << 20
 
 

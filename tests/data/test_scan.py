@@ -10,16 +10,16 @@ from automl_cnn.errors import ConfigError, DataError
 
 def test_class_folders_in_natural_order_with_subfolders_and_odd_names(tmp_path):
     make(tmp_path, "class 10/b.JPG", "class 2/deep/er/a.webp", "class 2/x10.png", "class 2/x9.png", "ünï/ñ 1.TIFF", "class 10/notes.txt", "class 10/noend")
-    found = scan(tmp_path)
-    assert found.classes == ("class 2", "class 10", "ünï")
-    assert found.files == (
+    scanned = scan(tmp_path)
+    assert scanned.classes == ("class 2", "class 10", "ünï")
+    assert scanned.files == (
         ("class 2/deep/er/a.webp", 0, None),
         ("class 2/x9.png", 0, None),
         ("class 2/x10.png", 0, None),
         ("class 10/b.JPG", 1, None),
         ("ünï/ñ 1.TIFF", 2, None),
     )
-    assert found.notes == ("2 files are not images of a supported format and were left out: 1 with no extension, 1 .txt.",)
+    assert scanned.notes == ("2 files are not images of a supported format and were left out: 1 with no extension, 1 .txt.",)
 
 
 SUFFIXES = """jpg jpeg jpe jfif mpo png apng gif bmp dib webp tif tiff ppm pgm pbm pnm PNG Jpg JFIF"""
@@ -42,19 +42,19 @@ def test_hidden_things_are_ignored(tmp_path):
 def test_split_folders(tmp_path, train, val, test):
     for folder in filter(None, (train, val, test)):
         make(tmp_path, f"{folder}/cat/1.png", f"{folder}/dog/1.png")
-    found = scan(tmp_path)
-    assert found.classes == ("cat", "dog")
-    assert (f"{val}/dog/1.png", 1, "val") in found.files
-    assert {split for _, _, split in found.files} == {"train", "val"} | ({"test"} if test else set())
+    scanned = scan(tmp_path)
+    assert scanned.classes == ("cat", "dog")
+    assert (f"{val}/dog/1.png", 1, "val") in scanned.files
+    assert {split for _, _, split in scanned.files} == {"train", "val"} | ({"test"} if test else set())
 
 
 def test_a_class_named_train_is_a_class(tmp_path):
     make(tmp_path, "train/1.png", "bus/1.png")
     assert scan(tmp_path).classes == ("bus", "train")
     make(tmp_path / "more", "train/steam/1.png", "bus/1.png")
-    found = scan(tmp_path / "more")
-    assert found.classes == ("bus", "train")
-    assert "taken for a class" in found.notes[0]
+    scanned = scan(tmp_path / "more")
+    assert scanned.classes == ("bus", "train")
+    assert "taken for a class" in scanned.notes[0]
 
 
 def test_notes_tell_what_was_left_out(tmp_path):
@@ -69,9 +69,9 @@ def test_links_are_followed_dead_ones_named_and_loops_end(tmp_path):
     (tmp_path / "a" / "gone.png").symlink_to(tmp_path / "nowhere.png")
     (tmp_path / "b" / "loop").symlink_to(tmp_path)
     (tmp_path / "c").symlink_to(make(tmp_path / ".elsewhere", "3.png"))
-    found = scan(tmp_path)
-    assert [path for path, _, _ in found.files] == ["a/1.png", "b/2.png", "c/3.png"]
-    assert found.refused == (("a/gone.png", "the link leads nowhere"),)
+    scanned = scan(tmp_path)
+    assert [path for path, _, _ in scanned.files] == ["a/1.png", "b/2.png", "c/3.png"]
+    assert scanned.refused == (("a/gone.png", "the link leads nowhere"),)
 
 
 @pytest.mark.parametrize(

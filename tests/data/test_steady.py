@@ -73,11 +73,11 @@ def test_where_ever_more_files_change_the_message_says_so(photos, tmp_path, monk
     names = iter([f"{number}.png" for number in range(12)])
     real = steady.decode
 
-    def decode(found, *rest, **more):
+    def decode(files, *rest, **more):
         name = next(names)
-        path = next(found.folder.rglob(name))
+        path = next(files.folder.rglob(name))
         paint(path, 255 - int(np.asarray(Image.open(path))[0, 0]))
-        return real(found, *rest, **more)
+        return real(files, *rest, **more)
 
     monkeypatch.setattr(steady, "decode", decode)
     with pytest.raises(DataError, match=r"5 files in .* changed while they were read, such as 'a/0\.png'\. Wait"):

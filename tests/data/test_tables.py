@@ -44,11 +44,11 @@ def written(place, rows, kind="csv"):
 
 @pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl", "parquet", "semicolon.csv"])
 def test_every_kind_of_table_is_read_alike(tmp_path, kind):
-    found = scan_input(written(tmp_path, ROWS, kind), cache=tmp_path)
-    assert found.folder == tmp_path
-    assert found.classes == ("cat", "dog")
-    assert found.files[0] == ("photos/cat 0.png", 0, "train")
-    assert [split for _, _, split in found.files] == ["train", "train", "val", "test"] * 2
+    scanned = scan_input(written(tmp_path, ROWS, kind), cache=tmp_path)
+    assert scanned.folder == tmp_path
+    assert scanned.classes == ("cat", "dog")
+    assert scanned.files[0] == ("photos/cat 0.png", 0, "train")
+    assert [split for _, _, split in scanned.files] == ["train", "train", "val", "test"] * 2
 
 
 def test_columns_are_known_by_their_usual_names_or_as_the_user_says(tmp_path):
@@ -66,9 +66,9 @@ def test_columns_are_known_by_their_usual_names_or_as_the_user_says(tmp_path):
 
 def test_rows_without_a_label_are_left_out_and_counted(tmp_path):
     rows = [*ROWS, {"path": "photos/new.png", "label": "", "split": "test"}, ROWS[0]]
-    found = scan_table(written(tmp_path, rows))
-    assert len(found.files) == 8
-    assert found.notes == ("1 row of pets.csv without a label was left out: such images can only be predicted.", "1 row of pets.csv repeats another.")
+    scanned = scan_table(written(tmp_path, rows))
+    assert len(scanned.files) == 8
+    assert scanned.notes == ("1 row of pets.csv without a label was left out: such images can only be predicted.", "1 row of pets.csv repeats another.")
 
 
 def test_numbers_are_classes_too(tmp_path):
@@ -110,7 +110,7 @@ def test_a_row_that_cannot_be_used_is_refused_with_its_line(tmp_path, row, words
         ("a.csv", b"path,label\n\xff.png,cat\n", "not UTF-8"),
         ("a.csv", b"path,label,split\n1.png,cat,train\n2.png,dog,train\n3.png,cat,test\n", "The split 'test' .* has no image of 'dog'"),
         ("a.csv", b"path,label,split\n1.png,cat,test\n2.png,dog,test\n", "has no training images"),
-        ("a.jsonl", b'{"path": "1.png"\n', "Line 1 of .* is no JSON object"),
+        ("a.jsonl", b'{"path": "1.png"\n', "Line 1 of .* is not a JSON object"),
         ("a.parquet", b"PAR1", "cannot be read as Parquet"),
         ("a.csv", b"path,label\n1.png,cat\n2,1.png,dog\n", "Line 3 of .* has 3 cells, its first line 2.*holds ',' in quotation marks"),
         ("a.csv", b'path,label\n1.png,cat\n"2.png,dog\n3.png,dog\n', "unexpected end of data, in line 4. Is a quotation mark left open"),
@@ -122,7 +122,7 @@ def test_a_row_that_cannot_be_used_is_refused_with_its_line(tmp_path, row, words
         ("a.jsonl", b'{"path": "1.png", "label": ["cat"]}\n', "gives every image the same labels, 'cat': expected at least two"),
         ("a.jsonl", b'{"path": "\\ud800.png", "label": "cat"}\n', "NUL character or a lone surrogate"),
         ("a.jsonl", b'{"path": "a\\u0000.png", "label": "cat"}\n', "NUL character or a lone surrogate"),
-        ("a.jsonl", b"[" * 100_000, "Line 1 of .* is no JSON object"),
+        ("a.jsonl", b"[" * 100_000, "Line 1 of .* is not a JSON object"),
         ("a.csv", "path,label\n1.png,caf\u00e9\n2.png,cafe\u0301\n".encode(), "look the same, but their accents are stored in two ways"),
         ("a.txt", b"1.png", "is a file: expected a folder"),
     ],
@@ -183,7 +183,9 @@ def test_nulls_in_parquet_are_no_labels_whatever_the_type(tmp_path, labels, clas
     scanned = scan_table(parquet(tmp_path, path=pa.array([f"{number}.png" for number in range(4)]), label=labels))
     assert scanned.classes == classes
     assert len(scanned.files) == 3
-    assert re.match(r"1 row of pets\.parquet without a (label|number) was left out", scanned.notes[0])  # whole numbers of three images are no classes
+    assert re.match(
+        r"1 row of pets\.parquet without a (label|number) was left out", scanned.notes[0]
+    )  # whole numbers of three images are not taken for classes
 
 
 def test_nulls_of_pandas_are_no_labels(tmp_path):

@@ -29,9 +29,9 @@ def test_doubled_links_end(tmp_path):
     make(levels[-1], "1.png")
     root = make(tmp_path / "data", "cat/1.png")
     (root / "dog").symlink_to(levels[0])
-    found = scan(root)
-    assert found.classes == ("cat", "dog")
-    assert 1 <= len([path for path, label, _ in found.files if label == 1]) <= 4
+    scanned = scan(root)
+    assert scanned.classes == ("cat", "dog")
+    assert 1 <= len([path for path, label, _ in scanned.files if label == 1]) <= 4
 
 
 def test_a_thousand_links_to_one_folder_are_bounded_and_named(tmp_path):
@@ -39,9 +39,9 @@ def test_a_thousand_links_to_one_folder_are_bounded_and_named(tmp_path):
     for number in range(30):
         for other in range(30):
             (pool / str(number) / f"to{other}").symlink_to(pool / str(other))
-    found = walk(pool)
-    assert found.root.filled
-    assert any("too many links" in note for note in found.left.notes())
+    scanned = walk(pool)
+    assert scanned.root.filled
+    assert any("too many links" in note for note in scanned.left.notes())
 
 
 def test_a_loop_that_the_file_system_only_imagines_is_asked_for_again(tmp_path, monkeypatch):
@@ -119,9 +119,9 @@ def test_special_files_are_named_and_never_opened(tmp_path, monkeypatch):
     server = socket.socket(socket.AF_UNIX)
     server.bind("socket.png")
     server.close()
-    found = scan(tmp_path)
-    assert [path for path, _, _ in found.files] == ["cat/1.png", "dog/1.png"]
-    assert dict(found.refused) == {
+    scanned = scan(tmp_path)
+    assert [path for path, _, _ in scanned.files] == ["cat/1.png", "dog/1.png"]
+    assert dict(scanned.refused) == {
         "cat/fifo": "it is a FIFO (named pipe), not an image file",
         "cat/fifo.png": "it is a FIFO (named pipe), not an image file",
         "cat/pipe.jpg": "it is a FIFO (named pipe), not an image file",
@@ -157,8 +157,8 @@ def test_images_with_odd_names_are_used_for_their_content(tmp_path):
         picture.save(tmp_path / "cat" / name, kind)
     picture.save(tmp_path / "cat" / "raw.nef", "TIFF")  # a camera's raw file begins like a TIFF, and holds a thumbnail in its place
     (tmp_path / "dog" / "letter").write_text("BM, thank you")
-    found = scan(tmp_path)
-    cats = {path.split("/")[1] for path, label, _ in found.files if label == 0}
+    scanned = scan(tmp_path)
+    cats = {path.split("/")[1] for path, label, _ in scanned.files if label == 0}
     assert cats == {
         "1.png",
         "download",
@@ -168,8 +168,8 @@ def test_images_with_odd_names_are_used_for_their_content(tmp_path):
         "x.b",
         "x.w",
     }
-    assert any("6 files are images by their content" in note for note in found.notes)
-    assert any("1 .nef" in note and "1 with no extension" in note for note in found.notes)
+    assert any("6 files are images by their content" in note for note in scanned.notes)
+    assert any("1 .nef" in note and "1 with no extension" in note for note in scanned.notes)
 
 
 @pytest.mark.parametrize(
@@ -182,9 +182,9 @@ def test_images_with_odd_names_are_used_for_their_content(tmp_path):
 )
 def test_a_store_or_an_export_among_the_classes_is_no_class(tmp_path, files):
     make(tmp_path, "cat/1.png", "dog/1.png", *(f"runs/{name}" for name in files))
-    found = scan(tmp_path)
-    assert found.classes == ("cat", "dog")
-    assert found.notes == ("The folder 'runs' was left out: automl-cnn wrote it (studies or an exported model).",)
+    scanned = scan(tmp_path)
+    assert scanned.classes == ("cat", "dog")
+    assert scanned.notes == ("The folder 'runs' was left out: automl-cnn wrote it (studies or an exported model).",)
     assert walk(tmp_path).images() == ["cat/1.png", "dog/1.png"]
 
 

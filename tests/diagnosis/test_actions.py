@@ -33,18 +33,18 @@ def test_overfitting_is_answered_by_augmentation_first_and_a_smaller_network_lat
 
 def test_what_is_on_is_made_stronger_within_its_range():
     given = SPACE.defaults({"regularizer.dropout": True, "dropout.rate": 0.7, "regularizer.l2": True, "l2.strength": 5e-3})
-    found = {change.action: change.configuration for change in asked("overfitting", given)}
-    assert found["dropout stronger"]["dropout.rate"] == 0.8
-    assert found["l2 stronger"]["l2.strength"] == 1e-2
-    assert "dropout on" not in found
+    changes = {change.action: change.configuration for change in asked("overfitting", given)}
+    assert changes["dropout stronger"]["dropout.rate"] == 0.8
+    assert changes["l2 stronger"]["l2.strength"] == 1e-2
+    assert "dropout on" not in changes
 
 
 def test_underfitting_is_answered_by_capacity_and_less_regularization():
     given = SPACE.defaults({"regularizer.dropout": True})
-    found = {change.action: change.configuration for change in asked("underfitting", given)}
-    assert (found["wider"]["width"], found["deeper"]["depth"], found["higher resolution"]["resolution"]) == (1.4, 1.4, 64)
-    assert "dropout.rate" not in found["dropout off"]
-    assert found["rate up"]["adam.learning_rate"] == pytest.approx(6e-3)
+    changes = {change.action: change.configuration for change in asked("underfitting", given)}
+    assert (changes["wider"]["width"], changes["deeper"]["depth"], changes["higher resolution"]["resolution"]) == (1.4, 1.4, 64)
+    assert "dropout.rate" not in changes["dropout off"]
+    assert changes["rate up"]["adam.learning_rate"] == pytest.approx(6e-3)
 
 
 def test_at_the_edge_of_the_space_there_is_no_such_change():

@@ -27,13 +27,13 @@ def test_a_good_fit_is_called_that_and_nothing_else():
 
 
 def test_overfitting_says_gap_interval_and_onset():
-    found = main(overfitted())
-    assert (found.kind, found.severity, found.epoch) == ("overfitting", "high", 6)
-    assert found.evidence["gap"] == pytest.approx(0.25, abs=0.02)
-    assert found.evidence["gap_low"] < found.evidence["gap"] < found.evidence["gap_high"]
-    assert found.evidence["gap_high"] - found.evidence["gap_low"] == pytest.approx(2 * 1.96 * math.sqrt(0.75 * 0.25 / 225), rel=0.1)
-    assert found.actions[0] == "augmentation"
-    assert "epoch 6" in found.sentence
+    finding = main(overfitted())
+    assert (finding.kind, finding.severity, finding.epoch) == ("overfitting", "high", 6)
+    assert finding.evidence["gap"] == pytest.approx(0.25, abs=0.02)
+    assert finding.evidence["gap_low"] < finding.evidence["gap"] < finding.evidence["gap_high"]
+    assert finding.evidence["gap_high"] - finding.evidence["gap_low"] == pytest.approx(2 * 1.96 * math.sqrt(0.75 * 0.25 / 225), rel=0.1)
+    assert finding.actions[0] == "augmentation"
+    assert "epoch 6" in finding.sentence
 
 
 def test_a_gap_within_chance_is_no_overfitting():
@@ -52,20 +52,20 @@ def test_the_gap_is_that_of_images_as_they_are_and_not_of_augmented_ones():
 def test_epochs_without_a_measurement_are_filled_in():
     made = overfitted()
     sparse = tuple(dataclasses.replace(epoch, clean_loss=None, clean_accuracy=None) if epoch.number % 3 else epoch for epoch in made.epochs)
-    found = main(dataclasses.replace(made, epochs=sparse))
-    assert (found.kind, found.severity) == ("overfitting", "high")
+    finding = main(dataclasses.replace(made, epochs=sparse))
+    assert (finding.kind, finding.severity) == ("overfitting", "high")
 
 
 def test_trials_from_before_training_images_were_scored_are_diagnosed_as_trained():
-    found = main(overfitted(measured=False))
-    assert found.kind == "overfitting"
-    assert "as trained" in found.sentence
+    finding = main(overfitted(measured=False))
+    assert finding.kind == "overfitting"
+    assert "as trained" in finding.sentence
 
 
 def test_underfitting_is_missing_training_images_too():
-    found = main(underfitted())
-    assert (found.kind, found.severity) == ("underfitting", "high")
-    assert "a wider network" in found.actions
+    finding = main(underfitted())
+    assert (finding.kind, finding.severity) == ("underfitting", "high")
+    assert "a wider network" in finding.actions
 
 
 def test_both_at_once_is_told_by_the_larger_part():
@@ -109,9 +109,9 @@ def test_a_loss_that_goes_up_as_much_as_down_tells_of_too_high_a_rate():
 def test_a_loss_that_creeps_evenly_tells_of_too_low_a_rate(rates):
     spent = np.cumsum(np.ones(12) if rates is None else rates)
     loss = 2.7 - 0.3 * spent / spent[-1]
-    found = main(trial(loss, loss, np.full(12, 0.11), np.full(12, 0.1), rates=rates))
-    assert (found.kind, found.severity) == ("rate_too_low", "high")
-    assert found.actions[0] == "a higher learning rate"
+    finding = main(trial(loss, loss, np.full(12, 0.11), np.full(12, 0.1), rates=rates))
+    assert (finding.kind, finding.severity) == ("rate_too_low", "high")
+    assert finding.actions[0] == "a higher learning rate"
 
 
 def test_after_a_few_steps_a_low_rate_is_not_certain():
@@ -129,9 +129,9 @@ def test_learning_by_heart_without_knowing_others_suspects_the_labels():
 def test_falling_validation_accuracy_while_training_images_are_learned_suspects_some_labels():
     val = np.concatenate([np.linspace(0.3, 0.8, 8), np.linspace(0.79, 0.62, 16)])
     made = trial(falling(24, 0.1, 0.12), np.linspace(1.2, 1.6, 24), np.linspace(0.2, 0.95, 24), val)
-    found = main(made)
-    assert (found.kind, found.severity) == ("label_noise", "medium")
-    assert 7 <= found.epoch <= 9
+    finding = main(made)
+    assert (finding.kind, finding.severity) == ("label_noise", "medium")
+    assert 7 <= finding.epoch <= 9
 
 
 def test_copies_and_too_good_a_validation_score_suspect_a_leak():
@@ -149,10 +149,10 @@ def test_a_plateau_and_few_validation_images_are_told_beside():
 
 
 def test_worse_than_a_baseline_is_said_in_its_words():
-    found = diagnose(good(score=0.6), dataclasses.replace(KNOWN, probe=0.9))
-    assert [finding.kind for finding in found[:1]] == ["worse_than_baseline"]
-    assert "0.600" in found[0].sentence
-    assert "chance" not in found[0].sentence
+    findings = diagnose(good(score=0.6), dataclasses.replace(KNOWN, probe=0.9))
+    assert [finding.kind for finding in findings[:1]] == ["worse_than_baseline"]
+    assert "0.600" in findings[0].sentence
+    assert "chance" not in findings[0].sentence
     lucky = diagnose(good(score=0.55), dataclasses.replace(KNOWN, majority=0.5, val_images=12))
     assert next(finding for finding in lucky if finding.kind == "worse_than_baseline").sentence.endswith("chance alone may explain the difference.")
     assert title("worse_than_baseline") == "not better than baseline"
@@ -167,9 +167,9 @@ def test_shares_of_the_images_tell_what_twice_as_many_would_give():
     )
     whole = dataclasses.replace(good(number=3), score=0.87)
     context = dataclasses.replace(KNOWN, val_images=2000, others=(small, middle, whole))
-    found = {finding.kind: finding for finding in diagnose(whole, context)}["data_limited"]
-    assert found.evidence["gain"] == pytest.approx(0.04, abs=0.015)
-    assert found.evidence["gain_low"] < found.evidence["gain"] < found.evidence["gain_high"]
+    limited = {finding.kind: finding for finding in diagnose(whole, context)}["data_limited"]
+    assert limited.evidence["gain"] == pytest.approx(0.04, abs=0.015)
+    assert limited.evidence["gain_low"] < limited.evidence["gain"] < limited.evidence["gain_high"]
     flat = tuple(dataclasses.replace(other, score=0.87) for other in context.others)
     assert "data_limited" not in kinds(flat[-1], dataclasses.replace(context, others=flat))
 

@@ -48,9 +48,9 @@ def test_a_network_that_learned_only_how_frequent_rare_labels_are_has_learned_no
 
 
 def test_overfitting_speaks_of_all_labels():
-    found = diagnose(overfitted(), KNOWN)[0]
-    assert found.kind == "overfitting"
-    assert found.sentence.startswith("It has all labels right on ")
+    finding = diagnose(overfitted(), KNOWN)[0]
+    assert finding.kind == "overfitting"
+    assert finding.sentence.startswith("It has all labels right on ")
 
 
 @pytest.mark.parametrize(
@@ -64,9 +64,9 @@ def test_overfitting_speaks_of_all_labels():
 )
 def test_sentences_speak_of_labels(loss, accuracy, held, kind, words):
     made = dataclasses.replace(trial(loss, loss, rising(20, accuracy), rising(20, held)), score=0.9, interval=(0.88, 0.92))
-    found = {finding.kind: finding.sentence for finding in diagnose(made, KNOWN)}
-    assert words in found[kind]
-    assert not any(word in sentence for sentence in found.values() for word in MULTICLASS_WORDS)
+    sentences = {finding.kind: finding.sentence for finding in diagnose(made, KNOWN)}
+    assert words in sentences[kind]
+    assert not any(word in sentence for sentence in sentences.values() for word in MULTICLASS_WORDS)
 
 
 @pytest.mark.parametrize(("score", "interval"), [(0.39, (0.3, 0.5)), (0.45, (0.38, 0.5))])
@@ -79,6 +79,6 @@ def test_a_network_no_better_than_the_same_answer_to_every_image_is_called_that(
 def test_a_ranking_a_little_better_than_chance_is_no_good_fit_where_the_loss_did_not_fall():
     level = np.full(20, KNOWN.blind_loss)
     made = dataclasses.replace(trial(level, level, np.full(20, 0.1), np.full(20, 0.1)), score=0.48, interval=(0.45, 0.51))
-    found = diagnose(made, KNOWN)
-    assert [finding.kind for finding in found] == ["worse_than_baseline"]
-    assert "learned almost nothing: its training loss ended at 0.423; that of a constant prediction is 0.423" in found[0].sentence
+    findings = diagnose(made, KNOWN)
+    assert [finding.kind for finding in findings] == ["worse_than_baseline"]
+    assert "learned almost nothing: its training loss ended at 0.423; that of a constant prediction is 0.423" in findings[0].sentence

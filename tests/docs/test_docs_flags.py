@@ -31,7 +31,7 @@ def everything(command=ROOT_COMMAND):
 KNOWN = {name for command in everything() for option in command.params for name in (*option.opts, *option.secondary_opts)} | {"--help"}
 
 
-def found_in(line: str):
+def command_in(line: str):
     """The command that a line calls, and the words after it."""
     words, command = shlex.split(line)[1:], ROOT_COMMAND
     while words and words[0] in getattr(command, "commands", {}):
@@ -41,7 +41,7 @@ def found_in(line: str):
 
 def parsed(line: str):
     """The command of a line, and its values as the command line reads them; raises where it would refuse them."""
-    command, words = found_in(line)
+    command, words = command_in(line)
     return command.name, command.make_context(command.name, words).params
 
 
@@ -64,7 +64,7 @@ def test_each_command_of_a_block_is_one_that_the_command_line_takes(page):
 @pytest.mark.parametrize("page", sorted(texts()))
 def test_each_command_in_a_sentence_exists_and_has_its_flags(page):
     for line in re.findall(r"`(automl-cnn [a-z][^`\n]*)`", texts()[page]):
-        command, words = found_in(line)
+        command, words = command_in(line)
         assert command is not ROOT_COMMAND, f"{line!r} on {page}"
         own = {name for option in command.params for name in (*option.opts, *option.secondary_opts)} | {"--help"}
         assert {word for word in words if word.startswith("--")} - own == set(), f"{line!r} on {page}"

@@ -16,7 +16,7 @@ def test_each_link_leads_to_a_page_or_a_file_and_to_a_heading_of_it(page):
         if not target.endswith(".md"):
             assert (DOCS / target).exists() or target.startswith("lessons/"), target  # pictures of lessons are made with their pages
             continue
-        assert target in pages(), f"{page} links to {target}, which is no page"
+        assert target in pages(), f"{page} links to {target}, which is not a page"
         assert not anchor or anchor in anchors(pages()[target]), f"{page} links to {target}#{anchor}"
 
 

@@ -106,8 +106,8 @@ def test_classes_are_scored_on_the_test_images_where_they_were_counted():
 
 
 def test_an_ensemble_is_told_with_the_size_and_the_scores_of_all():
-    told = {"members": {"3": 0.7, "1": 0.3}, "params": 5_000_000, "mult_adds": 60_000_000, "val_score": 0.93, "val_interval": [0.85, 0.97]}
-    card = model_card(dataclasses.replace(FACTS, result={**FACTS.result, **told}))
+    ensemble = {"members": {"3": 0.7, "1": 0.3}, "params": 5_000_000, "mult_adds": 60_000_000, "val_score": 0.93, "val_interval": [0.85, 0.97]}
+    card = model_card(dataclasses.replace(FACTS, result={**FACTS.result, **ensemble}))
     assert "an ensemble, the mean of the probabilities of trial 3 (70%), trial 1 (30%), 5,000,000 parameters, 60,000,000 multiply-accumulates" in card
     assert "| 0.930 | 0.850 to 0.970 |" in card
     assert "Its first member is trial 3 of 1" in card
@@ -189,7 +189,7 @@ def test_a_label_without_images_has_no_score():
 
 def test_the_card_beside_a_model_is_that_of_its_search(tmp_path):
     model = tmp_path / "model.keras"
-    told = {
+    card = {
         "classes": ["a", "b"],
         "study": "pets",
         "metric": "accuracy",
@@ -197,13 +197,13 @@ def test_the_card_beside_a_model_is_that_of_its_search(tmp_path):
         "val_interval": [0.8, 0.95],
         "configuration": {"architecture": "vgg"},
     }
-    short = beside(model, told)
+    short = beside(model, card)
     assert short.startswith("# pets\n")
     assert "left no model card" in short
     assert "| val score | 0.900 |" in short
     assert "| val interval | 0.800 to 0.950 |" in short
     (tmp_path / "model_card.md").write_text("# the real one\n")
-    assert beside(model, told) == "# the real one\n"
+    assert beside(model, card) == "# the real one\n"
 
 
 def test_evidence_survives_being_written(tmp_path):

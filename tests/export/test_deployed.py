@@ -93,17 +93,17 @@ def test_an_empty_folder_and_no_images_are_errors(folder, runs):
     classifier = deployed.load(folder)
     with pytest.raises(DataError, match="no images"):
         classifier.predict_proba([])
-    told = json.loads((folder / "model.json").read_text())
-    (folder / "model.json").write_text(json.dumps({**told, "models": []}))
+    contract = json.loads((folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps({**contract, "models": []}))
     with pytest.raises(StoreError, match="holds no model"):
         deployed.load(folder)
 
 
 def test_labels_that_reach_their_thresholds_are_answered(folder, runs):
-    told = json.loads((folder / "model.json").read_text())
+    contract = json.loads((folder / "model.json").read_text())
     assert deployed.load(folder).predict(IMAGES[:3]) == ["red", "green", "blue"]
     assert deployed.load(folder).task == Multiclass(3)
-    (folder / "model.json").write_text(json.dumps({**told, "task": "multilabel", "thresholds": [0.9, 0.0, 1.0]}))
+    (folder / "model.json").write_text(json.dumps({**contract, "task": "multilabel", "thresholds": [0.9, 0.0, 1.0]}))
     classifier = deployed.load(folder)
     assert classifier.task == Multilabel(3, (0.9, 0.0, 1.0))
     assert classifier.predict(IMAGES[:3]) == [["red", "green"], ["green"], ["green", "blue"]]

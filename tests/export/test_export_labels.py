@@ -64,9 +64,9 @@ def test_every_file_is_proved_and_answers_the_same_labels(out, label_file, image
 
 
 def test_model_json_states_task_thresholds_and_activation(out):
-    told = json.loads((out[0] / "model.json").read_text())
-    assert (told["task"], told["thresholds"], told["output"]["activation"]) == ("multilabel", list(CUTS), "sigmoid")
-    assert "do not sum to one" in told["output"]["meaning"]
+    contract = json.loads((out[0] / "model.json").read_text())
+    assert (contract["task"], contract["thresholds"], contract["output"]["activation"]) == ("multilabel", list(CUTS), "sigmoid")
+    assert "do not sum to one" in contract["output"]["meaning"]
     assert json.loads((out[0] / "export.json").read_text())["task"] == "multilabel"
     assert "subset accuracy on the test images" in (out[0] / "variants.svg").read_text()
     assert (out[0] / "labels.txt").read_text().split() == ["blue", "green", "red", "grey"]
@@ -75,9 +75,9 @@ def test_model_json_states_task_thresholds_and_activation(out):
 def test_model_json_of_classes_has_no_such_keys(model_file, dataset, needs, tmp_path):
     needs("onnx")
     folder.export(model_file, tmp_path / "out", names=("onnx",), dataset=dataset)
-    told = json.loads((tmp_path / "out" / "model.json").read_text())
-    assert not {"task", "thresholds"} & set(told)
-    assert set(told["output"]) == {"name", "shape", "dtype", "meaning", "labels", "temperature_inside"}
+    contract = json.loads((tmp_path / "out" / "model.json").read_text())
+    assert not {"task", "thresholds"} & set(contract)
+    assert set(contract["output"]) == {"name", "shape", "dtype", "meaning", "labels", "temperature_inside"}
     assert set(json.loads((tmp_path / "out" / "export.json").read_text())) == {"notes", "variants"}
 
 

@@ -15,14 +15,14 @@ from automl_cnn.export.samples import resized
 
 
 def test_each_format_has_what_the_registry_promises():
-    for name, found in FORMATS.items():
-        assert found.name == name
+    for name, format_ in FORMATS.items():
+        assert format_.name == name
         assert runners.RUNNERS[name].__doc__
-        assert NONE in found.methods
-        assert found.instead in FORMATS
-        assert found.instead != name
-        assert set(found.methods) <= set(QUANTIZATIONS)
-    assert len({found.file for found in FORMATS.values()}) == len(FORMATS)
+        assert NONE in format_.methods
+        assert format_.instead in FORMATS
+        assert format_.instead != name
+        assert set(format_.methods) <= set(QUANTIZATIONS)
+    assert len({format_.file for format_ in FORMATS.values()}) == len(FORMATS)
 
 
 def test_a_missing_runtime_names_its_extra(monkeypatch):
@@ -51,9 +51,9 @@ def test_what_does_not_exist_is_said_with_what_does(monkeypatch):
 def test_a_file_tells_its_format(tmp_path):
     (tmp_path / "saved_model").mkdir()
     (tmp_path / "saved_model" / "saved_model.pb").write_bytes(b"")
-    for name, found in FORMATS.items():
-        assert of(tmp_path / found.file).name == name
-        assert of(found.path(tmp_path, NONE)) is found
+    for name, format_ in FORMATS.items():
+        assert of(tmp_path / format_.file).name == name
+        assert of(format_.path(tmp_path, NONE)) is format_
     assert FORMATS["onnx"].path(tmp_path, INT8).name == "model-int8.onnx"
     with pytest.raises(ExportError, match=r"not an exported model.*model\.onnx"):
         of(tmp_path / "photo.jpg")
@@ -236,8 +236,8 @@ def test_the_folder_says_how_to_use_what_is_in_it(exported):
     assert set(by_file["model-float16.xml"]["sha256"]) == {"model-float16.xml", "model-float16.bin"}
     for model in contract["models"]:
         assert {name: modelfile.digest(out / name) for name in model["sha256"]} == model["sha256"]
-    told = json.loads((out / "export.json").read_text())
-    assert [row["file"] for row in told["variants"]] == [variant.file for variant in exported.variants]
+    listing = json.loads((out / "export.json").read_text())
+    assert [row["file"] for row in listing["variants"]] == [variant.file for variant in exported.variants]
     assert (out / "variants.svg").read_text().count("<circle") == 9
     assert sorted(out.parent.iterdir()) == [out]
 
@@ -275,9 +275,9 @@ def test_gray_photos_of_another_size_are_answered_in_batches():
 def test_keras_and_tensorflow_need_nothing_of_ours(model_file, dataset, tmp_path):
     from automl_cnn.export import bundle
 
-    found = folder.export(model_file, tmp_path / "out", names=("keras", "saved_model"), dataset=dataset)
-    assert not found.failed
-    for variant in found.variants:
+    exported = folder.export(model_file, tmp_path / "out", names=("keras", "saved_model"), dataset=dataset)
+    assert not exported.failed
+    for variant in exported.variants:
         assert variant.proof.max_difference < 1e-5
         assert variant.proof.same == 1
     assert bundle.load(tmp_path / "out" / "model.keras").classes == ["blue", "green", "red"]

@@ -55,28 +55,28 @@ def test_points_are_those_of_the_tasks_own_share():
 def reference():
     """Ten images of two classes; the original is right on eight of them, on four of five of each split."""
     labels = np.array([0, 1] * 5)
-    said = np.where(np.eye(2)[labels] == 1, 0.9, 0.1).astype(np.float32)
-    said[[0, 9]] = said[[0, 9], ::-1]
+    answers = np.where(np.eye(2)[labels] == 1, 0.9, 0.1).astype(np.float32)
+    answers[[0, 9]] = answers[[0, 9], ::-1]
     images = np.zeros((10, 4, 4, 3), np.uint8)
-    return Reference(images, said, images[:2], said[:2], labels, np.arange(10) < 5, task=Multiclass(2))
+    return Reference(images, answers, images[:2], answers[:2], labels, np.arange(10) < 5, task=Multiclass(2))
 
 
 def answering(monkeypatch, **answers):
-    told = {"latency_ms": {"1": 1.0, "32": 9.0}, "loading_seconds": 0.5}
-    monkeypatch.setattr(proof, "run_bare", lambda *_, **__: (answers, told))
+    measured = {"latency_ms": {"1": 1.0, "32": 9.0}, "loading_seconds": 0.5}
+    monkeypatch.setattr(proof, "run_bare", lambda *_, **__: (answers, measured))
 
 
 def test_every_answer_counts_alone_in_a_batch_and_at_another_size(monkeypatch, reference, tmp_path):
     path = tmp_path / "model.onnx"
     path.write_bytes(b"12345")
-    said = reference.answers
-    good = {"images": said, "single": said[:8], "sized": said[:2]}
+    answers = reference.answers
+    good = {"images": answers, "single": answers[:8], "sized": answers[:2]}
     answering(monkeypatch, **good)
-    found = prove(FORMATS["onnx"], path, reference)
-    assert (found.max_difference, found.same, found.bytes, found.lost_images) == (0.0, 1.0, 5, 0)
-    assert (found.score, found.original_score, found.validation_score) == (0.8, 0.8, 0.8)
-    for name, said in good.items():
-        answering(monkeypatch, **{**good, name: said + np.float32([0.001, -0.001])})
+    proven = prove(FORMATS["onnx"], path, reference)
+    assert (proven.max_difference, proven.same, proven.bytes, proven.lost_images) == (0.0, 1.0, 5, 0)
+    assert (proven.score, proven.original_score, proven.validation_score) == (0.8, 0.8, 0.8)
+    for name, answers in good.items():
+        answering(monkeypatch, **{**good, name: answers + np.float32([0.001, -0.001])})
         assert prove(FORMATS["onnx"], path, reference).max_difference == pytest.approx(0.001, abs=1e-5)
 
 
@@ -85,35 +85,35 @@ def test_lost_accuracy_is_that_of_the_validation_images(monkeypatch, reference, 
     worse = reference.answers.copy()
     worse[[1, 7]] = worse[[1, 7], ::-1]
     answering(monkeypatch, images=worse, single=worse[:8])
-    found = prove(FORMATS["litert"], tmp_path / "model.tflite", reference)
-    assert (found.lost_images, found.validation_score, found.score) == (1, 0.6, 0.6)
-    assert found.lost == pytest.approx(0.2)
-    assert found.same == 0.8
+    proven = prove(FORMATS["litert"], tmp_path / "model.tflite", reference)
+    assert (proven.lost_images, proven.validation_score, proven.score) == (1, 0.6, 0.6)
+    assert proven.lost == pytest.approx(0.2)
+    assert proven.same == 0.8
 
 
 def test_several_labels_are_right_if_all_of_them_are_and_agree_if_the_sets_are_the_same(monkeypatch, reference, tmp_path):
     (tmp_path / "model.tflite").write_bytes(b"")
     truth = np.array([[1, 0], [0, 1], [1, 1], [0, 0], [1, 1]] * 2)
-    said = np.where(truth > 0, 0.4, 0.3).astype(np.float32)
-    said[[0, 9]] = 0.3
-    known = dataclasses.replace(reference, labels=truth, answers=said, task=Multilabel(2, (0.35, 0.35)))
-    answering(monkeypatch, images=said, single=said[:8])
-    found = prove(FORMATS["litert"], tmp_path / "model.tflite", known)
-    assert (found.same, found.validation_score, found.score) == (1.0, 0.8, 0.8)
-    worse = said.copy()
+    answers = np.where(truth > 0, 0.4, 0.3).astype(np.float32)
+    answers[[0, 9]] = 0.3
+    known = dataclasses.replace(reference, labels=truth, answers=answers, task=Multilabel(2, (0.35, 0.35)))
+    answering(monkeypatch, images=answers, single=answers[:8])
+    proven = prove(FORMATS["litert"], tmp_path / "model.tflite", known)
+    assert (proven.same, proven.validation_score, proven.score) == (1.0, 0.8, 0.8)
+    worse = answers.copy()
     worse[1, 0] = 0.36  # a label that the original does not give
     answering(monkeypatch, images=worse, single=worse[:8])
-    found = prove(FORMATS["litert"], tmp_path / "model.tflite", known)
-    assert found.same == pytest.approx(9 / 10)
-    assert (found.validation_score, found.lost_images) == (0.6, 1)
+    proven = prove(FORMATS["litert"], tmp_path / "model.tflite", known)
+    assert proven.same == pytest.approx(9 / 10)
+    assert (proven.validation_score, proven.lost_images) == (0.6, 1)
 
 
 def test_rounding_at_a_threshold_is_no_other_label(monkeypatch, reference, tmp_path):
     (tmp_path / "model.tflite").write_bytes(b"")
-    said = np.full((10, 2), 0.5, np.float32)
-    known = dataclasses.replace(reference, labels=np.ones((10, 2)), answers=said, task=Multilabel(2))
+    answers = np.full((10, 2), 0.5, np.float32)
+    known = dataclasses.replace(reference, labels=np.ones((10, 2)), answers=answers, task=Multilabel(2))
     for less, agreement in ((1e-6, 1.0), (1e-2, 0.0)):
-        answering(monkeypatch, images=said - np.float32(less), single=said[:8] - np.float32(less))
+        answering(monkeypatch, images=answers - np.float32(less), single=answers[:8] - np.float32(less))
         assert prove(FORMATS["litert"], tmp_path / "model.tflite", known).same == agreement
 
 
@@ -183,8 +183,8 @@ def test_an_operation_that_a_format_lacks_is_said_with_its_reason(exporting, tmp
 
 
 def test_where_activations_suffer_only_the_weights_are_quantized(exporting, tmp_path):
-    found = exporting(Writing("int8", "int8 weights"), {"int8": {"lost": 0.04, "lost_images": 8}}, quantize=("int8",))
-    (variant,) = found.kept
+    exported = exporting(Writing("int8", "int8 weights"), {"int8": {"lost": 0.04, "lost_images": 8}}, quantize=("int8",))
+    (variant,) = exported.kept
     assert variant.method == "int8 weights"
     assert "loses 4.0 points" in variant.note
     assert (tmp_path / "out" / "model-int8.onnx").read_text() == "int8 weights"
@@ -213,9 +213,9 @@ def test_one_failure_does_not_take_the_others_along(exporting, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "model-int8.onnx").write_text("an earlier export's")
     (tmp_path / "out" / "notes.txt").write_text("the user's own")
-    found = exporting(Writing("broken"), {}, quantize=("none", "int8"))
-    assert [variant.file for variant in found.kept] == ["model.onnx"]
-    assert "unsupported operation" in found.failed[0].failure
+    exported = exporting(Writing("broken"), {}, quantize=("none", "int8"))
+    assert [variant.file for variant in exported.kept] == ["model.onnx"]
+    assert "unsupported operation" in exported.failed[0].failure
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         "model.onnx",
         "README.md",
@@ -230,11 +230,11 @@ def test_one_failure_does_not_take_the_others_along(exporting, tmp_path):
 
 def test_limits_choose_one_variant(exporting, tmp_path):
     small = {"int8": {"bytes": 250_000, "latency_ms": {"1": 1.0, "32": 20.0}, "validation_score": 0.89}}
-    found = exporting(Writing("int8"), small, quantize=("none", "int8"), limits=folder.Limits(latency=5.0))
-    assert [variant.file for variant in found.kept] == ["model.onnx"]
-    found = exporting(Writing("int8"), small, quantize=("none", "int8"), limits=folder.Limits(latency=5.0, size=500_000))
-    assert [variant.file for variant in found.kept] == ["model-int8.onnx"]
-    assert "1.00 MB are above 0.5 MB" in found.variants[0].note
+    exported = exporting(Writing("int8"), small, quantize=("none", "int8"), limits=folder.Limits(latency=5.0))
+    assert [variant.file for variant in exported.kept] == ["model.onnx"]
+    exported = exporting(Writing("int8"), small, quantize=("none", "int8"), limits=folder.Limits(latency=5.0, size=500_000))
+    assert [variant.file for variant in exported.kept] == ["model-int8.onnx"]
+    assert "1.00 MB are above 0.5 MB" in exported.variants[0].note
     assert not (tmp_path / "out" / "model.onnx").exists()
 
 

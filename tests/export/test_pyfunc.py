@@ -87,10 +87,10 @@ def test_a_path_is_read_where_paths_are_taken(photo):
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ("nowhere/photo.jpg", "Image 1 is neither a file nor an image file in base64"),
-        ([text(RED), text(b"this is no image at all")], "Image 2 is neither a file nor an image file in base64"),
+        ([text(RED), text(b"this is not an image")], "Image 2 is neither a file nor an image file in base64"),
         ("x" * 5000, "a string of 5,000 characters"),
         ("a\0b", "neither a file"),
         ([], "There are no images in the request"),
@@ -104,8 +104,8 @@ def test_a_path_is_read_where_paths_are_taken(photo):
         ([["a", "b"]], "shape"),
     ],
 )
-def test_what_is_no_image_is_said_so(given, said):
-    with pytest.raises(DataError, match=said):
+def test_input_that_is_not_an_image_is_reported(given, message):
+    with pytest.raises(DataError, match=message):
         read(given)
 
 

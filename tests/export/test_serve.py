@@ -146,17 +146,17 @@ def test_mlflows_other_ways_of_asking_work_too(served, body):
 
 
 @pytest.mark.parametrize(
-    ("sent", "said"),
+    ("sent", "message"),
     [
         (base64.b64encode(base64.b64decode(photo("red"))[:200]).decode(), "cannot be used"),
         (base64.b64encode(b"no image").decode(), "is not a base64 image file"),
         ("/etc/hostname", "Paths are not taken here"),
     ],
 )
-def test_what_is_no_image_gets_a_400_and_a_sentence(served, sent, said):
+def test_input_that_is_not_an_image_gets_a_400_and_a_sentence(served, sent, message):
     status, answer = ask(served, {"inputs": [sent]})
     assert status == 400
-    assert said in answer["message"]
+    assert message in answer["message"]
     assert "Traceback" not in json.dumps(answer)
 
 

@@ -45,8 +45,8 @@ def exported(tmp_path):
     folder = tmp_path / "exported"
     folder.mkdir()
     (folder / "model.onnx").write_bytes(b"a network")
-    told = {"study": "pets", "classes": ["</script><b>", "dog"], "size": 16, "stored": 24, "channels": 3}
-    (folder / "model.json").write_text(json.dumps(told))
+    contract = {"study": "pets", "classes": ["</script><b>", "dog"], "size": 16, "stored": 24, "channels": 3}
+    (folder / "model.json").write_text(json.dumps(contract))
     return folder
 
 
@@ -66,15 +66,15 @@ def test_another_version_is_told(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("files", "said"),
+    ("files", "message"),
     [
         ({**FILES, "package.json": json.dumps({"name": "left-pad", "version": "1"}).encode()}, "holds the package left-pad"),
         ({name: content for name, content in FILES.items() if name != runtime.WASM}, "is not onnxruntime-web"),
         ({}, "is not onnxruntime-web"),
     ],
 )
-def test_an_archive_of_something_else_is_refused(tmp_path, files, said):
-    with pytest.raises(ExportError, match=said):
+def test_an_archive_of_something_else_is_refused(tmp_path, files, message):
+    with pytest.raises(ExportError, match=message):
         web.find(str(packed(tmp_path / "ort.tgz", files)))
 
 
@@ -124,8 +124,8 @@ def test_the_page_holds_network_and_runtime_as_scripts(exported):
     assert sorted(path.name for path in page.parent.iterdir()) == ["index.html", "model.js", "page.css", "page.js", "runtime.js"]
     model = (page.parent / "model.js").read_text()
     assert "</script>" not in model
-    told = json.loads(re.search(r"window.MODEL = (.*);", model)[1])
-    assert told == {"study": "pets", "classes": ["</script><b>", "dog"], "size": 16, "channels": 3, "stored": 24}
+    contract = json.loads(re.search(r"window.MODEL = (.*);", model)[1])
+    assert contract == {"study": "pets", "classes": ["</script><b>", "dog"], "size": 16, "channels": 3, "stored": 24}
     for name, content in {"NETWORK": b"a network"}.items():
         assert gzip.decompress(base64.b64decode(re.search(rf'window.{name} = "(.*)";', model)[1])) == content
     web.write(exported, web.Runtime("1", b"other", b"wasm"))
@@ -182,8 +182,8 @@ def test_the_browser_makes_the_pixels_that_training_made(exported, chromium, cha
 
 
 def labelled(exported: Path) -> Path:
-    told = json.loads((exported / "model.json").read_text())
-    (exported / "model.json").write_text(json.dumps({**told, "task": "multilabel", "thresholds": [0.25, 0.75]}))
+    contract = json.loads((exported / "model.json").read_text())
+    (exported / "model.json").write_text(json.dumps({**contract, "task": "multilabel", "thresholds": [0.25, 0.75]}))
     return web.write(exported, web.Runtime("1", b"glue", b"wasm"))
 
 
@@ -241,8 +241,8 @@ def test_a_browser_refuses_deep_files_that_it_would_misread(exported, chromium):
     Image.fromarray(np.full((16, 16), 2000, np.uint16)).save(out, "PNG")
     for white, refused in ((4095, True), (65535, False)):
         about = json.dumps({"channels": 1, "stored": 16, "size": 16, "levels": {"deep_files": [0, white]}})
-        said = chromium.run(f"pixelsOf({file(out.getvalue())}, {about}).then(() => '', (error) => error.message)")
-        assert ("Use automl-cnn predict" in said) == refused
+        message = chromium.run(f"pixelsOf({file(out.getvalue())}, {about}).then(() => '', (error) => error.message)")
+        assert ("Use automl-cnn predict" in message) == refused
 
 
 @pytest.mark.slow

@@ -56,10 +56,10 @@ def test_pixels_of_any_size_and_type_become_probabilities(channels):
     assert [model.input.name, model.output_names] == ["pixels", ["probabilities"]]
     for size in (8, 16, 23):
         images = photos(2, size, channels)
-        found = answers(model, images)
-        assert found.shape == (2, 3)
-        np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-5)
-        np.testing.assert_allclose(found, answers(model, images.astype("float32")), rtol=1e-6)
+        probabilities = answers(model, images)
+        assert probabilities.shape == (2, 3)
+        np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+        np.testing.assert_allclose(probabilities, answers(model, images.astype("float32")), rtol=1e-6)
 
 
 def test_the_network_sees_minus_one_to_one():

@@ -50,9 +50,9 @@ def two():
 
 def test_it_answers_with_the_mean_of_its_members(two):
     together, images, (first, second) = two
-    said = together.predict(images, verbose=0)
-    np.testing.assert_allclose(said, 2 / 3 * first + 1 / 3 * second, atol=1e-6)
-    assert not np.allclose(said, first, atol=1e-3)
+    predicted = together.predict(images, verbose=0)
+    np.testing.assert_allclose(predicted, 2 / 3 * first + 1 / 3 * second, atol=1e-6)
+    assert not np.allclose(predicted, first, atol=1e-3)
 
 
 def test_an_image_is_answered_alike_alone_and_among_others_and_nothing_is_learned(two):
@@ -107,15 +107,15 @@ def test_the_temperature_of_an_ensemble_changes_its_confidence_and_no_label(tmp_
     members = [member(16, 0), member(16, 1)]
     together = ensemble(members, [0.5, 0.5], ["a", "b"], stored=16)
     images = photos(16, 200)
-    said = together.predict(images, verbose=0)
+    predicted = together.predict(images, verbose=0)
     rng = np.random.default_rng(0)
-    labels = np.array([rng.choice(CLASSES, p=TASK.activate(np.log(row[None]), 4.0)[0]) for row in said])  # far less sure than it says
-    found = calibrate(TASK, together, logits_of(TASK, together, images, np.arange(200)), labels)
+    labels = np.array([rng.choice(CLASSES, p=TASK.activate(np.log(row[None]), 4.0)[0]) for row in predicted])  # far less sure than it says
+    calibration = calibrate(TASK, together, logits_of(TASK, together, images, np.arange(200)), labels)
     cooled = together.predict(images, verbose=0)
-    assert found.temperature > 2
-    assert found.loss_after < found.loss
-    np.testing.assert_array_equal(cooled.argmax(axis=1), said.argmax(axis=1))
-    np.testing.assert_allclose(cooled, TASK.activate(np.log(said), found.temperature), atol=1e-4)
+    assert calibration.temperature > 2
+    assert calibration.loss_after < calibration.loss
+    np.testing.assert_array_equal(cooled.argmax(axis=1), predicted.argmax(axis=1))
+    np.testing.assert_allclose(cooled, TASK.activate(np.log(predicted), calibration.temperature), atol=1e-4)
     together.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras", compile=False, safe_mode=True)
     np.testing.assert_allclose(again.predict(images, verbose=0), cooled, atol=1e-6)

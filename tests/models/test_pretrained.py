@@ -1,4 +1,4 @@
-"""Where weights are looked for, and what the user is told; no Keras."""
+"""The places where weights are searched, and the messages to the user; no Keras."""
 
 import subprocess
 import sys

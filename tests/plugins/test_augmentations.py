@@ -40,9 +40,9 @@ def test_type_shape_and_range_stay_labels_are_distributions_and_nothing_given_is
         before = images.copy()
         images.setflags(write=False)
         labels.setflags(write=False)
-        found, targets = augmented(plugin, images, labels)
-        assert (found.dtype, found.shape) == (images.dtype, images.shape)
-        assert 0 <= found.min() <= found.max() <= 255
+        outputs, targets = augmented(plugin, images, labels)
+        assert (outputs.dtype, outputs.shape) == (images.dtype, images.shape)
+        assert 0 <= outputs.min() <= outputs.max() <= 255
         assert (targets.dtype, targets.shape) == (np.float32, labels.shape)
         assert targets.min() >= 0
         np.testing.assert_allclose(targets.sum(axis=1), 1, atol=1e-6)
@@ -102,18 +102,18 @@ def test_no_strength_changes_nothing(size, tiny):
 @pytest.mark.parametrize("way", [{}, {"shift": 1e-9}], ids=["slices", "affine"])
 def test_flips_mirror_whole_images(way):
     images, labels = batch(40)
-    found, _ = changed(images, labels, **{**STILL, **way, "flip": "both"})
+    outputs, _ = changed(images, labels, **{**STILL, **way, "flip": "both"})
     kinds = {"as it was": lambda i: i, "left-right": lambda i: i[:, ::-1], "up-down": lambda i: i[::-1], "both": lambda i: i[::-1, ::-1]}
-    seen = [name for image, new in zip(images, found, strict=True) for name, flip in kinds.items() if np.allclose(flip(image), new, atol=ROUNDING, rtol=0)]
+    seen = [name for image, new in zip(images, outputs, strict=True) for name, flip in kinds.items() if np.allclose(flip(image), new, atol=ROUNDING, rtol=0)]
     assert len(seen) == len(images)
     assert set(seen) == set(kinds)
 
 
 def test_a_horizontal_flip_never_turns_upside_down():
     images, labels = batch(30)
-    found, _ = changed(images, labels, **{**STILL, "flip": "horizontal"})
-    turned = [np.array_equal(new, image[:, ::-1]) for image, new in zip(images, found, strict=True)]
-    kept = [np.array_equal(new, image) for image, new in zip(images, found, strict=True)]
+    outputs, _ = changed(images, labels, **{**STILL, "flip": "horizontal"})
+    turned = [np.array_equal(new, image[:, ::-1]) for image, new in zip(images, outputs, strict=True)]
+    kept = [np.array_equal(new, image) for image, new in zip(images, outputs, strict=True)]
     assert all(a or b for a, b in zip(turned, kept, strict=True))
     assert any(turned)
     assert any(kept)
@@ -122,31 +122,31 @@ def test_a_horizontal_flip_never_turns_upside_down():
 @pytest.mark.parametrize("values", [{}, {"shift": 0.0}, {"zoom": 0.0}, {"rotation": 0.0}], ids=str)
 def test_no_black_comes_in_at_the_border(values):
     images, labels = np.full((8, 16, 16, 3), 200, np.uint8), np.eye(8, dtype=np.float32)
-    found, _ = changed(images, labels, **{**STILL, "shift": 0.25, "zoom": 0.5, "rotation": 30.0, **values})
-    np.testing.assert_allclose(found, images, atol=ROUNDING)
+    outputs, _ = changed(images, labels, **{**STILL, "shift": 0.25, "zoom": 0.5, "rotation": 30.0, **values})
+    np.testing.assert_allclose(outputs, images, atol=ROUNDING)
 
 
 def test_a_shift_moves_at_most_its_share():
     images = np.zeros((50, 20, 20, 1), np.uint8)
     images[:, 10, 10] = 255
-    found, _ = changed(images, np.eye(50, dtype=np.float32), **{**STILL, "shift": 0.1})
-    rows, columns = np.nonzero(found.max(axis=(0, 3)))
+    outputs, _ = changed(images, np.eye(50, dtype=np.float32), **{**STILL, "shift": 0.1})
+    rows, columns = np.nonzero(outputs.max(axis=(0, 3)))
     assert {abs(rows - 10).max(), abs(columns - 10).max()} <= {2, 3}
     assert len(set(rows)) > 2
 
 
 def test_colour_changes_brightness_but_no_edges():
     images = np.zeros((20, 8, 8, 3), np.uint8) + np.array([60, 120, 180], np.uint8)
-    found, _ = changed(images, np.eye(20, dtype=np.float32), **{**STILL, "colour": 0.3})
-    assert (found == found[:, :1, :1]).all()
-    assert found.mean(axis=(1, 2, 3)).std() > 5
-    assert (np.diff(found[:, 0, 0].astype(int)) > 0).all()
+    outputs, _ = changed(images, np.eye(20, dtype=np.float32), **{**STILL, "colour": 0.3})
+    assert (outputs == outputs[:, :1, :1]).all()
+    assert outputs.mean(axis=(1, 2, 3)).std() > 5
+    assert (np.diff(outputs[:, 0, 0].astype(int)) > 0).all()
 
 
 def test_mixup_blends_images_and_labels_in_one_proportion():
     images, labels = batch(64, dtype=np.float32)
-    found, targets = augmented(MixUp(alpha=1.0), images, labels)
-    np.testing.assert_allclose(found, np.einsum("ij,jhwc->ihwc", targets, images), atol=1e-3)  # every image has a label of its own
+    outputs, targets = augmented(MixUp(alpha=1.0), images, labels)
+    np.testing.assert_allclose(outputs, np.einsum("ij,jhwc->ihwc", targets, images), atol=1e-3)  # every image has a label of its own
     own = targets[np.arange(64), np.arange(64)]
     assert len(np.unique(own)) > 40
     assert ((targets > 0).sum(axis=1) <= 2).all()
@@ -162,24 +162,24 @@ def test_mixup_draws_its_proportion_from_beta():
 
 def test_mixed_bytes_are_rounded():
     images, labels = batch(64)
-    found, targets = augmented(MixUp(alpha=1.0), images, labels)
-    np.testing.assert_allclose(found, np.einsum("ij,jhwc->ihwc", targets, images.astype(float)), atol=0.501)
+    outputs, targets = augmented(MixUp(alpha=1.0), images, labels)
+    np.testing.assert_allclose(outputs, np.einsum("ij,jhwc->ihwc", targets, images.astype(float)), atol=0.501)
 
 
 @pytest.mark.parametrize("size", [(12, 12), (7, 20)])
 def test_cutmix_weighs_labels_by_the_very_pixels_it_pastes(size):
     count = 60
     images = np.zeros((count, *size, 1), np.uint8) + np.arange(count, dtype=np.uint8)[:, None, None, None]
-    found, targets = augmented(CutMix(), images, np.eye(count, dtype=np.float32))
-    area = np.stack([(found[..., 0] == number).mean(axis=(1, 2)) for number in range(count)], axis=1)
+    outputs, targets = augmented(CutMix(), images, np.eye(count, dtype=np.float32))
+    area = np.stack([(outputs[..., 0] == number).mean(axis=(1, 2)) for number in range(count)], axis=1)
     np.testing.assert_allclose(targets, area, atol=1e-6)
     assert ((targets > 0) & (targets < 1)).any()
 
 
 def test_cutmix_pastes_one_rectangle_in_its_place():
     images, labels = batch(50, size=(16, 16))
-    found, targets = augmented(CutMix(), images, labels)
-    for index, (new, target) in enumerate(zip(found, targets, strict=True)):
+    outputs, targets = augmented(CutMix(), images, labels)
+    for index, (new, target) in enumerate(zip(outputs, targets, strict=True)):
         other = next((place for place in np.flatnonzero(target) if place != index), index)
         changed = (new != images[index]).any(axis=-1)
         rows, columns = changed.any(axis=1), changed.any(axis=0)
@@ -242,8 +242,8 @@ def test_mixed_images_have_each_label_by_the_share_of_the_images_that_have_it(ki
     several = np.random.default_rng(1).random((40, 7)) < 0.4
     several[:3] = [[True] * 7, [False] * 7, [True] + [False] * 6]
     shares = augmented(kind(alpha=1.0), images, own)[1]
-    found, targets = augmented(kind(alpha=1.0), images, several.astype(np.float32))
-    np.testing.assert_array_equal(found, augmented(kind(alpha=1.0), images, own)[0])
+    outputs, targets = augmented(kind(alpha=1.0), images, several.astype(np.float32))
+    np.testing.assert_array_equal(outputs, augmented(kind(alpha=1.0), images, own)[0])
     np.testing.assert_allclose(targets, shares @ several, atol=1e-6)
     both = (shares[:, several.all(axis=1)] > 0).any(axis=1)
     assert targets.max() <= 1 + 1e-6
@@ -323,13 +323,13 @@ def test_randaugment_draws_every_operation_for_every_image_anew():
     images, labels = batch(300, size=(20, 20))  # Pillow equalizes nothing below 256 pixels
     images = images // 2 + 40  # room for autocontrast
     for operations, unchanged in ((1, 1 / 14), (2, 1 / 196)):
-        found = augmented(RandAugment(operations=operations, magnitude=10.0), images, labels)[0]
-        assert (found == images).all(axis=(1, 2, 3)).mean() == pytest.approx(unchanged, abs=0.035)
+        outputs = augmented(RandAugment(operations=operations, magnitude=10.0), images, labels)[0]
+        assert (outputs == images).all(axis=(1, 2, 3)).mean() == pytest.approx(unchanged, abs=0.035)
 
 
 def test_randaugment_never_mirrors():
     images = np.zeros((200, 9, 9, 1), np.uint8)
     images[:, :, :3] = 200
-    found = augmented(RandAugment(operations=1, magnitude=3.0), images, np.eye(200, dtype=np.float32))[0].astype(int)
-    contrast = np.median(found[:, 3:6, :2], axis=(1, 2, 3)) - np.median(found[:, 3:6, 5:8], axis=(1, 2, 3))
+    outputs = augmented(RandAugment(operations=1, magnitude=3.0), images, np.eye(200, dtype=np.float32))[0].astype(int)
+    contrast = np.median(outputs[:, 3:6, :2], axis=(1, 2, 3)) - np.median(outputs[:, 3:6, 5:8], axis=(1, 2, 3))
     assert (contrast >= 0).all()

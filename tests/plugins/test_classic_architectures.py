@@ -280,5 +280,5 @@ def test_simple_cnns_kernel_shapes_see_what_the_docstring_says(kernel, reach):
 
 def test_simple_cnns_stages_layers_and_channels_are_what_they_say():
     model = tiny(SimpleCNN(stages=4, layers=2, channels=16, pooling="strided"), width=1.0)
-    found = [(layer.filters, layer.strides[0]) for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
-    assert found == [(16, 1)] + [(16 * 2**stage, stride) for stage in range(4) for stride in (1, 1, 2)]
+    convolutions = [(layer.filters, layer.strides[0]) for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
+    assert convolutions == [(16, 1)] + [(16 * 2**stage, stride) for stage in range(4) for stride in (1, 1, 2)]

@@ -26,5 +26,5 @@ def test_a_built_in_would_load_as_anyones_single_file(plugin, tmp_path):
     source = Path(inspect.getfile(plugin))
     copy = tmp_path / source.name
     copy.write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
-    (found,) = registry._plugins_in(registry._import(copy))
-    assert (found.name, found.domains()) == (plugin.name, plugin.domains())
+    (loaded,) = registry._plugins_in(registry._import(copy))
+    assert (loaded.name, loaded.domains()) == (plugin.name, plugin.domains())

@@ -133,8 +133,8 @@ def test_momentum_is_the_sum_of_the_steps_and_zero_is_plain_descent():
 
 
 def test_rmsprop_divides_by_the_root_of_the_mean_square():
-    found = steps_of(RMSprop(learning_rate=0.01, rho=0.9, schedule="constant", warm_up=0.0).build(9), [2.0, 2.0])
-    assert found == pytest.approx([1 - 0.01 / 0.1**0.5, 1 - 0.01 / 0.1**0.5 - 0.01 / 0.19**0.5], rel=1e-4)
+    steps = steps_of(RMSprop(learning_rate=0.01, rho=0.9, schedule="constant", warm_up=0.0).build(9), [2.0, 2.0])
+    assert steps == pytest.approx([1 - 0.01 / 0.1**0.5, 1 - 0.01 / 0.1**0.5 - 0.01 / 0.19**0.5], rel=1e-4)
 
 
 def test_lion_steps_by_the_rate_whatever_the_gradient():

@@ -62,9 +62,9 @@ def rates(architecture, *regularizers):
 
 @pytest.mark.parametrize("architecture", [ResNet(), ResNet(variant=50), MobileNetV2()], ids=lambda one: f"{one.name}{one.values.get('variant', '')}")
 def test_stochastic_depth_grows_in_a_straight_line_to_the_last_branch(architecture):
-    found = rates(architecture, StochasticDepth(rate=0.4))
-    assert len(found) >= 4
-    np.testing.assert_allclose(found, 0.4 * np.arange(1, len(found) + 1) / len(found))
+    drop_rates = rates(architecture, StochasticDepth(rate=0.4))
+    assert len(drop_rates) >= 4
+    np.testing.assert_allclose(drop_rates, 0.4 * np.arange(1, len(drop_rates) + 1) / len(drop_rates))
 
 
 def test_graded_rates_act_and_are_saved(tmp_path):
@@ -193,12 +193,12 @@ def test_an_epoch_ends_on_averaged_weights_and_the_next_goes_on_with_the_raw_one
         share = min(momentum, (1 + step) / (10 + step)) if step else 0.0
         average = [share * old + (1 - share) * new for old, new in zip(average, weights, strict=True)]
         if step % 20 == 19:
-            for found, wanted, raw in zip(watching.ended[step // 20], average, weights, strict=True):
-                np.testing.assert_allclose(found, wanted, atol=1e-5)
-                assert np.abs(found - raw).max() > 1e-4
+            for actual, wanted, raw in zip(watching.ended[step // 20], average, weights, strict=True):
+                np.testing.assert_allclose(actual, wanted, atol=1e-5)
+                assert np.abs(actual - raw).max() > 1e-4
     for epoch in (1, 2):
-        for found, wanted in zip(watching.begun[epoch], watching.steps[20 * epoch - 1], strict=True):
-            np.testing.assert_allclose(found, wanted, atol=1e-5)
+        for actual, wanted in zip(watching.begun[epoch], watching.steps[20 * epoch - 1], strict=True):
+            np.testing.assert_allclose(actual, wanted, atol=1e-5)
 
 
 def test_averaging_changes_nothing_of_the_training_itself():

@@ -207,10 +207,10 @@ def test_a_fresh_shortcut_without_weights_keeps_every_other_pixel_and_adds_chann
     x = keras.Input((7, 8, 4))
     model = keras.Model(x, blocks.residual_block(x, 6, net=small_net(), stride=2, project=False, squeeze=squeeze))
     pixels = np.random.default_rng(0).random((2, 7, 8, 4), dtype="float32")
-    found = np.asarray(model(pixels, training=False))  # the branch's last scale starts at zero
-    assert found.shape == (2, 4, 4, 6)
-    np.testing.assert_allclose(found[..., :4], pixels[:, ::2, ::2])
-    assert not found[..., 4:].any()
+    output = np.asarray(model(pixels, training=False))  # the branch's last scale starts at zero
+    assert output.shape == (2, 4, 4, 6)
+    np.testing.assert_allclose(output[..., :4], pixels[:, ::2, ::2])
+    assert not output[..., 4:].any()
     assert len(kernels(model, biased=False)) == 4  # two convolutions and their norms: no projection
 
 

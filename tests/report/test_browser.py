@@ -41,7 +41,7 @@ def test_hovering_a_point_tells_it(chromium, tmp_path):
     assert shown.page.locator("#tip").is_hidden()
     point = shown.page.locator("circle[data-tip]").first
     point.scroll_into_view_if_needed()
-    shown.page.wait_for_timeout(200)  # scrolling hides what is told
+    shown.page.wait_for_timeout(200)  # scrolling hides the tip
     point.hover()
     shown.page.locator("#tip").wait_for(state="visible")
     assert "epoch" in shown.run("document.getElementById('tip').textContent")
@@ -50,12 +50,12 @@ def test_hovering_a_point_tells_it(chromium, tmp_path):
 def test_arrow_keys_walk_the_points_of_a_chart(chromium, tmp_path):
     shown = opened(chromium, STUDIES["usual"], tmp_path)
     shown.run("document.querySelector('svg').focus()")
-    said = []
+    tips = []
     for _ in range(2):
         shown.page.keyboard.press("ArrowRight")
-        said.append(shown.run("document.getElementById('tip').textContent"))
-    assert said[0] != said[1]
-    assert all("epoch" in words for words in said)
+        tips.append(shown.run("document.getElementById('tip').textContent"))
+    assert tips[0] != tips[1]
+    assert all("epoch" in words for words in tips)
 
 
 def test_the_theme_follows_the_system(chromium, tmp_path):

@@ -192,11 +192,11 @@ def switched(on: float, off: float, count: int) -> list:
 
 
 def test_what_goes_with_better_scores():
-    (found,) = differences(switched(0.8, 0.6, 5))
-    assert found.what == "augment"
-    assert found.difference == "+0.200"
-    assert found.sure
-    assert found.tried == "5 with, 5 without"
+    (difference,) = differences(switched(0.8, 0.6, 5))
+    assert difference.what == "augment"
+    assert difference.difference == "+0.200"
+    assert difference.sure
+    assert difference.tried == "5 with, 5 without"
     (unsure,) = differences(switched(0.601, 0.6, 5))
     assert not unsure.sure
 
@@ -219,9 +219,9 @@ def test_welch_agrees_with_scipy():
 
 def test_importances_find_the_parameter_that_matters():
     trials = [trial(number, 0.5 + 0.4 * (number % 5) / 4, configuration={"matters": (number % 5) / 4, "idle": (number * 7) % 11}) for number in range(40)]
-    told, note = importances(trials)
-    assert told[0][0] == "matters"
-    assert told[0][1] > 0.5
+    bars, note = importances(trials)
+    assert bars[0][0] == "matters"
+    assert bars[0][1] > 0.5
     assert "40 trials" in note
 
 
@@ -229,8 +229,8 @@ def test_importances_need_trials_of_comparable_length():
     enough = [trial(number, 0.5 + number / 100, configuration={"rate": number / 10}) for number in range(LEAST)]
     promoted = [dataclasses.replace(one, continue_from=0) for one in enough[1:]]
     assert importances(enough)[0]
-    told, note = importances([enough[0], *promoted])
-    assert told == ()
+    bars, note = importances([enough[0], *promoted])
+    assert bars == ()
     assert note.startswith("Too few trials of comparable length to rank the parameters: 1,")
     same = [dataclasses.replace(one, score=0.5) for one in enough]
     assert importances(same) == ((), "All trials scored the same, so no parameter mattered.")
@@ -312,9 +312,9 @@ def test_numbers_as_one_says_them():
 
 @pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (0.83, 1.0), (1, 90), (0.61, 0.62)])
 def test_ticks_are_few_round_and_inside(low, high):
-    found = ticks(low, high)
-    assert 3 <= len(found) <= 11
-    assert all(low <= tick <= high + 1e-9 for tick in found)
+    positions = ticks(low, high)
+    assert 3 <= len(positions) <= 11
+    assert all(low <= tick <= high + 1e-9 for tick in positions)
     assert ticks(2.0, 2.0) == [2.0]
     assert all(tick == int(tick) for tick in ticks(1, 3, whole=True))
 
@@ -328,11 +328,11 @@ def test_an_ensemble_in_the_best_ones_place_is_told_with_its_own_size_and_scores
     facts = study()
     best = next(iter(facts.findings))
     members = {"1": 0.6, "0": 0.4}
-    told = {**facts.result, "members": members, "params": 3_000_000, "mult_adds": 9_000_000, "val_score": 0.91, "val_interval": [0.8, 0.95]}
-    page = view(dataclasses.replace(facts, result={**told, "trial": best}))
+    ensemble = {**facts.result, "members": members, "params": 3_000_000, "mult_adds": 9_000_000, "val_score": 0.91, "val_interval": [0.8, 0.95]}
+    page = view(dataclasses.replace(facts, result={**ensemble, "trial": best}))
     assert plain(page.verdict).startswith("2 networks together, trial 1 (60%), trial 0 (40%), with 3.0M parameters in all, correctly classified 85.0 %")
     assert [plain(tile.value) for tile in page.tiles][:4] == ["0.850", "0.910", "3.0M", "9.0M"]
-    assert "together" not in view(dataclasses.replace(facts, result={**told, "trial": 0})).verdict, "a trial was better since"
+    assert "together" not in view(dataclasses.replace(facts, result={**ensemble, "trial": 0})).verdict, "a trial was better since"
 
 
 def test_workers_are_named_where_there_were_several():

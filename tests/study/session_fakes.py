@@ -20,7 +20,7 @@ from automl_cnn.study.running.executors.worker import failure_of
 
 
 class Notes(NullObserver):
-    """An observer that remembers what was said."""
+    """An observer that keeps the notes and results."""
 
     def __init__(self):
         self.notes, self.results = [], []

@@ -17,9 +17,9 @@ CLASSES = 5
 
 def answers(labels, right, rng, confidence=0.7):
     """Probabilities of a network that is right so often, its mistakes its own."""
-    said = np.where(rng.random(len(labels)) < right, labels, (labels + rng.integers(1, CLASSES, len(labels))) % CLASSES)
+    drawn = np.where(rng.random(len(labels)) < right, labels, (labels + rng.integers(1, CLASSES, len(labels))) % CLASSES)
     noise = rng.dirichlet(np.ones(CLASSES), len(labels))
-    return confidence * np.eye(CLASSES)[said] + (1 - confidence) * noise
+    return confidence * np.eye(CLASSES)[drawn] + (1 - confidence) * noise
 
 
 def study(images=600, networks=4, right=0.8, seed=0):
@@ -28,32 +28,32 @@ def study(images=600, networks=4, right=0.8, seed=0):
     return labels, {number: answers(labels, right, rng) for number in range(networks)}
 
 
-def best_of(metric, labels, said):
-    return max(said, key=lambda number: metrics.score(metric, labels, said[number]))
+def best_of(metric, labels, predictions):
+    return max(predictions, key=lambda number: metrics.score(metric, labels, predictions[number]))
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "balanced_accuracy", "f1"])
 def test_networks_with_mistakes_of_their_own_are_better_together(metric):
-    labels, said = study()
-    best = best_of(metric, labels, said)
-    found = combine(task(labels), metric, labels, said, best)
-    assert found is not None
-    assert next(iter(found.picks)) == best
-    assert 2 <= len(found.picks) <= DISTINCT
-    assert sum(found.weights.values()) == pytest.approx(1)
-    assert found.score == pytest.approx(metrics.score(metric, labels, mean(said, found.picks)))
-    assert found.score > metrics.score(metric, labels, said[best]) + 0.03
+    labels, predictions = study()
+    best = best_of(metric, labels, predictions)
+    combined = combine(task(labels), metric, labels, predictions, best)
+    assert combined is not None
+    assert next(iter(combined.picks)) == best
+    assert 2 <= len(combined.picks) <= DISTINCT
+    assert sum(combined.weights.values()) == pytest.approx(1)
+    assert combined.score == pytest.approx(metrics.score(metric, labels, mean(predictions, combined.picks)))
+    assert combined.score > metrics.score(metric, labels, predictions[best]) + 0.03
 
 
 def test_a_ranking_is_improved_too():
-    labels, said = study(images=150, networks=2, right=0.7)
-    assert combine(task(labels), "auc", labels, said, best_of("auc", labels, said)) is not None
+    labels, predictions = study(images=150, networks=2, right=0.7)
+    assert combine(task(labels), "auc", labels, predictions, best_of("auc", labels, predictions)) is not None
 
 
 def test_the_same_answers_twice_are_no_ensemble():
-    labels, said = study(networks=1)
-    assert combine(task(labels), "accuracy", labels, {0: said[0], 1: said[0].copy()}, 0) is None
-    assert combine(task(labels), "accuracy", labels, said, 0) is None
+    labels, predictions = study(networks=1)
+    assert combine(task(labels), "accuracy", labels, {0: predictions[0], 1: predictions[0].copy()}, 0) is None
+    assert combine(task(labels), "accuracy", labels, predictions, 0) is None
 
 
 def test_networks_that_know_nothing_hardly_ever_get_in():
@@ -75,13 +75,13 @@ def test_a_few_images_set_right_are_chance_and_more_of_them_are_not(networks, en
     alone[:20] = [0.1, 0.9]
 
     def answered(set_right):
-        said = alone.copy()
-        said[:set_right] = [0.9, 0.1]
-        return better(task(labels), "accuracy", labels, said, alone, tries=attempts(networks))
+        improved = alone.copy()
+        improved[:set_right] = [0.9, 0.1]
+        return better(task(labels), "accuracy", labels, improved, alone, tries=attempts(networks))
 
-    told = [answered(count) for count in range(10)]
-    assert abs(told.index(True) - enough) <= 1
-    assert all(told[told.index(True) :])
+    results = [answered(count) for count in range(10)]
+    assert abs(results.index(True) - enough) <= 1
+    assert all(results[results.index(True) :])
 
 
 def test_as_many_spoiled_as_set_right_are_no_gain():
@@ -109,16 +109,16 @@ def test_the_short_way_for_accuracy_draws_as_the_long_one_does():
 
 
 def test_what_breaks_the_limits_is_not_taken():
-    labels, said = study()
-    best = best_of("accuracy", labels, said)
-    assert combine(task(labels), "accuracy", labels, said, best, allowed=lambda numbers: len(numbers) == 1) is None
-    banned = next(number for number in combine(task(labels), "accuracy", labels, said, best).picks if number != best)
-    found = combine(task(labels), "accuracy", labels, said, best, allowed=lambda numbers: banned not in numbers)
-    assert found is not None
-    assert banned not in found.picks
+    labels, predictions = study()
+    best = best_of("accuracy", labels, predictions)
+    assert combine(task(labels), "accuracy", labels, predictions, best, allowed=lambda numbers: len(numbers) == 1) is None
+    banned = next(number for number in combine(task(labels), "accuracy", labels, predictions, best).picks if number != best)
+    combined = combine(task(labels), "accuracy", labels, predictions, best, allowed=lambda numbers: banned not in numbers)
+    assert combined is not None
+    assert banned not in combined.picks
 
 
 def test_equal_studies_give_equal_choices():
-    labels, said = study()
-    best = best_of("accuracy", labels, said)
-    assert combine(task(labels), "accuracy", labels, said, best) == combine(task(labels), "accuracy", labels, dict(reversed(said.items())), best)
+    labels, predictions = study()
+    best = best_of("accuracy", labels, predictions)
+    assert combine(task(labels), "accuracy", labels, predictions, best) == combine(task(labels), "accuracy", labels, dict(reversed(predictions.items())), best)

@@ -84,8 +84,8 @@ def test_what_a_study_writes_to_the_journal_counts(kept, store, folder):
 def test_a_trial_needs_room_for_its_model_thrice_and_for_its_images(kept):
     assert kept(None).lacks(10 * MB, 10 * MB) is None
     assert kept(10 * MB + MARGIN + 6 * MB).lacks(1 * MB, 3 * MB) is None
-    told = kept(10 * MB + MARGIN + 6 * MB - 1).lacks(1 * MB, 3 * MB)
-    assert told.startswith("10.0 MB are kept of the 18.0 MB that --max-disk allows, and the next trial may need 8.0 MB. Raise --max-disk and run")
+    message = kept(10 * MB + MARGIN + 6 * MB - 1).lacks(1 * MB, 3 * MB)
+    assert message.startswith("10.0 MB are kept of the 18.0 MB that --max-disk allows, and the next trial may need 8.0 MB. Raise --max-disk and run")
 
 
 def test_what_was_fetched_and_unpacked_counts_and_is_named(kept, store):
@@ -107,9 +107,9 @@ def test_what_was_fetched_and_unpacked_counts_and_is_named(kept, store):
 
 def test_a_disk_without_room_is_told_before_the_limit(kept, monkeypatch):
     monkeypatch.setattr(disk, "free_bytes", lambda path: 3 * MB)
-    told = kept(1).lacks(1 * MB, 0)
-    assert told.startswith("3.0 MB are free on the disk of ")
-    assert told.endswith("and the next trial may need 5.0 MB. Free some space and run the same command again: it goes on where it ended.")
+    message = kept(1).lacks(1 * MB, 0)
+    assert message.startswith("3.0 MB are free on the disk of ")
+    assert message.endswith("and the next trial may need 5.0 MB. Free some space and run the same command again: it goes on where it ended.")
 
 
 def test_networks_of_which_too_few_can_be_kept_are_not_tried(kept):
@@ -267,13 +267,13 @@ def test_on_a_full_disk_the_last_best_model_stands_whole(small_disk):
 
 def test_what_the_system_refuses_in_the_store_is_a_sentence(store):
     inside, outside = str(store.root / "studies" / "s"), "/etc/shadow"
-    for error, said in (
+    for error, message in (
         (PermissionError(errno.EACCES, "Permission denied", inside), f"{inside} cannot be used: Permission denied. Free the permission"),
         (OSError(errno.EROFS, "Read-only file system", inside), "Read-only file system"),
         (OSError(errno.EIO, "Input/output error"), f"The store {store.root} cannot be used: Input/output error"),
         (FULL, "The disk is full"),
     ):
-        with pytest.raises(StoreError, match=re.escape(said)), disk.plainly(store):
+        with pytest.raises(StoreError, match=re.escape(message)), disk.plainly(store):
             raise error
     with pytest.raises(PermissionError), disk.plainly(store):
         raise PermissionError(errno.EACCES, "Permission denied", outside)

@@ -86,18 +86,18 @@ def eventful(space, count, seed=0):
 @every
 def test_every_proposal_is_a_configuration_of_the_space(engine, sampler, whole):
     made = engine_for(_config(engine, sampler), whole)
-    for told in itertools.islice(eventful(whole, 3), 3):
-        made.tell(told)
+    for event in itertools.islice(eventful(whole, 3), 3):
+        made.tell(event)
     run(made, 6 if sampler == "bayesian" else 25, whole)  # KerasTuner's Gaussian process takes seconds for a proposal
 
 
 @every
 def test_asking_twice_without_a_telling_gives_the_same(engine, sampler):
     made = engine_for(_config(engine, sampler), SPACE)
-    for told in range(9):
+    for count in range(9):
         first = made.ask()
         assert made.ask() == first
-        made.tell(trial(told, first.configuration))
+        made.tell(trial(count, first.configuration))
 
 
 @every
@@ -107,9 +107,9 @@ def test_the_same_seed_and_trials_give_the_same_proposals_even_after_a_restart(e
         return engine_for(_config(engine, sampler, seed=seed), SPACE)
 
     first, history = make(), []
-    for told in itertools.islice(eventful(SPACE, 3), 3):
-        first.tell(told)
-        history.append(told)
+    for event in itertools.islice(eventful(SPACE, 3), 3):
+        first.tell(event)
+        history.append(event)
     for number in range(3, 11 if sampler == "bayesian" else 24):
         proposal = first.ask()
         state = State.FAILED if number % 6 == 0 else State.COMPLETE
@@ -117,8 +117,8 @@ def test_the_same_seed_and_trials_give_the_same_proposals_even_after_a_restart(e
         history.append(trial(number, proposal.configuration, state, stage))
         first.tell(history[-1])
         again = make()
-        for told in history:
-            again.tell(told)
+        for event in history:
+            again.tell(event)
         assert again.ask() == first.ask()
 
 
@@ -135,16 +135,16 @@ def test_proposals_get_better(engine, sampler):
     made = engine_for(_config(engine, sampler), HILL)
     for number, configuration in enumerate(chance[:40]):
         made.tell(trial(number, configuration))
-    found = run(made, {"bayesian": 3, "cmaes": 120}.get(sampler, 30), HILL)  # CMA-ES moves by generations of eight, and draws the architecture by chance
-    found = found[-60:]
-    assert statistics.mean(map(score, found)) > statistics.mean(map(score, chance)) + 0.05
+    scores = run(made, {"bayesian": 3, "cmaes": 120}.get(sampler, 30), HILL)  # CMA-ES moves by generations of eight, and draws the architecture by chance
+    scores = scores[-60:]
+    assert statistics.mean(map(score, scores)) > statistics.mean(map(score, chance)) + 0.05
 
 
 @every
 def test_two_hundred_trials_of_every_end_are_digested(engine, sampler):
     made = engine_for(_config(engine, sampler), SPACE)
-    for told in eventful(SPACE, 200):
-        made.tell(told)
+    for event in eventful(SPACE, 200):
+        made.tell(event)
     proposal = made.ask()  # asked once: KerasTuner's Gaussian process takes its time
     assert SPACE.check(proposal.configuration) == proposal.configuration
     assert 0 < proposal.share <= 1
@@ -158,8 +158,8 @@ def test_two_hundred_trials_of_every_end_are_digested(engine, sampler):
 @every
 def test_a_report_is_answered_with_yes_or_no(engine, sampler):
     made = engine_for(_config(engine, sampler), SPACE)
-    for told in eventful(SPACE, 12):
-        made.tell(told)
+    for event in eventful(SPACE, 12):
+        made.tell(event)
     proposal = made.ask()
     answers = [made.report(proposal.id, step, 0.01) for step in range(1, 11)]
     assert {type(answer) for answer in answers} == {bool}
@@ -171,13 +171,13 @@ def test_a_report_is_answered_with_yes_or_no(engine, sampler):
 @pytest.mark.parametrize("pruner", PRUNERS["optuna"])
 def test_a_hopeless_trial_is_stopped_and_a_good_one_is_not(pruner):
     engine = OptunaEngine(SPACE, 0, pruner=pruner)
-    told = []
+    verdicts = []
     for number in range(12):
-        told.append(trial(number, {"architecture": "b", "rate": 0.01}, epochs=curve(0.5 + 0.01 * number)))
-        engine.tell(told[-1])
+        verdicts.append(trial(number, {"architecture": "b", "rate": 0.01}, epochs=curve(0.5 + 0.01 * number)))
+        engine.tell(verdicts[-1])
         proposal = engine.ask()
         again = OptunaEngine(SPACE, 0, pruner=pruner)
-        for one in told:
+        for one in verdicts:
             again.tell(one)
         again.ask()
         stopped = [step for step in range(1, 11) if not engine.report(proposal.id, step, 0.1 + 0.001 * step)]
@@ -240,8 +240,8 @@ def test_a_search_that_was_killed_makes_the_same_proposals_with_its_refusals(eng
         history.append(dataclasses.replace(trial(number, first.ask().configuration), refused=refused))
         first.tell(history[-1])
     again = engine_for(_config(engine, sampler), SPACE)
-    for told in history:
-        again.tell(told)
+    for event in history:
+        again.tell(event)
     assert again.ask().configuration == first.ask().configuration
 
 
@@ -284,10 +284,10 @@ def test_random_is_random_from_the_first_proposal_on():
 def test_the_genetic_samplers_breed_from_the_better_ones(sampler):
     """After populations in which one architecture wins, its genes prevail; at random they would be half."""
     rng = random.Random(0)
-    told = [trial(number, HILL.sample(rng)) for number in range(40)]
+    trials = [trial(number, HILL.sample(rng)) for number in range(40)]
     bred = [OptunaEngine(HILL, seed, sampler) for seed in range(20)]
     for engine in bred:
-        for one in told:
+        for one in trials:
             engine.tell(one)
     assert bred[0].ask().reason.startswith("proposed by NSGA")
     assert sum(engine.ask().configuration["architecture"] == "a" for engine in bred) >= 15
@@ -301,7 +301,7 @@ def test_the_settings_name_the_engine():
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
         ({"sampler": "bayesian"}, "belongs to engine = keras-tuner"),
         ({"engine": "keras-tuner", "sampler": "tpe"}, "belongs to engine = optuna; expected one of bayesian, hyperband, random, grid"),
@@ -311,8 +311,8 @@ def test_the_settings_name_the_engine():
         ({"engine": "luck"}, "'optuna' or 'keras-tuner'"),
     ],
 )
-def test_what_an_engine_does_not_know_is_refused_with_what_it_knows(settings, said):
-    with pytest.raises(ConfigError, match=said):
+def test_what_an_engine_does_not_know_is_refused_with_what_it_knows(settings, message):
+    with pytest.raises(ConfigError, match=message):
         study_config({"data": "x", **settings})
 
 

@@ -33,11 +33,11 @@ def trial(number, configuration, score, state=State.COMPLETE, stage="search"):
 
 def every(space):
     """Every configuration of a space of choices."""
-    found = [{}]
+    made = [{}]
     for parameter in space:
-        found = [{**one, parameter.name: option} for one in found for option in (parameter.domain.options if parameter.active(one) else (None,))]
-        found = [{name: value for name, value in one.items() if value is not None} for one in found]
-    return found
+        made = [{**one, parameter.name: option} for one in made for option in (parameter.domain.options if parameter.active(one) else (None,))]
+        made = [{name: value for name, value in one.items() if value is not None} for one in made]
+    return made
 
 
 def key(configuration):

@@ -23,15 +23,15 @@ LABELS = RNG.integers(0, CLASSES, IMAGES)
 
 
 def answers(right):
-    said = np.where(RNG.random(IMAGES) < right, LABELS, (LABELS + RNG.integers(1, CLASSES, IMAGES)) % CLASSES)
-    return (0.6 * np.eye(CLASSES)[said] + 0.4 * RNG.dirichlet(np.ones(CLASSES), IMAGES)).astype(np.float32)
+    predicted = np.where(RNG.random(IMAGES) < right, LABELS, (LABELS + RNG.integers(1, CLASSES, IMAGES)) % CLASSES)
+    return (0.6 * np.eye(CLASSES)[predicted] + 0.4 * RNG.dirichlet(np.ones(CLASSES), IMAGES)).astype(np.float32)
 
 
-SAID = {number: answers(0.8) for number in range(3)}
+PREDICTED = {number: answers(0.8) for number in range(3)}
 
 
 class FakeExecutor:
-    """Writes a file, and answers with the mean of what the members said, unless it is told to fail."""
+    """Writes a file, and answers with the mean of the members' predictions, unless it should fail."""
 
     def __init__(self):
         self.recipes, self.error, self.says, self.padding = [], None, None, 0
@@ -42,7 +42,7 @@ class FakeExecutor:
             archive.writestr("model.weights.h5", "several" + "x" * self.padding)
         if self.error:
             raise self.error
-        mean = sum(share * SAID[number] for number, share in recipe.shares.items())
+        mean = sum(share * PREDICTED[number] for number, share in recipe.shares.items())
         return Joint(32, NetCost(3000, 3_000_000, 9, 3100), mean if self.says is None else self.says)
 
 
@@ -55,13 +55,13 @@ class Noted(NullObserver):
 
 
 def trial(number):
-    score = metrics.score("accuracy", LABELS, SAID[number])
+    score = metrics.score("accuracy", LABELS, PREDICTED[number])
     configuration = {"architecture": "vgg", "resolution": 32, "number": number}
     plain = Trial(number, configuration, Fidelity(5, 10.0), "", "search", State.COMPLETE, score)
     return dataclasses.replace(plain, interval=(0.7, 0.9), params=1000, mult_adds=1_000_000, setup=4.0, images_per_second=100.0)
 
 
-TRIALS = [trial(number) for number in SAID]
+TRIALS = [trial(number) for number in PREDICTED]
 BEST = max(TRIALS, key=lambda one: one.score)
 
 
@@ -70,10 +70,10 @@ def ensembles(tmp_path):
     (tmp_path / "trials").mkdir()
     card = lambda one: {"classes": list("abcd"), "size": 16, "channels": 3, "trial": one.number, "val_score": one.score, "params": one.params}  # noqa: E731
     model_files = ModelFiles(tmp_path / "best" / "model.keras", tmp_path / "trials", card)
-    for number, said in SAID.items():
+    for number, predicted in PREDICTED.items():
         with ZipFile(model_files.checkpoint(number), "w") as archive:
             archive.writestr("model.weights.h5", str(number))
-        predictions.keep(model_files.checkpoint(number), said)
+        predictions.keep(model_files.checkpoint(number), predicted)
     model_files.put(TRIALS)
     return Ensembles(
         Multiclass(CLASSES), "accuracy", LABELS, model_files, Limits(), lambda configuration: NetCost(1000, 1_000_000, 3, 1000), FakeExecutor(), Noted()
@@ -100,11 +100,11 @@ def test_networks_that_are_better_together_take_the_best_models_place(ensembles)
     assert card["val_interval"][0] < card["val_score"] < card["val_interval"][1]
     assert members_of(ensembles.model_files.best) == {str(number): pytest.approx(share, abs=1e-6) for number, share in recipe.shares.items()}
     assert next(iter(members_of(ensembles.model_files.best))) == str(BEST.number)
-    mean = sum(share * SAID[number] for number, share in recipe.shares.items())
+    mean = sum(share * PREDICTED[number] for number, share in recipe.shares.items())
     np.testing.assert_allclose(predictions.recall(ensembles.model_files.best), mean, atol=1e-6, err_msg="to calibrate it, it need not be run")
-    told = standing(ensembles.model_files.best)
-    assert told["val_score"] == card["val_score"]
-    assert told["params"] == 3000
+    before = standing(ensembles.model_files.best)
+    assert before["val_score"] == card["val_score"]
+    assert before["params"] == 3000
     assert [path.name for path in ensembles.model_files.best.parent.iterdir()] == ["model.keras"]
 
 
@@ -150,7 +150,7 @@ def test_without_time_it_is_said_and_not_made(ensembles):
 
 
 def test_what_was_made_and_does_not_keep_its_promise_is_dropped(ensembles):
-    ensembles.executor.says = SAID[BEST.number]
+    ensembles.executor.says = PREDICTED[BEST.number]
     ensembles.put(TRIALS, float("inf"))
     assert len(ensembles.executor.recipes) == 1
     assert untouched(ensembles)
@@ -164,7 +164,7 @@ def test_a_worker_that_fails_leaves_the_best_model(ensembles):
 
 
 def test_checkpoints_of_before_predictions_were_kept_are_no_members(ensembles):
-    for number in SAID:
+    for number in PREDICTED:
         with ZipFile(ensembles.model_files.checkpoint(number), "w") as archive:
             archive.writestr("model.weights.h5", str(number))
     ensembles.put(TRIALS, float("inf"))
@@ -181,8 +181,8 @@ def test_predictions_survive_their_file_and_a_damaged_one_has_none(tmp_path):
     with ZipFile(file, "w") as archive:
         archive.writestr("model.weights.h5", "0")
     assert predictions.recall(file) is None
-    predictions.keep(file, SAID[0])
-    np.testing.assert_array_equal(predictions.recall(file), SAID[0])
+    predictions.keep(file, PREDICTED[0])
+    np.testing.assert_array_equal(predictions.recall(file), PREDICTED[0])
     file.write_bytes(file.read_bytes()[:200])
     assert predictions.recall(file) is None
     assert predictions.recall(tmp_path / "missing.keras") is None

@@ -274,21 +274,21 @@ def test_a_process_that_does_not_leave_is_ended(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("cause", "told", "expected"),
+    ("cause", "start", "expected"),
     [
         (MemoryError("2 GiB"), "out of memory: a smaller batch", Cause.MEMORY),
         (OSError(28, "No space left on device"), "the disk is full: ", Cause.DISK),
-        (ValueError("3 is no size"), "features raised", Cause.OTHER),
+        (ValueError("3 is not a size"), "features raised", Cause.OTHER),
     ],
 )
-def test_what_a_plugin_met_is_recognized_behind_its_error(cause, told, expected):
+def test_what_a_plugin_met_is_recognized_behind_its_error(cause, start, expected):
     from automl_cnn.study.running.executors.worker import failure_of
 
     try:
         raise PluginError("features raised something") from cause
     except PluginError as error:
         sentence, kind = failure_of(error)
-    assert sentence.startswith(told)
+    assert sentence.startswith(start)
     assert kind is expected
 
 

@@ -1,4 +1,4 @@
-"""`--folds K`: the winner's recipe over every image, in the time there is, told apart from what could not be done."""
+"""`--folds K`: the winner's recipe over every image, within the time limit; and the reasons why it is skipped."""
 
 import dataclasses
 import json

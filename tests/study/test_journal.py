@@ -79,9 +79,9 @@ def test_two_processes_write_two_studies_into_one_journal_at_once(tmp_path, monk
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
     writers = [subprocess.Popen([sys.executable, "-c", WRITER, tmp_path / "j", name]) for name in ("one", "two")]
     assert [writer.wait(100) for writer in writers] == [0, 0]
-    found = Record.all(tmp_path / "j")
+    studies = Record.all(tmp_path / "j")
     for name in ("one", "two"):
-        assert [(trial.number, trial.score) for trial in found[name].trials] == [(step, step / 100) for step in range(10)]
+        assert [(trial.number, trial.score) for trial in studies[name].trials] == [(step, step / 100) for step in range(10)]
 
 
 def test_the_share_of_a_study_is_what_its_entries_take(tmp_path):

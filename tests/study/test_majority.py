@@ -110,8 +110,8 @@ def test_its_file_is_a_model_that_keras_reads(tmp_path, channels, classes):
     majority.write(tmp_path / "model.keras", dataset)
     model = load_model(tmp_path / "model.keras")
     assert [layer.name for layer in model.layers] == ["pixels", "resize", "pool", "classifier", "probabilities"]
-    said = np.asarray(model.predict_on_batch(images[:5].astype("float32")))
-    assert said == pytest.approx(majority.answers(dataset, 5), abs=1e-6)
+    predicted = np.asarray(model.predict_on_batch(images[:5].astype("float32")))
+    assert predicted == pytest.approx(majority.answers(dataset, 5), abs=1e-6)
     assert model.count_params() == majority.cost(dataset).params
     model.save(tmp_path / "again.keras")
 

@@ -29,12 +29,12 @@ def test_search_says_which_files_were_left_out_and_why(tmp_path):
             Image.fromarray(draw.integers(0, 1500, (16, 16), np.uint16)).save(tmp_path / "pets" / name / f"{number}.png")
     for number in range(7):
         (tmp_path / "pets" / "cat" / f"bad{number}.png").write_bytes(b"" if number else b"no picture")
-    found = automl_cnn.search(tmp_path / "pets", store=tmp_path / "store", pretrained="none", **SETTINGS)
-    (left_out,) = [note for note in found.notes if "left out" in note]
+    result = automl_cnn.search(tmp_path / "pets", store=tmp_path / "store", pretrained="none", **SETTINGS)
+    (left_out,) = [note for note in result.notes if "left out" in note]
     assert left_out.startswith("7 files were left out: cat/bad0.png: the file is not a JPEG")
     assert "cat/bad4.png: the file is empty (0 bytes); and 2 more." in left_out
-    assert any("read as 12-bit" in note for note in found.notes)
-    assert found.as_dict()["notes"] == found.notes
+    assert any("read as 12-bit" in note for note in result.notes)
+    assert result.as_dict()["notes"] == result.notes
 
 
 def test_so_does_the_estimator(tmp_path, monkeypatch):

@@ -124,14 +124,14 @@ def test_an_empty_portfolio_changes_nothing():
 
 
 def test_the_portfolio_that_is_shipped_fits_the_built_in_plugins():
-    found = registry.load(None)
+    plugins = registry.load(None)
     weights = {"efficientnet_lite": ("lite0", "lite1", "lite2")}
-    space = study_space(found, native=224, images=2000, max_resolution=224, weights=weights)
+    space = study_space(plugins, native=224, images=2000, max_resolution=224, weights=weights)
     known = entries()
     assert known
     assert all(adapted(entry, space) is not None for entry in known)
     assert not any(is_probe(entry) for entry in known)
-    scratch = study_space(found, native=224, images=2000, max_resolution=224)
+    scratch = study_space(plugins, native=224, images=2000, max_resolution=224)
     assert any(adapted(entry, scratch) is not None for entry in known)
 
 

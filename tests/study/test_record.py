@@ -113,10 +113,10 @@ def test_all_studies_are_read_without_a_trace(tmp_path):
     with journal.open("ab") as file:
         file.write(b'{"op_code": 4, "wor')  # a search is writing just now
     before = journal.read_bytes()
-    found = Record.all(journal)
-    assert [(name, len(record.trials)) for name, record in found.items()] == [("one", 1), ("two", 0)]
-    assert found["one"].trials[0].score == 0.72
-    assert found["two"].settings == {"k": 1}
+    studies = Record.all(journal)
+    assert [(name, len(record.trials)) for name, record in studies.items()] == [("one", 1), ("two", 0)]
+    assert studies["one"].trials[0].score == 0.72
+    assert studies["two"].settings == {"k": 1}
     assert journal.read_bytes() == before
 
 

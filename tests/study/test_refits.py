@@ -102,7 +102,7 @@ def test_a_refit_that_is_better_has_nothing_against_it():
 def test_a_refit_that_answers_fewer_images_correctly_is_not_delivered():
     assert "is right on fewer of them (0.700 against 0.800)" in objection(Refitted(100, 0.7, 0.8, 0.1, 0.5))
     assert objection(Refitted(100, 0.75, 0.8, 0.1, 0.5)) is None, "by chance"
-    assert objection(Refitted(10_000, 0.75, 0.8, 0.1, 0.5)) is not None, "of many images it is no chance"
+    assert objection(Refitted(10_000, 0.75, 0.8, 0.1, 0.5)) is not None, "with this many images it cannot be chance"
     assert objection(Refitted(20, 0.95, 1.0, 0.1, 0.5)) is None, "one of few, though all were right before"
     assert objection(Refitted(20, 0.5, 1.0, 0.1, 0.5)) is not None
 

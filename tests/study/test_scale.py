@@ -122,7 +122,7 @@ def test_every_point_has_the_same_seeds():
     seeds = {}
     for job in lab.jobs:
         seeds.setdefault(json.dumps(job.configuration), []).append(job.seed)
-    assert all(found == list(range(len(found))) for found in seeds.values())
+    assert all(used == list(range(len(used))) for used in seeds.values())
     assert seeds[json.dumps(lab.jobs[0].configuration)] == [0, 1, 2]
 
 
@@ -138,8 +138,8 @@ def test_the_grid_finds_what_the_data_prefers():
         return 0.5 + 0.1 * math.log2(configuration["depth"]) - 0.02 * math.log2(configuration["width"])
 
     lab = Lab(Plan("net", phi=2, epochs=5, given=SMALL), score=deep).run()
-    found = report(lab.planner, lab.trials)
-    assert found.coefficients == WAYS["depth"]
+    summary = report(lab.planner, lab.trials)
+    assert summary.coefficients == WAYS["depth"]
     assert lab.trials[-1].configuration["depth"] == 4.0
 
 
@@ -237,19 +237,19 @@ def test_a_hopeless_point_is_stopped_half_way_and_no_other():
 
 def test_what_was_found_is_told_and_written(tmp_path):
     lab = Lab(Plan("net", phi=2, compare=True, epochs=8, seeds=2, given=SMALL)).run(sd=0.002)
-    found = report(lab.planner, lab.trials)
-    assert [row.name for row in found.steps] == ["phi 1", "phi 2"]
-    assert found.steps[1].predicted == pytest.approx(found.steps[1].actual, rel=0.02)
-    assert [row.name for row in found.ways] == ["depth", "width", "resolution", "compound"]
-    assert "compound scaling wins" in found.verdict
-    assert all(step.rise > 0 for step in found.doublings)
-    assert found.doublings[0].doublings == pytest.approx(1, abs=0.15)
-    assert not found.notes
-    files = write(found, tmp_path)
+    summary = report(lab.planner, lab.trials)
+    assert [row.name for row in summary.steps] == ["phi 1", "phi 2"]
+    assert summary.steps[1].predicted == pytest.approx(summary.steps[1].actual, rel=0.02)
+    assert [row.name for row in summary.ways] == ["depth", "width", "resolution", "compound"]
+    assert "compound scaling wins" in summary.verdict
+    assert all(step.rise > 0 for step in summary.doublings)
+    assert summary.doublings[0].doublings == pytest.approx(1, abs=0.15)
+    assert not summary.notes
+    files = write(summary, tmp_path)
     assert {file.name for file in files} >= {"scale.json", "scale.csv"}
-    assert json.loads(files[0].read_text())["coefficients"]["alpha"] == found.coefficients.alpha
+    assert json.loads(files[0].read_text())["coefficients"]["alpha"] == summary.coefficients.alpha
     lines = files[1].read_text().splitlines()
-    assert len(lines) == 1 + len(found.rows)
+    assert len(lines) == 1 + len(summary.rows)
     assert lines[0].startswith("part,name,phi,depth,width,resolution")
 
 
@@ -408,9 +408,9 @@ class TestPhi:
     def test_phi_stands_in_for_the_three(self):
         outer, inner = self.spaces()
         assert {"width", "depth", "resolution"} <= set(outer.defaults())
-        found = inner.defaults()
-        assert PHI in found
-        assert not {"width", "depth", "resolution"} & set(found)
+        defaults = inner.defaults()
+        assert PHI in defaults
+        assert not {"width", "depth", "resolution"} & set(defaults)
 
     def test_pretrained_networks_keep_their_resolution(self):
         _, inner = self.spaces(weights={"efficientnet_lite": ("lite0",)})
@@ -437,9 +437,9 @@ class TestPhi:
         sizes = []
         for phi in (-8.0, -4.0, -2.0, 0.0, 1.0):
             engine.engine = type("One", (FakeEngine,), {"ask": lambda self, phi=phi: dataclasses.replace(FakeEngine.ask(self), configuration={PHI: phi})})()
-            found = engine.ask().configuration
-            sizes.append((found["depth"], found["width"], found["resolution"]))
-            assert engine.phi(found) == pytest.approx(min(phi, 0.6), abs=1.5)
+            configuration = engine.ask().configuration
+            sizes.append((configuration["depth"], configuration["width"], configuration["resolution"]))
+            assert engine.phi(configuration) == pytest.approx(min(phi, 0.6), abs=1.5)
         assert sizes == sorted(sizes)
         assert sizes[3] == (1.0, 1.0, 224)
 

@@ -1,4 +1,4 @@
-"""A search over names that are no UTF-8, from the settings to the report; the worker is a formula."""
+"""A search over names that are not valid UTF-8, from the settings to the report; the worker is a formula."""
 
 import os
 import tomllib

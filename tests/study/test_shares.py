@@ -39,16 +39,16 @@ def test_a_gpu_each_and_all_of_their_speed():
 
 
 @pytest.mark.parametrize(
-    ("workers", "cores", "found", "message"),
+    ("workers", "cores", "expected", "message"),
     [
         (99, [0, 1], (), "--workers 99: found 2 cores that this process may use, .* Pass at most 2, or auto"),
         (2, [3], (), "--workers 2: found 1 core that"),
         (3, [0, 1, 2, 3], ("0", "1"), "--workers 3: found 2 GPUs, .* Pass at most 2, or auto. .* CUDA_VISIBLE_DEVICES=-1"),
     ],
 )
-def test_more_workers_than_there_is_room_for(workers, cores, found, message):
+def test_more_workers_than_there_is_room_for(workers, cores, expected, message):
     with pytest.raises(ConfigError, match=message):
-        shares(workers, cores, found)
+        shares(workers, cores, expected)
 
 
 def test_little_memory_is_said_with_what_would_fit():
@@ -144,8 +144,8 @@ def test_auto_shares_the_cores_where_images_are_small_and_time_is_limited(tmp_pa
     monkeypatch.setattr(team.psutil, "virtual_memory", lambda: Memory)
     notes = []
     assert len(team.shares_of(study_config({"data": tmp_path, **given}), notes.append, side=lambda: side)) == count
-    told_apart = [f"{count} workers share the {cores} cores: networks for images of 32 px gain little from more cores" in note for note in notes]
-    assert told_apart == ([True] if count > 1 else [])
+    mentioned = [f"{count} workers share the {cores} cores: networks for images of 32 px gain little from more cores" in note for note in notes]
+    assert mentioned == ([True] if count > 1 else [])
 
 
 def test_what_the_user_should_know(tmp_path, monkeypatch):

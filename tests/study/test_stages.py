@@ -216,8 +216,8 @@ def test_a_probe_is_not_read_twice():
     probe = TRANSFER.defaults({"architecture": "small", "pretrained.small": "known", "finetune.small": "probe", "resolution": 96})
     job = Job({"width": 1.0, **probe}, Fidelity(60, 30), "", "defaults")
     slow = dataclasses.replace(trained(0, job, 0.8, 30), configuration=probe, images_per_second=20.0)
-    found = Proposals(Sizing(TRANSFER, transfer_cost, IMAGES, 64), Proposed(Probes())).next(Situation((slow,), Budget(480, 100), 30.0, 3, 60))
-    assert found.configuration["finetune.small"] == "head_first"
+    proposal = Proposals(Sizing(TRANSFER, transfer_cost, IMAGES, 64), Proposed(Probes())).next(Situation((slow,), Budget(480, 100), 30.0, 3, 60))
+    assert proposal.configuration["finetune.small"] == "head_first"
     assert asked == ["probe"] * 3 + ["head_first"]
 
 

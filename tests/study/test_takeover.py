@@ -35,7 +35,7 @@ def test_the_best_model_is_trained_again_where_it_is_not(tmp_path, monkeypatch, 
     again = worker.jobs[0]
     assert (again.stage, again.configuration, again.seed) == ("again", first.configuration, first.trial)
     assert again.reason == f"trial {first.trial} again, since its model is not on this machine"
-    assert len(worker.jobs) == 1 + trials - 3  # it is no trial more
+    assert len(worker.jobs) == 1 + trials - 3  # the takeover runs no extra trial
     assert [trial.score for trial in result.leaderboard[:3]] == [trial.score for trial in first.leaderboard]
     assert result.trial >= 3
     assert read_card(Path(result.model_path))["trial"] == result.trial

@@ -19,31 +19,31 @@ def space(**given):
 
 
 def test_a_probe_has_nothing_else_to_choose_than_its_resolution_and_how_it_is_read():
-    found = space(weights=LITE).defaults({"architecture": "efficientnet_lite"})
+    defaults = space(weights=LITE).defaults({"architecture": "efficientnet_lite"})
     read = {f"readout_{how}.efficientnet_lite" for how in ("sizes", "stages", "mirror")}
-    assert set(found) == {"architecture", "pretrained.efficientnet_lite", "finetune.efficientnet_lite", "resolution", *read}
-    assert [found[name] for name in sorted(read)] == [False, 1, 1], "the first probe is a plain one"
+    assert set(defaults) == {"architecture", "pretrained.efficientnet_lite", "finetune.efficientnet_lite", "resolution", *read}
+    assert [defaults[name] for name in sorted(read)] == [False, 1, 1], "the first probe is a plain one"
     tuned = space(weights=LITE).defaults({"architecture": "efficientnet_lite", "finetune.efficientnet_lite": "all"})
     assert not read & set(tuned)
-    assert is_probe(found)
-    assert weights_of(found) == "lite0"
+    assert is_probe(defaults)
+    assert weights_of(defaults) == "lite0"
 
 
 def test_pretrained_weights_fix_the_form_of_the_network_and_leave_the_rest_free():
-    found = space(weights=LITE).defaults({"architecture": "efficientnet_lite", "finetune.efficientnet_lite": "gradual"})
-    assert "width" not in found
-    assert "depth" not in found
-    assert {"optimizer", "batch_size", "regularizer.augment", "finetune_rate.efficientnet_lite"} <= set(found)
-    assert mode_of(found) == "gradual"
-    assert rate_of(found) == pytest.approx(0.1)
+    defaults = space(weights=LITE).defaults({"architecture": "efficientnet_lite", "finetune.efficientnet_lite": "gradual"})
+    assert "width" not in defaults
+    assert "depth" not in defaults
+    assert {"optimizer", "batch_size", "regularizer.augment", "finetune_rate.efficientnet_lite"} <= set(defaults)
+    assert mode_of(defaults) == "gradual"
+    assert rate_of(defaults) == pytest.approx(0.1)
 
 
 def test_from_scratch_everything_is_free():
-    found = space(weights=LITE).defaults({"architecture": "efficientnet_lite", "pretrained.efficientnet_lite": "none"})
-    assert {"width", "depth", "optimizer"} <= set(found)
-    assert not any(name.startswith("finetune") for name in found)
-    assert weights_of(found) is mode_of(found) is None
-    assert rate_of(found) == 1
+    defaults = space(weights=LITE).defaults({"architecture": "efficientnet_lite", "pretrained.efficientnet_lite": "none"})
+    assert {"width", "depth", "optimizer"} <= set(defaults)
+    assert not any(name.startswith("finetune") for name in defaults)
+    assert weights_of(defaults) is mode_of(defaults) is None
+    assert rate_of(defaults) == 1
 
 
 def test_without_weights_no_parameter_speaks_of_them():
@@ -120,10 +120,10 @@ def with_a_demanding_plugin(folder, least):
 
 def test_one_plugin_that_takes_no_small_images_removes_them_for_no_other(tmp_path):
     names = ("vgg", "demanding")
-    found = with_a_demanding_plugin(tmp_path, 128)
-    whole = study_space(found, native=64, images=700, max_resolution=224, architectures=names)
+    made = with_a_demanding_plugin(tmp_path, 128)
+    whole = study_space(made, native=64, images=700, max_resolution=224, architectures=names)
     assert whole["resolution"].domain.options == (32, 48, 64, 128)
-    sizing = Sizing(whole, lambda configuration: NetCost(1, 1, 1), 700, 64, least=smallest_inputs(found, names))
+    sizing = Sizing(whole, lambda configuration: NetCost(1, 1, 1), 700, 64, least=smallest_inputs(made, names))
     assert sizing.resolutions({"architecture": "vgg"}) == (32, 48, 64)
     assert sizing.resolutions({"architecture": "demanding"}) == (128,), "enlarged, since it takes nothing else"
     assert sizing.small({"architecture": "demanding"})["resolution"] == 128
@@ -132,10 +132,10 @@ def test_one_plugin_that_takes_no_small_images_removes_them_for_no_other(tmp_pat
 
 
 def test_a_plugin_that_needs_more_than_the_largest_input_is_left_out_with_a_note(tmp_path):
-    notes, found = [], with_a_demanding_plugin(tmp_path, 299)
-    whole = study_space(found, native=400, images=700, max_resolution=224, note=notes.append)
+    notes, made = [], with_a_demanding_plugin(tmp_path, 299)
+    whole = study_space(made, native=400, images=700, max_resolution=224, note=notes.append)
     assert "demanding" not in whole["architecture"].domain.options
     assert "vgg" in whole["architecture"].domain.options
     assert notes == ["The architecture 'demanding' is left out: it needs images of 299 px, and max_resolution is 224. Raise --max-resolution to use it."]
     with pytest.raises(ConfigError, match="needs at least 299 px"):
-        study_space(found, native=400, images=700, max_resolution=224, architectures=("demanding",))
+        study_space(made, native=400, images=700, max_resolution=224, architectures=("demanding",))

@@ -22,7 +22,7 @@ class Plugins:
 
 @pytest.fixture
 def chosen(monkeypatch):
-    """Ask for weights where only `here` are installed; what was fetched and what was said are kept."""
+    """Ask for weights where only `here` are installed; the fetched names and the notes are kept."""
 
     def ask(wanted, here=("small",), file=None, fails=False):
         monkeypatch.setattr(weights, "available", lambda entry: entry.name in here)

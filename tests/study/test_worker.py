@@ -13,10 +13,10 @@ class Line:
     """A connection whose other side never says anything."""
 
     def __init__(self):
-        self.said, self._never = [], queue.Queue()
+        self.sent, self._never = [], queue.Queue()
 
     def send(self, message):
-        self.said.append(message)
+        self.sent.append(message)
 
     def recv(self):
         return self._never.get()
@@ -38,7 +38,7 @@ def served(monkeypatch):
         for request in (*requests, ("close", None)):
             worker._inbox.put(request)
         worker.serve()
-        return loaded, [message for word, message in line.said if word == "done"]
+        return loaded, [message for word, message in line.sent if word == "done"]
 
     return serve
 
@@ -97,4 +97,4 @@ def test_a_plugin_that_exits_fails_its_request_and_the_worker_goes_on(monkeypatc
     for request in (("train", None), ("test", "best"), ("close", None)):
         worker._inbox.put(request)
     worker.serve()
-    assert line.said == [("ready", None), ("failed", (sentence, Cause.OTHER)), ("done", "best")]
+    assert line.sent == [("ready", None), ("failed", (sentence, Cause.OTHER)), ("done", "best")]

@@ -16,8 +16,8 @@ def test_a_draws_score_is_that_of_the_images_drawn(metric, classes):
     labels = rng.integers(0, classes, 25)  # few, so that some draws lack a class
     probabilities = np.round(rng.dirichlet(np.ones(classes), 25), 1)  # with ties
     weights = np.concatenate(list(draws(25, 60)))
-    told = Multiclass(classes).draws(metric, labels, probabilities)(weights)
-    for row, score in zip(weights.astype(int), told, strict=True):
+    drawn = Multiclass(classes).draws(metric, labels, probabilities)(weights)
+    for row, score in zip(weights.astype(int), drawn, strict=True):
         rows = np.repeat(np.arange(25), row)
         assert score == pytest.approx(metrics.score(metric, labels[rows], probabilities[rows]))
 

@@ -47,7 +47,7 @@ class Line:
 
 
 def wandered(places, *, epochs=None, use_ema=False, asked_to_stop=False, left=1e9, truth=0.0):
-    """An averaging that has heard of a training whose weight was here and there."""
+    """An averaging that watched a training whose weight moved around."""
     images = np.linspace(-1, 1, 41)[:, None]
     labels = (images[:, 0] > truth).astype(int)
     judged = {"labels": labels, "task": Multiclass(2), "spec": SimpleNamespace(metric="accuracy")}
@@ -57,11 +57,11 @@ def wandered(places, *, epochs=None, use_ema=False, asked_to_stop=False, left=1e
     averaging.set_model(SimpleNamespace(optimizer=SimpleNamespace(use_ema=use_ema)))
     for epoch, place in enumerate(places):
         watch.kept.place = place
-        said = predict(watch.kept, images, watch.rows)
-        score, loss = metrics.score("accuracy", labels, said), metrics.cross_entropy(labels, said)
+        predicted = predict(watch.kept, images, watch.rows)
+        score, loss = metrics.score("accuracy", labels, predicted), metrics.cross_entropy(labels, predicted)
         watch.history.append(SimpleNamespace(number=epoch + 1))
         if watch.best is None or (score, -loss) > (watch.best.score, -watch.best.loss):
-            watch.best = Best([np.array(place)], epoch + 1, score, loss, said)
+            watch.best = Best([np.array(place)], epoch + 1, score, loss, predicted)
         averaging.on_epoch_end(epoch)
     return averaging
 
@@ -71,12 +71,12 @@ AROUND = [0.9, 0.8, 0.9, 0.7, 0.6, 0.5, 0.4, -0.5, 0.45, -0.4, 0.5, -0.45]
 
 def test_the_mean_of_where_it_wandered_is_better_than_any_of_them():
     averaging = wandered(AROUND)
-    found = averaging.better()
-    assert averaging.average.count == found.averaged == 3
-    assert found.weights[0] == pytest.approx(np.mean(AROUND[-3:]))
-    assert found.score > averaging.watch.best.score
-    assert found.epoch == 12
-    assert metrics.score("accuracy", averaging.watch.labels, found.probabilities) == found.score
+    mean = averaging.better()
+    assert averaging.average.count == mean.averaged == 3
+    assert mean.weights[0] == pytest.approx(np.mean(AROUND[-3:]))
+    assert mean.score > averaging.watch.best.score
+    assert mean.epoch == 12
+    assert metrics.score("accuracy", averaging.watch.labels, mean.probabilities) == mean.score
 
 
 @pytest.mark.parametrize(
@@ -123,14 +123,14 @@ class Wandering(Watch):
 def test_a_mean_that_is_better_is_what_a_trial_keeps(dataset, plugins, spec, monkeypatch):
     monkeypatch.setattr(trial, "Watch", Wandering)
     seen = []
-    found = train(spec(epochs=16), dataset, plugins, lambda event: seen.append(event) or True)
-    assert found.averaged == 4
-    assert found.best_epoch == 16
-    assert found.score > max(event.score for event in seen if hasattr(event, "val_loss"))
+    finished = train(spec(epochs=16), dataset, plugins, lambda event: seen.append(event) or True)
+    assert finished.averaged == 4
+    assert finished.best_epoch == 16
+    assert finished.score > max(event.score for event in seen if hasattr(event, "val_loss"))
     rows = dataset.rows("val")
-    said = predict(keras.saving.load_model(found.checkpoint, compile=False, safe_mode=True), pixels(dataset, 8), rows)
-    assert metrics.score("accuracy", dataset.labels[rows], said) == found.score
-    np.testing.assert_allclose(predictions.recall(Path(found.checkpoint)), said, atol=1e-6)
+    predicted = predict(keras.saving.load_model(finished.checkpoint, compile=False, safe_mode=True), pixels(dataset, 8), rows)
+    assert metrics.score("accuracy", dataset.labels[rows], predicted) == finished.score
+    np.testing.assert_allclose(predictions.recall(Path(finished.checkpoint)), predicted, atol=1e-6)
 
 
 def test_the_regularizer_that_averages_is_left_alone_and_so_is_a_stopped_trial(dataset, plugins, spec, monkeypatch):
@@ -142,7 +142,7 @@ def test_the_regularizer_that_averages_is_left_alone_and_so_is_a_stopped_trial(d
     assert stopped.averaged == 0
 
 
-def anew(model, batches):
+def refreshed(model, batches):
     """Batch norms' statistics as the plain mean over the training batches, as the paper has it."""
     norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
     assert norms
@@ -165,7 +165,7 @@ def test_averaged_batch_norm_statistics_serve_as_well_as_those_estimated_anew(da
     made.run()
     watch, weights = held[0].watch, held[0].average.weights
     losses = []
-    for refresh in (lambda: None, lambda: anew(watch.kept, made.batches(made.rows, ()))):
+    for refresh in (lambda: None, lambda: refreshed(watch.kept, made.batches(made.rows, ()))):
         watch.kept.set_weights(weights)
         refresh()
         losses.append(metrics.cross_entropy(watch.labels, predict(watch.kept, watch.images, watch.rows)))

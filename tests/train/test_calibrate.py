@@ -34,13 +34,13 @@ def overconfident(temperature, count=4000, classes=3, seed=0):
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
 def test_the_temperature_that_was_lost_is_found_again(temperature):
     labels, logits = overconfident(temperature)
-    found = best_temperature(task_of(logits), labels, logits)
-    assert found == pytest.approx(temperature, rel=0.1)
-    said, cooled = activate(logits, 1.0), activate(logits, found)
-    np.testing.assert_array_equal(cooled.argmax(axis=1), said.argmax(axis=1))
+    fitted = best_temperature(task_of(logits), labels, logits)
+    assert fitted == pytest.approx(temperature, rel=0.1)
+    raw, cooled = activate(logits, 1.0), activate(logits, fitted)
+    np.testing.assert_array_equal(cooled.argmax(axis=1), raw.argmax(axis=1))
     assert calibration_error(Multiclass(cooled.shape[1]), labels, cooled) < 0.03
     if temperature > 1:
-        assert calibration_error(Multiclass(said.shape[1]), labels, said) > 0.1
+        assert calibration_error(Multiclass(raw.shape[1]), labels, raw) > 0.1
 
 
 def test_images_without_an_error_do_not_ask_for_infinite_confidence():
@@ -57,8 +57,8 @@ def test_certainty_that_is_right_has_no_error():
 
 
 def test_a_calibrated_model_gives_the_same_labels_with_better_probabilities(dataset, plugins, spec):
-    found = train(spec(epochs=20), dataset, plugins, lambda event: True)
-    model = load_model(Path(found.checkpoint))
+    finished = train(spec(epochs=20), dataset, plugins, lambda event: True)
+    model = load_model(Path(finished.checkpoint))
     layer = model.get_layer("classifier")
     layer.set_weights([weight * 40 for weight in layer.get_weights()])  # far too sure of itself
     rows = dataset.rows("val")
@@ -109,14 +109,14 @@ def test_two_trials_become_one_model_that_calibrates_and_keeps_its_labels(datase
 
 
 def test_what_is_told_already_is_not_asked_again(dataset, plugins, spec):
-    found = train(spec(epochs=3), dataset, plugins, lambda event: True)
-    model, rows, images = load_model(Path(found.checkpoint)), dataset.rows("val"), pixels(dataset, 8)
-    told = predictions.recall(Path(found.checkpoint))
+    finished = train(spec(epochs=3), dataset, plugins, lambda event: True)
+    model, rows, images = load_model(Path(finished.checkpoint)), dataset.rows("val"), pixels(dataset, 8)
+    kept = predictions.recall(Path(finished.checkpoint))
     asked = logits_of(dataset.task, model, images, rows)
-    np.testing.assert_allclose(activate(logits_of(dataset.task, model, images, rows, told), 3.0), activate(asked, 3.0), atol=1e-5)
+    np.testing.assert_allclose(activate(logits_of(dataset.task, model, images, rows, kept), 3.0), activate(asked, 3.0), atol=1e-5)
     model.get_layer("classifier").set_weights([0 * weight for weight in model.get_layer("classifier").get_weights()])
-    np.testing.assert_allclose(activate(logits_of(dataset.task, model, images, rows, told), 1.0), told, atol=1e-6, err_msg="the model was run")
-    for unusable in (None, told[:-1], np.where(told == told.min(), 0.0, told)):
+    np.testing.assert_allclose(activate(logits_of(dataset.task, model, images, rows, kept), 1.0), kept, atol=1e-6, err_msg="the model was run")
+    for unusable in (None, kept[:-1], np.where(kept == kept.min(), 0.0, kept)):
         assert not logits_of(dataset.task, model, images, rows, unusable).any(), "the model was run"
 
 
@@ -127,8 +127,8 @@ def test_what_calibration_computed_is_used_as_long_as_the_file_is_asked_about_an
     worker._dataset, worker._scored, worker._known = dataset, None, None
     monkeypatch.setattr("automl_cnn.train.calibrate.predict", lambda *given: pytest.fail("it is known what the network says of the validation images"))
     monkeypatch.setattr("automl_cnn.train.predict", lambda model, images, rows: asked.append(len(rows)) or predict(model, images, rows))
-    found = worker._calibrate(checkpoint)
-    told = worker._examine(checkpoint)
+    calibration = worker._calibrate(checkpoint)
+    evidence = worker._examine(checkpoint)
     assert not asked
     kept = predictions.recall(Path(checkpoint))
     np.testing.assert_allclose(kept, predict(load_model(Path(checkpoint)), pixels(dataset, 8), dataset.rows("val")), atol=1e-5)
@@ -139,11 +139,11 @@ def test_what_calibration_computed_is_used_as_long_as_the_file_is_asked_about_an
     worker._scored = None
     worker._examine(checkpoint)
     assert asked == [len(dataset.rows("val"))]
-    assert told.temperature == again.temperature == found.temperature
-    assert told.confusion == again.confusion
-    off = sum(entry.count * abs(entry.accuracy - entry.confidence) for entry in told.bins) / len(dataset.rows("val"))
-    assert off == pytest.approx(found.error_after), "terminal and report say the same"
-    assert [entry.confidence for entry in told.bins] == pytest.approx([entry.confidence for entry in again.bins], abs=1e-4)
+    assert evidence.temperature == again.temperature == calibration.temperature
+    assert evidence.confusion == again.confusion
+    off = sum(entry.count * abs(entry.accuracy - entry.confidence) for entry in evidence.bins) / len(dataset.rows("val"))
+    assert off == pytest.approx(calibration.error_after), "terminal and report say the same"
+    assert [entry.confidence for entry in evidence.bins] == pytest.approx([entry.confidence for entry in again.bins], abs=1e-4)
 
 
 def test_a_calibration_that_cannot_be_written_is_forgotten(dataset, plugins, spec, monkeypatch):

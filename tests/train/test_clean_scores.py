@@ -11,15 +11,15 @@ from automl_cnn.train import watch as watching
 from automl_cnn.train.watch import clean_rows
 
 
-def heard(dataset, plugins, spec):
+def trained(dataset, plugins, spec):
     events = []
 
     def hear(event):
         events.append(event)
         return True
 
-    found = train(spec, dataset, plugins, hear)
-    return found, [event for event in events if isinstance(event, Epoch)]
+    finished = train(spec, dataset, plugins, hear)
+    return finished, [event for event in events if isinstance(event, Epoch)]
 
 
 def test_the_sample_is_of_training_images_and_the_same_every_time(dataset):
@@ -34,33 +34,33 @@ def test_the_last_epoch_tells_the_kept_models_scores_without_augmentation_and_dr
     import keras
 
     hard = {"regularizer.augment": True, "regularizer.dropout": True, "dropout.rate": 0.8}
-    found, epochs = heard(dataset, plugins, spec(hard, epochs=6))
-    model = keras.saving.load_model(found.checkpoint, safe_mode=True)
+    finished, epochs = trained(dataset, plugins, spec(hard, epochs=6))
+    model = keras.saving.load_model(finished.checkpoint, safe_mode=True)
     rows = clean_rows(dataset)
     right = predict(model, pixels(dataset, 8), rows).argmax(axis=1) == dataset.labels[rows]
-    kept = next(epoch for epoch in epochs if epoch.number == found.best_epoch)
+    kept = next(epoch for epoch in epochs if epoch.number == finished.best_epoch)
     assert all(epoch.clean_loss is not None for epoch in epochs)
-    if not found.averaged:
+    if not finished.averaged:
         assert kept.clean_accuracy == pytest.approx(np.mean(right))
     assert epochs[-1].clean_accuracy > epochs[-1].accuracy
 
 
 def test_where_it_is_dear_only_the_last_epoch_has_it(dataset, plugins, spec, monkeypatch):
     monkeypatch.setattr(watching, "CLEAN_SHARE", 0.0)
-    _, epochs = heard(dataset, plugins, spec(epochs=3))
+    _, epochs = trained(dataset, plugins, spec(epochs=3))
     assert [epoch.clean_accuracy is not None for epoch in epochs] == [False, False, True]
 
 
 def test_scoring_training_images_changes_nothing_about_the_training(dataset, plugins, spec, monkeypatch):
-    found = []
+    curves = []
     for share in (0.0, 1e9):
         monkeypatch.setattr(watching, "CLEAN_SHARE", share)
-        found.append([(epoch.loss, epoch.val_loss) for epoch in heard(dataset, plugins, spec({"regularizer.augment": True}, epochs=3))[1]])
-    assert found[0] == found[1]
+        curves.append([(epoch.loss, epoch.val_loss) for epoch in trained(dataset, plugins, spec({"regularizer.augment": True}, epochs=3))[1]])
+    assert curves[0] == curves[1]
 
 
 def test_what_was_right_is_told_image_by_image(dataset, plugins, spec):
-    found, _ = heard(dataset, plugins, spec(epochs=2))
-    right = unpacked(found.right)
+    finished, _ = trained(dataset, plugins, spec(epochs=2))
+    right = unpacked(finished.right)
     assert len(right) == len(dataset.rows("val"))
-    assert np.mean(right) == pytest.approx(found.score)
+    assert np.mean(right) == pytest.approx(finished.score)

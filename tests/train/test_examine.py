@@ -31,30 +31,30 @@ CARD = {"size": 8, "trial": 5, "temperature": 1.3}
 
 
 def test_confusion_mistakes_and_bins_add_up(model, dataset):
-    found = examine(model, CARD, dataset)
+    evidence = examine(model, CARD, dataset)
     rows = dataset.rows("val")
     labels = dataset.labels[rows]
     probabilities = predict(model, pixels(dataset, 8), rows)
-    assert found.trial == 5
-    assert found.temperature == 1.3
-    assert [sum(row) for row in found.confusion] == np.bincount(labels, minlength=3).tolist()
-    wrong = sum(map(sum, found.confusion)) - sum(found.confusion[place][place] for place in range(3))
-    assert len(found.mistakes) == min(8, wrong)
-    assert sum(entry.count for entry in found.bins) == sum(entry.count for entry in found.raw) == len(rows)
-    for one in found.mistakes:
+    assert evidence.trial == 5
+    assert evidence.temperature == 1.3
+    assert [sum(row) for row in evidence.confusion] == np.bincount(labels, minlength=3).tolist()
+    wrong = sum(map(sum, evidence.confusion)) - sum(evidence.confusion[place][place] for place in range(3))
+    assert len(evidence.mistakes) == min(8, wrong)
+    assert sum(entry.count for entry in evidence.bins) == sum(entry.count for entry in evidence.raw) == len(rows)
+    for one in evidence.mistakes:
         assert one.truth != one.said
         row = rows[[dataset.paths[place] for place in rows].index(one.path)]
         assert one.truth == dataset.labels[row]
         assert one.chance <= one.confidence
-    chances = [one.chance for one in found.mistakes]
+    chances = [one.chance for one in evidence.mistakes]
     assert chances == sorted(chances), "the worst first"
     assert max(chances) <= np.sort(probabilities[np.arange(len(labels)), labels])[7] + 1e-6
 
 
 def test_pictures_and_heat_are_small_jpegs(model, dataset):
-    found = examine(model, CARD, dataset)
-    assert found.note == ""
-    for one in found.mistakes:
+    evidence = examine(model, CARD, dataset)
+    assert evidence.note == ""
+    for one in evidence.mistakes:
         for content in (one.picture, one.heat):
             image = Image.open(io.BytesIO(base64.b64decode(content)))
             assert image.format == "JPEG"
@@ -77,13 +77,13 @@ def test_heat_lies_where_the_answer_comes_from():
     images = np.zeros((2, 16, 16, 1), np.float32)
     images[0, 2:6, 10:14] = 200.0
     images[1, 8:12, 1:5] = 100.0
-    part, found, answer = _last_map(model)
-    heats = _maps(keras.Model(part.input, [found.output, answer]), images, np.array([0, 0]))
+    part, maps, answer = _last_map(model)
+    heats = _maps(keras.Model(part.input, [maps.output, answer]), images, np.array([0, 0]))
     for heat, bright in zip(heats, ((slice(2, 6), slice(10, 14)), (slice(8, 12), slice(1, 5))), strict=True):
         assert heat.shape == (16, 16)
         assert heat[bright].min() == 1.0
         assert heat.sum() == pytest.approx(16.0)
-    against = _maps(keras.Model(part.input, [found.output, answer]), images, np.array([1, 0]))
+    against = _maps(keras.Model(part.input, [maps.output, answer]), images, np.array([1, 0]))
     assert not against[0].any(), "nothing spoke for the other class"
     assert np.array_equal(against[1], heats[1])
 
@@ -91,28 +91,28 @@ def test_heat_lies_where_the_answer_comes_from():
 def test_frozen_layers_have_heat_too(model, dataset):
     model.trainable = False
     try:
-        found = examine(model, CARD, dataset)
+        evidence = examine(model, CARD, dataset)
     finally:
         model.trainable = True
-    assert found.note == ""
-    assert all(one.heat for one in found.mistakes)
+    assert evidence.note == ""
+    assert all(one.heat for one in evidence.mistakes)
 
 
 def test_an_ensemble_shows_where_its_first_member_looked(model, dataset):
     given = keras.Input((None, None, 1))
     both = keras.Model(given, keras.layers.Average()([model(given), model(given)]))
-    found = examine(both, {"size": 8}, dataset)
-    assert found.temperature is None
-    assert found.raw == ()
-    assert all(one.heat for one in found.mistakes)
+    evidence = examine(both, {"size": 8}, dataset)
+    assert evidence.temperature is None
+    assert evidence.raw == ()
+    assert all(one.heat for one in evidence.mistakes)
 
 
 def test_a_network_without_maps_says_so(dataset):
     given = keras.Input((8, 8, 1))
     flat = keras.Model(given, keras.layers.Dense(3, activation="softmax")(keras.layers.Flatten()(given)))
-    found = examine(flat, {"size": 8}, dataset)
-    assert "no feature map" in found.note
-    assert all(one.picture and not one.heat for one in found.mistakes)
+    evidence = examine(flat, {"size": 8}, dataset)
+    assert "no feature map" in evidence.note
+    assert all(one.picture and not one.heat for one in evidence.mistakes)
 
 
 def test_no_mistakes():

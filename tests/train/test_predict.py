@@ -16,10 +16,10 @@ def model():
 
 def test_the_rows_asked_for_come_in_their_order(model):
     rows = np.arange(len(IMAGES))[::-1]
-    found = predict(model, IMAGES, rows)
-    assert found.shape == (len(IMAGES), 3)
-    assert np.allclose(found, np.asarray(model(IMAGES.astype("float32")))[::-1], atol=1e-6)
-    assert np.allclose(predict(model, IMAGES, rows[:5]), found[:5], atol=1e-6)
+    predicted = predict(model, IMAGES, rows)
+    assert predicted.shape == (len(IMAGES), 3)
+    assert np.allclose(predicted, np.asarray(model(IMAGES.astype("float32")))[::-1], atol=1e-6)
+    assert np.allclose(predict(model, IMAGES, rows[:5]), predicted[:5], atol=1e-6)
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="only TensorFlow traces")

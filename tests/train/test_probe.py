@@ -46,12 +46,12 @@ def test_a_rare_class_weighs_as_much_as_the_others_where_asked():
     seen, labels = clouds(2, each=200, seed=3)
     seen[labels == 1] = seen[labels == 0] + 0.5
     few = np.concatenate([np.flatnonzero(labels == 0), np.flatnonzero(labels == 1)[:20]])
-    said = {}
+    shares = {}
     for balanced in (False, True):
         model = network(2)
         probe.fit(Multiclass(model.output_shape[-1]), model, seen[few], labels[few], balanced=balanced, seed=0)
-        said[balanced] = (answers(model, seen).argmax(axis=1) == 1).mean()
-    assert said[True] > said[False] + 0.1
+        shares[balanced] = (answers(model, seen).argmax(axis=1) == 1).mean()
+    assert shares[True] > shares[False] + 0.1
 
 
 def test_features_are_what_the_classifier_sees_whatever_the_number_of_images():

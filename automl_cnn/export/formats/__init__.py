@@ -5,7 +5,7 @@
     run = formats.of(Path("exported/model.onnx")).runner(Path("exported/model.onnx"))
     answers = run(images)                        # uint8 (n, height, width, channels)
 
-A further format is one file beside these with a `FORMAT`, and a function in `export.runners` that runs it.
+To add a format, write one file beside these with a `FORMAT`, and a function in `export.runners` that runs it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def of(path: Path) -> Format:
     """The format of an exported file or folder, determined by its name.
 
     Raises:
-        ExportError: it is none of them.
+        ExportError: no format has this name.
     """
     for kind in FORMATS.values():
         suffix = Path(kind.file).suffix

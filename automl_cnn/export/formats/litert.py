@@ -22,7 +22,7 @@ def write(source: Source, path: Path, method: str) -> None:
 
 
 def _options(source: Source, method: str) -> dict[str, Any]:
-    """The converter's settings: operations of LiteRT's own alone, since its small runtime has no others."""
+    """The converter's settings: only LiteRT's own operations, because its small runtime has no others."""
     import tensorflow as tf
 
     target: dict[str, Any] = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}

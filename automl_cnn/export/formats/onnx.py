@@ -19,7 +19,7 @@ def write(source: Source, path: Path, method: str) -> None:
 
 
 def network_for(source: Source, method: str) -> Any:
-    """The network to write: for stored whole numbers, one whose classifier bears it. Where activations are rounded too, the classifier stays as it is."""
+    """The network to write: for int8 weights, one with an evened-out classifier. If activations are quantized too, the classifier stays unchanged."""
     return source.even if method == "int8 weights" else source.network
 
 

@@ -1,7 +1,7 @@
-"""OpenVINO's two files: the fastest on many of Intel's processors and graphics. The images must have the network's own size.
+"""OpenVINO's two files: the fastest format on many Intel processors and GPUs. The images must have the network's own size.
 
-Made from ONNX, whose converter knows more networks. The size is fixed: with open sides and a branch in
-the network, OpenVINO 2026.4 silently gives wrong answers for the first batch of every new shape.
+The files are converted from ONNX, whose converter supports more networks. The size is fixed: with dynamic shapes and a branch in
+the network, OpenVINO 2026.4 silently gives wrong predictions for the first batch of every new shape.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ class Source:
     """The input of a format.
 
     `network` is stock Keras, float32 (n, size, size, channels) within 0..255 -> answers (see `export.network`);
-    `calibration` are images of the training split, uint8, which int8 needs; `returned` is what the file calls its output.
+    `calibration` are images of the training split, uint8, which int8 needs; `returned` is the name of the file's output.
     """
 
     network: Any
@@ -65,9 +65,9 @@ class Source:
 class Format:
     """One way to write a network, and what runs it.
 
-    `methods` says for each quantization how it is done: the ways to try in turn, the best first, each a
-    word that `write(source, path, method)` knows. `modules` must be importable to write and run it; the `extra` of
-    this package installs them. `instead` is what to use if a network cannot be written in this format.
+    `methods` lists the methods to try for each quantization, the best first; `write(source, path, method)` implements
+    them. `modules` must be importable to write and run the format; the `extra` of this package installs them.
+    `instead` names the format to use if a network cannot be written in this one.
     """
 
     name: str
@@ -82,7 +82,7 @@ class Format:
     layout: str = "NHWC"
 
     def path(self, folder: Path, quantize: str) -> Path:
-        """Where the file of a quantization lies: `model-int8.onnx`."""
+        """The path of the file for a quantization: `model-int8.onnx`."""
         stem, dot, suffix = self.file.partition(".")
         return folder / (self.file if quantize == NONE else f"{stem}-{quantize}{dot}{suffix}")
 
@@ -98,8 +98,10 @@ class Format:
         return [module for module in self.modules if importlib.util.find_spec(module) is None]
 
     def require(self, quantize: Sequence[str] = (NONE,)) -> None:
-        """Raises:
-        ExportError: something it needs is not installed, or it has no such quantization.
+        """Check that the format can be written with these quantizations.
+
+        Raises:
+            ExportError: a required module is not installed, or the format lacks a quantization.
         """
         if lacking := self.missing():
             raise ExportError(f"The format {self.name} needs {', '.join(lacking)}. Install with: pip install 'automl-cnn[{self.extra}]'")

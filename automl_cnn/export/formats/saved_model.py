@@ -11,7 +11,7 @@ from automl_cnn.export.formats.protocol import FLOAT, NONE, Format, Source
 def write(source: Source, path: Path, method: str) -> None:
     """Write `path`, a folder, whose signature takes `images` and returns `probabilities` or `numbers`.
 
-    With TensorFlow's own function: Keras 3.15's exporter stores every weight twice.
+    TensorFlow's own function writes it, because Keras 3.15's exporter stores every weight twice.
     """
     import tensorflow as tf
 

@@ -1,4 +1,4 @@
-"""Keras' exporter, called so that input and output have the same names in every format."""
+"""Call Keras' exporter with the same names of input and output in every format."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def exported(model: Any, path: Path, format_: str, **options: Any) -> None:
 
     signature = [keras.InputSpec(shape=model.input_shape, dtype="uint8", name=IMAGES)]
     loud = logging.root.manager.disable
-    logging.disable(logging.ERROR)  # tf2onnx logs a traceback that means nothing
+    logging.disable(logging.ERROR)  # tf2onnx logs a harmless traceback
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             model.export(str(path), format=format_, verbose=False, input_signature=signature, **options)

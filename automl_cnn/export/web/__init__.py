@@ -1,9 +1,9 @@
-"""A web page that classifies a dropped photo in the browser: offline, by a double click, the photo never leaving the machine.
+"""A web page that classifies dropped photos in the browser. It opens offline with a double click, and photos never leave the machine.
 
     write(Path("exported"), find("npm"))        # exported/web/index.html beside the exported model.onnx
 
-Browsers let a page opened from a disk load scripts and nothing else, so the network and the runtime are written as scripts.
-The runtime is onnxruntime-web; none of it is in this package: `find` takes a copy of the user's, or asks npm for the pinned one.
+A browser lets a page on the disk load scripts but no other files; the network and the runtime are therefore written as scripts.
+The runtime is onnxruntime-web, which is not part of this package: `find` reads the user's copy, or downloads the pinned version with npm.
 """
 
 from automl_cnn.export.web.runtime import INTEGRITY, VERSION, Runtime, find

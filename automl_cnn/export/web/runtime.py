@@ -38,7 +38,7 @@ def find(source: str) -> Runtime:
     """The runtime in `source`: a folder with the package, its .tgz archive, or "npm", which fetches version `VERSION`.
 
     Raises:
-        ExportError: it is none of them, something is missing in it, or the package from npm has the wrong hash.
+        ExportError: there is no such folder or archive, a file is missing in it, or the package from npm has the wrong hash.
     """
     if source == NPM:
         return _fetched()

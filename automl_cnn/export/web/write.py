@@ -21,11 +21,11 @@ FOLDER = "web"
 
 
 def write(exported: Path, runtime: Runtime, model: str = "model.onnx") -> Path:
-    """Write the folder `web` into an exported folder, which holds `model` and model.json; where its page is.
+    """Write the folder `web` into an exported folder, which holds `model` and model.json. Return the path of the page.
 
     Raises:
-        ExportError: there is no ONNX model in it.
-        StoreError: it cannot be written.
+        ExportError: the exported folder has no ONNX model.
+        StoreError: the folder cannot be written.
     """
     contract = _contract(exported)
     task = of_card(contract)
@@ -63,7 +63,7 @@ def _contract(exported: Path) -> dict[str, Any]:
 
 
 def _script(value: Any) -> str:
-    """JSON that may stand in a script, whatever the classes are called."""
+    """JSON escaped for use in a script, whatever the names of the classes contain."""
     return json.dumps(value).replace("<", "\\u003c")
 
 

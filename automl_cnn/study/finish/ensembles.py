@@ -52,8 +52,8 @@ class Ensembles:
 
         Nothing happens where it stands there already.
         """
-        best, probabilities = incumbent(tuple(trials)), self._said(trials)
-        combination = self._found(trials, probabilities)
+        best, probabilities = incumbent(tuple(trials)), self._probabilities(trials)
+        combination = self._combination(trials, probabilities)
         if best is None or combination is None or members_of(self.model_files.best) == shares(combination):
             return
         members = [trials[number] for number in combination.picks]
@@ -72,7 +72,7 @@ class Ensembles:
 
     def foreseen(self, trials: Sequence[Trial]) -> float:
         """Seconds that the finish would take longer, were the search to end now: none where the best alone would stand."""
-        combination = self._found(trials, self._said(trials))
+        combination = self._combination(trials, self._probabilities(trials))
         return 0.0 if combination is None else price([trials[number] for number in combination.picks], len(self.labels))
 
     def take_apart(self, trials: Sequence[Trial]) -> None:
@@ -81,7 +81,7 @@ class Ensembles:
         if best is not None and members_of(self.model_files.best) and self.model_files.checkpoint(best.number).exists():
             self.model_files._promote(best)
 
-    def _found(self, trials: Sequence[Trial], probabilities: Mapping[int, np.ndarray]) -> Combination | None:
+    def _combination(self, trials: Sequence[Trial], probabilities: Mapping[int, np.ndarray]) -> Combination | None:
         best = incumbent(tuple(trials))
         if best is None:
             return None
@@ -89,7 +89,7 @@ class Ensembles:
             self.task, self.metric, self.labels, probabilities, best.number, allowed=lambda numbers: self._allowed([trials[number] for number in numbers])
         )
 
-    def _said(self, trials: Sequence[Trial]) -> dict[int, np.ndarray]:
+    def _probabilities(self, trials: Sequence[Trial]) -> dict[int, np.ndarray]:
         """The probabilities of the validation images, by trial, of the networks that are still there."""
         read = {number: predictions.recall(self.model_files.checkpoint(number)) for number in sorted(kept(trials))}
         return {

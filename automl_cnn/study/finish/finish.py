@@ -153,7 +153,7 @@ class Finish:
             front=tuple(trial.number for trial in front(trials, objectives)),
             folds=0 if joined else best.folds,
             refit=refit,
-            winner_found_at=self._found_at(best),
+            winner_found_at=self._winner_time(best),
             tested=max(1, len(self.record.group(TESTS))),
             workers=self.usage.summary(trials),
         )
@@ -284,7 +284,7 @@ class Finish:
         """Seconds for MLflow and the report: more where the machine was slow to start, as beside much other load."""
         return REPORT * min(SLOWEST, max(1.0, self.times.spent.get(READY, 0.0) / SETUP))
 
-    def _found_at(self, best: Trial) -> float | None:
+    def _winner_time(self, best: Trial) -> float | None:
         """Seconds from the study's first trial until the best one was finished; of a study in one session, since its beginning."""
         started = [trial.started_at for trial in self.record.trials if trial.started_at]
         if not started or not best.started_at:

@@ -41,7 +41,7 @@ class JournalFile:
     def explained(self) -> Iterator[None]:
         journal = self.file
         if journal.exists() and not journal.is_file():  # opening a pipe would wait for a writer
-            raise StoreError(f"The record {journal} cannot be opened: it is no regular file. Expected a journal of automl-cnn; move it away to start over.")
+            raise StoreError(f"The record {journal} cannot be opened: it is not a regular file. Expected a journal of automl-cnn; move it away to start over.")
         try:
             yield
         except AutomlCnnError:

@@ -27,7 +27,7 @@ class Steady:
     """Stands in for `storage`, method by method.
 
     With a `lease`, only its holder writes, and whoever lost it learns so before the next write that decides anything. Without one, nothing is tried again.
-    That a trial is finished already is no error: an earlier attempt finished it, or another program did.
+    It is not an error if the trial is finished already: an earlier attempt or another program finished it.
     """
 
     def __init__(self, storage: BaseStorage, explained: Callable[[], AbstractContextManager[None]], lease: Lease | None = None) -> None:

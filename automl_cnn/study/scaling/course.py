@@ -16,7 +16,7 @@ from automl_cnn.study.plan.planner import Planner
 from automl_cnn.study.plan.stages import Sizing
 from automl_cnn.study.plan.stages.situation import UNHURRIED_EPOCHS
 from automl_cnn.study.record.record import DATA, Record
-from automl_cnn.study.scaling.planner import FOUND, KEY, Plan, Referee, ScalePlanner
+from automl_cnn.study.scaling.planner import COEFFICIENTS, KEY, Plan, Referee, ScalePlanner
 from automl_cnn.study.scaling.results import report, write
 
 
@@ -55,5 +55,5 @@ class Scale:
         self.report = report(self.planner, record.trials)
         chosen = self.report.coefficients
         if self.report.grid:
-            record.keep(FOUND, {"architecture": self.asked.architecture, "alpha": chosen.alpha, "beta": chosen.beta, "gamma": chosen.gamma})
+            record.keep(COEFFICIENTS, {"architecture": self.asked.architecture, "alpha": chosen.alpha, "beta": chosen.beta, "gamma": chosen.gamma})
         return write(self.report, folder.folder, self.planner.metric)

@@ -29,7 +29,7 @@ from automl_cnn.study.plan.stages.sizing import pace, setup
 from automl_cnn.study.record.record import FINGERPRINT, Record
 
 BASELINE, GRID, STEP, WAY = "baseline", "grid", "phi", "compare"
-KEY, FOUND = "scale", "coefficients"  # in the record: what was asked for, and what was found
+KEY, COEFFICIENTS = "scale", "coefficients"  # keys in the record: the settings, and the chosen coefficients
 MOST_PHI = 6.0  # where only limits say how far to scale; the paper's B7
 USUAL_PHI = 2.0  # where nothing does
 FINE = 0.25  # of phi, to which limits are used up; steps nearer to the last one are not trained
@@ -293,7 +293,7 @@ def coefficients(where: Path | Database, fingerprint: str) -> dict[str, Coeffici
     """What scale studies found on the same images, by architecture."""
     scales = {}
     for record in Record.all(where).values():
-        kept = record.settings.get(FOUND)
+        kept = record.settings.get(COEFFICIENTS)
         if kept and record.settings.get(FINGERPRINT) == fingerprint:
             scales[str(kept["architecture"])] = Coefficients(kept["alpha"], kept["beta"], kept["gamma"])
     return scales

@@ -44,7 +44,7 @@ def main() -> None:
         objective="val_accuracy",
         max_epochs=EPOCHS,
         hyperband_iterations=1000,
-        seed=int(sys.argv[2]) + 1,  # 0 is no seed to it
+        seed=int(sys.argv[2]) + 1,  # it treats a seed of 0 as none
         directory=Path.cwd() / "keras_tuner",
         overwrite=True,
     )
