@@ -16,6 +16,7 @@ from automl_cnn.errors import StoreError
 Matrix = tuple[tuple[int, ...], ...]
 Points = tuple[tuple[tuple[float, float], ...], ...]
 MOST_POINTS = 1000  # that a chart shows
+OLD_KEYS = {"said": "predicted"}  # in the JSON of earlier versions
 
 
 @dataclass(frozen=True)
@@ -33,15 +34,15 @@ class Mistake:
 
     path: str
     truth: int
-    said: int
+    predicted: int
     confidence: float  # in its prediction
     chance: float  # the probability that it gave the true class
     picture: str = ""
     heat: str = ""
     truths: tuple[int, ...] = ()  # where images have several labels: those that it has
-    answers: tuple[int, ...] = ()  # and the predicted ones; `said` is then the label that the confidence is about
+    answers: tuple[int, ...] = ()  # and the predicted ones; `predicted` is then the label that the confidence is about
     wanted: tuple[float, ...] = ()  # where images have numbers: those that it has
-    given: tuple[float, ...] = ()  # and the predicted ones; `said` is then the number with the largest error
+    given: tuple[float, ...] = ()  # and the predicted ones; `predicted` is then the number with the largest error
 
 
 @dataclass(frozen=True)
@@ -111,4 +112,4 @@ def points(truth: np.ndarray, answers: np.ndarray) -> Points:
 
 
 def _made(kind: Any, values: Mapping[str, Any]) -> Any:
-    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+    return kind(**{OLD_KEYS.get(name, name): tuple(value) if isinstance(value, list) else value for name, value in values.items()})

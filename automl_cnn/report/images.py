@@ -120,18 +120,20 @@ def _off(one: Mistake, targets: Sequence[Target]) -> Wrong:
         ", ".join(f"{f'{target.name} ' if named else ''}{target.shown(value)}" for target, value in zip(targets, values, strict=True))
         for values in (one.wanted, one.given)
     )
-    target, off = targets[one.said], one.given[one.said] - one.wanted[one.said]
+    target, off = targets[one.predicted], one.given[one.predicted] - one.wanted[one.predicted]
     error = f"{f'{target.name} is too' if named else 'too'} {'high' if off > 0 else 'low'} by {target.shown(abs(off))}"
     return Wrong(one.path, truth, target.name, "", "", one.picture, one.heat, has=truth, answered=answer, error=error)
 
 
 def _wrong(one: Mistake, names: Sequence[str]) -> Wrong:
-    wrong = Wrong(one.path, names[one.truth], names[one.said], percent(one.confidence, 0), percent(one.chance), one.picture, one.heat)
+    wrong = Wrong(one.path, names[one.truth], names[one.predicted], percent(one.confidence, 0), percent(one.chance), one.picture, one.heat)
     if not one.truths and not one.answers:
         return wrong
     has, answered = (", ".join(names[label] for label in labels) or NO_LABEL for labels in (one.truths, one.answers))
-    missed = one.said in one.truths
-    error = f"{names[one.said]} is missing, at {percent(1 - one.confidence)}" if missed else f"{names[one.said]} is wrong, at {percent(one.confidence)}"
+    missed = one.predicted in one.truths
+    error = (
+        f"{names[one.predicted]} is missing, at {percent(1 - one.confidence)}" if missed else f"{names[one.predicted]} is wrong, at {percent(one.confidence)}"
+    )
     return replace(wrong, has=has, answered=answered, error=error)
 
 

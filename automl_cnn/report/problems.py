@@ -103,8 +103,8 @@ def _doubts(facts: Facts, problem: Problem, doubted: tuple[Mistake, ...]) -> Tro
 
     def detail(one: Mistake) -> str:
         if exclusive:
-            return f"labeled '{name(one.truth)}', looks like '{name(one.said)}' ({percent(one.confidence, 0)})"
-        return contradicted([name(number) for number in one.truths], [(name(one.said), one.confidence)])
+            return f"labeled '{name(one.truth)}', looks like '{name(one.predicted)}' ({percent(one.confidence, 0)})"
+        return contradicted([name(number) for number in one.truths], [(name(one.predicted), one.confidence)])
 
     exclusive = task_of(facts.data).exclusive
     shown = {mistake.path for mistake in facts.evidence.mistakes} if facts.evidence else set()

@@ -42,7 +42,7 @@ def examine(model: keras.Model, card: Mapping[str, Any], dataset: Dataset, proba
         Mistake(
             path=dataset.paths[rows[miss.row]],
             truth=miss.truths[0] if task.exclusive else miss.output,
-            said=miss.output,
+            predicted=miss.output,
             confidence=miss.confidence,
             chance=miss.chance,
             picture=_jpeg(_thumbnail(images[rows[miss.row]])),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import json
 
 import pytest
 
@@ -211,6 +212,9 @@ def test_evidence_survives_being_written(tmp_path):
     known = Evidence(3, None, ((1, 0), (0, 2)), (Bin(3, 0.9, 1.0),), (), (Mistake("a.jpg", 0, 1, 0.6, 0.4, "pic", "heat"),), ((2,),), "a note")
     assert Evidence.load(path) is None
     known.save(path)
+    assert Evidence.load(path) == known
+    assert json.loads(path.read_text())["mistakes"][0]["predicted"] == 1
+    path.write_text(path.read_text().replace('"predicted"', '"said"'))  # as earlier versions wrote it
     assert Evidence.load(path) == known
     path.write_text(path.read_text().replace('"note"', '"of_a_later_version": 1, "note"'))
     assert Evidence.load(path) == known

@@ -35,7 +35,7 @@ def test_what_its_mistakes_show_has_no_second_picture(dataset, tmp_path):
     made = with_doubts(evidence(shown), dataset, answers(dataset, [3, 5]))
     assert {one.path: bool(one.picture) for one in made.suspects} == {dataset.paths[rows[3]]: False, dataset.paths[rows[5]]: True}
     other = next(one for one in made.suspects if one.picture)
-    assert (other.truth, other.said) == (int(dataset.labels[rows[5]]), 1 - int(dataset.labels[rows[5]]))
+    assert (other.truth, other.predicted) == (int(dataset.labels[rows[5]]), 1 - int(dataset.labels[rows[5]]))
     assert Image.open(io.BytesIO(base64.b64decode(other.picture))).size == (16, 16)
     made.save(tmp_path / "evidence.json")
     assert Evidence.load(tmp_path / "evidence.json") == made
@@ -64,10 +64,10 @@ def test_of_several_labels_each_that_is_contradicted_is_named_with_the_labels_th
     seen = known.copy()
     seen[2, 1], seen[4, [0, 2]] = 1 - seen[2, 1], 1 - seen[4, [0, 2]]
     made = with_doubts(evidence(), dataset, seen * 0.94 + 0.03)
-    assert {(one.path, one.said) for one in made.suspects} == {(dataset.paths[rows[2]], 1), (dataset.paths[rows[4]], 0), (dataset.paths[rows[4]], 2)}
+    assert {(one.path, one.predicted) for one in made.suspects} == {(dataset.paths[rows[2]], 1), (dataset.paths[rows[4]], 0), (dataset.paths[rows[4]], 2)}
     for one in made.suspects:
         assert (one.confidence, one.chance) == (pytest.approx(0.97), pytest.approx(0.03))
-        assert set(one.truths) ^ set(one.answers) == {one.said}
+        assert set(one.truths) ^ set(one.answers) == {one.predicted}
         assert one.picture
     made.save(tmp_path / "evidence.json")
     assert Evidence.load(tmp_path / "evidence.json") == made

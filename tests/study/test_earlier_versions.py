@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 from session_fakes import search
 
+from automl_cnn.evidence import Evidence
 from automl_cnn.records import State
 from automl_cnn.store import Store
 from automl_cnn.study.finish import reporting
@@ -37,6 +39,13 @@ def test_it_is_listed_with_its_result(store):
     assert study.best is not None
     assert study.best.number == study.result["trial"]
     assert study.result["test_score"] is not None
+
+
+def test_the_mistakes_of_its_winner_are_read(store):
+    stored = json.loads((STORED / "studies" / "s" / "evidence.json").read_text(encoding="utf-8"))["mistakes"]
+    evidence = Evidence.load(STORED / "studies" / "s" / "evidence.json")
+    assert [one.predicted for one in evidence.mistakes] == [one["said"] for one in stored]
+    assert stored
 
 
 def test_its_report_is_written_again(store):

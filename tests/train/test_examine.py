@@ -42,7 +42,7 @@ def test_confusion_mistakes_and_bins_add_up(model, dataset):
     assert len(evidence.mistakes) == min(8, wrong)
     assert sum(entry.count for entry in evidence.bins) == sum(entry.count for entry in evidence.raw) == len(rows)
     for one in evidence.mistakes:
-        assert one.truth != one.said
+        assert one.truth != one.predicted
         row = rows[[dataset.paths[place] for place in rows].index(one.path)]
         assert one.truth == dataset.labels[row]
         assert one.chance <= one.confidence

@@ -33,7 +33,7 @@ def with_doubts(evidence: Evidence, dataset: Dataset, probabilities: np.ndarray)
         Mistake(
             path=dataset.paths[rows[one.row]],
             truth=one.truths[0] if dataset.task.exclusive else one.output,
-            said=one.output,
+            predicted=one.output,
             confidence=one.confidence,
             chance=one.chance,
             picture=pictures.get(one.row, ""),
