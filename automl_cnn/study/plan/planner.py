@@ -137,7 +137,7 @@ class Planner:
         done = tuple(trial for trial in begun if trial.state is not State.RUNNING)
         if budget.left <= 0:
             return None
-        if again := Again(self.sizing, self.objectives).next(begun, budget):  # it is no trial more
+        if again := Again(self.sizing, self.objectives).next(begun, budget):  # does not count as another trial
             return again
         if budget.trials is not None and sum(trial.stage != AGAIN for trial in begun) >= budget.trials:
             return None

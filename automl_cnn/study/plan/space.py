@@ -114,7 +114,7 @@ def by_phi(space: Space) -> Space:
 def widened(space: Space, configuration: Configuration) -> Space:
     """The space with the configuration's own values among its choices.
 
-    A scaled network has multipliers that nobody listed, and the majority class is no architecture.
+    A scaled network has multipliers that nobody listed, and the majority class is not an architecture.
     """
     parameters = []
     for parameter in space:

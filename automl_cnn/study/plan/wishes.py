@@ -58,7 +58,7 @@ class Unknown:
     reason: str
 
 
-class Unmeasured(Exception):  # it is no error: it interrupts a plan, which is made again once the quantity is known
+class Unmeasured(Exception):  # not an error: it interrupts a plan, which is made again once the quantity is known
     """A plan needs to know what a network costs, how long it takes, or what interventions do to it."""
 
     def __init__(self, need: Measure) -> None:

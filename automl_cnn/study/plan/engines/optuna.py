@@ -148,7 +148,7 @@ class OptunaEngine:
         if trial.lost or trial.state is State.RUNNING:
             return  # it is proposed again
         self._told, self._refused = self._told + 1, 0
-        goes_on = trial.continue_from is not None  # trained before: a fresh trial is no rival of its first epochs
+        goes_on = trial.continue_from is not None  # trained before: its first epochs do not compete with a fresh trial's
         pruned = failed or trial.state is State.PRUNED  # a pruned trial without a single value is the worst there is
         entry = create_trial(
             state=TrialState.PRUNED if pruned else TrialState.COMPLETE,

@@ -32,7 +32,7 @@ class Engine(Protocol):
     """Ask, begin, report, tell, refuse. It learns from all trials, whether or not it proposed them.
 
     The trials are all that an engine knows: the same seed and the same trials in the same order give the same proposals, so that a search that was
-    killed goes on as it would have. A refused proposal is no trial; `Trial.refused` counts those before the one that was trained.
+    killed goes on as it would have. A refused proposal does not become a trial; `Trial.refused` counts those before the one that was trained.
     """
 
     name: str
