@@ -16,6 +16,7 @@ from automl_cnn.config import StudyConfig
 from automl_cnn.data import Dataset, pixels
 from automl_cnn.errors import DataError, StoreError, TrialError
 from automl_cnn.evidence import Evidence, points
+from automl_cnn.growth import Growth
 from automl_cnn.modelfile.file import read_card, seal, write_card
 from automl_cnn.pareto import front, winner
 from automl_cnn.ranking import incumbent
@@ -23,6 +24,7 @@ from automl_cnn.records import Calibration, Folds, Refit, StudyResult, Trial
 from automl_cnn.store import Store, StudyFolder
 from automl_cnn.study.finish import ensembles, reporting
 from automl_cnn.study.finish.folds import CrossValidation
+from automl_cnn.study.finish.growing import Growing
 from automl_cnn.study.finish.refits import Refits
 from automl_cnn.study.finish.stand_in import StandIn, tested
 from automl_cnn.study.model_files import ModelFiles
@@ -97,6 +99,7 @@ class Finish:
         evidence, without = self._looked(test, scoring, best)
         result = self._result(best, test, stopped_by, joined, calibration=calibration, refit=refit)
         result = dataclasses.replace(result, cross_validation=self._folds(best, stopped_by, len(result.members) or 1))
+        result = dataclasses.replace(result, growth=self._growth(best, stopped_by, len(result.members) or 1))
         with self.as_room_allows():
             for number in result.front:
                 if self.model_files.checkpoint(number).exists():
@@ -260,6 +263,19 @@ class Finish:
             made = self.folds.standing(self.record, best, stopped_by, members=members, say=self.observer.finishing)
             for file in self.folder.trials.glob(f"{FOLD}*"):  # of a fold that was ended
                 file.unlink(missing_ok=True)
+        return made
+
+    @property
+    def growing(self) -> Growing:
+        """What measures how far more images would help the winner."""
+        return Growing(self.config, self.executor, lambda: self._left - self._report_seconds)
+
+    def _growth(self, best: Trial, stopped_by: str, members: int) -> Growth | None:
+        """What more images would give; None where nobody waits for it to be measured, or it takes more than seconds."""
+        made: Growth | None = None
+        if self.sizing is not None and stopped_by not in ("user", STOPPED) and members == 1:
+            with self.as_room_allows():
+                made = self.growing.standing(self.record, best, self.observer.note, self.observer.finishing)
         return made
 
     @property
