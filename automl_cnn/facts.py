@@ -8,6 +8,7 @@ from typing import Any
 
 from automl_cnn.caveats import COPIES_TEST
 from automl_cnn.evidence import Evidence
+from automl_cnn.growth import Growth
 from automl_cnn.judged import folds_of, refit_of
 from automl_cnn.pareto import winner
 from automl_cnn.problems import Checked
@@ -50,6 +51,13 @@ class Facts:
     versions: Mapping[str, str] = field(default_factory=dict)
     hashes: Mapping[str, str] = field(default_factory=dict)
     written: str = ""
+    growths: Mapping[int, Growth] = field(default_factory=dict)  # by trial: what more images would give, where that was measured
+
+    @property
+    def growth(self) -> Growth | None:
+        """What more images would give the best trial's recipe."""
+        best = self.winner
+        return self.growths.get(best.number) if best is not None else None
 
     @property
     def winner(self) -> Trial | None:

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from automl_cnn.errors import Cause
+from automl_cnn.growth import Growth
 from automl_cnn.interventions import Interventions
 from automl_cnn.space import Scalar
 from automl_cnn.transfer import name_of
@@ -366,6 +367,7 @@ class StudyResult:
     folds: int = 0  # of the cross-validation that gave `val_score`; 0: it is the score on the validation images
     cross_validation: Folds | None = None  # where `folds` were asked for
     refit: Refit | None = None  # how the delivered model was trained on more images than the scored one; None where that was switched off
+    growth: Growth | None = None  # what more images would give, where that was measured
     tested: int = 1  # how many of the study's winners, this one included, were scored on the test images so far
     winner_found_at: float | None = None  # seconds from the beginning of the study until the winning trial was finished
     task: str = "multiclass"  # what was asked: one class for each image; multilabel, any number of labels; or regression, numbers
@@ -384,6 +386,7 @@ class StudyResult:
         values["refit"] = dataclasses.asdict(self.refit) if self.refit is not None else None
         values["cross_validation"] = dataclasses.asdict(self.cross_validation) if self.cross_validation is not None else None
         values["workers"] = self.workers.as_dict() if self.workers is not None else None
+        values["growth"] = self.growth.as_dict() if self.growth is not None else None
         values["front"] = self.table
         return {name: dict(value) if isinstance(value, Mapping) else value for name, value in values.items()}
 

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import RenderableType
 
-from automl_cnn.cli.console import Text, console, plural, write_json
+from automl_cnn.cli import backend
+from automl_cnn.cli.console import Text, console, plural, say, write_json
 from automl_cnn.cli.dashboard import STORE, InStore
 from automl_cnn.cli.tables import Json, StudyName, table
 from automl_cnn.cli.words import short
 from automl_cnn.errors import ConfigError, StoreError
+from automl_cnn.growth import Growth
 from automl_cnn.judged import metric_name
-from automl_cnn.measure import change, changes, column, with_margin
+from automl_cnn.measure import Measure, change, changes, column, with_margin
+from automl_cnn.quantities import seconds
 from automl_cnn.records import Finding, State, Trial
 from automl_cnn.store import Store
 from automl_cnn.tasks import Words
@@ -29,9 +32,13 @@ COLOURS = {"low": "", "medium": "yellow", "high": "red"}
 FITS = "green"
 
 
-def command(
+def command(  # noqa: PLR0917  # each is an option
     name: StudyName,
     trial: Annotated[int | None, typer.Option(min=0, help="Only this trial (default: the best ones).")] = None,
+    more_images: Annotated[
+        bool, typer.Option("--more-images", help="Measure what more images would give the best trial, or --trial N. It may train two networks; says how long.")
+    ] = False,
+    budget: Annotated[str | None, typer.Option(help="How long --more-images may take, such as 5m (default: as long as it takes).", show_default=False)] = None,
     store: InStore = STORE,
     as_json: Json = False,
 ) -> None:
@@ -43,19 +50,52 @@ def command(
     from automl_cnn.study.stored.overview import overview
 
     study = overview(Store(store), name)
+    if more_images:
+        _measured(study, Store(store), trial, budget)
+        study = overview(Store(store), name)
+    elif budget is not None:
+        raise ConfigError("--budget limits what --more-images takes: give both, or neither.")
     chosen = _chosen(study, trial)
     context = Context.of(study.data, study.metric, study.trials)
     diagnoses = [(one, diagnose(one, context)) for one in chosen]
     if as_json:
         effects = [dataclasses.asdict(effect) for effect in helped(study.trials)]
-        write_json({"study": study.name, "trials": [_json(one, findings) for one, findings in diagnoses], "helped": effects})
+        write_json({"study": study.name, "trials": [_json(one, findings, study.growth.get(one.number)) for one, findings in diagnoses], "helped": effects})
         return
     screen = console()
     for part in [
-        *(part for one, findings in diagnoses for part in _parts(one, findings, study.metric, context.words)),
+        *(part for one, findings in diagnoses for part in (*_parts(one, findings, study.metric, context.words), *_growth(study.growth.get(one.number), study))),
         *_effects(helped(study.trials), study.metric),
     ]:
         screen.print(part)
+
+
+def _measured(study: Overview, store: Store, trial: int | None, budget: str | None) -> None:
+    """Measure what more images would give, and keep it in the study's record.
+
+    Raises:
+        ConfigError, DataError, StoreError, TrialError: each says what to change.
+    """
+    from automl_cnn.study.finish.growing import measure
+
+    try:
+        limit = None if budget is None else seconds(budget)
+    except ValueError as error:
+        raise ConfigError(f"budget: {error}.") from None
+    backend.require()
+    with backend.loading("Measuring what more images would give") as step:
+        measure(study, store, trial, limit, (say, step))
+    say(f"Kept in the record. `automl-cnn report {study.name}` writes the report with it.")
+
+
+def _growth(growth: Growth | None, study: Overview) -> list[RenderableType]:
+    """What more images would give a trial, where that was measured: a sentence, and the learning curve over data."""
+    from automl_cnn.diagnosis.forecast import bars, sentence
+
+    if growth is None:
+        return []
+    metric = Measure.of(study.metric, study.data)
+    return [Text(f"  {sentence(growth, metric)}"), table(bars(growth, metric), ("images", column(metric), "")), Text()]
 
 
 def _chosen(study: Overview, number: int | None) -> list[Trial]:
@@ -111,6 +151,6 @@ def _span(effect: Helped, metric: str) -> str:
     return "unknown for one trial" if effect.interval is None else changes(metric, *effect.interval)
 
 
-def _json(trial: Trial, findings: Sequence[Finding]) -> dict[str, Any]:
+def _json(trial: Trial, findings: Sequence[Finding], growth: Growth | None) -> dict[str, Any]:
     values = [{**dataclasses.asdict(finding), "evidence": dict(finding.evidence)} for finding in findings]
-    return {"trial": trial.number, "score": trial.score, "state": str(trial.state), "findings": values}
+    return {"trial": trial.number, "score": trial.score, "state": str(trial.state), "findings": values, "growth": growth and growth.as_dict()}

@@ -5,19 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
-
 from automl_cnn.diagnosis import thresholds as at
 from automl_cnn.diagnosis.actions import words
 from automl_cnn.diagnosis.curves import Curves, error
+from automl_cnn.diagnosis.forecast import of_trainings, verdict
 from automl_cnn.measure import Measure, noun, spelled, verb_of
 from automl_cnn.measure import points as in_points
 from automl_cnn.metrics import Z95
 from automl_cnn.records import Finding, Trial
 from automl_cnn.transfer import is_probe
-
-DRAWS = 200
-SEED = 0
 
 
 def worse_than_baseline(curves: Curves) -> Finding | None:
@@ -74,23 +70,17 @@ def _within(curves: Curves, score: float, baseline: float) -> bool:
 def data_limited(curves: Curves) -> Finding | None:
     """From the same network on growing shares of the images: what twice the images would give."""
     points = _sizes(curves.trial, curves.context.others, curves.context.train_images)
-    if len(points) < 2:
+    growth = of_trainings(points, _deviation(curves)) if len(points) > 1 else None
+    if growth is None or verdict(growth) != "help":
         return None
-    forecast = twice(points, curves.images, _deviation(curves))
-    if forecast is None:
-        return None
-    now = points[-1][1]
-    gain, low, high = (one - now for one in forecast)
-    metric = curves.context.metric
-    if gain < at.FORECAST or low <= 0:
-        return None
+    (low, high), now, metric = growth.gain_interval, points[-1][1], curves.context.metric
     return Finding(
         "data_limited",
         "medium" if low >= at.FORECAST else "low",
         f"From {points[0][0]:,} to {points[-1][0]:,} images its {noun(metric)} {'rose' if metric.scale is None else 'fell'} from "
         f"{spelled(metric, points[0][1])} to {spelled(metric, now)}; twice as many would {'add' if metric.scale is None else 'take away'} about "
-        f"{in_points(metric, gain, 1)} ({_between(metric, low, high)}).",
-        {"images": float(points[-1][0]), "gain": gain, "gain_low": low, "gain_high": high},
+        f"{in_points(metric, growth.gain, 1)} ({_between(metric, low, high)}).",
+        {"images": float(points[-1][0]), "gain": growth.gain, "gain_low": low, "gain_high": high},
         None,
         words("data_limited"),
     )
@@ -103,35 +93,12 @@ def _between(metric: Measure, low: float, high: float) -> str:
     return f"{low * scale:.{digits}f} to {high * scale:.{digits}f}"
 
 
-def _deviation(curves: Curves) -> float | None:
-    """The standard deviation of the score from validation images to others, where it is an error; None of shares, for which their number tells it."""
+def _deviation(curves: Curves) -> float:
+    """The standard deviation of the score from validation images to others; of shares, their number tells it."""
     span = curves.trial.interval
-    return None if curves.context.metric.scale is None or span is None else (span[1] - span[0]) / (2 * Z95)
-
-
-def twice(points: Sequence[tuple[int, float]], images: int, deviation: float | None = None) -> tuple[float, float, float] | None:
-    """The score with twice the images of the last point, and its 95 % interval: errors fall as a power of the number of images (Hestness et al. 2017).
-
-    The interval is that of the fit when every score is drawn again, as if on other validation images: as a share of `images`, or, where a score is none,
-    with its standard `deviation`.
-    """
-    if len(points) < 2 or len({count for count, _ in points}) < 2:
-        return None
-    x = np.log([float(count) for count, _ in points])
-    rng = np.random.default_rng(SEED)
-
-    def ahead(scores: np.ndarray) -> float:
-        errors = np.clip(1 - scores, 0.5 / images, 1.0)
-        slope, cut = np.polyfit(x, np.log(errors), 1)
-        return 1 - float(np.exp(cut + min(slope, 0.0) * (x[-1] + math.log(2)))) if slope < 0 else float(np.mean(scores))
-
-    scores = np.array([score for _, score in points])
-    if deviation is None:
-        drawn = [ahead(rng.binomial(images, np.clip(scores, 0, 1)) / images) for _ in range(DRAWS)]
-    else:
-        drawn = [ahead(rng.normal(scores, deviation)) for _ in range(DRAWS)]
-    low, high = np.percentile(drawn, [2.5, 97.5])
-    return ahead(scores), float(low), float(high)
+    if curves.context.metric.scale is None or span is None:
+        return error(curves.trial.score or 0.0, curves.images)
+    return (span[1] - span[0]) / (2 * Z95)
 
 
 def _sizes(trial: Trial, others: Sequence[Trial], images: int | None) -> list[tuple[int, float]]:

@@ -138,6 +138,23 @@ def scatter(  # noqa: PLR0917  # what is drawn, in reading order
     return _svg(label, parts)
 
 
+def growth(label: str, dots: Sequence[Dot], ahead: Dot, y_words: str) -> Markup:
+    """Scores or errors against the number of images, which is on a logarithmic axis; the last step, to `ahead`, is a forecast."""
+    every = [*dots, ahead]
+    ends = [end for dot in every for end in (dot.y, dot.low, dot.high) if end is not None]
+    low, high = _spread(min(ends), max(ends), 0.0 if min(ends) >= 0 else -math.inf, math.inf)
+    across, up = _axes(dots[0].x / 1.15, ahead.x * 1.15, low, high, log=True)
+    parts = [_frame(across, up, "images to learn from", y_words, [dot.x for dot in every])]
+    for look, some in (("validation", dots), ("ahead", every[-2:])):
+        parts.append(Markup('<polyline class="line {}" points="{}"/>').format(look, " ".join(f"{across.at(dot.x)},{up.at(dot.y)}" for dot in some)))
+    for dot in every:
+        x = across.at(dot.x)
+        if dot.low is not None and dot.high is not None:
+            parts.append(Markup('<line class="whisker {}" x1="{}" x2="{}" y1="{}" y2="{}"/>').format(dot.look, x, x, up.at(dot.low), up.at(dot.high)))
+        parts.append(_dot(x, up.at(dot.y), 5, dot.tip, f"dot {dot.look}"))
+    return _svg(label, parts)
+
+
 def agreement(label: str, pairs: Sequence[tuple[float, float]], words: tuple[str, str], half: float | None, digits: int) -> Markup:
     """Answers (up) against truths (across), `pairs` of (truth, answer): on the diagonal, both are equal; within `half` of it lies the prediction interval."""
     if not pairs:
@@ -279,13 +296,14 @@ def _axes(left: float, right: float, low: float, high: float, *, log: bool = Fal
     return _Axis(left, right, LEFT, WIDTH - RIGHT, log), _Axis(low, high if high > low else low + 1, height - BOTTOM, TOP)
 
 
-def _frame(across: _Axis, up: _Axis, x_words: str, y_words: str) -> Markup:
+def _frame(across: _Axis, up: _Axis, x_words: str, y_words: str, places: Sequence[float] = ()) -> Markup:
+    """Axes with rules and words; `places` are what the axis across is marked at, in place of round numbers."""
     parts, bottom = [], round(up.start)
     for value in ticks(up.low, up.high):
         y = up.at(value)
         parts.append(Markup('<line class="rule" x1="{}" x2="{}" y1="{}" y2="{}"/>').format(LEFT, WIDTH - RIGHT, y, y))
         parts.append(Markup('<text class="tick" x="{}" y="{}" text-anchor="end">{}</text>').format(LEFT - 6, y + 4, figures(value)))
-    for value in powers(across.low, across.high) if across.log else ticks(across.low, across.high, 6, whole=x_words == "epoch"):
+    for value in places or (powers(across.low, across.high) if across.log else ticks(across.low, across.high, 6, whole=x_words == "epoch")):
         parts.append(Markup('<text class="tick" x="{}" y="{}" text-anchor="middle">{}</text>').format(across.at(value), bottom + 16, figures(value)))
     parts.append(Markup('<line class="axis" x1="{}" x2="{}" y1="{}" y2="{}"/>').format(LEFT, WIDTH - RIGHT, bottom, bottom))
     parts.append(Markup('<text x="{}" y="{}" text-anchor="middle">{}</text>').format((LEFT + WIDTH - RIGHT) / 2, bottom + BOTTOM - 6, x_words))

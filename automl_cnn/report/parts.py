@@ -225,6 +225,17 @@ class Images:
 
 
 @dataclass(frozen=True)
+class MoreImages:
+    """What more images would give a trial's recipe: a sentence, the chart and the same as a table, and how it was measured."""
+
+    title: str
+    sentence: str
+    chart: Markup
+    rows: tuple[tuple[str, str, str, str], ...]  # images, score, interval, whether it was measured or forecast
+    how: str
+
+
+@dataclass(frozen=True)
 class Command:
     """A command and what it is for."""
 
@@ -275,3 +286,4 @@ class Page:
     worst: str = "worst mistakes"
     share: str = "accuracy"  # what stands for accuracy in the evidence of findings
     changed: str = "what that changed"
+    growths: tuple[MoreImages, ...] = ()  # the winner first

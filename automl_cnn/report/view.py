@@ -20,6 +20,7 @@ from automl_cnn.ranking import ranked
 from automl_cnn.records import State, Trial
 from automl_cnn.report import charts
 from automl_cnn.report.by_number import number_tiles, numbers, score_tile
+from automl_cnn.report.growth import more_images
 from automl_cnn.report.images import believable, confusion, images, mistakes
 from automl_cnn.report.importances import importances
 from automl_cnn.report.labels import per_label
@@ -87,6 +88,7 @@ def view(facts: Facts) -> Page:
         changed=_changed(facts.metric),
         beside=_beside(facts),
         scoring=_scoring(facts),
+        growths=more_images(facts),
     )
 
 

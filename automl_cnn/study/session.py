@@ -258,6 +258,7 @@ class _Study:
     finish_seconds: float = FINISH  # that the finish is expected to take
     folds_seconds: float = 0.0  # beside it, for cross-validating the winner
     refit_seconds: float = 0.0  # beside it, for training the winner's recipe on every image
+    growth_seconds: float = 0.0  # beside it, for measuring what more images would give
     ensemble_seconds: float = 0.0  # beside it, for making one model of several
     usage: Usage = dataclasses.field(default_factory=Usage)
 
@@ -352,13 +353,14 @@ class _Study:
         self.ensemble_seconds = ending.foreseen(trials)
         self.folds_seconds = 0.0 if self.sizing is None else ending.folds.foreseen(best, self.times.spent.get(READY))
         self.refit_seconds = 0.0 if self.sizing is None else ending.refits.foreseen(best, self.times.spent.get(READY))
+        self.growth_seconds = 0.0 if self.sizing is None else ending.growing.foreseen(best, self.times.spent.get(READY))
 
     def budget(self) -> Budget:
         return Budget(
             self.config.budget,
             self.used_before + elapsed.now() - self.started,
             self.config.trials,
-            self.finish_seconds + self.ensemble_seconds + self.folds_seconds + self.refit_seconds,
+            self.finish_seconds + self.ensemble_seconds + self.folds_seconds + self.refit_seconds + self.growth_seconds,
             self.crew.size,
             self.crew.slots[0].place.part,
         )

@@ -7,9 +7,11 @@ import json
 import pytest
 from cli_fakes import trial
 
+from automl_cnn.growth import Growth, Point
 from automl_cnn.records import Epoch, Finished, Guide, Job, State
 from automl_cnn.space import Choice, Float, Int, Parameter, Space
 from automl_cnn.store import Store
+from automl_cnn.study.finish import growing
 from automl_cnn.study.record.record import DATA, Record
 
 SPACE = Space(
@@ -119,3 +121,59 @@ def test_old_records_without_scores_of_training_images_are_diagnosed(cli, tmp_pa
     assert Record(made.journal, "old").trials[0].epochs[0].clean_loss is None
     done = cli("diagnose", "old", "--store", made.root)
     assert "as trained" in done.stdout
+
+
+GROWTH = Growth(
+    (Point(250, 0.70, (0.67, 0.73)), Point(500, 0.80, (0.77, 0.83)), Point(1000, 0.86, (0.84, 0.88))),
+    Point(2000, 0.90, (0.87, 0.93)),
+    0.04,
+    (0.02, 0.06),
+    "training",
+)
+
+
+@pytest.fixture
+def asked(monkeypatch, store):
+    """What was to be measured; the result is kept as the real one is."""
+    calls = []
+
+    def measure(study, where, trial, budget, tell):
+        calls.append((study.name, trial, budget))
+        tell[0]("Training the network of trial 1 twice: about 4:30.")
+        tell[1]("training on 250 images")
+        Record(where.journal, study.name).keep_one(growing.GROWTH, str(1 if trial is None else trial), GROWTH.as_dict())
+        return GROWTH
+
+    monkeypatch.setattr(growing, "measure", measure)
+    return calls
+
+
+def test_more_images_are_measured_and_shown_from_then_on(cli, store, asked):
+    before = cli("diagnose", "flowers", "--store", store.root)
+    assert "More images" not in before.stdout
+    done = cli("diagnose", "flowers", "--more-images", "--budget", "5m", "--store", store.root)
+    assert done.exit_code == 0, done.output
+    assert asked == [("flowers", None, 300.0)]
+    assert "about 4:30" in done.stderr
+    assert "automl-cnn report flowers" in done.stderr
+    later = cli("diagnose", "flowers", "--store", store.root)
+    assert later.stdout == done.stdout
+    flat = " ".join(later.stdout.split())
+    assert "More images would help: from 500 to 1,000 images its accuracy rose from 0.800 to 0.860; 2,000 should give 0.870 to 0.930." in flat
+    assert "2,000 0.900 (0.870 to 0.930), forecast ------" in flat
+    assert flat.index("trial 1") < flat.index("More images") < flat.index("trial 0")
+
+
+def test_more_images_for_one_trial_as_json(cli, store, asked):
+    done = cli("diagnose", "flowers", "--trial", 0, "--more-images", "--json", "--store", store.root)
+    assert asked == [("flowers", 0, None)]
+    (entry,) = json.loads(done.stdout)["trials"]
+    assert Growth.of(entry["growth"]) == GROWTH
+
+
+@pytest.mark.parametrize(("words", "wanted"), [(("--budget", "5m"), "give both, or neither"), (("--more-images", "--budget", "soon"), "not a duration")])
+def test_a_budget_that_cannot_be_meant_measures_nothing(cli, store, asked, words, wanted):
+    done = cli("diagnose", "flowers", *words, "--store", store.root)
+    assert done.exit_code == 2
+    assert wanted in " ".join(done.stderr.split())
+    assert asked == []

@@ -7,6 +7,7 @@ import io
 
 from automl_cnn.evidence import Bin, Evidence, Mistake
 from automl_cnn.facts import Effect, Facts
+from automl_cnn.growth import Growth, Point
 from automl_cnn.measure import Measure
 from automl_cnn.problems import Checked, Problem
 from automl_cnn.records import Epoch, Fidelity, Finding, State, Trial
@@ -108,6 +109,13 @@ def checked(*problems: Problem, **changes) -> Checked:
     return Checked("images/flowers", {"images": 137}, problems, ("labels: no network looked at the images",), **changes)
 
 
+GROWTH = Growth(
+    (Point(12, 0.62, (0.5, 0.74)), Point(25, 0.70, (0.6, 0.8)), Point(50, 0.78, (0.7, 0.86)), Point(100, 0.82, (0.77, 0.87))),
+    Point(200, 0.855, (0.79, 0.91)),
+    0.035,
+    (0.012, 0.055),
+    "readout",
+)
 OVERFITS = Finding(
     "overfitting", "high", "From epoch 3 on it learns the training images by heart.", {"gap": 0.21, "gap_low": 0.1}, 3, ("augmentation", "more images")
 )

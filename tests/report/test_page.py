@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from report_fakes import checked, evidence, jpeg, labeled, numbered, problem, study, trial, two_numbers
+from report_fakes import GROWTH, checked, evidence, jpeg, labeled, numbered, problem, study, trial, two_numbers
 
 from automl_cnn.evidence import Mistake
 from automl_cnn.problems import Case
@@ -57,6 +57,7 @@ STUDIES = {
     "two hundred": study(tuple(trial(number, 0.5 + number / 1000, configuration={"rate": number / 7}) for number in range(200))),
     "two classes": study((trial(1, 0.82),), data={"classes": ["no", "yes"]}, evidence=evidence(1, 2)),
     "hundred classes": study((trial(1, 0.82),), data={"classes": list(HUNDRED)}, evidence=evidence(1, 100)),
+    "more images": study(growths={1: GROWTH, 0: GROWTH}),
     "several labels": labeled(),
     "a number": numbered(),
     "two numbers": two_numbers(),

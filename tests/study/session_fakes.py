@@ -39,6 +39,7 @@ class FakeWorker:
     script = staticmethod(lambda number, job: None)
     seconds = staticmethod(lambda number: None)  # called while a trial runs, with its number; with -1 while the worker starts
     refitted = staticmethod(lambda job: Refitted(12, 0.75, 0.5, 0.6, 0.7))  # what becomes of a refit; it may raise
+    grown = staticmethod(lambda job: None)  # what a readout scores on parts of its images; it may raise
     starts = True
 
     confusion = ((5, 5), (5, 5))  # of the test images
@@ -46,6 +47,7 @@ class FakeWorker:
     def __init__(self, log, begin=None, beside=0):
         self.log, self.beside = log, beside
         self.setting, self.jobs, self.tested, self.gone = None, [], 0, False
+        self.growths = []  # the readouts that were to be measured
         self.refits, self.cards = [], []  # the refits that were asked for, and the cards of the models that were scored on the test images
         FakeWorker.made.append(self)
 
@@ -107,6 +109,10 @@ class FakeWorker:
         made = FakeWorker.refitted(job)
         write_model(Path(job.out))
         return made
+
+    def growth(self, job, patience=None):
+        self.growths.append(job)
+        return FakeWorker.grown(job)
 
     def _look(self):
         """Raises TrialError where the images are gone."""

@@ -32,7 +32,7 @@ def asked(monkeypatch):
         return MADE
 
     monkeypatch.setattr(FakeWorker, "intervene", intervene, raising=False)
-    monkeypatch.setattr("automl_cnn.study.finish.finish.diagnose", lambda trial, context: [UNDECIDED])
+    monkeypatch.setattr("automl_cnn.study.running.further.diagnose", lambda trial, context: [UNDECIDED])
     return jobs, raises
 
 
@@ -56,7 +56,7 @@ def test_a_test_that_fails_is_noted_and_the_search_ends_well(asked, tmp_path, mo
 
 def test_a_clear_diagnosis_is_not_tested(asked, tmp_path, monkeypatch):
     jobs, _ = asked
-    monkeypatch.setattr("automl_cnn.study.finish.finish.diagnose", lambda trial, context: [dataclasses.replace(UNDECIDED, probability=0.9)])
+    monkeypatch.setattr("automl_cnn.study.running.further.diagnose", lambda trial, context: [dataclasses.replace(UNDECIDED, probability=0.9)])
     search(tmp_path, monkeypatch)
     assert jobs == []
 
@@ -82,7 +82,7 @@ def test_a_plan_that_waits_for_interventions_has_them_made(asked, tmp_path, monk
             seen.append(trial.interventions)
 
     monkeypatch.setattr(Guided, "next", next_)
-    monkeypatch.setattr("automl_cnn.study.finish.finish.diagnose", lambda trial, context: [])
+    monkeypatch.setattr("automl_cnn.study.running.further.diagnose", lambda trial, context: [])
     result, observer, _ = search(tmp_path, monkeypatch, guided="on", trials=12)
     assert result.stopped_by == "trials"
     assert len(jobs) == len({job.number for job in jobs}) >= 5, "each trial once"

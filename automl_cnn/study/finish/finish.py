@@ -14,17 +14,18 @@ from automl_cnn import elapsed, predictions
 from automl_cnn.caveats import caveats
 from automl_cnn.config import StudyConfig
 from automl_cnn.data import Dataset, pixels
-from automl_cnn.diagnosis import Context, diagnose, undecided
+from automl_cnn.diagnosis import Context
 from automl_cnn.errors import DataError, StoreError, TrialError
 from automl_cnn.evidence import Evidence, points
-from automl_cnn.interventions import Interventions
+from automl_cnn.growth import Growth
 from automl_cnn.modelfile.file import read_card, seal, write_card
 from automl_cnn.pareto import front, winner
 from automl_cnn.ranking import incumbent
 from automl_cnn.records import Calibration, Folds, Refit, StudyResult, Trial
 from automl_cnn.store import Store, StudyFolder
-from automl_cnn.study.finish import ensembles, reporting
+from automl_cnn.study.finish import ensembles, reporting, scored_once
 from automl_cnn.study.finish.folds import CrossValidation
+from automl_cnn.study.finish.growing import Growing
 from automl_cnn.study.finish.refits import Refits
 from automl_cnn.study.finish.stand_in import StandIn, tested
 from automl_cnn.study.model_files import ModelFiles
@@ -47,8 +48,6 @@ from automl_cnn.track import Tracking
 from automl_cnn.transfer import is_probe
 
 ENSEMBLE_SHARE = 0.05  # of the budget, at most, for making one model of several networks
-NUMBERS = ("truth", "answers")  # of a test score, arrays
-TESTS = "tests"  # in the record: the test scores of the study's winners, by their trials
 REPORT = 3.0  # seconds for MLflow and the report
 SLOWEST = 3.0  # how many times as long they may take on a machine that was slow to start; it may have been slow because the images are many
 DIAGNOSIS_SHARE = 0.03  # of the budget, at most, for testing the diagnosis of the winner
@@ -103,6 +102,7 @@ class Finish:
         self._test_diagnosis(best)
         result = self._result(best, test, stopped_by, joined, calibration=calibration, refit=refit)
         result = dataclasses.replace(result, cross_validation=self._folds(best, stopped_by, len(result.members) or 1))
+        result = dataclasses.replace(result, growth=self._growth(best, stopped_by, len(result.members) or 1))
         with self.as_room_allows():
             for number in result.front:
                 if self.model_files.checkpoint(number).exists():
@@ -154,7 +154,7 @@ class Finish:
             folds=0 if joined else best.folds,
             refit=refit,
             winner_found_at=self._winner_time(best),
-            tested=max(1, len(self.record.group(TESTS))),
+            tested=scored_once.count(self.record),
             workers=self.usage.summary(trials),
         )
         split, judged = self._judged(test)
@@ -221,14 +221,11 @@ class Finish:
 
     def _test_diagnosis(self, best: Trial) -> None:
         """Make interventions on the winner where its diagnosis is undecided and time is left, so that the report can say more."""
-        expected = Interventions.seconds_for(best)
-        if self.further is None or expected is None or not self.model_files.checkpoint(best.number).exists() or not self.further.unknown(best):
+        if self.further is None or not self.model_files.checkpoint(best.number).exists():
             return
-        main = next(iter(diagnose(best, Context.of(self.record.settings[DATA], self.config.scored_by, self.record.trials))), None)
         spare = min(self._left - self._report_seconds, DIAGNOSIS_SHARE * (self.budget().total or float("inf")))
-        if main is not None and undecided(main) and 2 * expected < spare:
-            self.observer.finishing("testing the diagnosis of the winner")
-            self.further.make(best, spare)
+        context = Context.of(self.record.settings[DATA], self.config.scored_by, self.record.trials)
+        self.further.settle(best, context, spare, self.observer.finishing)
 
     @property
     def _left(self) -> float:
@@ -277,6 +274,19 @@ class Finish:
             made = self.folds.standing(self.record, best, stopped_by, members=members, say=self.observer.finishing)
             for file in self.folder.trials.glob(f"{FOLD}*"):  # of a fold that was ended
                 file.unlink(missing_ok=True)
+        return made
+
+    @property
+    def growing(self) -> Growing:
+        """What measures how far more images would help the winner."""
+        return Growing(self.config, self.executor, lambda: self._left - self._report_seconds)
+
+    def _growth(self, best: Trial, stopped_by: str, members: int) -> Growth | None:
+        """What more images would give; None where nobody waits for it to be measured, or it takes more than seconds."""
+        made: Growth | None = None
+        if self.sizing is not None and stopped_by not in ("user", STOPPED) and members == 1:
+            with self.as_room_allows():
+                made = self.growing.standing(self.record, best, self.observer.note, self.observer.finishing)
         return made
 
     @property
@@ -369,21 +379,16 @@ class Finish:
             return np.zeros((1, size, size, self.dataset.channels), np.uint8)
 
     def _tested(self, best: Trial, joined: Mapping[str, Any]) -> TestScore | None:
-        """The winner's score on the test images. Each winner of a study is scored once: a study that is resumed and has the same winner keeps the score."""
-        key = _model(best.number, joined.get("members") or {})
-        known = self.record.group(TESTS)
-        kept = known.get(key)
-        if isinstance(kept, Mapping):
-            numbers = {name: np.array(kept[name], float) for name in NUMBERS if kept.get(name) is not None}
-            return TestScore(kept["score"], tuple(kept["interval"]), tuple(map(tuple, kept["confusion"])), **numbers)
-        earlier = self.record.settings.get(RESULT) or {}
-        if not known and earlier.get("test_score") is not None:  # of a version that kept no count
-            self.record.keep_one(TESTS, _model(earlier.get("trial"), earlier.get("members") or {}), None)
+        """The winner's score on the test images; a study that is resumed and has the same winner keeps the score."""
+        key = scored_once.key_of(best.number, joined.get("members") or {})
+        test = scored_once.standing(self.record, key)
+        if test is not None:
+            return test
         self.observer.finishing("scoring the test images once")
         test = tested(self.dataset, self.config.scored_by) if best.is_majority else self._test()
         if test is not None:
             with self.as_room_allows():
-                self.record.keep_one(TESTS, key, {name: part.tolist() if isinstance(part, np.ndarray) else part for name, part in vars(test).items()})
+                scored_once.keep(self.record, key, test)
         return test
 
     def _test(self) -> TestScore | None:
@@ -392,8 +397,3 @@ class Finish:
         except TrialError as error:
             self.observer.note(f"The test images could not be scored: {error}")
             return None
-
-
-def _model(number: object, members: Mapping[str, float]) -> str:
-    """What a winner is known by: its trial, or its members and their shares."""
-    return " + ".join(f"{trial} ({share:.3f})" for trial, share in members.items()) or str(number)

@@ -59,6 +59,7 @@ def facts(study: Overview, store: Store, evidence: Evidence | None = None, witho
         versions=versions(),
         hashes=hashes(study),
         written=time.strftime("%Y-%m-%d %H:%M"),
+        growths=study.growth,
     )
 
 

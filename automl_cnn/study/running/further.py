@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from automl_cnn.diagnosis import Context, diagnose, undecided
 from automl_cnn.errors import TrialError
 from automl_cnn.interventions import Interventions
 from automl_cnn.records import Trial
@@ -28,6 +29,16 @@ class Further:
     def unknown(self, trial: Trial) -> bool:
         """Whether they could still be made."""
         return trial.interventions is None and trial.number not in self.failed
+
+    def settle(self, trial: Trial, context: Context, spare: float, say: Callable[[str], None]) -> None:
+        """Make them where the trial's diagnosis is undecided and they take at most half of the `spare` seconds. `say` shows the step under way."""
+        expected = Interventions.seconds_for(trial)
+        if expected is None or 2 * expected >= spare or not self.unknown(trial):
+            return
+        main = next(iter(diagnose(trial, context)), None)
+        if main is not None and undecided(main):
+            say("testing the diagnosis of the winner")
+            self.make(trial, spare)
 
     def make(self, trial: Trial, left: float = float("inf")) -> Interventions | None:
         """Make them within `left` seconds, and keep the result; None where they failed, which is noted and fails no search."""

@@ -18,6 +18,7 @@ from automl_cnn import paths
 from automl_cnn.config import METRICS, StudyConfig, study_config
 from automl_cnn.databases import Database
 from automl_cnn.errors import ConfigError, DataError, StoreError, did_you_mean
+from automl_cnn.growth import GROWTH, Growth
 from automl_cnn.judged import calibration_of, cuts, folds_of, refit_of
 from automl_cnn.measure import Measure
 from automl_cnn.pareto import front, winner
@@ -66,6 +67,7 @@ class Overview:
     host: str | None = None
     elsewhere: str | None = None
     why: str = ""
+    growth: Mapping[int, Growth] = dataclasses.field(default_factory=dict)  # by trial: what more images would give, where that was measured
 
     @property
     def refused(self) -> bool:
@@ -322,7 +324,15 @@ def _overview(store: Store, name: str, source: Source) -> Overview:
         host=source.holder.host if pid is None and source.holder is not None else None,
         elsewhere=elsewhere,
         why=source.why,
+        growth=_growth(record),
     )
+
+
+def _growth(record: Record | None) -> Mapping[int, Growth]:
+    """What was measured of trials on growing parts of the images."""
+    kept = record.group(GROWTH) if record else {}
+    measured = {int(number): Growth.of(value) for number, value in kept.items() if number.isdigit()}
+    return {number: growth for number, growth in measured.items() if growth is not None}
 
 
 def _same(folder: StudyFolder, database: Database | None) -> bool:

@@ -12,13 +12,14 @@ import numpy as np
 
 from automl_cnn.errors import Cause, TrialError, WorkerLost
 from automl_cnn.evidence import Evidence
+from automl_cnn.growth import Sizes
 from automl_cnn.interventions import Interventions
 from automl_cnn.records import Calibration, Event, Finished, Job, NetCost, State
 from automl_cnn.space import Configuration
 from automl_cnn.squares import Candidates, Comparison
 from automl_cnn.study.running.executors import memory
 from automl_cnn.study.running.executors.process import POLL, START_SECONDS, WorkerProcess
-from automl_cnn.study.running.executors.protocol import FoldJob, InterventionJob, Joint, Recipe, RefitJob, Refitted, Setting, TestScore
+from automl_cnn.study.running.executors.protocol import FoldJob, GrowthJob, InterventionJob, Joint, Recipe, RefitJob, Refitted, Setting, TestScore
 
 SILENCE_SECONDS = 300.0  # how long a trial may give no sign of life
 COST_SECONDS = 40.0  # how long building a network without training it may take
@@ -116,6 +117,10 @@ class LocalExecutor:
     def fold(self, job: FoldJob, patience: Callable[[], float] | None = None) -> list[tuple[np.ndarray, np.ndarray]]:
         answers: list[tuple[np.ndarray, np.ndarray]] = self._answer("fold", job, patience)
         return answers
+
+    def growth(self, job: GrowthJob, patience: Callable[[], float] | None = None) -> Sizes | None:
+        sizes: Sizes | None = self._answer("growth", job, patience)
+        return sizes
 
     def close(self) -> None:
         self._closed = True  # a thread that is starting a worker finds it killed, and must not start another

@@ -11,6 +11,7 @@ import numpy as np
 from automl_cnn.config import Metric
 from automl_cnn.data.dataset import SplitName
 from automl_cnn.evidence import Evidence, Matrix
+from automl_cnn.growth import Sizes
 from automl_cnn.interventions import Interventions
 from automl_cnn.records import Calibration, Event, Fidelity, Job, NetCost
 from automl_cnn.space import Configuration
@@ -128,6 +129,17 @@ class InterventionJob:
     fidelity: Fidelity
 
 
+@dataclass(frozen=True)
+class GrowthJob:
+    """The readout of trial `number`, whose penalty was of `strength`, to be fitted on growing parts of its images, in at most `seconds`."""
+
+    number: int
+    configuration: Configuration
+    strength: float
+    seconds: float | None = None
+    epochs: int = 1
+
+
 class Trainer(Protocol):
     """Runs one job at a time in a process that may die without harm: what a slot needs."""
 
@@ -216,4 +228,11 @@ class Executor(Trainer, Protocol):
 
         Raises:
             TrialError: it was stopped, or diverged.
+        """
+
+    def growth(self, job: GrowthJob, patience: Callable[[], float] | None = None) -> Sizes | None:
+        """The scores of a readout on growing parts of its images; None where there are too few images, or seconds.
+
+        Raises:
+            TrialError: it was stopped, or the features cannot be read.
         """

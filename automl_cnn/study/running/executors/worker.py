@@ -23,12 +23,13 @@ from typing import TYPE_CHECKING, Any
 from automl_cnn import allocator, foreign
 from automl_cnn.errors import AutomlCnnError, Cause, ImagesGone, TrialError
 from automl_cnn.evidence import Evidence
+from automl_cnn.growth import Sizes
 from automl_cnn.interventions import Interventions
 from automl_cnn.records import Calibration, Event, Fidelity, Finished, Job, NetCost
 from automl_cnn.space import Configuration
 from automl_cnn.squares import Candidates, Comparison
 from automl_cnn.study.record.disk import chain, is_full
-from automl_cnn.study.running.executors.protocol import FOLD, FoldJob, InterventionJob, Joint, Recipe, RefitJob, Refitted, Setting, TestScore
+from automl_cnn.study.running.executors.protocol import FOLD, FoldJob, GrowthJob, InterventionJob, Joint, Recipe, RefitJob, Refitted, Setting, TestScore
 
 if TYPE_CHECKING:
     import numpy as np
@@ -294,11 +295,16 @@ class Worker:
         spec = self._again(job, str(Path(self._ready().checkpoints) / f"{FOLD}{job.some[0]}.keras"))
         return answered(spec, self._dataset, Some(job.some, job.folds, job.strength), self._registry, self._emit)
 
+    def _growth(self, job: GrowthJob) -> Sizes | None:
+        from automl_cnn.train.growth import grown
+
+        return grown(self._again(job, ""), self._dataset, job.strength, self._registry, self._emit)  # nothing is kept
+
     def _checkpoint(self, trial: int) -> Path:
         """A trial's model file."""
         return Path(self._ready().checkpoints) / f"trial-{trial:04d}.keras"
 
-    def _again(self, job: RefitJob | FoldJob | InterventionJob, checkpoint: str) -> TrialSpec:
+    def _again(self, job: RefitJob | FoldJob | GrowthJob | InterventionJob, checkpoint: str) -> TrialSpec:
         """A trial's recipe, to be trained once more."""
         from automl_cnn.train import TrialSpec
 
