@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from automl_cnn.diagnosis.actions import Change, changes
 from automl_cnn.diagnosis.context import Context
@@ -27,9 +27,10 @@ from automl_cnn.diagnosis.story import story
 from automl_cnn.diagnosis.trust import label_noise, leak, noisy_validation
 from automl_cnn.diagnosis.weighing import undecided, weighed
 from automl_cnn.diagnosis.wording import WORDS, certainty, headline, title
+from automl_cnn.lineage import joined
 from automl_cnn.records import Finding, Trial
 from automl_cnn.tasks import Words
-from automl_cnn.transfer import is_probe
+from automl_cnn.transfer import is_probe, weights_of
 
 __all__ = [
     "KINDS",
@@ -88,8 +89,19 @@ def diagnose(trial: Trial, context: Context | None = None) -> list[Finding]:
     curves = Curves.of(trial, context)
     findings = by_rules(curves)
     if not is_probe(trial.configuration):
-        findings = weighed(findings, probabilities(curves), curves)
+        findings = weighed(findings, _probable(trial, context), curves)
     return [dataclasses.replace(finding, actions=_suited(finding.actions, curves.words)) for finding in findings]
+
+
+def _probable(trial: Trial, context: Context) -> Mapping[str, float]:
+    """The probability of each explanation, for a network that was trained from scratch; a trial that continued others counts from their first epoch.
+
+    The curves of fine-tuned networks look different, and nothing was measured of them: empty.
+    """
+    whole = joined(trial, context.others)
+    if whole is None or weights_of(trial.configuration) is not None:
+        return {}
+    return probabilities(Curves.of(whole, context))
 
 
 def by_rules(curves: Curves) -> list[Finding]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from automl_cnn.dataset_summary import words_of
 from automl_cnn.diagnosis import story, title
 from automl_cnn.facts import Effect, Facts
+from automl_cnn.lineage import continued, lineage
 from automl_cnn.measure import change, changes, column, noun, read, spelled
 from automl_cnn.quantities import compact
 from automl_cnn.records import Epoch, Trial
@@ -55,7 +56,7 @@ def _joined(trial: Trial, trials: Sequence[Trial], *, large: bool) -> tuple[list
     offset = 0
     *earlier, last = lineage(trial, trials)
     for part in earlier:
-        kept = [epoch for epoch in part.epochs if part.best_epoch is None or epoch.number <= part.best_epoch]
+        kept = continued(part)
         points += [(offset + epoch.number, epoch) for epoch in kept]
         offset += kept[-1].number if kept else 0
         marks.append(charts.Mark(offset + 0.5, "trained on" if large else ""))
@@ -77,16 +78,6 @@ def _points(points: Sequence[tuple[float, Epoch]], name: str) -> tuple[tuple[flo
 
 def _last(line: charts.Line) -> str:
     return f"{line.points[-1][1]:.3f}" if line.points else "nothing"
-
-
-def lineage(trial: Trial, trials: Sequence[Trial]) -> list[Trial]:
-    """The trial and those that it continued, oldest first."""
-    by_number = {other.number: other for other in trials}
-    chain, seen = [trial], {trial.number}
-    while (parent := chain[0].continue_from) is not None and parent in by_number and parent not in seen:
-        chain.insert(0, by_number[parent])
-        seen.add(parent)
-    return chain
 
 
 def next_best(trials: Sequence[Trial], best: Trial | None) -> list[Trial]:

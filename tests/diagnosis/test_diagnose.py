@@ -114,11 +114,10 @@ def test_a_loss_that_creeps_evenly_tells_of_too_low_a_rate(rates):
     assert finding.actions[0] == "a higher learning rate"
 
 
-def test_after_a_few_steps_a_low_rate_is_not_certain():
+def test_no_rule_calls_a_rate_low_after_a_few_steps():
     loss = 2.3 - 0.01 * np.arange(3)
     made = trial(loss, loss, np.full(3, 0.1), np.full(3, 0.1))
     assert "rate_too_low" not in [finding.kind for finding in by_rules(Curves.of(made, KNOWN))]
-    assert main(made).probability < 0.9
 
 
 def test_learning_by_heart_without_knowing_others_suspects_the_labels():

@@ -11,6 +11,7 @@ from automl_cnn.diagnosis import by_rules, certainty, diagnose, headline, learne
 from automl_cnn.diagnosis.curves import Curves
 from automl_cnn.diagnosis.weighing import EXPLANATIONS, POSSIBLE, weighed
 from automl_cnn.interventions import Interventions
+from automl_cnn.lineage import joined
 from automl_cnn.tasks.words import words_for
 
 TESTED = Interventions(40, 1.4, 1.38, 0.9, 1.4, 1.42, 1.4, 0.95, 1.42, 1.0)
@@ -116,6 +117,20 @@ def test_other_tasks_have_rules_and_no_probabilities():
     assert learned.probabilities(curves(overfitted(), context)) == {}
     assert diagnose(overfitted(), context)[0].probability is None
     assert learned.probabilities(curves(overfitted(), dataclasses.replace(KNOWN, classes=None))) == {}
+
+
+def test_a_trial_that_continued_another_is_judged_by_both_and_a_fine_tuned_one_by_rules_alone():
+    first = trial(falling(10, 0.3), falling(10, 0.35), rising(10, 0.9), rising(10, 0.89), number=0)
+    first = dataclasses.replace(first, best_epoch=8)
+    second = trial(np.full(12, 0.1), np.linspace(0.4, 1.2, 12), np.full(12, 0.99), np.full(12, 0.8), number=1, continue_from=0)
+    whole = joined(second, (first, second))
+    assert [epoch.number for epoch in whole.epochs] == list(range(1, 21))
+    assert whole.epochs[8].val_loss == second.epochs[0].val_loss
+    known = dataclasses.replace(KNOWN, others=(first, second))
+    assert diagnose(second, known)[0].probability == learned.probabilities(curves(whole, known))[diagnose(second, known)[0].kind]
+    assert diagnose(second, KNOWN)[0].probability is None, "the trial that it continued is unknown"
+    tuned = {**second.configuration, "pretrained.net": "known", "finetune.net": "all"}
+    assert diagnose(overfitted(configuration=tuned), KNOWN)[0].probability is None
 
 
 def test_interventions_are_evidence_and_are_stated(probable):

@@ -15,6 +15,7 @@ from automl_cnn.data.part import thinned
 from automl_cnn.diagnosis.forecast import of_readouts, of_trainings
 from automl_cnn.errors import ConfigError, TrialError
 from automl_cnn.growth import GROWTH, Growth
+from automl_cnn.lineage import continued, lineage
 from automl_cnn.metrics import Z95
 from automl_cnn.paths import read
 from automl_cnn.quantities import clock
@@ -101,7 +102,9 @@ def lessons(trial: Trial, trials: Sequence[Trial], dataset: Dataset) -> tuple[in
     """How many images a trained network learned from, and the trainings that show how far it gains from them."""
     counts = {trial.fidelity.share * share: len(thinned(dataset, trial.fidelity.share * share).rows("train")) for share in (*SHARES, 1.0)}
     whole, speed = counts[trial.fidelity.share], trial.images_per_second or 100.0
-    passed = sum(len(thinned(dataset, one.fidelity.share).rows("train")) * epochs for one, epochs in _lineage(trial, trials))
+    *earlier, last = lineage(trial, trials)
+    epochs_of = [*((one, len(continued(one))) for one in earlier), (last, max(1, len(last.epochs)))]
+    passed = sum(len(thinned(dataset, one.fidelity.share).rows("train")) * epochs for one, epochs in epochs_of)
     made: list[Lesson] = []
     for share, images in counts.items():
         if images >= whole or (made and images <= made[-1].images):
@@ -109,17 +112,6 @@ def lessons(trial: Trial, trials: Sequence[Trial], dataset: Dataset) -> tuple[in
         epochs, judged = max(1, round(passed / images)), len(thinned(dataset, share).rows("val")) + CLEAN
         made.append(Lesson(share, images, epochs, (trial.setup or 0.0) + passed / speed + epochs * judged / (FORWARD * speed)))
     return whole, tuple(made)
-
-
-def _lineage(trial: Trial, trials: Sequence[Trial]) -> Iterator[tuple[Trial, int]]:
-    """The trial and those that it continued, each with the epochs that led to it."""
-    by_number = {one.number: one for one in trials}
-    yield trial, max(1, len(trial.epochs))
-    seen, parent = {trial.number}, trial.continue_from
-    while parent is not None and parent in by_number and parent not in seen:
-        seen.add(parent)
-        yield by_number[parent], by_number[parent].best_epoch or max(1, len(by_number[parent].epochs))
-        parent = by_number[parent].continue_from
 
 
 def measure(study: Overview, store: Store, number: int | None, budget: float | None, tell: tuple[Callable[[str], None], Callable[[str], None]]) -> Growth:
