@@ -39,6 +39,10 @@ def command(  # noqa: PLR0917  # each is an option
         bool, typer.Option("--more-images", help="Measure what more images would give the best trial, or --trial N. It may train two networks; says how long.")
     ] = False,
     budget: Annotated[str | None, typer.Option(help="How long --more-images may take, such as 5m (default: as long as it takes).", show_default=False)] = None,
+    test: Annotated[
+        bool,
+        typer.Option("--test", help="Test the diagnosis of the best trial, or --trial N: change its training for a few steps and see what that does."),
+    ] = False,
     store: InStore = STORE,
     as_json: Json = False,
 ) -> None:
@@ -55,6 +59,9 @@ def command(  # noqa: PLR0917  # each is an option
         study = overview(Store(store), name)
     elif budget is not None:
         raise ConfigError("--budget limits what --more-images takes: give both, or neither.")
+    if test:
+        _tested(study, Store(store), trial)
+        study = overview(Store(store), name)
     chosen = _chosen(study, trial)
     context = Context.of(study.data, study.metric, study.trials)
     diagnoses = [(one, diagnose(one, context)) for one in chosen]
@@ -86,6 +93,19 @@ def _measured(study: Overview, store: Store, trial: int | None, budget: str | No
     with backend.loading("Measuring what more images would give") as step:
         measure(study, store, trial, limit, (say, step))
     say(f"Kept in the record. `automl-cnn report {study.name}` writes the report with it.")
+
+
+def _tested(study: Overview, store: Store, trial: int | None) -> None:
+    """Change a trial's training for a few steps, and keep in the study's record what that did.
+
+    Raises:
+        ConfigError, DataError, StoreError, TrialError: each says what to change.
+    """
+    from automl_cnn.study.finish.asked import intervened
+
+    backend.require()
+    with backend.loading("Training on for a few steps, at several learning rates and on 64 images alone"):
+        intervened(study, store, trial)
 
 
 def _growth(growth: Growth | None, study: Overview) -> list[RenderableType]:

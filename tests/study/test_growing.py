@@ -13,7 +13,7 @@ from automl_cnn.errors import ConfigError, StoreError, TrialError
 from automl_cnn.growth import GROWTH, Growth, Size, Sizes
 from automl_cnn.records import Finished, State
 from automl_cnn.store import Store
-from automl_cnn.study.finish import growing, reporting
+from automl_cnn.study.finish import asked, reporting
 from automl_cnn.study.finish.growing import SHARE, Growing, lessons, measure
 from automl_cnn.study.record.lock import held
 from automl_cnn.study.record.record import Record
@@ -142,7 +142,7 @@ def test_what_a_trial_continued_counts_as_well(dataset):
 def trained(tmp_path, monkeypatch):
     """A study of trained networks, ready to be measured with FakeWorkers: (study, measure it)."""
     search(tmp_path, monkeypatch, trials=2)
-    monkeypatch.setattr(growing, "LocalExecutor", FakeWorker)
+    monkeypatch.setattr(asked, "LocalExecutor", FakeWorker)
     monkeypatch.setattr(FakeWorker, "script", staticmethod(lambda number, job: None))
     FakeWorker.made.clear()
     lines, steps = [], []
@@ -203,7 +203,7 @@ def test_nobody_measures_a_study_that_is_searched(trained):
 
 def test_a_readout_is_measured_on_request_too(tmp_path, monkeypatch):
     readout(tmp_path, monkeypatch, lambda job: None)
-    monkeypatch.setattr(growing, "LocalExecutor", FakeWorker)
+    monkeypatch.setattr(asked, "LocalExecutor", FakeWorker)
     monkeypatch.setattr(FakeWorker, "grown", staticmethod(lambda job: SIZES))
     store, lines = Store(tmp_path / "store"), []
     growth = measure(overview(store, "s"), store, None, 60.0, (lines.append, lines.append))

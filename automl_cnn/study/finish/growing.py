@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from automl_cnn import elapsed
-from automl_cnn.config import METRICS, StudyConfig
+from automl_cnn.config import StudyConfig
 from automl_cnn.data import Dataset
 from automl_cnn.data.part import thinned
 from automl_cnn.diagnosis.forecast import of_readouts, of_trainings
@@ -17,18 +15,17 @@ from automl_cnn.errors import ConfigError, TrialError
 from automl_cnn.growth import GROWTH, Growth
 from automl_cnn.lineage import continued, lineage
 from automl_cnn.metrics import Z95
-from automl_cnn.paths import read
 from automl_cnn.quantities import clock
 from automl_cnn.records import Epoch, Fidelity, Finished, Job, State, Trial
 from automl_cnn.store import Store
+from automl_cnn.study.finish import asked
 from automl_cnn.study.finish.refits import REGRESSION
 from automl_cnn.study.identity import stored_in
 from automl_cnn.study.plan.budget import FORWARD, SETUP
 from automl_cnn.study.record.lock import held
 from automl_cnn.study.record.record import Record
 from automl_cnn.study.record.where import storage_of
-from automl_cnn.study.running.executors.local import LocalExecutor
-from automl_cnn.study.running.executors.protocol import Executor, GrowthJob, Setting
+from automl_cnn.study.running.executors.protocol import Executor, GrowthJob
 from automl_cnn.study.stored.images import images_of
 from automl_cnn.study.stored.overview import Overview
 from automl_cnn.transfer import is_probe
@@ -126,7 +123,7 @@ def measure(study: Overview, store: Store, number: int | None, budget: float | N
         TrialError: it failed, or there are too few images.
     """
     say, step = tell
-    trial, began = _chosen(study, number), elapsed.now()
+    trial, began = asked.chosen(study, number), elapsed.now()
     dataset, folder = images_of(study.folder), study.folder
     storage = storage_of(stored_in(folder) or store.journal)
     plan: tuple[Lesson, ...] = ()
@@ -137,7 +134,7 @@ def measure(study: Overview, store: Store, number: int | None, budget: float | N
         parts = " and ".join(f"{one.images:,}" for one in plan)
         every = f"{'once' if len(plan) == 1 else 'twice'}, on {parts} images, for as many steps as before"
         say(f"Training the network of trial {trial.number} {every}: about {clock(SETUP + sum(one.seconds for one in plan))}.")
-    with held(folder.lock, study.name), storage.held(study.name), tempfile.TemporaryDirectory() as aside, _worker(study, aside) as executor:
+    with held(folder.lock, study.name), storage.held(study.name), tempfile.TemporaryDirectory() as aside, asked.worker_of(study, aside) as executor:
 
         def left() -> float:
             return float("inf") if budget is None else budget - (elapsed.now() - began)
@@ -147,14 +144,6 @@ def measure(study: Overview, store: Store, number: int | None, budget: float | N
             raise TrialError(f"What more images would give could not be measured: {TOO_FEW}.")
         Record(storage, study.name).keep_one(GROWTH, str(trial.number), growth.as_dict())
     return growth
-
-
-def _chosen(study: Overview, number: int | None) -> Trial:
-    trial = study.best if number is None else next((one for one in study.trials if one.number == number), None)
-    if trial is None or trial.score is None or not trial.scored or trial.is_majority:
-        which = "no trained network yet" if number is None else f"no trained network of trial {number}"
-        raise ConfigError(f"The study '{study.name}' has {which}, so there is nothing to measure. `automl-cnn studies show {study.name}` lists its trials.")
-    return trial
 
 
 def _affordable(trial: Trial, study: Overview, dataset: Dataset, budget: float | None) -> tuple[Lesson, ...]:
@@ -173,33 +162,6 @@ def _affordable(trial: Trial, study: Overview, dataset: Dataset, budget: float |
     if not fitting:
         raise ConfigError(f"One training takes about {clock(SETUP + plan[0].seconds)}, longer than --budget {clock(budget or 0.0)}. Raise it.")
     return fitting
-
-
-@contextlib.contextmanager
-def _worker(study: Overview, aside: str) -> Iterator[LocalExecutor]:
-    """A worker with the study's settings, whose models go to the folder `aside`."""
-    settings: Mapping[str, Any] = study.settings
-    executor = LocalExecutor(study.folder.log)
-
-    def given(name: str) -> Any:
-        return settings.get(name, StudyConfig.model_fields[name].default)
-
-    try:
-        executor.configure(
-            Setting(
-                dataset=str(study.folder.manifest),
-                metric=next((known for known in METRICS if known == study.metric), METRICS[0]),
-                class_weights=given("class_weights"),
-                loss=given("loss"),
-                seed=given("seed"),
-                plugins_dir=str(read(settings["plugins_dir"])) if settings.get("plugins_dir") else None,
-                checkpoints=aside,
-                weights=str(read(settings["weights"])) if settings.get("weights") else None,
-            )
-        )
-        yield executor
-    finally:
-        executor.close()
 
 
 Tools = tuple[Executor, Callable[[], float], Callable[[str], None]]
