@@ -45,11 +45,12 @@ def underfitting(curves: Curves) -> Finding | None:
     fitted, gap = curves.end(curves.accuracy), max(0.0, curves.gap)
     if fitted >= at.FITTED or 1 - fitted < at.BIAS * gap or curves.learned <= at.IDLE:
         return None
+    better = f"at most {100 * gap:.0f} points better there" if gap >= 0.005 else "no better there"
     return Finding(
         "underfitting",
         grade(-fitted, -at.FITTED_MEDIUM, -at.FITTED_HIGH),
-        f"It {curves.words.right} on only {fitted:.0%} of the images it was trained on, and at most {100 * gap:.0f} points better there than on "
-        "others: it lacks capacity, or is over-regularized.",
+        f"It {curves.words.right} on only {fitted:.0%} of the images it was trained on, and {better} than on others: it lacks capacity, or is "
+        "over-regularized.",
         {"training_accuracy": fitted, "validation_accuracy": curves.end(curves.val_accuracy), "gap": curves.gap},
         None,
         words("underfitting"),
@@ -58,13 +59,13 @@ def underfitting(curves: Curves) -> Finding | None:
 
 def good_fit(curves: Curves) -> Finding:
     """Nothing is wrong with it: what is left to win lies in trying other networks."""
-    gap = curves.gap
+    gap, seen = curves.gap, curves.end(curves.accuracy)
+    hard = "" if seen >= at.FITTED else " It leaves room on both: a larger network or a longer training may gain, unless the images allow no more."
     return Finding(
         "good_fit",
         "low",
-        f"It fits: {curves.words.rightly} on {curves.end(curves.accuracy):.0%} of the training images and on "
-        f"{curves.end(curves.val_accuracy):.0%} of the validation images.",
-        {"training_accuracy": curves.end(curves.accuracy), "validation_accuracy": curves.end(curves.val_accuracy), "gap": gap},
+        f"It fits: {curves.words.rightly} on {seen:.0%} of the training images and on {curves.end(curves.val_accuracy):.0%} of the validation images.{hard}",
+        {"training_accuracy": seen, "validation_accuracy": curves.end(curves.val_accuracy), "gap": gap},
         None,
         words("good_fit"),
     )

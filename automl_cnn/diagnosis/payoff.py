@@ -9,11 +9,14 @@ from automl_cnn.diagnosis import thresholds as at
 from automl_cnn.diagnosis.actions import words
 from automl_cnn.diagnosis.curves import Curves, error
 from automl_cnn.diagnosis.forecast import of_trainings, verdict
+from automl_cnn.lineage import continued, lineage
 from automl_cnn.measure import Measure, noun, spelled, verb_of
 from automl_cnn.measure import points as in_points
 from automl_cnn.metrics import Z95
 from automl_cnn.records import Finding, Trial
 from automl_cnn.transfer import is_probe
+
+ALIKE = 1.25  # times as many passes, at most, of two trainings whose scores are compared
 
 
 def worse_than_baseline(curves: Curves) -> Finding | None:
@@ -102,12 +105,25 @@ def _deviation(curves: Curves) -> float:
 
 
 def _sizes(trial: Trial, others: Sequence[Trial], images: int | None) -> list[tuple[int, float]]:
-    """Numbers of training images and the scores of the same configuration on them, the best for each, ascending, up to the trial's own."""
-    if images is None or trial.score is None:
+    """Numbers of training images and the scores of the same configuration on them, the best for each, ascending, up to the trial's own.
+
+    Trials count only if they saw about as many images in all, epochs included: otherwise a longer training would look like an effect of more images.
+    """
+    own = _passed(trial, others)
+    if images is None or trial.score is None or own is None:
         return []
     same = [other for other in (*others, trial) if other.score is not None and other.scored and other.configuration == trial.configuration]
     best: dict[int, float] = {}
     for other in same:
-        count = round(images * other.fidelity.share)
-        best[count] = max(best.get(count, 0.0), other.score or 0.0)
+        passed, count = _passed(other, others), round(images * other.fidelity.share)
+        if passed is not None and max(passed / own, own / passed) <= ALIKE:
+            best[count] = max(best.get(count, 0.0), other.score or 0.0)
     return sorted((count, score) for count, score in best.items() if count <= round(images * trial.fidelity.share))
+
+
+def _passed(trial: Trial, others: Sequence[Trial]) -> float | None:
+    """How often the whole training set was passed through the network, the trials that it continued included; None where one of them is unknown."""
+    *earlier, last = lineage(trial, others)
+    if (earlier or [last])[0].continue_from is not None or not last.epochs:
+        return None
+    return sum(part.fidelity.share * len(continued(part)) for part in earlier) + last.fidelity.share * len(last.epochs)

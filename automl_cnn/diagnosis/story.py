@@ -16,10 +16,10 @@ from automl_cnn.tasks.words import MULTICLASS
 OUTSIDE = {  # what the search cannot do by itself; a learning rate it changes without help
     "leak": "Keep copies and pictures of one scene in one split: `automl-cnn check` lists them.",
     "label_noise": "Review the labels: `automl-cnn check` lists the images whose label looks wrong.",
-    "overfitting": "More images help most against it; images from other days, places and cameras more than near copies.",
-    "underfitting": "Larger networks need more time: raise --budget, and the limits on size, if any were set.",
+    "overfitting": "Add images. They help most against it, and images from other days, places and cameras help more than near copies.",
+    "underfitting": "Raise --budget, since larger networks need more time, and raise the limits on size if you set any.",
     "not_converged": "Raise --budget, so that trials can train longer.",
-    "good_fit": "What is left to gain comes from other networks (a longer --budget) or from more images.",
+    "good_fit": "Try a longer --budget, for other networks, or add images.",
 }
 NAMED = 3  # actions, at most
 
@@ -45,13 +45,13 @@ def story(trial: Trial, findings: Sequence[Finding], effects: Sequence[Measured]
 
 
 def _seen(trial: Trial, main: Finding, words: Words) -> Iterator[str]:
-    name = title(main.kind, words)
+    name = "is a good fit" if main.kind == "good_fit" else f"shows {title(main.kind, words)}"
     if main.probability is None:
-        yield f"Trial {trial.number} shows {name}."
+        yield f"Trial {trial.number} {name}."
     elif undecided(main):
-        yield f"Trial {trial.number} probably shows {name}, but that is not certain ({certainty(main, words)})."
+        yield f"Trial {trial.number} probably {name}, but that is not certain ({certainty(main, words)})."
     else:
-        yield f"Trial {trial.number} shows {name} ({certainty(main, words)})."
+        yield f"Trial {trial.number} {name} ({certainty(main, words)})."
     yield main.sentence
 
 

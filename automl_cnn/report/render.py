@@ -19,6 +19,7 @@ def page(facts: Facts) -> str:
     environment = Environment(loader=PackageLoader("automl_cnn.report", ""), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     words = words_of(facts.data)
     environment.filters["title_of"] = lambda kind: title(kind, words)
+    environment.filters["figure"] = lambda number: f"{number:,.0f}" if abs(number) >= 1000 else f"{number:.3g}"
     environment.filters["certainty"] = lambda finding: certainty(finding, words)
     return environment.get_template("page.html").render(page=view(facts), style=_part("style.css"), script=_part("script.js"))
 

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from diagnosis_fakes import KNOWN, NOTHING, falling, good, overfitted, rising, trial, underfitted
+from diagnosis_fakes import KNOWN, NOTHING, falling, good, on_a_share, overfitted, rising, trial, underfitted
 
 from automl_cnn.diagnosis import KINDS, WORDS, Context, Curves, by_rules, diagnose, headline, title
 from automl_cnn.diagnosis.actions import ANSWERS
@@ -160,10 +160,7 @@ def test_worse_than_a_baseline_is_said_in_its_words():
 
 
 def test_shares_of_the_images_tell_what_twice_as_many_would_give():
-    small, middle = (
-        dataclasses.replace(good(number=number), score=score, fidelity=dataclasses.replace(good().fidelity, share=share))
-        for number, score, share in ((1, 0.70, 0.25), (2, 0.80, 0.5))
-    )
+    small, middle = (on_a_share(good(), share, score, number=number) for number, score, share in ((1, 0.70, 0.25), (2, 0.80, 0.5)))
     whole = dataclasses.replace(good(number=3), score=0.87)
     context = dataclasses.replace(KNOWN, val_images=2000, others=(small, middle, whole))
     limited = {finding.kind: finding for finding in diagnose(whole, context)}["data_limited"]
@@ -171,6 +168,14 @@ def test_shares_of_the_images_tell_what_twice_as_many_would_give():
     assert limited.evidence["gain_low"] < limited.evidence["gain"] < limited.evidence["gain_high"]
     flat = tuple(dataclasses.replace(other, score=0.87) for other in context.others)
     assert "data_limited" not in kinds(flat[-1], dataclasses.replace(context, others=flat))
+
+
+def test_a_longer_training_on_more_images_is_not_an_effect_of_the_images():
+    short = dataclasses.replace(good(number=1), score=0.70, fidelity=dataclasses.replace(good().fidelity, share=0.25))
+    whole = dataclasses.replace(good(number=3), score=0.87)
+    assert "data_limited" not in kinds(whole, dataclasses.replace(KNOWN, val_images=2000, others=(short, whole)))
+    later = dataclasses.replace(good(number=2), score=0.87, continue_from=1)
+    assert "data_limited" not in kinds(later, dataclasses.replace(KNOWN, val_images=2000, others=(short, later)))
 
 
 def test_what_is_known_of_the_data_is_read_from_the_record():

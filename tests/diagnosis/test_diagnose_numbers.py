@@ -4,12 +4,11 @@ import dataclasses
 
 import numpy as np
 import pytest
-from diagnosis_fakes import falling, overfitted, rising, trial
+from diagnosis_fakes import falling, on_a_share, overfitted, rising, trial
 
 from automl_cnn.diagnosis import Context, diagnose
 from automl_cnn.diagnosis.curves import Curves
 from automl_cnn.diagnosis.payoff import data_limited
-from automl_cnn.records import Fidelity
 
 DATA = {
     "task": "regression",
@@ -44,8 +43,7 @@ def test_a_score_that_few_images_show_has_its_margin_in_the_unit():
 
 def test_more_images_take_away_from_the_error():
     whole = made(score=0.8, interval=(0.79, 0.81))
-    half = dataclasses.replace(whole, number=1, score=0.7, fidelity=Fidelity(20, 30.0, share=0.5))
-    quarter = dataclasses.replace(whole, number=2, score=0.55, fidelity=Fidelity(20, 30.0, share=0.25))
+    half, quarter = on_a_share(whole, 0.5, 0.7, number=1), on_a_share(whole, 0.25, 0.55, number=2)
     finding = data_limited(Curves.of(whole, KNOWN.among([quarter, half, whole])))
     assert finding.sentence.startswith("From 175 to 700 images its error fell from 9.0 years to 4.0 years; twice as many would take away about 1.")
     assert "years (" in finding.sentence

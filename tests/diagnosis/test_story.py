@@ -14,7 +14,7 @@ EFFECTS = (Helped("augment on", 3, 0.021, (0.004, 0.038)), Helped("dropout on", 
 def test_it_says_what_was_seen_how_certain_it_is_and_what_the_user_can_do():
     text = story(overfitted(number=7), [CLEAR])
     assert text.startswith("Trial 7 shows overfitting (95 % certain). It is right on 99%")
-    assert "What you can do: More images help most" in text
+    assert "What you can do: Add images. They help most" in text
 
 
 def test_it_says_what_was_tried_and_what_that_gave():
@@ -27,7 +27,7 @@ def test_an_undecided_diagnosis_says_so_and_gives_advice_for_each_explanation():
     text = story(overfitted(number=7), [unsure])
     assert "probably shows overfitting, but that is not certain (55 % certain; or label noise (40 %))" in text
     assert "Review the labels" in text
-    assert "More images help" in text
+    assert "Add images." in text
 
 
 def test_a_counted_finding_has_no_probability_and_nothing_found_is_no_paragraph():
