@@ -83,15 +83,17 @@ def _measured(study: Overview, store: Store, trial: int | None, budget: str | No
     Raises:
         ConfigError, DataError, StoreError, TrialError: each says what to change.
     """
-    from automl_cnn.study.finish.growing import measure
+    from automl_cnn.study.finish.growing import measure, planned
 
     try:
         limit = None if budget is None else seconds(budget)
     except ValueError as error:
         raise ConfigError(f"budget: {error}.") from None
     backend.require()
+    plan = planned(study, trial, limit)
+    say(plan.sentence)  # before standard error is a spinner's
     with backend.loading("Measuring what more images would give") as step:
-        measure(study, store, trial, limit, (say, step))
+        measure(study, store, plan, step)
     say(f"Kept in the record. `automl-cnn report {study.name}` writes the report with it.")
 
 

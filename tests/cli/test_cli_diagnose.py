@@ -137,13 +137,16 @@ def asked(monkeypatch, store):
     """What was to be measured; the result is kept as the real one is."""
     calls = []
 
-    def measure(study, where, trial, budget, tell):
+    def planned(study, trial, budget):
         calls.append((study.name, trial, budget))
-        tell[0]("Training the network of trial 1 twice: about 4:30.")
-        tell[1]("training on 250 images")
-        Record(where.journal, study.name).keep_one(growing.GROWTH, str(1 if trial is None else trial), GROWTH.as_dict())
+        return growing.Plan(study.trials[1 if trial is None else trial], None, (), budget, "Training the network of trial 1 twice: about 4:30.")
+
+    def measure(study, where, plan, step):
+        step("training on 250 images")
+        Record(where.journal, study.name).keep_one(growing.GROWTH, str(plan.trial.number), GROWTH.as_dict())
         return GROWTH
 
+    monkeypatch.setattr(growing, "planned", planned)
     monkeypatch.setattr(growing, "measure", measure)
     return calls
 

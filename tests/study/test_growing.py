@@ -14,7 +14,7 @@ from automl_cnn.growth import GROWTH, Growth, Size, Sizes
 from automl_cnn.records import Finished, State
 from automl_cnn.store import Store
 from automl_cnn.study.finish import asked, reporting
-from automl_cnn.study.finish.growing import SHARE, Growing, lessons, measure
+from automl_cnn.study.finish.growing import SHARE, Growing, lessons, measure, planned
 from automl_cnn.study.record.lock import held
 from automl_cnn.study.record.record import Record
 from automl_cnn.study.stored.overview import overview
@@ -149,7 +149,10 @@ def trained(tmp_path, monkeypatch):
     store = Store(tmp_path / "store")
 
     def measured(number=None, budget=None):
-        return measure(overview(store, "s"), store, number, budget, (lines.append, steps.append)), lines, steps
+        study = overview(store, "s")
+        plan = planned(study, number, budget)
+        lines.append(plan.sentence)
+        return measure(study, store, plan, steps.append), lines, steps
 
     return store, measured
 
@@ -206,7 +209,8 @@ def test_a_readout_is_measured_on_request_too(tmp_path, monkeypatch):
     monkeypatch.setattr(asked, "LocalExecutor", FakeWorker)
     monkeypatch.setattr(FakeWorker, "grown", staticmethod(lambda job: SIZES))
     store, lines = Store(tmp_path / "store"), []
-    growth = measure(overview(store, "s"), store, None, 60.0, (lines.append, lines.append))
+    plan = planned(overview(store, "s"), None, 60.0)
+    growth = measure(overview(store, "s"), store, plan, lines.append)
     assert growth.how == "readout"
-    assert lines[0].startswith("Fitting the readout of trial 0 on parts of its images: about 0:")
+    assert plan.sentence.startswith("Fitting the readout of trial 0 on parts of its images: about 0:")
     assert FakeWorker.made[-1].growths[0].seconds <= 60.0

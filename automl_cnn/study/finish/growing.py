@@ -111,38 +111,53 @@ def lessons(trial: Trial, trials: Sequence[Trial], dataset: Dataset) -> tuple[in
     return whole, tuple(made)
 
 
-def measure(study: Overview, store: Store, number: int | None, budget: float | None, tell: tuple[Callable[[str], None], Callable[[str], None]]) -> Growth:
-    """Measure the best trial, or that of a `number`, within `budget` seconds, and keep the result in the study's record.
+@dataclass(frozen=True)
+class Plan:
+    """What is to be measured, in at most `budget` seconds: a readout, or a network by some trainings. `sentence` says what is done and how long it takes."""
 
-    `tell` are two functions: one for a sentence before it starts, and one for the step under way.
+    trial: Trial
+    dataset: Dataset
+    trainings: tuple[Lesson, ...]
+    budget: float | None
+    sentence: str
+
+
+def planned(study: Overview, number: int | None, budget: float | None) -> Plan:
+    """The plan for the best trial, or that of a `number`.
 
     Raises:
         ConfigError: there is no such trial, it cannot be measured, or the budget is too short for it.
         DataError: the images are not there.
+        StoreError: they cannot be decoded again.
+    """
+    trial, dataset = asked.chosen(study, number), images_of(study.folder)
+    if is_probe(trial.configuration):
+        sentence = f"Fitting the readout of trial {trial.number} on parts of its images: about {clock(SETUP + REGRESSION + FITS)}."
+        return Plan(trial, dataset, (), budget, sentence)
+    some = _affordable(trial, study, dataset, budget)
+    parts = " and ".join(f"{one.images:,}" for one in some)
+    every = f"{'once' if len(some) == 1 else 'twice'}, on {parts} images, for as many steps as before"
+    sentence = f"Training the network of trial {trial.number} {every}: about {clock(SETUP + sum(one.seconds for one in some))}."
+    return Plan(trial, dataset, some, budget, sentence)
+
+
+def measure(study: Overview, store: Store, plan: Plan, step: Callable[[str], None]) -> Growth:
+    """Carry out the plan, and keep the result in the study's record. `step` receives the step under way, in words.
+
+    Raises:
         StoreError: somebody is at work on the study, or its record cannot be written.
         TrialError: it failed, or there are too few images.
     """
-    say, step = tell
-    trial, began = asked.chosen(study, number), elapsed.now()
-    dataset, folder = images_of(study.folder), study.folder
-    storage = storage_of(stored_in(folder) or store.journal)
-    plan: tuple[Lesson, ...] = ()
-    if is_probe(trial.configuration):
-        say(f"Fitting the readout of trial {trial.number} on parts of its images: about {clock(SETUP + REGRESSION + FITS)}.")
-    else:
-        plan = _affordable(trial, study, dataset, budget)
-        parts = " and ".join(f"{one.images:,}" for one in plan)
-        every = f"{'once' if len(plan) == 1 else 'twice'}, on {parts} images, for as many steps as before"
-        say(f"Training the network of trial {trial.number} {every}: about {clock(SETUP + sum(one.seconds for one in plan))}.")
-    with held(folder.lock, study.name), storage.held(study.name), tempfile.TemporaryDirectory() as aside, asked.worker_of(study, aside) as executor:
+    began, storage = elapsed.now(), storage_of(stored_in(study.folder) or store.journal)
 
-        def left() -> float:
-            return float("inf") if budget is None else budget - (elapsed.now() - began)
+    def left() -> float:
+        return float("inf") if plan.budget is None else plan.budget - (elapsed.now() - began)
 
-        growth = trained(trial, study, dataset, plan, (executor, left, step)) if plan else _read(trial, executor, left)
+    with held(study.folder.lock, study.name), storage.held(study.name), tempfile.TemporaryDirectory() as aside, asked.worker_of(study, aside) as executor:
+        growth = _trained(plan, study, (executor, left, step)) if plan.trainings else _read(plan.trial, executor, left)
         if growth is None:
             raise TrialError(f"What more images would give could not be measured: {TOO_FEW}.")
-        Record(storage, study.name).keep_one(GROWTH, str(trial.number), growth.as_dict())
+        Record(storage, study.name).keep_one(GROWTH, str(plan.trial.number), growth.as_dict())
     return growth
 
 
@@ -167,16 +182,17 @@ def _affordable(trial: Trial, study: Overview, dataset: Dataset, budget: float |
 Tools = tuple[Executor, Callable[[], float], Callable[[str], None]]
 
 
-def trained(trial: Trial, study: Overview, dataset: Dataset, plan: Sequence[Lesson], tools: Tools) -> Growth | None:
+def _trained(plan: Plan, study: Overview, tools: Tools) -> Growth | None:
     """The growth of a trained network, by training it on fewer images.
 
     Raises:
         TrialError: a training failed, or the time was over.
     """
     executor, left, step = tools
-    whole, _ = lessons(trial, study.trials, dataset)
+    trial = plan.trial
+    whole, _ = lessons(trial, study.trials, plan.dataset)
     scores, right = [(whole, trial.score or 0.0)], [trial.right]
-    for number, one in enumerate(plan):
+    for number, one in enumerate(plan.trainings):
         seed = trial.seed if trial.seed is not None else trial.number if trial.guide is None else trial.guide.seed
         job = Job(trial.configuration, Fidelity(one.epochs, share=one.share), "fewer images", "growth", seed=seed)
         ended = None
