@@ -10,17 +10,20 @@ import dataclasses
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # scikit-learn brings it, without types
 
 from automl_cnn.config import Metric
 from automl_cnn.data import Dataset
 from automl_cnn.growth import Size, Sizes
 from automl_cnn.models import pretrained
 from automl_cnn.models.choose import pretrained_of
+from automl_cnn.processes import cores
 from automl_cnn.registry import Registry
 from automl_cnn.tasks import Task
 from automl_cnn.tasks.draws import photo_draws
@@ -30,13 +33,13 @@ from automl_cnn.train import probe
 from automl_cnn.train.clean import clean
 from automl_cnn.train.crossed import SEED
 from automl_cnn.train.reading import read_out
-from automl_cnn.train.regression import ENOUGH, FOLDS, LEAST, regress
+from automl_cnn.train.regression import ENOUGH, FOLDS, LEAST, prepare, regress
 from automl_cnn.train.spec import Emit, TrialSpec
 from automl_cnn.train.trial import FEW, ORDER, Training
 
 PARTS = 8
 SIZES = (8, 4, 2, 1)  # parts that a draw has, in the order in which they are measured: without time, the smallest are left out
-MOST_DRAWS = 4  # of one size
+MOST_DRAWS = 3  # of one size
 LEAST_EACH = 2  # images for each output, on average, that a part needs
 NEAR = (0.1, 1.0, 10.0)  # times the strength of the whole, that are tried for a part: fewer images may want another penalty
 MARGIN = 1.5  # times as long as the size before takes, at most
@@ -55,6 +58,7 @@ class Material:
     pairs: Sequence[tuple[np.ndarray, np.ndarray]]
     balanced: bool
     strength: float
+    prepared: bool = False  # whether the features are as `automl_cnn.train.regression.prepare` makes them
 
 
 def grown(spec: TrialSpec, dataset: Dataset, strength: float, registry: Registry, emit: Emit, *, now: Callable[[], float] = time.monotonic) -> Sizes | None:
@@ -80,7 +84,7 @@ def grown(spec: TrialSpec, dataset: Dataset, strength: float, registry: Registry
     if len(held) < FEW:
         pairs = _folds(dataset.task, rows, truth, groups) or pairs
     limit = spec.fidelity.seconds
-    material = Material(dataset.task, spec.metric, features, truth, groups, pairs, training.balanced, strength)
+    material = Material(dataset.task, spec.metric, prepare(features), truth, groups, pairs, training.balanced, strength, prepared=True)
     return measured(material, left=lambda: float("inf") if limit is None else limit - (now() - began), now=now)
 
 
@@ -104,7 +108,12 @@ def measured(material: Material, *, left: Callable[[], float], now: Callable[[],
         if not all(_suffices(material, learn[part < size]) for (learn, _), part in zip(material.pairs, parts, strict=True)) or left() < MARGIN * slowest:
             break
         strength = material.strength if size == PARTS else _strength(material, parts, size)
-        known[size] = [_answers(material, parts, size, draw, strength)[judged] for draw in range(min(PARTS // size, MOST_DRAWS))]
+        draws: list[np.ndarray] = []
+        while len(draws) < min(PARTS // size, MOST_DRAWS) and left() > 0:
+            draws.append(_answers(material, parts, size, len(draws), strength)[judged])
+        if not draws:
+            break
+        known[size] = draws
         slowest = max(slowest, now() - began)
     if len(known) < 2:
         return None
@@ -142,10 +151,16 @@ def _strength(material: Material, parts: Sequence[np.ndarray], size: int) -> flo
 def _answers(material: Material, parts: Sequence[np.ndarray], size: int, draw: int, strength: float) -> np.ndarray:
     """The answers (images, outputs) for all images that are held out, by readouts that learned from the parts of one draw."""
     answers = np.zeros((len(material.truth), material.task.outputs))
-    for (learn, held), part in zip(material.pairs, parts, strict=False):
-        some = learn[part // size == draw]
-        fitted = regress(material.task, material.features[some], material.truth[some], balanced=material.balanced, seed=SEED, groups=None, strength=strength)
-        answers[held] = fitted.answers(material.features[held])
+
+    def fit(pair: tuple[tuple[np.ndarray, np.ndarray], np.ndarray]) -> None:
+        (learn, held), part = pair
+        some, features = learn[part // size == draw], material.features
+        balanced, prepared = material.balanced, material.prepared
+        fitted = regress(material.task, features[some], material.truth[some], balanced=balanced, seed=SEED, strength=strength, prepared=prepared)
+        answers[held] = fitted.answers(features[held])
+
+    with threadpool_limits(1), ThreadPoolExecutor(cores()) as pool:
+        list(pool.map(fit, zip(material.pairs, parts, strict=False)))
     return answers
 
 

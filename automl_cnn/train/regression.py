@@ -52,12 +52,13 @@ def regress(
     groups: np.ndarray | None = None,
     strength: float | None = None,
     report: Report | None = None,
+    prepared: bool = False,
 ) -> Regression:
     """The regression of `truth` on `features` (images, features), by the task's own linear classifier; `balanced` gives each output the same weight.
 
     The strength is the one with the smallest loss on held-out folds, of all images or of `ENOUGH` drawn at random. `groups` holds a number for each
     image, the same for versions of one photo: they stay in one fold. Where a `strength` is given, it is taken as it is and nothing is held out.
-    `report` is given how many of the fits are done, of how many at most.
+    Features that are `prepared` already are taken as they are. `report` is given how many of the fits are done, of how many at most.
 
     So that memory is bounded, no more than `MOST_VALUES` features are learned from: of more images, as many at random as that allows.
 
@@ -75,7 +76,7 @@ def regress(
         some = np.sort(np.random.default_rng(seed).permutation(len(truth))[:most])
         features, truth, groups = features[some], truth[some], None if groups is None else groups[some]
     features = features.astype(np.float32)
-    mean, deviation = features.mean(axis=0), features.std(axis=0) + 1e-3
+    mean, deviation = features.mean(axis=0), np.ones(features.shape[1], np.float32) if prepared else features.std(axis=0) + 1e-3
     reduced, back = _reduced((features - mean) / deviation)
     rows = np.zeros(0, int) if strength is not None else np.random.default_rng(seed).permutation(len(truth))[:ENOUGH]
     with threadpool_limits(1), warnings.catch_warnings():  # of matrices this small, several cores on one are four times slower than one
@@ -87,6 +88,12 @@ def regress(
         fitted = task.linear(reduced, truth, strength, balanced=balanced, seed=seed)
     kernel = (back @ fitted.kernel) / deviation[:, None]
     return Regression(task, kernel.astype(np.float32), (fitted.bias - mean @ kernel).astype(np.float32), strength, held_out, rows, folds)
+
+
+def prepare(features: np.ndarray) -> np.ndarray:
+    """Features (images, features) of deviation 1, in as many dimensions as the images span: for many regressions on parts of the same images."""
+    features = features.astype(np.float32)
+    return _reduced((features - features.mean(axis=0)) / (features.std(axis=0) + 1e-3))[0]
 
 
 def _reduced(plain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
