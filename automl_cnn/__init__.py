@@ -9,7 +9,7 @@
 and `ImageRegressor` where it has numbers.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 TYPE_CHECKING = False  # as a type checker knows it: `python -m automl_cnn` reads this file while modules in the current folder still come first
 if TYPE_CHECKING:

@@ -277,7 +277,7 @@ class StudyConfig(BaseModel):
             DEPLOY,
         ),
     ] = "auto"
-    guided: Annotated[Literal["on", "off"], Flag("on or off: trials that the diagnosis of the best ones asks for.", ENGINE)] = "on"
+    guided: Annotated[Literal["on", "off"], Flag("on or off: trials that change one thing, as the diagnosis of the best ones asks for.", ENGINE)] = "off"
     engine: Annotated[Literal["optuna", "keras-tuner"], Flag(f"{' or '.join(SAMPLERS)}.", ENGINE, identity=True)] = "optuna"
     sampler: Annotated[str, Flag(f"How configurations are chosen. {_either(SAMPLERS)}", ENGINE, identity=True, shows=False)] = SAMPLERS["optuna"][0]
     pruner: Annotated[str, Flag(f"Which trials are stopped half-way. {_either(PRUNERS)}", ENGINE, identity=True, shows=False)] = PRUNERS["optuna"][0]

@@ -1,4 +1,6 @@
-"""Every threshold of the diagnosis, each with its reason. Set on hand signs and digits, shown on flowers (benchmarks/diagnosis.py).
+"""Every threshold of the rules, each with its reason. They were set on hand signs, digits and flowers (benchmarks/diagnosis.py).
+
+Rules say what may be wrong; which explanation is the most probable one is learned (`automl_cnn.diagnosis.learned`).
 
 Losses are cross-entropies in nats, given as a share of the loss of a constant prediction: ln(classes), or, where images have several labels, the mean
 entropy of a label. `late` is the share of all that a training learned which it learned in its second half.

@@ -127,4 +127,43 @@ def shapes(rng: np.random.Generator, size: int, count: int = 1800) -> Images:
     return Images(pixels, labels, classes)
 
 
-DRAWN: dict[str, Callable[..., Any]] = {"letters": letters, "gratings": gratings, "shapes": shapes}
+def dots(rng: np.random.Generator, size: int, count: int = 2000) -> Images:
+    """One to five gray dots of several sizes under noise: the class is their number."""
+    classes = ("one", "two", "three", "four", "five")
+    labels = np.arange(count) % len(classes)
+    y, x = np.mgrid[:size, :size]
+    pixels = np.zeros((count, size, size, 1), np.uint8)
+    for row, label in enumerate(labels):
+        picture = np.full((size, size), rng.uniform(20, 80))
+        places: list[np.ndarray] = []
+        while len(places) <= label:
+            place = rng.uniform(4, size - 4, 2)
+            if all(np.hypot(*(place - other)) > 9 for other in places):
+                places.append(place)
+                picture[np.hypot(y - place[0], x - place[1]) < rng.uniform(2, 4)] = rng.uniform(140, 240)
+        pixels[row, ..., 0] = np.clip(picture + rng.normal(0, 15, picture.shape), 0, 255)
+    return Images(pixels, labels, classes)
+
+
+def textures(rng: np.random.Generator, size: int, count: int = 2000) -> Images:
+    """Checks, stripes, grains of two sizes, and rings, in any two colors."""
+    classes = ("checks", "coarse", "fine", "rings", "stripes")
+    labels = np.arange(count) % len(classes)
+    y, x = np.mgrid[:size, :size].astype(float)
+    pixels = np.zeros((count, size, size, 3), np.uint8)
+    for row, label in enumerate(labels):
+        step, shift = rng.uniform(3, 7), rng.uniform(0, 20, 2)
+        grain = np.kron(rng.random((-(-size // 4), -(-size // 4))), np.ones((4, 4)))[:size, :size]
+        patterns = (
+            ((y + shift[0]) // step + (x + shift[1]) // step) % 2,
+            grain,
+            rng.random((size, size)),
+            0.5 + 0.5 * np.sin(np.hypot(y - shift[0], x - shift[1]) * 2 * np.pi / step / 1.5),
+            ((y * rng.uniform(-1, 1) + x) // step) % 2,
+        )
+        back, front = rng.uniform(0, 255, (2, 3))
+        pixels[row] = np.clip(back + patterns[label][..., None] * (front - back) + rng.normal(0, 20, (size, size, 3)), 0, 255)
+    return Images(pixels, labels, classes)
+
+
+DRAWN: dict[str, Callable[..., Any]] = {"letters": letters, "gratings": gratings, "shapes": shapes, "dots": dots, "textures": textures}

@@ -152,19 +152,23 @@ def rules(one: Example) -> str:
     return by_rules(one.curves)[0].kind
 
 
-def show(rows: Sequence[Mapping[str, str]]) -> None:
-    """How often rules, curves, and curves with interventions are right; each set judged by what was learned from the others."""
+def by_package(known: Sequence[Example], name: str) -> list[tuple[Example, dict[str, float]]]:
+    """Every example with the probabilities that the package gives."""
+    from automl_cnn.diagnosis import learned
+
+    return [(one, learned.regressions()[name].probabilities({**one.symptoms, **one.changed})) for one in known]
+
+
+def show(rows: Sequence[Mapping[str, str]], *, shipped: bool = False) -> None:
+    """How often rules, curves, and curves with interventions are right; each set judged by what was learned from the others, or by what is `shipped`."""
     known, out = examples(rows)
     print(f"{len(known)} trainings on {len({one.set for one in known})} sets; {len(out)} left out, since their cause did no harm there:")
     for (name, truth), count in sorted(Counter((row["set"], row["truth"]) for row in out).items()):
         print(f"  {name}: {truth} ({count})")
     diverged = [one for one in known if not one.symptoms]
     usable = [one for one in known if one.symptoms]
-    judged = {
-        "rules": [(one, {rules(one): 1.0}) for one in usable],
-        "curves": nested(usable, False),
-        "interventions": nested(usable, True),
-    }
+    judged = {"rules": [(one, {rules(one): 1.0}) for one in usable]}
+    judged |= {name: by_package(usable, name) if shipped else nested(usable, changed) for name, changed in KINDS}
     sets = list(dict.fromkeys(one.set for one in known))
     print(f"\n{'set':<14}" + "".join(f"{name:>16}" for name in judged))
     for name in [*sets, "all"]:
