@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import io
 import json
 import os
@@ -124,7 +125,7 @@ class Study:
     def look(self) -> None:
         """What was finished is still there, as it was; the best model is whole."""
         self.counts["looks"] += 1
-        for trial in self.trials():
+        for trial in (dataclasses.replace(one, interventions=None) for one in self.trials()):  # the ending may add those
             if trial.state is State.RUNNING:
                 continue
             known = self.seen.setdefault(trial.number, trial)
@@ -190,7 +191,7 @@ class Study:
         return values
 
     def last_words(self) -> str:
-        return self.log.read_text(errors="replace")[-3000:]
+        return self.log.read_text(errors="replace")[-6000:]
 
     def kill(self, victim: str) -> None:
         """SIGKILL for the main process or a worker."""

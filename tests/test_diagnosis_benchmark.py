@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 from causes import judge  # noqa: E402
-from causes.images import DRAWN, MOST, SIZE, split  # noqa: E402
+from causes.images import DRAWN, MOST, OTHERWISE, SIZE, split  # noqa: E402
 from causes.training import CASES, REFERENCE, Case, constructed, varied  # noqa: E402
 from rows import read  # noqa: E402
 
@@ -29,11 +29,12 @@ def rows():
 
 @pytest.mark.parametrize("name", DRAWN)
 def test_a_drawn_set_is_the_same_each_time_and_has_every_class(name):
-    first, again = (DRAWN[name](np.random.default_rng(0), SIZE[name], 60) for _ in range(2))
+    size = SIZE.get(name, OTHERWISE)
+    first, again = (DRAWN[name](np.random.default_rng(0), size, 60) for _ in range(2))
     assert (first.pixels == again.pixels).all()
     assert set(first.labels) == set(range(len(first.classes)))
     assert first.pixels.dtype == np.uint8
-    assert first.pixels.shape[1:3] == (SIZE[name], SIZE[name])
+    assert first.pixels.shape[1:3] == (size, size)
 
 
 @pytest.mark.parametrize("count", [200, 5000])

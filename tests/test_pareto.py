@@ -334,7 +334,9 @@ def test_the_summary_shows_the_front_and_where_its_models_are(tmp_path):
 
     assert "Pareto front" not in shown(of_two)
     assert "Pareto front" in shown(both)
-    assert f"{tmp_path / 'trials'}; `export` and `predict` take any of them by --trial {best[-1].number}" in shown(both)
+    joined = "".join(shown(both).split())
+    assert f"Theirmodelsarein{tmp_path / 'trials'}." in joined
+    assert f"forexample--trial{best[-1].number}." in joined
     assert f"{best[-1].latency:.2f}" in shown(both)
 
 

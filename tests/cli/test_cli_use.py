@@ -160,7 +160,7 @@ def test_plugins_list_as_json(cli, folder):
     listed = json.loads(cli("plugins", "list", "--plugins-dir", folder, "--json").stdout)
     tiny = {"kind": "architecture", "name": "tiny", "summary": "A tiny net. Choose it in tests.", "source": str(folder / "tiny.py")}
     assert tiny in listed["plugins"]
-    assert listed["broken"][str(folder / "wrong.py")] == "ModuleNotFoundError: No module named 'not_there_at_all'"
+    assert listed["broken"][str(folder / "wrong.py")] == "ModuleNotFoundError: No module named 'not_there_at_all' (wrong.py, line 1)"
 
 
 @pytest.fixture

@@ -136,7 +136,7 @@ def test_an_entry_of_somebody_elses_is_one_sentence(tmp_path, line):
 def test_a_pipe_in_place_of_the_journal_is_refused_at_once(tmp_path):
     os.mkfifo(tmp_path / "j")
     for call in (lambda: Record.all(tmp_path / "j"), lambda: Record(tmp_path / "j", "one")):
-        with pytest.raises(StoreError, match="no regular file"):
+        with pytest.raises(StoreError, match="not a regular file"):
             call()
 
 
