@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from automl_cnn.diagnosis import symptoms
+from automl_cnn.diagnosis import thresholds as at
 from automl_cnn.diagnosis.curves import Curves
 from automl_cnn.tasks.words import MULTICLASS
 
@@ -63,7 +64,23 @@ def probabilities(curves: Curves) -> dict[str, float]:
         return {}
     made = symptoms.of_curves(curves)
     changed = symptoms.of_interventions(curves)
-    return regressions()[INTERVENTIONS if changed else CURVES].probabilities({**made, **changed})
+    return possible(regressions()[INTERVENTIONS if changed else CURVES].probabilities({**made, **changed}), curves)
+
+
+def possible(probabilities: Mapping[str, float], curves: Curves) -> dict[str, float]:
+    """The probabilities without the explanations that the curves rule out: a network that fits its training images does not underfit, whatever a sum says."""
+    seen, gap = curves.end(curves.accuracy), curves.gap
+    ruled_out = {
+        "underfitting": seen >= at.DONE,
+        "not_converged": seen >= at.DONE,
+        "rate_too_low": seen >= at.DONE,
+        "overfitting": gap <= 0,
+        "label_noise": gap <= 0,
+        "good_fit": curves.learned <= at.IDLE,
+    }
+    kept = {kind: share for kind, share in probabilities.items() if not ruled_out.get(kind, False)}
+    whole = sum(kept.values())
+    return {kind: share / whole for kind, share in kept.items()} if whole > 0 else dict(probabilities)
 
 
 @functools.cache

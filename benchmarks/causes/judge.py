@@ -126,8 +126,15 @@ def left_out(known: Sequence[Example], changed: bool, penalty: float) -> list[tu
     made = []
     for name in dict.fromkeys(one.set for one in known):
         learned = regression([one for one in known if one.set != name], changed, penalty)
-        made += [(one, learned.probabilities({**one.symptoms, **one.changed})) for one in known if one.set == name]
+        made += [(one, judged_by(learned, one)) for one in known if one.set == name]
     return made
+
+
+def judged_by(regression: Any, one: Example) -> dict[str, float]:
+    """The probabilities that a regression gives, without what the curves rule out."""
+    from automl_cnn.diagnosis import learned
+
+    return learned.possible(regression.probabilities({**one.symptoms, **one.changed}), one.curves)
 
 
 def best_penalty(known: Sequence[Example], changed: bool) -> float:
@@ -141,7 +148,7 @@ def nested(known: Sequence[Example], changed: bool) -> list[tuple[Example, dict[
     for name in dict.fromkeys(one.set for one in known):
         others = [one for one in known if one.set != name]
         learned = regression(others, changed, best_penalty(others, changed))
-        made += [(one, learned.probabilities({**one.symptoms, **one.changed})) for one in known if one.set == name]
+        made += [(one, judged_by(learned, one)) for one in known if one.set == name]
     return made
 
 
@@ -156,7 +163,7 @@ def by_package(known: Sequence[Example], name: str) -> list[tuple[Example, dict[
     """Every example with the probabilities that the package gives."""
     from automl_cnn.diagnosis import learned
 
-    return [(one, learned.regressions()[name].probabilities({**one.symptoms, **one.changed})) for one in known]
+    return [(one, judged_by(learned.regressions()[name], one)) for one in known]
 
 
 def show(rows: Sequence[Mapping[str, str]], *, shipped: bool = False) -> None:

@@ -162,6 +162,17 @@ def test_without_probabilities_the_rules_stand():
     assert weighed([], {"good_fit": 1.0}, curves(overfitted())) == []
 
 
+def test_what_the_curves_rule_out_is_no_explanation():
+    fitted = curves(trial(falling(20, 0.01), falling(20, 0.05), rising(20, 1.0), rising(20, 0.99)))
+    assert not {"underfitting", "not_converged", "rate_too_low"} & set(learned.probabilities(fitted))
+    assert sum(learned.probabilities(fitted).values()) == pytest.approx(1.0)
+    level = curves(trial(falling(20, 0.5), falling(20, 0.5), rising(20, 0.8), rising(20, 0.82)))
+    assert not {"overfitting", "label_noise"} & set(learned.probabilities(level))
+    blank = curves(trial(np.full(9, 2.3), np.full(9, 2.3), np.full(9, 0.1), np.full(9, 0.1)))
+    assert "good_fit" not in learned.probabilities(blank)
+    assert learned.possible({"underfitting": 1.0}, fitted) == {"underfitting": 1.0}, "where nothing is left, nothing is ruled out"
+
+
 def test_every_explanation_can_be_described_without_its_rule():
     made = curves(underfitted(interventions=TESTED))
     for kind in EXPLANATIONS:
