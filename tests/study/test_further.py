@@ -1,6 +1,8 @@
 """Interventions in a search: made on the winner where its diagnosis is undecided, kept in the record, and never a reason to fail."""
 
 import dataclasses
+import os
+import signal
 
 import numpy as np
 import pytest
@@ -44,6 +46,17 @@ def test_the_winners_undecided_diagnosis_is_tested_and_kept(asked, tmp_path, mon
     assert [trial.interventions for trial in kept] == [MADE if trial.number == result.trial else None for trial in kept]
     search(tmp_path, monkeypatch)
     assert len(jobs) == 1, "what is known is not tested again"
+
+
+def test_nobody_who_stops_a_search_waits_for_it(asked, tmp_path, monkeypatch):
+    jobs, _ = asked
+
+    def press(number):
+        if number == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    result, _, _ = search(tmp_path, monkeypatch, seconds=press)
+    assert (result.stopped_by, jobs) == ("user", [])
 
 
 def test_a_test_that_fails_is_noted_and_the_search_ends_well(asked, tmp_path, monkeypatch):

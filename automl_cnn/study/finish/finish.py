@@ -99,7 +99,7 @@ class Finish:
         scoring = elapsed.now() - began
         refit, better = self._refit(best, stopped_by, members=len(joined.get("members", ())) or 1)
         evidence, without = self._looked(test, scoring, best)
-        self._test_diagnosis(best)
+        self._test_diagnosis(best, stopped_by)
         result = self._result(best, test, stopped_by, joined, calibration=calibration, refit=refit)
         result = dataclasses.replace(result, cross_validation=self._folds(best, stopped_by, len(result.members) or 1))
         result = dataclasses.replace(result, growth=self._growth(best, stopped_by, len(result.members) or 1))
@@ -219,9 +219,9 @@ class Finish:
             self.observer.note(why)
             return None, why
 
-    def _test_diagnosis(self, best: Trial) -> None:
-        """Make interventions on the winner where its diagnosis is undecided and time is left, so that the report can say more."""
-        if self.further is None or not self.model_files.checkpoint(best.number).exists():
+    def _test_diagnosis(self, best: Trial, stopped_by: str) -> None:
+        """Make interventions on the winner where its diagnosis is undecided and time is left, so that the report can say more; not while somebody waits."""
+        if self.further is None or stopped_by in ("user", STOPPED) or not self.model_files.checkpoint(best.number).exists():
             return
         spare = min(self._left - self._report_seconds, DIAGNOSIS_SHARE * (self.budget().total or float("inf")))
         context = Context.of(self.record.settings[DATA], self.config.scored_by, self.record.trials)
