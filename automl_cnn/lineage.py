@@ -10,6 +10,8 @@ from automl_cnn.records import Epoch, Trial
 
 def lineage(trial: Trial, trials: Sequence[Trial]) -> list[Trial]:
     """The trial and those that it continued, oldest first."""
+    if trial.continue_from is None:  # as most: no need to look at the others
+        return [trial]
     by_number = {other.number: other for other in trials}
     chain, seen = [trial], {trial.number}
     while (parent := chain[0].continue_from) is not None and parent in by_number and parent not in seen:

@@ -22,6 +22,11 @@ LONGEST_NAME = 255  # bytes; what file systems allow
 NEVER_IN_A_NAME = ("Cc", "Cs", "Zl", "Zp")  # Unicode categories: control characters, bytes that are not valid UTF-8, ends of lines and paragraphs
 
 
+def checkpoint(folder: Path | str, trial: int) -> Path:
+    """A trial's model file in a study's folder of checkpoints."""
+    return Path(folder) / f"trial-{trial:04d}.keras"
+
+
 def is_study_name(name: str) -> bool:
     """Whether `name` names one folder and can be printed: no path, nothing hidden, no control characters."""
     if not name.strip() or name.startswith(".") or set(name) & set('/\\:"') or any(unicodedata.category(sign) in NEVER_IN_A_NAME for sign in name):

@@ -94,7 +94,9 @@ def sizes(name: str, how: str) -> tuple[int, ...]:
 
 
 def data(cell: Cell, folder: str, work: Path) -> Any:
-    """The set with so many training images; fewer are a part of more. Test images are the same for all sizes, and so are the validation images of trainings.
+    """The set of a cell, with its number of training images; a smaller set is a part of a larger one.
+
+    Test images are the same for all sizes, and so are the validation images of trainings.
 
     Readouts are cross-validated over training and validation images, four fifths of which are as many as the training images alone.
     """

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from automl_cnn.diagnosis.actions import ANSWERS
 from automl_cnn.diagnosis.weighing import undecided
 from automl_cnn.diagnosis.wording import certainty, title
 from automl_cnn.measure import change, changes
@@ -41,7 +40,7 @@ def story(trial: Trial, findings: Sequence[Finding], effects: Sequence[Measured]
     """The paragraph on a trial's main finding; empty where there is none. `effects` are those that the study measured."""
     if not findings:
         return ""
-    return " ".join((*_seen(trial, findings[0], words), *_tried(findings[0], effects, metric), *_outside(findings, words)))
+    return " ".join((*_seen(trial, findings[0], words), *_tried(effects, metric), *_outside(findings[0], words)))
 
 
 def _seen(trial: Trial, main: Finding, words: Words) -> Iterator[str]:
@@ -55,9 +54,9 @@ def _seen(trial: Trial, main: Finding, words: Words) -> Iterator[str]:
     yield main.sentence
 
 
-def _tried(main: Finding, effects: Sequence[Measured], metric: str) -> Iterator[str]:
-    """The measured effects of actions; those against this finding first."""
-    if main.kind not in ANSWERS or not effects:
+def _tried(effects: Sequence[Measured], metric: str) -> Iterator[str]:
+    """The measured effects of actions, the most helpful first."""
+    if not effects:
         return
     parts = [f"{effect.action.replace('_', ' ')} {change(metric, effect.mean)}{_span(effect, metric)}" for effect in effects[:NAMED]]
     yield f"The search tried single changes on these images and measured them: {'; '.join(parts)}."
@@ -67,8 +66,8 @@ def _span(effect: Measured, metric: str) -> str:
     return " (one trial)" if effect.interval is None else f" ({changes(metric, *effect.interval)}, {effect.tried} trials)"
 
 
-def _outside(findings: Sequence[Finding], words: Words) -> Iterator[str]:
-    kinds = [findings[0].kind, *(kind for kind, _ in findings[0].others)] if undecided(findings[0]) else [findings[0].kind]
+def _outside(main: Finding, words: Words) -> Iterator[str]:
+    kinds = [main.kind, *(kind for kind, _ in main.others if undecided(main))]
     advice = [OUTSIDE[kind].replace("labels", words.labels) for kind in kinds if kind in OUTSIDE]
     if advice:
         yield f"What you can do: {' '.join(dict.fromkeys(advice))}"

@@ -13,6 +13,7 @@ from typing import Any
 from automl_cnn.errors import StoreError
 from automl_cnn.modelfile.file import read_card, unseal, write_card
 from automl_cnn.pareto import front, winner
+from automl_cnn.places import checkpoint
 from automl_cnn.records import Trial
 from automl_cnn.study.plan.stages import in_use, kept
 
@@ -30,7 +31,7 @@ class ModelFiles:
 
     def checkpoint(self, number: int) -> Path:
         """Where a trial's model lies, if it is still there."""
-        return self.checkpoints / f"trial-{number:04d}.keras"
+        return checkpoint(self.checkpoints, number)
 
     def put(self, trials: Sequence[Trial]) -> None:
         """Bring the files in line with the trials: the winner's model in its place, losers' models deleted.

@@ -13,8 +13,6 @@ import numpy as np
 from automl_cnn import transfer
 from automl_cnn.data import Dataset
 from automl_cnn.data.folds import dealt, with_fold
-from automl_cnn.models import pretrained
-from automl_cnn.models.choose import pretrained_of
 from automl_cnn.registry import Registry
 from automl_cnn.train import probe
 from automl_cnn.train.clean import clean
@@ -75,9 +73,7 @@ def _regressed(
     with clean():
         keras.utils.set_random_seed(spec.seed)
         training = Training(spec, dataset, registry, emit, began=time.monotonic())
-        entry = pretrained_of(spec.configuration, registry)
-        assert entry is not None  # a readout has one
-        pretrained.load(training.net.body, entry, file=Path(spec.weights) if spec.weights else None)
+        training.load_pretrained()
         rows = np.flatnonzero(of_image >= 0)
         features = read_out(training, rows, len(rows), probe.Stopwatch()).features
         for number in some.numbers:

@@ -12,7 +12,6 @@ import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -21,8 +20,6 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # s
 from automl_cnn.config import Metric
 from automl_cnn.data import Dataset
 from automl_cnn.growth import Size, Sizes
-from automl_cnn.models import pretrained
-from automl_cnn.models.choose import pretrained_of
 from automl_cnn.processes import cores
 from automl_cnn.registry import Registry
 from automl_cnn.tasks import Task
@@ -73,9 +70,7 @@ def grown(spec: TrialSpec, dataset: Dataset, strength: float, registry: Registry
     with clean():
         keras.utils.set_random_seed(spec.seed)
         training = Training(spec, dataset, registry, emit, began=time.monotonic())
-        entry = pretrained_of(spec.configuration, registry)
-        assert entry is not None  # a readout has one
-        pretrained.load(training.net.body, entry, file=Path(spec.weights) if spec.weights else None)
+        training.load_pretrained()
         held, learned = dataset.rows("val"), np.random.default_rng(ORDER).permutation(training.rows)[:ENOUGH]
         rows = np.concatenate([held, np.sort(learned)])
         features = read_out(training, rows, len(rows), probe.Stopwatch()).features

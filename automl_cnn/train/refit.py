@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -16,8 +15,6 @@ import numpy as np
 
 from automl_cnn import transfer
 from automl_cnn.data import Dataset, pixels
-from automl_cnn.models import pretrained
-from automl_cnn.models.choose import pretrained_of
 from automl_cnn.registry import Registry
 from automl_cnn.tasks import Task
 from automl_cnn.train import probe
@@ -91,9 +88,7 @@ def _regress(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Fit the readout on all images; return the predictions of the scored one and of the new one for `rows`."""
     spec, dataset = training.spec, training.dataset
-    entry = pretrained_of(spec.configuration, training.registry)
-    assert entry is not None  # a readout has one
-    pretrained.load(training.net.body, entry, file=Path(spec.weights) if spec.weights else None)
+    training.load_pretrained()
     test = dataset.rows("test") if "test" in spec.splits and seen is not None else np.zeros(0, int)
     unread = np.setdiff1d(training.rows, test)
     reading = read_out(training, unread, len(unread), probe.Stopwatch())

@@ -85,14 +85,23 @@ class Training:
         self.balanced = is_balanced(spec.class_weights, dataset)
 
     def run(self) -> Finished:
-        entry = pretrained_of(self.spec.configuration, self.registry)
         if self.spec.start is not None:
             self.prepare(self.spec.start)
-        elif entry is not None:
-            pretrained.load(self.net.body, entry, file=Path(self.spec.weights) if self.spec.weights else None)
+        else:
+            self.load_pretrained()
         if self.mode == transfer.PROBE:
             return self._probe()
         return self._fit()
+
+    def load_pretrained(self) -> None:
+        """Load the pretrained weights that the configuration names; nothing happens from scratch.
+
+        Raises:
+            PluginError: they cannot be had.
+        """
+        entry = pretrained_of(self.spec.configuration, self.registry)
+        if entry is not None:
+            pretrained.load(self.net.body, entry, file=Path(self.spec.weights) if self.spec.weights else None)
 
     def prepare(self, file: str) -> None:
         """Copy the weights of an earlier trial of the same network, from its model file.

@@ -16,7 +16,7 @@ from automl_cnn.evidence import Evidence
 from automl_cnn.records import Epoch, Fidelity, Finished, Job, NetCost, Started, State, StudyResult
 from automl_cnn.space import Choice, Int, Parameter, Space
 from automl_cnn.store import Store
-from automl_cnn.study.finish import reporting
+from automl_cnn.study.finish import asked, reporting
 from automl_cnn.study.identity import write_toml
 from automl_cnn.study.record.record import DATA, RESULT, Record
 from automl_cnn.study.stored.overview import overview
@@ -131,7 +131,7 @@ def test_a_worker_that_fails_is_told_and_the_rest_is_written(store, monkeypatch)
         def examine(self, model, patience=None):
             raise TrialError("the decoded images were deleted")
 
-    monkeypatch.setattr(reporting, "LocalExecutor", Broken)
+    monkeypatch.setattr(asked, "LocalExecutor", Broken)
     evidence, why = reporting.look(overview(store, "pets"))
     assert evidence is None
     assert why.startswith("The winner's mistakes could not be looked at: The data set's description")

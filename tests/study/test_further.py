@@ -81,7 +81,7 @@ def test_no_time_no_test(asked, tmp_path, monkeypatch):
 
 
 def test_a_plan_that_waits_for_interventions_has_them_made(asked, tmp_path, monkeypatch):
-    """The stage asks once for each trial; where they failed, it is told so and asks no more."""
+    """The stage asks once for each trial; it does not ask again where they failed."""
     from automl_cnn.study.plan.stages import Guided
 
     jobs, raises = asked

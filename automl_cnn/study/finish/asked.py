@@ -10,6 +10,7 @@ from automl_cnn.config import METRICS, StudyConfig
 from automl_cnn.errors import ConfigError
 from automl_cnn.interventions import Interventions
 from automl_cnn.paths import read
+from automl_cnn.places import checkpoint
 from automl_cnn.records import Trial
 from automl_cnn.store import Store
 from automl_cnn.study.identity import stored_in
@@ -35,7 +36,7 @@ def intervened(study: Overview, store: Store, number: int | None) -> Interventio
     trial, folder = chosen(study, number), study.folder
     if is_probe(trial.configuration):
         raise ConfigError(f"Trial {trial.number} is a readout of pretrained features: it has no training that could be changed.")
-    if not (folder.trials / f"trial-{trial.number:04d}.keras").exists():
+    if not checkpoint(folder.trials, trial.number).exists():
         raise ConfigError(f"The model of trial {trial.number} was not kept, so its training cannot be changed: a search keeps those of its best trials alone.")
     images_of(folder)
     storage = storage_of(stored_in(folder) or store.journal)

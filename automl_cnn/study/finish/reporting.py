@@ -11,20 +11,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from automl_cnn.config import METRICS
 from automl_cnn.data import Dataset
 from automl_cnn.diagnosis import Context, diagnose, helped
 from automl_cnn.errors import DataError, StoreError, TrialError
 from automl_cnn.evidence import Evidence
 from automl_cnn.export.card import CARD, model_card
 from automl_cnn.facts import Effect, Facts
-from automl_cnn.paths import read
 from automl_cnn.problems import Checked
 from automl_cnn.records import Finding, Trial
 from automl_cnn.report import page
 from automl_cnn.store import Store, StudyFolder, atomic_write_text
-from automl_cnn.study.running.executors.local import LocalExecutor
-from automl_cnn.study.running.executors.protocol import Setting
+from automl_cnn.study.finish import asked
 from automl_cnn.study.stored.images import looked_for
 from automl_cnn.study.stored.overview import Overview
 
@@ -81,23 +78,11 @@ def look(study: Overview) -> tuple[Evidence | None, str]:
     dataset, why = looked_for(folder)
     if dataset is None:
         return None, f"The winner's mistakes could not be looked at: {why}"
-    executor = LocalExecutor(folder.log)
     try:
-        executor.configure(
-            Setting(
-                dataset=str(folder.manifest),
-                metric=next((known for known in METRICS if known == study.metric), METRICS[0]),
-                class_weights="off",
-                seed=0,
-                plugins_dir=str(read(given)) if (given := study.settings.get("plugins_dir")) else None,
-                checkpoints=str(folder.folder / "trials"),
-            )
-        )
-        evidence = executor.examine(str(folder.judged))
+        with asked.worker_of(study, str(folder.trials)) as executor:
+            evidence = executor.examine(str(folder.judged))
     except TrialError as error:
         return None, f"The winner's mistakes could not be looked at: {error}"
-    finally:
-        executor.close()
     if evidence.trial != best.number:
         return None, f"The model in {folder.model} is of trial {evidence.trial}, not of the best one, {best.number}: go on with the study to put that right."
     evidence.save(folder.folder / EVIDENCE)

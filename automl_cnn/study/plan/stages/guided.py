@@ -44,9 +44,10 @@ RANK = 0.002  # of score, by which each later answer to a finding is thought to 
 
 @dataclass(frozen=True)
 class Wish:
-    """A change of a trial, why, and by how much it may well beat the best so far."""
+    """A change of a trial, why, and by how much it may well beat the best so far. `main` is the main finding on the trial."""
 
     parent: Trial
+    main: Finding
     finding: Finding
     change: Change
     hope: float
@@ -84,7 +85,8 @@ class Guided:
         for parent in chosen:
             behind = (chosen[0].score or 0.0) - (parent.score or 0.0)
             asked: set[str] = set()
-            for finding in diagnose(parent, context):
+            findings = diagnose(parent, context)
+            for finding in findings:
                 sure = 1.0 if finding.probability is None else finding.probability
                 for change in changes(finding, parent.configuration, self.sizing.space):
                     new = change.epochs > 1 or _key(change.configuration) not in tried
@@ -95,7 +97,7 @@ class Guided:
                         hope -= self._forgone(parent, change.configuration)
                     if hope > 0:
                         asked.add(change.action)
-                        yield Wish(parent, finding, change, hope - behind)
+                        yield Wish(parent, findings[0], finding, change, hope - behind)
 
     def _test(self, wish: Wish, now: Situation) -> None:
         """Ask for interventions where the parent's diagnosis is undecided, and another explanation would ask for another change.
@@ -106,7 +108,7 @@ class Guided:
         parent, seconds = wish.parent, Interventions.seconds_for(wish.parent)
         if self.untested is None or now.budget.slots > 1 or seconds is None or seconds > TESTING * now.left or not self.untested(parent):
             return
-        main = diagnose(parent, self.context.among(now.done))[0]
+        main = wish.main
         if not undecided(main):
             return
         answers = {kind: self._answer(dataclasses.replace(main, kind=kind), parent) for kind in (main.kind, *(kind for kind, _ in main.others))}

@@ -19,7 +19,7 @@ from typing import Any
 import psutil
 from filelock import FileLock
 
-from automl_cnn import __version__
+from automl_cnn import __version__, places
 from automl_cnn.data import arrays, claims
 from automl_cnn.errors import AutomlCnnError, Cause, TrialError
 from automl_cnn.records import Finished, Job, State
@@ -183,7 +183,7 @@ class Agent:
                     outcome = event
                 else:
                     self._report("event", event)
-            sent = self._sent(checkpoints / f"trial-{number:04d}.keras")
+            sent = self._sent(places.checkpoint(checkpoints, number))
         except Exception as error:
             cause = error.cause if isinstance(error, TrialError) else Cause.OTHER
             outcome = Finished(State.FAILED, failure=f"its files could not travel: {error}", cause=cause)

@@ -7,9 +7,9 @@ import os
 import queue
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
+from automl_cnn import places
 from automl_cnn.errors import AutomlCnnError, Cause, ConfigError
 from automl_cnn.records import Event, Finished, Job, State
 from automl_cnn.study.running.cluster.agent import Agent
@@ -179,7 +179,7 @@ class RemoteExecutor:
         """The checkpoint that a job goes on from, in the exchange."""
         if job.continue_from is None or self._setting is None:
             return None
-        file = Path(self._setting.checkpoints) / f"trial-{job.continue_from:04d}.keras"
+        file = places.checkpoint(self._setting.checkpoints, job.continue_from)
         if not file.is_file():
             return None
         item = Item(f"{self._terms.study}/from/{file.name}", file.stat().st_size)
@@ -191,7 +191,7 @@ class RemoteExecutor:
         """An outcome whose checkpoint was brought here."""
         if sent is None or self._setting is None:
             return outcome
-        checkpoint = Path(self._setting.checkpoints) / f"trial-{number:04d}.keras"
+        checkpoint = places.checkpoint(self._setting.checkpoints, number)
         arriving = checkpoint.parent.parent / f".arriving-{checkpoint.name}"
         self._exchange.get(sent.name, arriving, sent.size)
         os.replace(arriving, checkpoint)

@@ -25,6 +25,7 @@ from automl_cnn.errors import AutomlCnnError, Cause, ImagesGone, TrialError
 from automl_cnn.evidence import Evidence
 from automl_cnn.growth import Sizes
 from automl_cnn.interventions import Interventions
+from automl_cnn.places import checkpoint
 from automl_cnn.records import Calibration, Event, Fidelity, Finished, Job, NetCost
 from automl_cnn.space import Configuration
 from automl_cnn.squares import Candidates, Comparison
@@ -133,13 +134,13 @@ class Worker:
             start=str(start) if start is not None and start.exists() else None,
             weights=setting.weights,
         )
-        checkpoint = Path(spec.checkpoint)
+        written = Path(spec.checkpoint)
         try:
             outcome = train(spec, self._dataset, self._registry, self._emit)
-            with checkpoint.open("rb") as file:
+            with written.open("rb") as file:
                 os.fsync(file.fileno())  # before it is recorded: a power cut must not leave a record of a model that is none
         except BaseException:
-            checkpoint.unlink(missing_ok=True)  # half of it may fill the disk
+            written.unlink(missing_ok=True)  # half of it may fill the disk
             raise
         return outcome
 
@@ -302,7 +303,7 @@ class Worker:
 
     def _checkpoint(self, trial: int) -> Path:
         """A trial's model file."""
-        return Path(self._ready().checkpoints) / f"trial-{trial:04d}.keras"
+        return checkpoint(self._ready().checkpoints, trial)
 
     def _again(self, job: RefitJob | FoldJob | GrowthJob | InterventionJob, checkpoint: str) -> TrialSpec:
         """A trial's recipe, to be trained once more."""
