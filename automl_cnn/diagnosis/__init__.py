@@ -25,7 +25,7 @@ from automl_cnn.diagnosis.progress import not_converged, plateau
 from automl_cnn.diagnosis.rate import diverged, rate_too_high, rate_too_low
 from automl_cnn.diagnosis.story import story
 from automl_cnn.diagnosis.trust import label_noise, leak, noisy_validation
-from automl_cnn.diagnosis.weighing import undecided, weighed
+from automl_cnn.diagnosis.weighing import tested, undecided, weighed
 from automl_cnn.diagnosis.wording import WORDS, certainty, headline, title
 from automl_cnn.lineage import joined
 from automl_cnn.records import Finding, Trial
@@ -90,6 +90,8 @@ def diagnose(trial: Trial, context: Context | None = None) -> list[Finding]:
     findings = by_rules(curves)
     if not is_probe(trial.configuration):
         findings = weighed(findings, _probable(trial, context), curves)
+    if findings and (shown := tested(findings[0].kind, curves)):
+        findings = [dataclasses.replace(findings[0], sentence=f"{findings[0].sentence} {shown}"), *findings[1:]]
     return [dataclasses.replace(finding, actions=_suited(finding.actions, curves.words)) for finding in findings]
 
 

@@ -40,8 +40,6 @@ def weighed(findings: Sequence[Finding], probabilities: Mapping[str, float], cur
     by_kind = {finding.kind: finding for finding in findings}
     others = tuple((kind, share) for kind, share in probabilities.items() if kind != main and share >= POSSIBLE)
     first = dataclasses.replace(by_kind.get(main) or likely(main, curves, probabilities[main]), probability=probabilities[main], others=others)
-    if curves.trial.interventions is not None and (shown := tested(main, curves)):
-        first = dataclasses.replace(first, sentence=f"{first.sentence} {shown}")
     rest = []
     for finding in findings:
         share = probabilities.get(finding.kind) if finding.kind in EXPLANATIONS else None
@@ -70,15 +68,16 @@ def likely(kind: str, curves: Curves, probability: float) -> Finding:
 
 
 def tested(kind: str, curves: Curves) -> str:
-    """What the interventions showed that bears on this explanation; empty where none does."""
+    """What the interventions showed that bears on this explanation; empty where none does, and where none were made."""
     made = curves.trial.interventions
-    assert made is not None
+    if made is None:
+        return ""
     if kind in ("rate_too_high", "rate_too_low", "not_converged"):
         return (
             f"Tested: within {made.steps} more steps its training loss went from {made.loss:.2f} to {made.same:.2f}, at ten times the learning rate to "
             f"{made.up:.2f}, at a tenth to {made.down:.2f}."
         )
-    if kind in ("underfitting", "overfitting", "label_noise"):
+    if kind in ("underfitting", "overfitting", "label_noise", "good_fit"):
         return f"Tested: trained on 64 images alone, it gets {made.fitted:.0%} of them right."
     return ""
 

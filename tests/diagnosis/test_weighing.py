@@ -143,6 +143,8 @@ def test_interventions_are_evidence_and_are_stated(probable):
     assert diagnose(made, KNOWN)[0].sentence.endswith("trained on 64 images alone, it gets 100% of them right.")
     probable(underfitting=0.9)
     assert "Tested" not in diagnose(underfitted(), KNOWN)[0].sentence
+    tuned = {**made.configuration, "pretrained.net": "known", "finetune.net": "all"}
+    assert "Tested" in diagnose(underfitted(interventions=TESTED, configuration=tuned), KNOWN)[0].sentence, "without probabilities too"
 
 
 def test_a_faster_rate_that_helps_speaks_for_a_rate_too_low_and_one_that_does_not_for_a_small_network():

@@ -19,7 +19,6 @@ from automl_cnn.quantities import clock
 from automl_cnn.records import Epoch, Fidelity, Finished, Job, State, Trial
 from automl_cnn.store import Store
 from automl_cnn.study.finish import asked
-from automl_cnn.study.finish.refits import REGRESSION
 from automl_cnn.study.identity import stored_in
 from automl_cnn.study.plan.budget import FORWARD, SETUP
 from automl_cnn.study.record.lock import held
@@ -30,7 +29,7 @@ from automl_cnn.study.stored.images import images_of
 from automl_cnn.study.stored.overview import Overview
 from automl_cnn.transfer import is_probe
 
-FITS = 4.0  # seconds for fitting a readout on all the parts
+FITS = 4.0  # seconds for building a readout's network and fitting it on all the parts; without them all, on the larger ones
 SHARE = 0.04  # of the budget, from which on these seconds are not set aside for it
 SHARES = (0.25, 0.5)  # of the images, that a network is trained on once more
 CLEAN = 500  # training images that are scored after each epoch
@@ -50,7 +49,7 @@ class Growing:
         """Seconds to set aside for it; none where they would be more than a small share of the budget. `ready` is as in `Refits.foreseen`."""
         if best is None or self.config.budget is None or best.is_majority or not is_probe(best.configuration):
             return 0.0
-        wanted = (REGRESSION + FITS) * max(1.0, (ready or SETUP) / SETUP)
+        wanted = FITS * max(1.0, (ready or SETUP) / SETUP)
         return wanted if wanted <= SHARE * self.config.budget else 0.0
 
     def standing(self, record: Record, best: Trial, note: Callable[[str], None], say: Callable[[str], None]) -> Growth | None:
@@ -59,7 +58,7 @@ class Growing:
         if known is not None or best.is_majority or not is_probe(best.configuration):
             return known
         why, made = "no time was left", None
-        if self.left() >= REGRESSION:
+        if self.left() >= FITS / 2:
             say("measuring what more images would give")
             try:
                 made, why = _read(best, self.executor, self.left), TOO_FEW
@@ -132,7 +131,7 @@ def planned(study: Overview, number: int | None, budget: float | None) -> Plan:
     """
     trial, dataset = asked.chosen(study, number), images_of(study.folder)
     if is_probe(trial.configuration):
-        sentence = f"Fitting the readout of trial {trial.number} on parts of its images: about {clock(SETUP + REGRESSION + FITS)}."
+        sentence = f"Fitting the readout of trial {trial.number} on parts of its images: about {clock(SETUP + FITS)}."
         return Plan(trial, dataset, (), budget, sentence)
     some = _affordable(trial, study, dataset, budget)
     parts = " and ".join(f"{one.images:,}" for one in some)
