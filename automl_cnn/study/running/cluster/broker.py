@@ -207,17 +207,28 @@ def connect(address: str | None) -> None:
     """Join the cluster at `address`; without one, that of RAY_ADDRESS, else one on this machine, else begin one on this machine alone, as for `local`."""
     import ray
 
-    reachable(address or os.environ.get("RAY_ADDRESS"))
     calm = {"log_to_driver": False, "logging_level": "ERROR", "ignore_reinit_error": False}
-    if address != LOCAL:
-        named = address or os.environ.get("RAY_ADDRESS")
-        try:
-            ray.init(address=named or "auto", **calm)
-            return
-        except ConnectionError:
-            if named:
-                raise
+    named = address or os.environ.get("RAY_ADDRESS")
+    reachable(named)
+    where = named or running()
+    if where is not None and where != LOCAL:
+        ray.init(address=where, **calm)
+        return
     ray.init(address=LOCAL, num_cpus=processes.cores(), include_dashboard=False, object_store_memory=STORE_BYTES, **calm)
+
+
+def running() -> str | None:
+    """The address of the cluster that runs on this machine, as Ray has it in a file; None where there is none.
+
+    The file outlives a cluster that crashed, and Ray itself waits minutes for it.
+    """
+    from ray._private import services
+
+    with contextlib.suppress(ConnectionError):  # several clusters, none of them the latest; or one that does not answer
+        address: str | None = services.get_ray_address_from_environment("auto", None)
+        reachable(address)
+        return address
+    return None
 
 
 def reachable(address: str | None) -> None:
