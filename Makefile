@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
-BOTH   := -n 2 --dist loadfile
+BOTH   := -n 2 --dist loadfile --max-worker-restart=0 # a process that dies fails the run; pytest-xdist would replace it, and then wait forever
 ONE    := TF_CPP_MIN_LOG_LEVEL=3 MLFLOW_DISABLE_TELEMETRY=true
 
 .PHONY: help setup demo test test-all notebooks docs lint types contracts check lock clean

@@ -10,6 +10,7 @@ The job's `forbidden` modules cannot be imported: a model that runs here does no
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import statistics
@@ -97,10 +98,20 @@ def litert(path: str) -> Runner:
 
 def openvino(path: str) -> Runner:
     """An `.xml` file with its `.bin` beside it; in float32, since some processors would use bfloat16 by default."""
+    compiled = _openvino_core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    return lambda images: np.array(compiled(images)[0])
+
+
+@functools.cache
+def _openvino_core() -> Any:
+    """The only `openvino.Core` of this process.
+
+    Each one gives the thread a stack of its own for signal handlers. If two of them end in the order they began, the thread keeps a stack that was freed, and
+    the next Ctrl-C is a segmentation fault (seen with OpenVINO 2026.4).
+    """
     import openvino as library
 
-    compiled = library.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    return lambda images: np.array(compiled(images)[0])
+    return library.Core()
 
 
 RUNNERS: dict[str, Callable[[str], Runner]] = {run.__name__: run for run in (keras, saved_model, onnx, litert, openvino)}

@@ -42,8 +42,9 @@ class Job:
             **self.env,
         }
         env = {name: value for name, value in known.items() if value is not None}
+        signals = ("/usr/bin/env", "--default-signal=INT")  # a shell cannot trap a signal that the tests were started without
         self.process = subprocess.Popen(
-            ["/bin/bash", SCRIPT, *(arguments or ARGUMENTS)],
+            [*signals, "/bin/bash", SCRIPT, *(arguments or ARGUMENTS)],
             cwd=self.folder,
             env=env,
             stdin=subprocess.DEVNULL,
