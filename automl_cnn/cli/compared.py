@@ -32,16 +32,17 @@ class Compared:
     stated: bool = False  # a table has labels
     kept: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
 
-    def add(self, picture: Picture, answers: np.ndarray) -> None:
-        """Add an image and its predictions (1, outputs)."""
+    def add(self, picture: Picture, answers: np.ndarray) -> bool:
+        """Add an image and its predictions (1, outputs); whether its label is known."""
         self.stated = self.stated or bool(picture.label)
         labels = picture.labels_among(self.classes, self.task)
         if labels is None:
-            return
+            return False
         self.known += 1
         truth = self.task.truth_of(labels, self.classes)
         if truth is not None:  # else the model does not know a label, and cannot be right
             self.compare(truth, answers)
+        return True
 
     def compare(self, truth: np.ndarray, answers: np.ndarray) -> None:
         """Add an image whose label is known: `truth` is (1,) or (1, outputs)."""

@@ -19,6 +19,7 @@ from automl_cnn.cli.console import plural, say
 from automl_cnn.cli.dashboard import STORE, InStore
 from automl_cnn.cli.front import OfTrial, model_of_trial
 from automl_cnn.cli.given import Given, here
+from automl_cnn.cli.seen import OwnImages, Seen, parts_of
 from automl_cnn.cli.sheet import Sheet
 from automl_cnn.errors import AutomlCnnError, ConfigError, DataError, StoreError
 from automl_cnn.paths import address, unusable
@@ -62,8 +63,9 @@ def predict(
 ) -> None:
     """Predict images: one CSV line for each, with the label, its confidence and the probability of every class, or with the numbers.
 
-    If folders are named after classes, or a table has labels, the accuracy is printed to standard error. An image in an archive
-    has its path there as its name; if the archive is at a URL, the URL comes first.
+    If folders are named after classes, or a table has labels, the accuracy is printed to standard error. If the model's own search had some of these
+    images, a warning follows, with the accuracy on the other ones. An image in an archive has its path there as its name; if the archive is at a URL,
+    the URL comes first.
 
     With several labels for each image, the labels that reach their thresholds are joined by |, and the confidence is that of the least certain decision.
 
@@ -84,11 +86,11 @@ def predict(
         classifier = classifier_of(chosen, store, trust)
         if note := getattr(classifier, "unchecked", None):
             say(note)
-        _answer(classifier, images, batch if streamed else AT_ONCE * batch)
+        _answer(classifier, images, batch if streamed else AT_ONCE * batch, parts_of(chosen, store))
 
 
-def _answer(classifier: Any, images: Iterable[Picture], at_once: int) -> None:
-    """Write a line for each image; then print the scores, if labels are known.
+def _answer(classifier: Any, images: Iterable[Picture], at_once: int, own: OwnImages) -> None:
+    """Write a line for each image; then print the scores, if labels are known, and a warning if the model knows these images from its search.
 
     Raises:
         DataError: no image could be read.
@@ -96,20 +98,23 @@ def _answer(classifier: Any, images: Iterable[Picture], at_once: int) -> None:
     from automl_cnn.cli.compared import compared_for
 
     classes, task = [str(name) for name in classifier.classes], classifier.task
-    sheet, compared = Sheet(sys.stdout), compared_for(task, classes)
+    sheet, compared, seen = Sheet(sys.stdout), compared_for(task, classes), Seen(own, compared_for(task, classes))
     sheet.row(["path", *task.heads(classes)])
     done = asked = 0
     for some in chunks(images, at_once):
         asked += len(some)
         for picture, given in answers(classifier, list(usable(some))):
             sheet.row([picture.name, *task.cells(given, classes)[0]])
-            compared.add(picture, given)
+            if compared.add(picture, given):
+                seen.add(picture, given)
             done += 1
         sys.stdout.flush()
     if not done:
         raise DataError(f"None of {plural(asked, 'image')} could be read." if asked else "No path came on standard input: expected one a line.")
     if compared.known:
         say(compared.sentence)
+    if seen.caveat:
+        say(seen.caveat)
 
 
 def columns_of_truth(model: str, store: Path) -> list[str]:
