@@ -18,7 +18,7 @@ from automl_cnn.cli.front import front_table, models_line
 from automl_cnn.judged import cuts, kind, looked_at, metric_name, over, within
 from automl_cnn.measure import of_result, spelled, with_interval
 from automl_cnn.quantities import clock, compact
-from automl_cnn.records import MAJORITY_CLASS, Calibration, StudyResult
+from automl_cnn.records import MAJORITY_CLASS, Calibration, State, StudyResult
 from automl_cnn.scored import ahead, folded
 from automl_cnn.tasks import words_for
 from automl_cnn.text import inline
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from automl_cnn.diagnosis import Context
 
 ENDED = {
-    "budget": "the budget is used; the same command with a larger --budget goes on",
+    "budget": "no further trial fits into the budget; the same command with a larger --budget goes on",
     "trials": "all trials are done",
     "user": "you stopped it; the same command goes on",
     "exhausted": "the last trials all failed",
@@ -75,7 +75,7 @@ def _parts(result: StudyResult, store: Path, width: int, *, mlflow: bool, known:
     parts += [
         fact("model", result.model_path),
         *(fact("report", str(page)) for page in [Path(result.model_path).parent.parent / "report.html"] if page.is_file()),
-        fact("ended", f"{ENDED.get(result.stopped_by, result.stopped_by)}; {plural(result.trials, 'trial')} in {clock(result.seconds)}"),
+        fact("ended", f"{ENDED.get(result.stopped_by, result.stopped_by)}; {plural(result.trials, 'trial')}{_failed(result)} in {clock(result.seconds)}"),
         *(fact("workers", used.sentence) for used in [result.workers] if used is not None and used.count > 1),
         *(fact("note", note, "yellow") for note in result.notes if note not in result.caveats),
         Text(),
@@ -87,6 +87,12 @@ def _parts(result: StudyResult, store: Path, width: int, *, mlflow: bool, known:
         _commands(result, store, mlflow=mlflow),
     ]
     return parts
+
+
+def _failed(result: StudyResult) -> str:
+    """The number of failed trials in parentheses; "" if there are none."""
+    count = sum(trial.state is State.FAILED for trial in result.leaderboard)
+    return f" ({count:,} failed)" if count else ""
 
 
 def _winner(result: StudyResult) -> Text:

@@ -36,11 +36,23 @@ class Measured(Protocol):
     def interval(self) -> tuple[float, float] | None: ...
 
 
-def story(trial: Trial, findings: Sequence[Finding], effects: Sequence[Measured] = (), *, metric: str = "", words: Words = MULTICLASS) -> str:
-    """The paragraph on a trial's main finding; empty where there is none. `effects` are those that the study measured."""
+def story(
+    trial: Trial,
+    findings: Sequence[Finding],
+    effects: Sequence[Measured] = (),
+    *,
+    metric: str = "",
+    words: Words = MULTICLASS,
+    doubted: tuple[int, int] | None = None,
+) -> str:
+    """The paragraph on a trial's main finding; empty if there is none. `effects` are those that the study measured.
+
+    `doubted` are the labels of validation images that this trial contradicts, and the number of these images; None if that was not counted.
+    """
     if not findings:
         return ""
-    return " ".join((*_seen(trial, findings[0], words), *_tried(effects, metric), *_outside(findings[0], words)))
+    main = findings[0]
+    return " ".join((*_seen(trial, main, words), *_doubts(main, words, doubted), *_tried(effects, metric), *_outside(main, words)))
 
 
 def _seen(trial: Trial, main: Finding, words: Words) -> Iterator[str]:
@@ -52,6 +64,18 @@ def _seen(trial: Trial, main: Finding, words: Words) -> Iterator[str]:
     else:
         yield f"Trial {trial.number} {name} ({certainty(main, words)})."
     yield main.sentence
+
+
+def _doubts(main: Finding, words: Words, doubted: tuple[int, int] | None) -> Iterator[str]:
+    """What the labels of images that it did not learn from add, if label noise explains the curves or may explain them."""
+    if doubted is None or "label_noise" not in _explanations(main):
+        return
+    count, images = doubted
+    if count == 0:
+        yield f"It contradicts none of the {words.labels} of the {images:,} validation images, which it did not learn from. That speaks against label noise."
+    else:
+        cases = "1 case" if count == 1 else f"{count:,} cases"
+        yield f"It contradicts the {words.labels} of the {images:,} validation images, which it did not learn from, in {cases}."
 
 
 def _tried(effects: Sequence[Measured], metric: str) -> Iterator[str]:
@@ -67,7 +91,11 @@ def _span(effect: Measured, metric: str) -> str:
 
 
 def _outside(main: Finding, words: Words) -> Iterator[str]:
-    kinds = [main.kind, *(kind for kind, _ in main.others if undecided(main))]
-    advice = [OUTSIDE[kind].replace("labels", words.labels) for kind in kinds if kind in OUTSIDE]
+    advice = [OUTSIDE[kind].replace("labels", words.labels) for kind in _explanations(main) if kind in OUTSIDE]
     if advice:
         yield f"What you can do: {' '.join(dict.fromkeys(advice))}"
+
+
+def _explanations(main: Finding) -> list[str]:
+    """The finding's kind; if it is undecided, the other explanations too."""
+    return [main.kind, *(kind for kind, _ in main.others if undecided(main))]

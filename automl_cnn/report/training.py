@@ -6,7 +6,7 @@ import math
 import statistics
 from collections.abc import Sequence
 
-from automl_cnn.dataset_summary import words_of
+from automl_cnn.dataset_summary import images_in, words_of
 from automl_cnn.diagnosis import story, title
 from automl_cnn.facts import Effect, Facts
 from automl_cnn.lineage import continued, lineage
@@ -26,7 +26,7 @@ def curves(trial: Trial, facts: Facts, *, large: bool) -> Curves:
     """A trial's learning curves, after those of the trials it continued; `large` adds the loss and labels on the marks."""
     heading = f"trial {trial.number}: {network(trial)}"
     findings = facts.findings.get(trial.number, ())
-    paragraph = story(trial, findings, facts.effects, metric=facts.metric, words=words_of(facts.data)) if large else ""
+    paragraph = story(trial, findings, facts.effects, metric=facts.metric, words=words_of(facts.data), doubted=_doubted(trial, facts)) if large else ""
     points, marks, offset = _joined(trial, facts.trials, large=large)
     if len(points) < 2:
         read = "It was fitted to pretrained features in one pass, or trained for one epoch: there is no curve."
@@ -47,6 +47,14 @@ def curves(trial: Trial, facts: Facts, *, large: bool) -> Curves:
         gap = (lines[0].name, VALIDATION, float(onset)) if onset is not None else None
         drawn.append(charts.curves(label, lines, "epoch", words, marks, gap, unit=words == share))
     return Curves(heading, tuple(drawn), findings, story=paragraph, clean=any(epoch.clean_accuracy is not None for _, epoch in points))
+
+
+def _doubted(trial: Trial, facts: Facts) -> tuple[int, int] | None:
+    """The labels of validation images that a trial contradicts, and the number of these images; None if that was not counted for this trial."""
+    evidence = facts.evidence
+    if evidence is None or evidence.suspects is None or evidence.trial != trial.number:
+        return None
+    return len(evidence.suspects), images_in(facts.data, "val")
 
 
 def _joined(trial: Trial, trials: Sequence[Trial], *, large: bool) -> tuple[list[tuple[float, Epoch]], list[charts.Mark], int]:

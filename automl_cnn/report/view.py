@@ -35,7 +35,7 @@ from automl_cnn.workers import Workers
 BOARD = 25  # trials shown at once; the others behind a fold
 STATES = {State.COMPLETE: "done", State.STOPPED: "stopped", State.PRUNED: "pruned", State.FAILED: "failed", State.RUNNING: "running"}
 STOPPED_BY = {
-    "budget": "the budget is used",
+    "budget": "no further trial fits into the budget",
     "trials": "all trials are done",
     "user": "it was stopped",
     "exhausted": "the last trials all failed",

@@ -152,7 +152,7 @@ def test_an_unknown_study_and_a_place_that_cannot_be_written(cli, store, no_work
 def test_the_end_of_a_search_leaves_report_card_and_evidence(store):
     study = overview(store, "pets")
     report, card = reporting.conclude(dataclasses.replace(study, pid=1), store, SEEN, "")
-    assert ">finished: the budget is used" in report.read_text(), "the search that writes it is not still running"
+    assert ">finished: no further trial fits into the budget" in report.read_text(), "the search that writes it is not still running"
     assert report == study.folder.report
     assert card == study.folder.folder / "best" / "model_card.md"
     assert "| test, scored once at the end | 30 | 0.870 | 0.700 to 0.950 |" in card.read_text()

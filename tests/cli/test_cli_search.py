@@ -194,7 +194,7 @@ winner      inception_resnet_v2 (trial 2 of 5), 2.3M parameters, 123M mult-adds
 validation  accuracy 0.873 (95 % interval 0.83 to 0.91)
 test        accuracy 0.823 (95 % interval 0.78 to 0.86), on images never looked at before
 model       /somewhere/rather/deep/in/a/home/folder/of/somebody/automl-cnn-runs/flowers-ab12cd/best/model.keras
-ended       the budget is used; the same command with a larger --budget goes on; 5 trials in 9:53
+ended       no further trial fits into the budget; the same command with a larger --budget goes on; 5 trials (1 failed) in 9:53
 note        the test split is small
 
 configuration

@@ -35,3 +35,17 @@ def test_a_counted_finding_has_no_probability_and_nothing_found_is_no_paragraph(
     assert story(overfitted(number=2), [leak]).startswith("Trial 2 shows leak. 30% of the validation images")
     assert story(overfitted(), []) == ""
     assert "What you can do" not in story(overfitted(), [dataclasses.replace(CLEAR, kind="rate_too_low")])
+
+
+def test_labels_that_it_contradicts_count_for_or_against_label_noise():
+    noise = dataclasses.replace(CLEAR, kind="label_noise")
+    assert "It contradicts the labels of the 310 validation images, which it did not learn from, in 14 cases. What" in story(
+        overfitted(), [noise], doubted=(14, 310)
+    )
+    assert "did not learn from, in 1 case." in story(overfitted(), [noise], doubted=(1, 310))
+    unsure = dataclasses.replace(CLEAR, probability=0.55, others=(("label_noise", 0.4),))
+    assert "contradicts none of the labels of the 310 validation images, which it did not learn from. That speaks against label noise." in story(
+        overfitted(), [unsure], doubted=(0, 310)
+    )
+    assert "contradicts" not in story(overfitted(), [CLEAR], doubted=(14, 310)), "nobody asks for label noise"
+    assert "contradicts" not in story(overfitted(), [noise]), "it was not counted"

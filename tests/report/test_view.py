@@ -30,7 +30,7 @@ def test_the_verdict_is_one_sentence_about_the_test_images():
         "which it had never seen; always predicting the most frequent class would give 45.0 %."
     )
     assert page.why == OVERFITS.sentence
-    assert page.state == "finished: the budget is used; 3 trials in 2:05"
+    assert page.state == "finished: no further trial fits into the budget; 3 trials in 2:05"
 
 
 def test_without_a_test_score_the_verdict_says_that_the_images_were_chosen_by():
@@ -345,3 +345,11 @@ def test_workers_are_named_where_there_were_several():
     alone = view(study((trial(0, 0.7, worker=1), trial(1, 0.82))))
     assert {row.worker for row in alone.board} == {""}
     assert "workers" not in [tile.label for tile in alone.tiles]
+
+
+def test_label_noise_is_weighed_against_the_labels_that_the_winner_contradicts():
+    noise = dataclasses.replace(OVERFITS, kind="label_noise")
+    facts = study(findings={1: (noise,)}, evidence=evidence(1, suspects=()))
+    assert f"contradicts none of the labels of the {sum(facts.data['splits']['val'])} validation images" in view(facts).winner.story
+    assert "contradicts" not in view(dataclasses.replace(facts, evidence=evidence(0, suspects=()))).winner.story, "another trial's"
+    assert "contradicts" not in view(dataclasses.replace(facts, evidence=evidence(1))).winner.story, "it was not counted"
