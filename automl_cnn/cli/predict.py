@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,7 +20,7 @@ from automl_cnn.cli.console import plural, say
 from automl_cnn.cli.dashboard import STORE, InStore
 from automl_cnn.cli.front import OfTrial, model_of_trial
 from automl_cnn.cli.given import Given, here
-from automl_cnn.cli.seen import OwnImages, Seen, parts_of
+from automl_cnn.cli.seen import OwnImages, Seen, own_images
 from automl_cnn.cli.sheet import Sheet
 from automl_cnn.errors import AutomlCnnError, ConfigError, DataError, StoreError
 from automl_cnn.paths import address, unusable
@@ -82,14 +83,15 @@ def predict(
     streamed = paths == [STDIN]
     with ExitStack() as stack:
         chosen = model if trial is None else str(model_of_trial(model, trial, store))
-        images = listed(sys.stdin) if streamed else _images(paths, store, columns, stack, columns_of_truth(chosen, store))
+        card = described(chosen, store)
+        images = listed(sys.stdin) if streamed else _images(paths, store, columns, stack, columns_of_truth(card))
         classifier = classifier_of(chosen, store, trust)
         if note := getattr(classifier, "unchecked", None):
             say(note)
-        _answer(classifier, images, batch if streamed else AT_ONCE * batch, parts_of(chosen, store))
+        _answer(classifier, images, batch if streamed else AT_ONCE * batch, partial(own_images, chosen, card, store))
 
 
-def _answer(classifier: Any, images: Iterable[Picture], at_once: int, own: OwnImages) -> None:
+def _answer(classifier: Any, images: Iterable[Picture], at_once: int, own: Callable[[], OwnImages]) -> None:
     """Write a line for each image; then print the scores, if labels are known, and a warning if the model knows these images from its search.
 
     Raises:
@@ -117,19 +119,25 @@ def _answer(classifier: Any, images: Iterable[Picture], at_once: int, own: OwnIm
         say(seen.caveat)
 
 
-def columns_of_truth(model: str, store: Path) -> list[str]:
-    """The columns of a table that hold the true values of what the model predicts; [] if the model does not know their names or cannot be read.
-
-    Loading the model reports why it cannot be read.
-    """
+def described(model: str, store: Path) -> Mapping[str, Any]:
+    """The card of a model, or the model.json of an export; {} if it cannot be read. Loading the model reports why."""
     from automl_cnn.export import bundle, deployed
     from automl_cnn.modelfile.file import read_card
     from automl_cnn.store import Store
-    from automl_cnn.tasks import of_card
 
     try:
         exported = not unusable(model) and deployed.is_exported(Path(model))
-        return of_card(deployed.contract_of(Path(model)) if exported else read_card(bundle.resolve(model, Store(store)))).columns_of_truth()
+        return deployed.contract_of(Path(model)) if exported else read_card(bundle.resolve(model, Store(store)))
+    except AutomlCnnError:
+        return {}
+
+
+def columns_of_truth(card: Mapping[str, Any]) -> list[str]:
+    """The columns of a table that hold the true values of what the model predicts; [] if the model does not know their names."""
+    from automl_cnn.tasks import of_card
+
+    try:
+        return of_card(card).columns_of_truth() if card else []
     except AutomlCnnError:
         return []
 

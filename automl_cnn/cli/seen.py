@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from automl_cnn.cli.console import plural
 from automl_cnn.errors import AutomlCnnError
@@ -17,9 +17,12 @@ if TYPE_CHECKING:
     import numpy as np
 
     from automl_cnn.cli.compared import Compared
+    from automl_cnn.data import Dataset
+    from automl_cnn.data.dataset import SplitName
     from automl_cnn.data.to_predict import Picture
 
 LEARNED, CHOSEN = "learned", "chosen"
+SPLITS: tuple[SplitName, ...] = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
@@ -32,11 +35,16 @@ class OwnImages:
 
 @dataclass
 class Seen:
-    """Counts the images with a label that the model knows, and compares the other ones by themselves."""
+    """Counts the images with a label that the model knows, and compares the other ones by themselves. `find` is called at the first such image."""
 
-    own: OwnImages
+    find: Callable[[], OwnImages]
     others: Compared
     counts: dict[str, int] = field(default_factory=lambda: {LEARNED: 0, CHOSEN: 0})
+
+    @cached_property
+    def own(self) -> OwnImages:
+        """The images of the model's search."""
+        return self.find()
 
     def add(self, picture: Picture, answers: np.ndarray) -> None:
         """Add an image whose label is known, and its predictions (1, outputs)."""
@@ -59,30 +67,35 @@ class Seen:
         return f"{warning} `automl-cnn report {self.own.study}` shows its scores on test images."
 
 
-def parts_of(model: str, root: Path) -> OwnImages:
-    """The images of the search that made the model; none if the model is not in a study's folder, or the study's list of images cannot be read."""
+def own_images(model: str, card: Mapping[str, Any], root: Path) -> OwnImages:
+    """The images of the search that made the model with this card: of the study in whose folder it is, or of the card's study in the store `root`.
+
+    There are none if no such study is here, or if it has other images.
+    """
     from automl_cnn.data.dataset import Dataset
-    from automl_cnn.export import bundle
-    from automl_cnn.modelfile.file import read_card
     from automl_cnn.store import Store, StudyFolder
 
-    try:
-        if unusable(model):
-            return OwnImages()
-        file = bundle.resolve(model, Store(root))
-        folder = StudyFolder(file.resolve().parent.parent)
-        dataset, card = Dataset.load(folder.manifest), read_card(file)
-    except (AutomlCnnError, OSError):
-        return OwnImages()
-    if card.get("data_fingerprint") != dataset.fingerprint:
-        return OwnImages()
-    refitted = card.get("refit") or {}
-    learned = {"train", *refitted.get("splits", ())}
+    store = Store(root)
+    named = [store.find(name) for name in (model, str(card.get("study"))) if name in store.studies]
+    here = [] if unusable(model) else [StudyFolder(folder) for folder in (Path(model).resolve(), *Path(model).resolve().parents[:2])]
+    for study in (*here, *named):
+        try:
+            dataset = Dataset.load(study.manifest)
+        except AutomlCnnError:
+            continue
+        if dataset.fingerprint == card.get("data_fingerprint"):
+            return OwnImages(study.name, _parts(dataset, card))
+    return OwnImages()
+
+
+def _parts(dataset: Dataset, card: Mapping[str, Any]) -> dict[Path, str]:
+    """The files that the model learned from or was chosen by."""
+    learned = {"train", *(card.get("refit") or {}).get("splits", ())}
     parts: dict[Path, str] = {}
-    for split in ("train", "val", "test"):
+    for split in SPLITS:
         if split in learned or split == "val":
             parts.update((_file(Path(dataset.folder, dataset.paths[row])), LEARNED if split in learned else CHOSEN) for row in dataset.rows(split))
-    return OwnImages(folder.name, parts)
+    return parts
 
 
 def _file(path: Path) -> Path:

@@ -51,14 +51,14 @@ def pets(tmp_path, monkeypatch):
     made.save(study / "dataset.json")
     monkeypatch.setattr(predict, "classifier_of", lambda model, store, trust=False: Classifier())
 
-    def run(*given: str, fingerprint: str = "f" * 8, refitted: tuple[str, ...] = ()) -> str:
+    def run(*given: str, model: str = "pets", fingerprint: str = "f" * 8, refitted: tuple[str, ...] = ()) -> str:
         from automl_cnn.cli import app
 
         with zipfile.ZipFile(study / "best" / "model.keras", "w") as archive:
             archive.writestr("config.json", json.dumps({}))
         refit = {"refit": {"images": 16, "scored_images": 8, "splits": list(refitted)}} if refitted else {}
         write_card(study / "best" / "model.keras", {**CARD, "data_fingerprint": fingerprint, **refit})
-        done = CliRunner().invoke(app, ["predict", "pets", *(given or [str(images)]), "--store", str(store)])
+        done = CliRunner().invoke(app, ["predict", model, *(given or [str(images)]), "--store", str(store)])
         assert done.exit_code == 0, done.output
         return done.stderr
 
@@ -96,6 +96,19 @@ def test_a_link_to_the_folder_leads_to_the_same_images(pets):
     link = pets.images.parent / "link"
     link.symlink_to(pets.images, target_is_directory=True)
     assert "The model learned from 8 of them" in pets(str(link))
+
+
+def test_an_export_of_the_study_is_known_by_its_images(pets, monkeypatch):
+    monkeypatch.setattr(predict, "described", lambda model, store: {**CARD, "study": "pets", "data_fingerprint": "f" * 8})
+    assert "The model learned from 8 of them" in pets(model="exported")
+    monkeypatch.setattr(predict, "described", lambda model, store: {**CARD, "study": "pets", "data_fingerprint": "another"})
+    assert "learned" not in pets(model="exported")
+
+
+def test_a_models_file_is_known_by_its_folder(pets):
+    study = pets.images.parent / "store" / "studies" / "pets"
+    for model in (study, study / "best", study / "best" / "model.keras"):
+        assert "The model learned from 8 of them" in pets(model=str(model))
 
 
 def test_a_model_of_other_images_knows_nothing_of_these(pets):
