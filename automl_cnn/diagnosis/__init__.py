@@ -14,7 +14,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-from automl_cnn.diagnosis.actions import Change, changes
+from automl_cnn.diagnosis.actions import Change, changes, words_for_readout
 from automl_cnn.diagnosis.context import Context
 from automl_cnn.diagnosis.curves import Curves
 from automl_cnn.diagnosis.effects import Helped, helped
@@ -88,7 +88,9 @@ def diagnose(trial: Trial, context: Context | None = None) -> list[Finding]:
         return []
     curves = Curves.of(trial, context)
     findings = by_rules(curves)
-    if not is_probe(trial.configuration):
+    if is_probe(trial.configuration):
+        findings = [dataclasses.replace(finding, actions=words_for_readout(finding.kind)) for finding in findings]
+    else:
         findings = weighed(findings, _probable(trial, context), curves)
     if findings and (shown := tested(findings[0].kind, curves)):
         findings = [dataclasses.replace(findings[0], sentence=f"{findings[0].sentence} {shown}"), *findings[1:]]

@@ -52,6 +52,11 @@ def words(kind: str) -> tuple[str, ...]:
     return tuple(text for text, _ in ANSWERS.get(kind, ()))
 
 
+def words_for_readout(kind: str) -> tuple[str, ...]:
+    """What may help a readout of a frozen network: it has no width, no learning rate and no regularizers that could be changed."""
+    return READOUTS.get(kind, tuple(text for text, move in ANSWERS.get(kind, ()) if move is None))
+
+
 def changed(configuration: Configuration, space: Space, given: Configuration) -> dict[str, Scalar] | None:
     """The configuration with `given` changed, what thereby appears at its default and what disappears left out; None where the space has no such value."""
     wanted = {**configuration, **given}
@@ -186,4 +191,10 @@ ANSWERS: dict[str, Answers] = {
         ("a lower learning rate", RATE_DOWN),
         ("a higher learning rate", RATE_UP),
     ),
+}
+_READ_MORE = ("a higher resolution", "features of more stages and sizes", "fine-tuned layers")
+READOUTS = {
+    "good_fit": (*_READ_MORE, "more images"),
+    "underfitting": (*_READ_MORE, "another architecture"),
+    "worse_than_baseline": (*_READ_MORE, "another architecture"),
 }

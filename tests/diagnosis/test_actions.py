@@ -1,7 +1,10 @@
-import pytest
-from diagnosis_fakes import PLAIN, SPACE
+import dataclasses
 
-from automl_cnn.diagnosis.actions import ANSWERS, changed, changes, words
+import pytest
+from diagnosis_fakes import KNOWN, PLAIN, SPACE, good, underfitted
+
+from automl_cnn.diagnosis import diagnose
+from automl_cnn.diagnosis.actions import ANSWERS, changed, changes, words, words_for_readout
 from automl_cnn.records import Finding
 
 
@@ -63,3 +66,17 @@ def test_a_value_outside_the_space_is_refused():
     assert changed(PLAIN, SPACE, {"width": 3.0}) is None
     assert changed(PLAIN, SPACE, {"width": 1.0}) is None
     assert changed(PLAIN, SPACE, {"nowhere": 1}) is None
+
+
+PROBE = {"architecture": "resnet", "pretrained.resnet": "imagenet", "finetune.resnet": "probe", "resolution": 96}
+
+
+def test_a_readout_is_not_advised_to_change_what_it_does_not_have():
+    """A frozen network with a logistic regression has no width, rate or regularizer of its own."""
+    for made in (good(), underfitted()):
+        (finding, *_) = diagnose(dataclasses.replace(made, configuration=PROBE), KNOWN)
+        assert finding.kind in ("good_fit", "underfitting")
+        assert finding.actions[:3] == ("a higher resolution", "features of more stages and sizes", "fine-tuned layers")
+        assert not {"a wider network", "a deeper network", "a higher learning rate", "label smoothing"} & set(finding.actions)
+    assert words_for_readout("leak") == words("leak") == ("a split without copies",)
+    assert words_for_readout("noisy_validation") == ("more validation images",), "averaged weights need a training"

@@ -61,7 +61,7 @@ def test_a_readout_is_refused(study):
     )
     number = record.start(Job(configuration, Fidelity(1), "made"), space)
     record.finish(number, Finished(State.COMPLETE, best.score, 1))
-    with pytest.raises(ConfigError, match="is a readout of pretrained features"):
+    with pytest.raises(ConfigError, match=f"is a readout of pretrained features.* Pass --trial {best.number} to test that of the best trained network"):
         asked.intervened(look(), store, number)
 
 

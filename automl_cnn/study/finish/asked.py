@@ -35,7 +35,7 @@ def intervened(study: Overview, store: Store, number: int | None) -> Interventio
     """
     trial, folder = chosen(study, number), study.folder
     if is_probe(trial.configuration):
-        raise ConfigError(f"Trial {trial.number} is a readout of pretrained features: it has no training that could be changed.")
+        raise ConfigError(f"Trial {trial.number} is a readout of pretrained features: it has no training that could be changed.{_instead(study)}")
     if not checkpoint(folder.trials, trial.number).exists():
         raise ConfigError(f"The model of trial {trial.number} was not kept, so its training cannot be changed: a search keeps those of its best trials alone.")
     images_of(folder)
@@ -44,6 +44,14 @@ def intervened(study: Overview, store: Store, number: int | None) -> Interventio
         made = executor.intervene(InterventionJob(trial.number, trial.configuration, trial.fidelity))
         Record(storage, study.name).intervened(trial.number, made)
     return made
+
+
+def _instead(study: Overview) -> str:
+    """The best trial whose training can be changed, as advice; "" if there is none."""
+    networks = [one for one in study.trials if one.scored and not (one.is_majority or is_probe(one.configuration))]
+    trained = [one for one in networks if checkpoint(study.folder.trials, one.number).exists()]
+    best = max(trained, key=lambda one: one.score or 0.0, default=None)
+    return "" if best is None else f" Pass --trial {best.number} to test that of the best trained network."
 
 
 def chosen(study: Overview, number: int | None) -> Trial:
