@@ -58,7 +58,7 @@ class Seen:
     def caveat(self) -> str:
         """Why the scores are not those of new images, and the scores on the other ones; "" if the model knows none of them."""
         learned, chosen = self.counts[LEARNED], self.counts[CHOSEN]
-        ways = [f"learned from {learned:,} of them"] * bool(learned) + [f"was chosen by {chosen:,} of them"] * bool(chosen)
+        ways = [words for count, words in ((learned, f"learned from {learned:,} of them"), (chosen, f"was chosen by {chosen:,} of them")) if count]
         if not ways:
             return ""
         warning = f"The model {' and '.join(ways)}, so this does not show how good it is on new images."
@@ -75,10 +75,10 @@ def own_images(model: str, card: Mapping[str, Any], root: Path) -> OwnImages:
     from automl_cnn.data.dataset import Dataset
     from automl_cnn.store import Store, StudyFolder
 
-    store = Store(root)
-    named = [store.find(name) for name in (model, str(card.get("study"))) if name in store.studies]
-    here = [] if unusable(model) else [StudyFolder(folder) for folder in (Path(model).resolve(), *Path(model).resolve().parents[:2])]
-    for study in (*here, *named):
+    store, studies = Store(root), Store(root).studies
+    path = None if unusable(model) or not Path(model).exists() else Path(model).resolve()
+    here = [StudyFolder(folder) for folder in (path, *path.parents[:2])] if path else []  # the study's folder, its `best` or `trials`, or a file in these
+    for study in (*here, *(store.find(name) for name in (model, str(card.get("study"))) if name in studies)):
         try:
             dataset = Dataset.load(study.manifest)
         except AutomlCnnError:

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
-from automl_cnn.diagnosis.actions import Change, changes, words_for_readout
+from automl_cnn.diagnosis.actions import Change, changes, words, words_for_readout
 from automl_cnn.diagnosis.context import Context
 from automl_cnn.diagnosis.curves import Curves
 from automl_cnn.diagnosis.effects import Helped, helped
@@ -83,18 +83,16 @@ def diagnose(trial: Trial, context: Context | None = None) -> list[Finding]:
     """
     context = context or Context()
     if (failed := diverged(trial, context)) is not None:
-        return [failed]
+        return [_advised(failed, trial, context.words)]
     if not trial.epochs or any(not math.isfinite(value) for epoch in trial.epochs for value in (epoch.loss, epoch.val_loss, epoch.val_accuracy)):
         return []
     curves = Curves.of(trial, context)
     findings = by_rules(curves)
-    if is_probe(trial.configuration):
-        findings = [dataclasses.replace(finding, actions=words_for_readout(finding.kind)) for finding in findings]
-    else:
+    if not is_probe(trial.configuration):
         findings = weighed(findings, _probable(trial, context), curves)
     if findings and (shown := tested(findings[0].kind, curves)):
         findings = [dataclasses.replace(findings[0], sentence=f"{findings[0].sentence} {shown}"), *findings[1:]]
-    return [dataclasses.replace(finding, actions=_suited(finding.actions, curves.words)) for finding in findings]
+    return [_advised(finding, trial, curves.words) for finding in findings]
 
 
 def _probable(trial: Trial, context: Context) -> Mapping[str, float]:
@@ -119,6 +117,7 @@ def by_rules(curves: Curves) -> list[Finding]:
     return sorted(findings, key=lambda finding: finding.severity == "low" and finding.kind != "good_fit")
 
 
-def _suited(actions: Sequence[str], words: Words) -> tuple[str, ...]:
-    """The actions that a task has, in its words."""
-    return tuple(action.replace("labels", words.labels) for action in actions if action not in words.unsuited)
+def _advised(finding: Finding, trial: Trial, task: Words) -> Finding:
+    """The finding with the actions that may help this trial, in the words of its task."""
+    actions = words_for_readout(finding.kind) if is_probe(trial.configuration) else words(finding.kind)
+    return dataclasses.replace(finding, actions=tuple(action.replace("labels", task.labels) for action in actions if action not in task.unsuited))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from automl_cnn.diagnosis import thresholds as at
-from automl_cnn.diagnosis.actions import words
 from automl_cnn.diagnosis.curves import Curves
 from automl_cnn.diagnosis.grades import grade, graver
 from automl_cnn.records import Finding
@@ -36,7 +35,6 @@ def overfitting(curves: Curves) -> Finding | None:
             "validation_loss_rise": curves.rise,
         },
         onset,
-        words("overfitting"),
     )
 
 
@@ -52,8 +50,6 @@ def underfitting(curves: Curves) -> Finding | None:
         f"It {curves.words.right} on only {fitted:.0%} of the images it was trained on, and {better} than on others: it lacks capacity, or is "
         "over-regularized.",
         {"training_accuracy": fitted, "validation_accuracy": curves.end(curves.val_accuracy), "gap": curves.gap},
-        None,
-        words("underfitting"),
     )
 
 
@@ -66,8 +62,6 @@ def good_fit(curves: Curves) -> Finding:
         "low",
         f"It fits: {curves.words.rightly} on {seen:.0%} of the training images and on {curves.end(curves.val_accuracy):.0%} of the validation images.{hard}",
         {"training_accuracy": seen, "validation_accuracy": curves.end(curves.val_accuracy), "gap": gap},
-        None,
-        words("good_fit"),
     )
 
 

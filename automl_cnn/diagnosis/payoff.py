@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 
 from automl_cnn.diagnosis import thresholds as at
-from automl_cnn.diagnosis.actions import words
 from automl_cnn.diagnosis.curves import Curves, error
 from automl_cnn.diagnosis.forecast import of_trainings, verdict
 from automl_cnn.lineage import continued, lineage
@@ -37,8 +36,6 @@ def worse_than_baseline(curves: Curves) -> Finding | None:
         f"{_scores(curves, score)}; {against} {verb_of(context.metric)} {spelled(context.metric, bound)}"
         f"{', and chance alone may explain the difference' if score > bound else ''}.",
         {"score": score, "baseline": bound},
-        None,
-        words("worse_than_baseline"),
     )
 
 
@@ -58,8 +55,6 @@ def _learned_nothing(curves: Curves, score: float) -> Finding | None:
         "high",
         f"{_scores(curves, score)} but learned almost nothing: its training loss ended at {loss:.3f}; that of a constant prediction is {curves.nothing:.3f}.",
         {"score": score, "loss": loss, "nothing": curves.nothing},
-        None,
-        words("worse_than_baseline"),
     )
 
 
@@ -84,8 +79,6 @@ def data_limited(curves: Curves) -> Finding | None:
         f"{spelled(metric, points[0][1])} to {spelled(metric, now)}; twice as many would {'add' if metric.scale is None else 'take away'} about "
         f"{in_points(metric, growth.gain, 1)} ({_between(metric, low, high)}).",
         {"images": float(points[-1][0]), "gain": growth.gain, "gain_low": low, "gain_high": high},
-        None,
-        words("data_limited"),
     )
 
 

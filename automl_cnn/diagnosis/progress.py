@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from automl_cnn.diagnosis import thresholds as at
-from automl_cnn.diagnosis.actions import words
 from automl_cnn.diagnosis.curves import Curves
 from automl_cnn.diagnosis.grades import grade
 from automl_cnn.records import Finding
@@ -22,7 +21,6 @@ def not_converged(curves: Curves) -> Finding | None:
         f"It was still learning when it ended: {halves if len(curves) > 1 else 'it had only one epoch'}.",
         {"late": curves.late, "epochs": float(len(curves)), "training_accuracy": curves.end(curves.accuracy), "learned": curves.learned},
         curves.numbers[-1],
-        words("not_converged"),
     )
 
 
@@ -42,5 +40,4 @@ def plateau(curves: Curves) -> Finding | None:
         "constant prediction.",
         {"best_epoch": float(curves.numbers[best]), "fell": fell},
         curves.numbers[best],
-        words("plateau"),
     )

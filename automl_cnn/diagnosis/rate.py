@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from automl_cnn.diagnosis import thresholds as at
-from automl_cnn.diagnosis.actions import words
 from automl_cnn.diagnosis.context import Context
 from automl_cnn.diagnosis.curves import Curves
 from automl_cnn.errors import Cause
@@ -22,7 +21,6 @@ def diverged(trial: Trial, context: Context) -> Finding | None:
         f"It diverged: {trial.failure}.",
         {"epochs": float(len(trial.epochs))},
         len(trial.epochs) + 1,
-        words("rate_too_high"),
     )
 
 
@@ -46,7 +44,6 @@ def rate_too_high(curves: Curves) -> Finding | None:
         f"{symptom}: the learning rate is too high.",
         {"highest_loss": highest * curves.untrained, "nothing": curves.nothing, "learned": curves.learned, "roughness": rough},
         curves.numbers[int(np.argmax(curves.raw_loss))],
-        words("rate_too_high"),
     )
 
 
@@ -67,8 +64,6 @@ def rate_too_low(curves: Curves) -> Finding | None:
         f"Its training loss falls evenly and is still at {float(loss[-1]):.2f} after {steps:,} steps ({curves.nothing:.2f} for a constant prediction): "
         "the learning rate is too low.",
         {"steps": float(steps), "fell_in_100_steps": speed, "late": late, "loss": float(loss[-1]), "nothing": curves.nothing},
-        None,
-        words("rate_too_low"),
     )
 
 

@@ -7,7 +7,6 @@ import math
 import numpy as np
 
 from automl_cnn.diagnosis import thresholds as at
-from automl_cnn.diagnosis.actions import words
 from automl_cnn.diagnosis.curves import Curves, error
 from automl_cnn.diagnosis.grades import grade
 from automl_cnn.diagnosis.symptoms import smoothed
@@ -30,7 +29,7 @@ def leak(curves: Curves) -> Finding | None:
         severity = "medium"
     else:
         return None
-    return Finding("leak", severity, sentence, {"copies": copies, "above": above}, None, words("leak"))
+    return Finding("leak", severity, sentence, {"copies": copies, "above": above})
 
 
 def label_noise(curves: Curves) -> Finding | None:
@@ -46,8 +45,6 @@ def label_noise(curves: Curves) -> Finding | None:
             f"It memorized {curves.end(curves.accuracy):.0%} of the training images, but on others it {curves.words.right} as often as "
             f"{curves.words.blind} ({held:.0%}): the {curves.words.labels} have little to do with the images.",
             {"training_accuracy": curves.end(curves.accuracy), "validation_accuracy": held, "chance": chance},
-            None,
-            words("label_noise"),
         )
     smooth = smoothed(curves.val_accuracy)
     best = int(np.argmax(smooth))
@@ -61,7 +58,6 @@ def label_noise(curves: Curves) -> Finding | None:
         f"{curves.words.mislabeled}.",
         {"fall": fall, "gained": gained, "training_accuracy": curves.end(curves.accuracy), "validation_accuracy": held},
         curves.numbers[best],
-        words("label_noise"),
     )
 
 
@@ -78,6 +74,4 @@ def noisy_validation(curves: Curves) -> Finding | None:
         f"{curves.images:,} different validation images measure the {noun(metric)} only to ± {points(metric, half)}: smaller differences between networks are "
         "within chance.",
         {"validation_images": float(curves.images), "half_width": half},
-        None,
-        words("noisy_validation"),
     )

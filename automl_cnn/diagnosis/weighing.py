@@ -10,7 +10,6 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from automl_cnn.diagnosis import thresholds as at
-from automl_cnn.diagnosis.actions import words
 from automl_cnn.diagnosis.curves import Curves
 from automl_cnn.diagnosis.fit import good_fit
 from automl_cnn.records import Finding
@@ -62,8 +61,6 @@ def likely(kind: str, curves: Curves, probability: float) -> Finding:
         "medium" if probability >= SURE else "low",
         f"{LOOKS[kind]} ({curves.words.rightly} on {seen:.0%} of the training images and on {held:.0%} of the validation images).",
         {"training_accuracy": seen, "validation_accuracy": held, "learned": curves.learned},
-        None,
-        words(kind),
     )
 
 

@@ -16,8 +16,6 @@ from automl_cnn.modelfile.file import write_card
 from automl_cnn.tasks import Multiclass
 
 PARTS = {"train": 4, "val": 2, "test": 2}  # images of each class
-
-
 CARD = {"classes": ["cat", "dog"], "size": 8, "channels": 3}
 
 
