@@ -26,7 +26,7 @@ from automl_cnn.diagnosis.rate import diverged, rate_too_high, rate_too_low
 from automl_cnn.diagnosis.story import story
 from automl_cnn.diagnosis.trust import label_noise, leak, noisy_validation
 from automl_cnn.diagnosis.weighing import tested, undecided, weighed
-from automl_cnn.diagnosis.wording import WORDS, certainty, headline, title
+from automl_cnn.diagnosis.wording import WORDS, certainty, headline, shade, title
 from automl_cnn.lineage import joined
 from automl_cnn.records import Finding, Trial
 from automl_cnn.tasks import Words
@@ -44,6 +44,7 @@ __all__ = [
     "diagnose",
     "headline",
     "helped",
+    "shade",
     "story",
     "title",
     "undecided",

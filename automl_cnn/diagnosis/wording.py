@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from automl_cnn.diagnosis.weighing import undecided
+from automl_cnn.diagnosis.weighing import SURE, undecided
 from automl_cnn.records import Finding
 from automl_cnn.tasks import Words
 from automl_cnn.tasks.words import MULTICLASS
@@ -30,6 +30,11 @@ def headline(findings: Sequence[Finding], words: Words = MULTICLASS) -> str:
     if not findings:
         return ""
     return WORDS[findings[0].kind].replace("labels", words.labels) + ("?" if undecided(findings[0]) else "")
+
+
+def shade(finding: Finding) -> str:
+    """How a finding looks: like its severity, or `weak` if it is not certain enough to act on untested."""
+    return "weak" if finding.probability is not None and finding.probability < SURE else finding.severity
 
 
 def certainty(finding: Finding, words: Words = MULTICLASS) -> str:

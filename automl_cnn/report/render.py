@@ -7,7 +7,7 @@ from importlib import resources
 from markupsafe import Markup
 
 from automl_cnn.dataset_summary import words_of
-from automl_cnn.diagnosis import certainty, title
+from automl_cnn.diagnosis import certainty, shade, title
 from automl_cnn.facts import Facts
 from automl_cnn.report.view import view
 
@@ -20,6 +20,7 @@ def page(facts: Facts) -> str:
     words = words_of(facts.data)
     environment.filters["title_of"] = lambda kind: title(kind, words)
     environment.filters["figure"] = lambda number: f"{number:,.0f}" if abs(number) >= 1000 else f"{number:.3g}"
+    environment.filters["shade"] = shade
     environment.filters["certainty"] = lambda finding: certainty(finding, words)
     return environment.get_template("page.html").render(page=view(facts), style=_part("style.css"), script=_part("script.js"))
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from automl_cnn.dataset_summary import images_in, words_of
-from automl_cnn.diagnosis import title, undecided
+from automl_cnn.diagnosis import certainty, shade, title, undecided
 from automl_cnn.errors import StoreError
 from automl_cnn.facts import Facts
 from automl_cnn.judged import EVERY, HELD_OUT, is_crossed, kind, looked_at, metric_name, over, scored_splits
@@ -142,9 +142,12 @@ def _headline(facts: Facts, best: Trial) -> tuple[float, tuple[float, float] | N
 
 
 def _why(facts: Facts, best: Trial | None) -> str:
-    """The main finding about the winner, in its own words."""
+    """The main finding about the winner, in its own words, and how certain it is if other explanations remain."""
     findings = facts.findings.get(best.number, ()) if best else ()
-    return findings[0].sentence if findings else ""
+    if not findings:
+        return ""
+    doubt = f" That is not certain ({certainty(findings[0], words_of(facts.data))})." if undecided(findings[0]) else ""
+    return f"{findings[0].sentence}{doubt}"
 
 
 def _beside(facts: Facts) -> tuple[str, ...]:
@@ -227,7 +230,7 @@ def _row(trial: Trial, rank: str, facts: Facts, best: Trial | None, *, several: 
         time=clock(trial.seconds),
         state="elsewhere" if trial.absent else STATES[trial.state],
         finding=title(findings[0].kind, words_of(facts.data)) + ("?" if undecided(findings[0]) else "") if findings else "",
-        severity=findings[0].severity if findings else "",
+        severity=shade(findings[0]) if findings else "",
         reason=trial.failure or trial.reason,
         winner=best is not None and trial.number == best.number,
         worker=_worker(trial) if several else "",

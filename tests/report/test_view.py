@@ -12,7 +12,7 @@ from report_fakes import OVERFITS, epochs, evidence, result, study, trial
 from automl_cnn.paired import packed
 from automl_cnn.quantities import clock, compact
 from automl_cnn.records import Refit, State
-from automl_cnn.report import view
+from automl_cnn.report import render, view
 from automl_cnn.report.importances import LEAST, importances
 from automl_cnn.report.numbers import figures, percent, powers, ticks
 from automl_cnn.report.training import differences, front, lineage
@@ -353,3 +353,14 @@ def test_label_noise_is_weighed_against_the_labels_that_the_winner_contradicts()
     assert f"contradicts none of the labels of the {sum(facts.data['splits']['val'])} validation images" in view(facts).winner.story
     assert "contradicts" not in view(dataclasses.replace(facts, evidence=evidence(0, suspects=()))).winner.story, "another trial's"
     assert "contradicts" not in view(dataclasses.replace(facts, evidence=evidence(1))).winner.story, "it was not counted"
+
+
+def test_an_uncertain_finding_says_so_at_the_top_and_looks_weak():
+    unsure = dataclasses.replace(OVERFITS, probability=0.49, others=(("label_noise", 0.4),))
+    facts = study(findings={1: (unsure,)})
+    page = view(facts)
+    assert page.why == f"{OVERFITS.sentence} That is not certain (49 % certain; or label noise (40 %))."
+    assert page.board[0].severity == "weak"
+    assert '<span class="tag weak">overfitting</span>' in render.page(facts)
+    sure = view(study(findings={1: (dataclasses.replace(unsure, probability=0.9),)}))
+    assert (sure.why, sure.board[0].severity) == (OVERFITS.sentence, "high")
