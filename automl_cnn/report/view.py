@@ -146,7 +146,7 @@ def _why(facts: Facts, best: Trial | None) -> str:
     findings = facts.findings.get(best.number, ()) if best else ()
     if not findings:
         return ""
-    doubt = f" That is not certain ({certainty(findings[0], words_of(facts.data))})." if undecided(findings[0]) else ""
+    doubt = f" This diagnosis is not certain ({certainty(findings[0], words_of(facts.data))})." if undecided(findings[0]) else ""
     return f"{findings[0].sentence}{doubt}"
 
 

@@ -359,7 +359,7 @@ def test_an_uncertain_finding_says_so_at_the_top_and_looks_weak():
     unsure = dataclasses.replace(OVERFITS, probability=0.49, others=(("label_noise", 0.4),))
     facts = study(findings={1: (unsure,)})
     page = view(facts)
-    assert page.why == f"{OVERFITS.sentence} That is not certain (49 % certain; or label noise (40 %))."
+    assert page.why == f"{OVERFITS.sentence} This diagnosis is not certain (49 % certain; or label noise (40 %))."
     assert page.board[0].severity == "weak"
     assert '<span class="tag weak">overfitting</span>' in render.page(facts)
     sure = view(study(findings={1: (dataclasses.replace(unsure, probability=0.9),)}))
